@@ -1,0 +1,61 @@
+// Package need finds what a test wants beyond the repository: shared data, reference values, programs. Where it is absent the test
+// skips and says what was missing; with AVSSNATIVE_REQUIRE=1, as in CI, it fails instead, so that nothing is left out unseen.
+package need
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+)
+
+// Data returns the path of a file or folder below AVSSNATIVE_DATA (default: shared/data beside the repository).
+func Data(t testing.TB, path string) string {
+	t.Helper()
+	return below(t, "AVSSNATIVE_DATA", "data", path)
+}
+
+// Reference returns the path of a file or folder below AVSSNATIVE_REFERENCE (default: shared/reference beside the repository).
+func Reference(t testing.TB, path string) string {
+	t.Helper()
+	return below(t, "AVSSNATIVE_REFERENCE", "reference", path)
+}
+
+// Program returns the path of an executable found in PATH.
+func Program(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		Missing(t, "program "+name)
+	}
+	return path
+}
+
+// Missing skips the test, or fails it where everything is required.
+func Missing(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("AVSSNATIVE_REQUIRE") == "1" {
+		t.Fatalf("%s is missing, and AVSSNATIVE_REQUIRE=1 allows no skip", what)
+	}
+	t.Skipf("skipped: %s is missing", what)
+}
+
+// Root returns the repository's root folder.
+func Root() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
+}
+
+func below(t testing.TB, variable, folder, path string) string {
+	t.Helper()
+	base := os.Getenv(variable)
+	if base == "" {
+		base = filepath.Join(filepath.Dir(Root()), "shared", folder)
+	}
+	found := filepath.Join(base, filepath.FromSlash(path))
+	if _, err := os.Stat(found); err != nil {
+		Missing(t, variable+"/"+path)
+	}
+	return found
+}
