@@ -1,0 +1,11 @@
+//go:build !(linux || darwin || freebsd || netbsd || openbsd || dragonfly)
+
+package mapped
+
+import "os"
+
+func load(file *os.File, size int) ([]byte, error) { return read(file, size) }
+
+func unload([]byte) error { return nil }
+
+func advise([]byte, Advice) error { return nil }
