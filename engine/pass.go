@@ -1,0 +1,112 @@
+package engine
+
+// DefaultEps are the thresholds below which activations are counted as sparse.
+var DefaultEps = []float32{1e-5, 1e-4, 1e-3, 1e-2, 1e-1}
+
+// DefaultRelative is the threshold of relative values.
+const DefaultRelative = 1e-2
+
+// Drop is the set of layers a variant leaves out, ascending; nil is the whole model.
+type Drop []int
+
+// Sequence is a run of tokens that starts at position zero, and perhaps several ways to go on from its end.
+type Sequence struct {
+	IDs []int32
+	// IDs[ScoreFrom:ScoreTo] are scored, each on the row before it; ScoreFrom ≥ 1 unless nothing is scored (ScoreTo = 0).
+	ScoreFrom, ScoreTo int
+	// Branches continue IDs, each on its own; all their tokens are scored, the first on the last row of IDs. The rows of IDs are computed once.
+	Branches [][]int32
+	// Silent sequences are not shown to observers. A sequence with branches must be silent where there are observers.
+	Silent bool
+}
+
+// Pass says what one walk through the model does.
+type Pass struct {
+	Sequences []Sequence
+	Variants  []Drop // what to score; nil: the whole model alone. Observers and traces see the first, divergence is from the first
+	Observe   []Observer
+	Diverge   bool // fill Score.KL and Score.SameTop for the variants after the first
+
+	Eps      []float32 // thresholds of Moments.Below; nil: DefaultEps
+	Relative float32   // threshold of Moments.Near; 0: DefaultRelative
+
+	Memory int64 // bytes that hidden states may take; 0: half of what the device or machine has. More variants are walked in several passes
+	Rows   int   // rows computed together; 0: a good number
+	Trace  func(TraceTensor) error
+	// Progress is called after every batch of rows, from the goroutine of Run.
+	Progress func(Step)
+}
+
+// Observer is shown what was measured, layer by layer ascending, within a layer sequence by sequence ascending, from one goroutine.
+type Observer interface {
+	Wants() Wants
+	Observe(*Measurement) error
+}
+
+// Wants says which costly parts of a Measurement an observer reads.
+type Wants struct {
+	Pooled bool // Moments.PooledVariance
+	Last   bool // Measurement.Input and Output
+}
+
+// Measurement is one layer's effect on one sequence.
+type Measurement struct {
+	Layer    int
+	Layers   int
+	Sequence int // index in Pass.Sequences
+	SequenceMeasure
+	Eps      []float32
+	Relative float32
+	// Input and Output are the residual stream at the last token, before and after the block: [hidden], nil unless wanted. Only valid
+	// during the call.
+	Input, Output []float32
+}
+
+// Score is what a run of scored tokens came to.
+type Score struct {
+	Tokens        int     // tokens scored
+	LogLikelihood float64 // Σ log p(token), nats
+	Hits          int     // tokens that were the most likely one
+	KL            float64 // Σ over the rows scored: KL(first variant ‖ this one), nats
+	SameTop       int     // rows whose most likely token is the first variant's
+}
+
+// Greedy says whether greedy decoding would have given exactly these tokens.
+func (s Score) Greedy() bool { return s.Hits == s.Tokens }
+
+// Add sums two runs.
+func (s Score) Add(o Score) Score {
+	return Score{s.Tokens + o.Tokens, s.LogLikelihood + o.LogLikelihood, s.Hits + o.Hits, s.KL + o.KL, s.SameTop + o.SameTop}
+}
+
+// SequenceScore is what one sequence came to in one variant.
+type SequenceScore struct {
+	Score              // of IDs[ScoreFrom:ScoreTo]
+	Branches []Score   // one a branch
+	Labels   []float64 // logits of a classifier's labels; nil for a language model
+}
+
+// Outcome is what a pass found.
+type Outcome struct {
+	Scores [][]SequenceScore // a variant, a sequence
+	// Work counts, so that sharing can be seen: blocks is the number of times a layer was applied to all sequences of a state, alone is
+	// what the variants would have taken one by one; passes is how many walks the memory allowed for made necessary.
+	Blocks, Alone, Passes int
+	Rows                  int64 // token rows computed, all layers together
+	WeightBytes           int64 // bytes of weights read
+}
+
+// TraceTensor is a tensor shown to Pass.Trace: "embed", "block.0" …, "logits".
+type TraceTensor struct {
+	Name       string
+	Sequence   int
+	Rows, Cols int
+	Values     []float32 // only valid during the call
+}
+
+// Step says how far a pass has come.
+type Step struct {
+	Layer, Layers int     // the layer in work; Layers while the head is
+	Done, Total   float64 // work done and to do, in block rows
+	Rows          int64   // token rows computed so far, all layers together
+}
