@@ -1,0 +1,212 @@
+package safetensors
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+const (
+	singleName = "model.safetensors"
+	indexName  = "model.safetensors.index.json"
+)
+
+// Set is the weights of one model: one file, or the shards that an index names.
+type Set struct {
+	files   []*File
+	tensors []Tensor
+	index   map[string]int
+}
+
+// OpenDir opens model.safetensors of a folder or, where there is none, the shards that model.safetensors.index.json names. Index and
+// shards must agree tensor by tensor. A shard must be a file of that folder: a name with a separator and a link that leads out of the
+// folder are refused (in a snapshot of the Hugging Face cache, links into the same repository's blobs are what it consists of, and pass).
+func OpenDir(dir string) (*Set, error) {
+	if _, err := os.Stat(filepath.Join(dir, singleName)); err == nil {
+		return openShards(dir, []string{singleName}, nil)
+	}
+	text, err := readIndex(filepath.Join(dir, indexName))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, noWeights(dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("safetensors: %w", err)
+	}
+	shardOf, err := parseIndex(text)
+	if err != nil {
+		return nil, fmt.Errorf("safetensors: %s: %w", filepath.Join(dir, indexName), err)
+	}
+	var shards []string
+	for _, shard := range shardOf {
+		shards = append(shards, shard)
+	}
+	slices.Sort(shards)
+	return openShards(dir, slices.Compact(shards), shardOf)
+}
+
+func openShards(dir string, names []string, shardOf map[string]string) (*Set, error) {
+	s := &Set{index: map[string]int{}}
+	fail := func(err error) (*Set, error) {
+		s.Close()
+		return nil, err
+	}
+	for _, name := range names {
+		path, err := inside(dir, name)
+		if err != nil {
+			return fail(fmt.Errorf("safetensors: %s: shard %.300q: %w", dir, name, err))
+		}
+		file, err := Open(path)
+		if err != nil {
+			return fail(err)
+		}
+		s.files = append(s.files, file)
+		for _, tensor := range file.Tensors() {
+			if shardOf != nil && shardOf[tensor.Name] != name {
+				return fail(fmt.Errorf("safetensors: %s: tensor %q: the index places it in %.300q", path, tensor.Name, shardOf[tensor.Name]))
+			}
+			s.index[tensor.Name] = len(s.tensors)
+			s.tensors = append(s.tensors, tensor)
+		}
+	}
+	for name, shard := range shardOf {
+		if _, ok := s.index[name]; !ok {
+			return fail(fmt.Errorf("safetensors: %s: tensor %q is missing, the index places it there", filepath.Join(dir, shard), name))
+		}
+	}
+	return s, nil
+}
+
+// inside returns the path of dir's own file name, or an error if name or a link leads elsewhere.
+func inside(dir, name string) (string, error) {
+	if name != filepath.Base(name) || strings.ContainsAny(name, `/\`) || !filepath.IsLocal(name) {
+		return "", errors.New("not a plain file name")
+	}
+	path := filepath.Join(dir, name)
+	folder, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return "", err
+	}
+	target, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "", err
+	}
+	if folder, err = filepath.Abs(folder); err != nil {
+		return "", err
+	}
+	if target, err = filepath.Abs(target); err != nil {
+		return "", err
+	}
+	if filepath.Dir(target) == folder {
+		return path, nil
+	}
+	if snapshots := filepath.Dir(folder); filepath.Base(snapshots) == "snapshots" {
+		if filepath.Dir(target) == filepath.Join(filepath.Dir(snapshots), "blobs") {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("a link that leads out of the folder, to %s", target)
+}
+
+func readIndex(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxHeader+1))
+	if err == nil && len(text) > maxHeader {
+		err = fmt.Errorf("%s: more than %d bytes", path, maxHeader)
+	}
+	return text, err
+}
+
+// parseIndex returns the file name of each tensor.
+func parseIndex(text []byte) (map[string]string, error) {
+	if !json.Valid(text) {
+		return nil, errors.New("not valid JSON")
+	}
+	shardOf := map[string]string{}
+	reader := headerReader{json.NewDecoder(bytes.NewReader(text))}
+	maps := 0
+	err := reader.object(func(key string) error {
+		if key != "weight_map" {
+			var skipped json.RawMessage
+			return reader.Decode(&skipped)
+		}
+		maps++
+		return reader.object(func(name string) error {
+			if len(name) > maxName {
+				return fmt.Errorf("a tensor's name has %d bytes, want at most %d", len(name), maxName)
+			}
+			if _, twice := shardOf[name]; twice {
+				return fmt.Errorf("tensor %q: named twice", name)
+			}
+			shard, err := reader.text()
+			if err != nil {
+				return fmt.Errorf("tensor %q: %w", name, err)
+			}
+			shardOf[name] = shard
+			return nil
+		})
+	})
+	if err == nil && maps != 1 {
+		err = fmt.Errorf("%d weight_map, want 1", maps)
+	}
+	if err == nil && len(shardOf) == 0 {
+		err = errors.New("weight_map is empty")
+	}
+	return shardOf, err
+}
+
+func noWeights(dir string) error {
+	if _, err := os.Stat(dir); err != nil {
+		return fmt.Errorf("safetensors: %w", err)
+	}
+	for _, name := range []string{"pytorch_model.bin", "pytorch_model.bin.index.json"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			return fmt.Errorf("safetensors: %s: only %s, a pickle, which is never loaded; convert it: python3 -c \"import sys; "+
+				"from transformers import AutoModelForCausalLM as M; M.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[2])\" %s NEW_FOLDER", dir, name, dir)
+		}
+	}
+	return fmt.Errorf("safetensors: %s: neither %s nor %s", dir, singleName, indexName)
+}
+
+// Files returns the open files, in the order of their names.
+func (s *Set) Files() []*File { return s.files }
+
+// Tensors returns all tensors: file by file in the order of the names, in each file in the order of their bytes.
+func (s *Set) Tensors() []Tensor { return s.tensors }
+
+// Lookup returns the tensor of that name.
+func (s *Set) Lookup(name string) (Tensor, bool) {
+	i, ok := s.index[name]
+	if !ok {
+		return Tensor{}, false
+	}
+	return s.tensors[i], true
+}
+
+// Check returns an error if one of the files has changed on disk since it was opened.
+func (s *Set) Check() error {
+	for _, file := range s.files {
+		if err := file.Check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close releases all mappings; every Tensor.Data of the set is invalid from then on.
+func (s *Set) Close() error {
+	var all []error
+	for _, file := range s.files {
+		all = append(all, file.Close())
+	}
+	return errors.Join(all...)
+}
