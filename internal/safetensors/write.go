@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,9 +18,6 @@ import (
 
 // DefaultShardBytes is the most data Write puts into one file unless told otherwise.
 const DefaultShardBytes = 5_000_000_000
-
-// chunk is how much is written between two looks at the context.
-const chunk = 4 << 20
 
 // Source is a tensor to be written.
 type Source struct {
@@ -42,16 +38,7 @@ func Bytes(name, dtype string, shape []int64, data []byte) Source {
 // Source copies the tensor under another name (or its own). Pages are released as they are copied.
 func (t Tensor) Source(name string) Source {
 	return Source{Name: name, DType: t.DType, Shape: t.Shape, Size: int64(len(t.Data)), Stream: func(w io.Writer) error {
-		for at := 0; at < len(t.Data); at += chunk {
-			part := t.Data[at:min(at+chunk, len(t.Data))]
-			if _, err := w.Write(part); err != nil {
-				return err
-			}
-			if err := t.origin.Advise(t.Offset+int64(at), int64(len(part)), mapped.DontNeed); err != nil {
-				return err
-			}
-		}
-		return nil
+		return t.origin.CopyTo(w, t.Offset, int64(len(t.Data)))
 	}}
 }
 
@@ -95,7 +82,7 @@ func Write(ctx context.Context, dir string, sources []Source, metadata map[strin
 	}
 	if len(shards) > 1 {
 		index := map[string]any{"metadata": map[string]any{"total_size": total}, "weight_map": shardOf}
-		if err := whole(filepath.Join(dir, indexName), func(w io.Writer) error {
+		if err := write(filepath.Join(dir, indexName), func(w io.Writer) error {
 			encoder := json.NewEncoder(w)
 			encoder.SetEscapeHTML(false)
 			encoder.SetIndent("", "  ")
@@ -118,17 +105,12 @@ func WriteFile(ctx context.Context, path string, sources []Source, metadata map[
 	if err != nil {
 		return fmt.Errorf("safetensors: %s: %w", path, err)
 	}
-	return whole(path, func(w io.Writer) error {
+	return write(path, func(w io.Writer) error {
 		if _, err := w.Write(header); err != nil {
 			return err
 		}
 		for _, source := range sources {
-			counted := &counter{ctx: ctx, w: w, left: source.Size}
-			err := source.Stream(counted)
-			if err == nil && counted.left > 0 {
-				err = fmt.Errorf("%d of %d bytes given", source.Size-counted.left, source.Size)
-			}
-			if err != nil {
+			if err := mapped.Stream(ctx, w, source.Size, source.Stream); err != nil {
 				return fmt.Errorf("tensor %q: %w", source.Name, err)
 			}
 		}
@@ -236,62 +218,9 @@ func aligned(sources []Source) []Source {
 	return sources
 }
 
-// whole writes a file under another name, syncs it and its folder, and gives it its name; on an error nothing is left of it.
-func whole(path string, write func(io.Writer) error) (err error) {
-	temporary := fmt.Sprintf("%s.%d.incomplete", path, os.Getpid())
-	file, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return fmt.Errorf("safetensors: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			file.Close()
-			os.Remove(temporary)
-			err = fmt.Errorf("safetensors: %s: %w", path, err)
-		}
-	}()
-	if err := write(file); err != nil {
-		return err
-	}
-	if err := file.Sync(); err != nil {
-		return err
-	}
-	if err := file.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(temporary, path); err != nil {
-		return err
-	}
-	// Some systems cannot sync a folder; the file itself is safe by then.
-	if folder, err := os.Open(filepath.Dir(path)); err == nil {
-		_ = folder.Sync()
-		folder.Close()
+func write(path string, give func(io.Writer) error) error {
+	if err := mapped.Write(path, give); err != nil {
+		return fmt.Errorf("safetensors: %s: %w", path, err)
 	}
 	return nil
-}
-
-// counter passes on at most left bytes, in chunks, while the context lives.
-type counter struct {
-	ctx  context.Context
-	w    io.Writer
-	left int64
-}
-
-func (c *counter) Write(data []byte) (written int, err error) {
-	if int64(len(data)) > c.left {
-		return 0, errors.New("more bytes given than its size says")
-	}
-	for len(data) > 0 {
-		if err := c.ctx.Err(); err != nil {
-			return written, err
-		}
-		n, err := c.w.Write(data[:min(chunk, len(data))])
-		written += n
-		c.left -= int64(n)
-		if err != nil {
-			return written, err
-		}
-		data = data[n:]
-	}
-	return written, nil
 }

@@ -1,0 +1,101 @@
+package mapped
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// chunk is how much is written between two looks at the context, in bytes.
+const chunk = 4 << 20
+
+// Write makes a file that appears whole or not at all: it has another name (path with a suffix ending in .incomplete) until everything is
+// written and synced, then it replaces what had the name. On an error nothing is left of it, and what had the name is still there.
+func Write(path string, write func(io.Writer) error) (err error) {
+	temporary := fmt.Sprintf("%s.%d.incomplete", path, os.Getpid())
+	file, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			file.Close()
+			os.Remove(temporary)
+		}
+	}()
+	if err := write(file); err != nil {
+		return err
+	}
+	if err := file.Sync(); err != nil {
+		return err
+	}
+	if err := file.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(temporary, path); err != nil {
+		return err
+	}
+	// Some systems cannot sync a folder; the file itself is safe by then.
+	if folder, err := os.Open(filepath.Dir(path)); err == nil {
+		_ = folder.Sync()
+		folder.Close()
+	}
+	return nil
+}
+
+// Stream lets give write to w, and makes sure that it is exactly size bytes. It ends with the context's error soon after that is done.
+func Stream(ctx context.Context, w io.Writer, size int64, give func(io.Writer) error) error {
+	counted := &exactly{ctx: ctx, w: w, left: size}
+	err := give(counted)
+	if err == nil && counted.left > 0 {
+		err = fmt.Errorf("%d of %d bytes given", size-counted.left, size)
+	}
+	return err
+}
+
+// CopyTo writes the length bytes from offset to w and releases their pages as it goes.
+func (f *File) CopyTo(w io.Writer, offset, length int64) error {
+	for length > 0 {
+		n := min(chunk, length)
+		if err := f.Advise(offset, n, WillNeed); err != nil {
+			return err
+		}
+		if _, err := w.Write(f.data[offset : offset+n]); err != nil {
+			return err
+		}
+		if err := f.Advise(offset, n, DontNeed); err != nil {
+			return err
+		}
+		offset, length = offset+n, length-n
+	}
+	return nil
+}
+
+// exactly passes on at most left bytes, in chunks, while the context lives.
+type exactly struct {
+	ctx  context.Context
+	w    io.Writer
+	left int64
+}
+
+func (e *exactly) Write(data []byte) (written int, err error) {
+	if int64(len(data)) > e.left {
+		return 0, errors.New("more bytes given than its size says")
+	}
+	for len(data) > 0 {
+		if err := e.ctx.Err(); err != nil {
+			return written, err
+		}
+		n, err := e.w.Write(data[:min(chunk, len(data))])
+		written += n
+		e.left -= int64(n)
+		if err != nil {
+			return written, err
+		}
+		data = data[n:]
+	}
+	return written, nil
+}
