@@ -1,0 +1,142 @@
+// Package demo is the model and the texts inside the program: what `avssnative run` works on when it is given nothing, so that a new
+// user sees scores, a ranking and what a smaller model lost within seconds, with nothing to download.
+//
+// The model is tiny16, a 16-layer Llama of 3.2 million parameters trained for this project; model/README.md says on what, and what it
+// can do. The texts are Small World, made by the same generator: items of its test side (reading questions with gold answers, reviews
+// with their sentiment, stories) and documents of its training side to calibrate on.
+package demo
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+)
+
+//go:embed model text
+var files embed.FS
+
+// Name is how a person asks for the model.
+const Name = "demo"
+
+// EndOfText stands between the documents of Stories and Calibration, on a line of its own.
+const EndOfText = "<|endoftext|>"
+
+// QA is the reading questions: 500 lines of JSON with kind, context, choices and gold.
+func QA() []byte { return text("qa.jsonl") }
+
+// Sentiment is the reviews: 500 lines of JSON with context, choices and gold.
+func Sentiment() []byte { return text("sentiment.jsonl") }
+
+// Stories is 500 stories, with EndOfText between them.
+func Stories() []byte { return text("stories.txt") }
+
+// Calibration is 300 documents of the mixture that the model was trained on, with EndOfText between them.
+func Calibration() []byte { return text("calibration.txt") }
+
+func text(name string) []byte {
+	data, err := files.ReadFile("text/" + name)
+	if err != nil {
+		panic(err) // the names above are the embedded ones
+	}
+	return data
+}
+
+// Folder returns a folder that holds the model as files, which can be mapped: a folder named after their hash in the user's cache
+// folder. Files that are not there yet, or are not what they should be, are written; each appears whole or not at all, so any number of
+// programs may do this at the same time.
+func Folder() (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("demo: no folder to unpack the model in (%w); set XDG_CACHE_HOME to one that can be written", err)
+	}
+	folder, err := unpack(filepath.Join(cache, "avssnative"))
+	if err != nil {
+		return "", fmt.Errorf("demo: unpacking the model: %w; set XDG_CACHE_HOME to a folder that can be written", err)
+	}
+	return folder, nil
+}
+
+func unpack(base string) (string, error) {
+	names, hash, err := fingerprint()
+	if err != nil {
+		return "", err
+	}
+	folder := filepath.Join(base, "demo-"+hash[:16])
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return "", err
+	}
+	for _, name := range names {
+		data, err := files.ReadFile(path.Join("model", name))
+		if err != nil {
+			return "", err
+		}
+		if err := place(filepath.Join(folder, name), data); err != nil {
+			return "", err
+		}
+	}
+	return folder, nil
+}
+
+// fingerprint lists the model's files and hashes their names, sizes and bytes.
+func fingerprint() ([]string, string, error) {
+	entries, err := fs.ReadDir(files, "model")
+	if err != nil {
+		return nil, "", err
+	}
+	sum := sha256.New()
+	var names []string
+	for _, entry := range entries {
+		data, err := files.ReadFile(path.Join("model", entry.Name()))
+		if err != nil {
+			return nil, "", err
+		}
+		names = append(names, entry.Name())
+		fmt.Fprintf(sum, "%s %d\n", entry.Name(), len(data))
+		sum.Write(data)
+	}
+	return names, hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// place makes sure that a file holds exactly data. A file that does is left alone; otherwise a new one takes its place at once, so that
+// whoever has the old one mapped keeps it.
+func place(file string, data []byte) error {
+	info, err := os.Lstat(file)
+	switch {
+	case err == nil && info.Mode().IsRegular() && info.Size() == int64(len(data)):
+		found, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if bytes.Equal(found, data) {
+			return nil
+		}
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	temporary, err := os.CreateTemp(filepath.Dir(file), ".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temporary.Name()) // fails, rightly, once the file has been renamed
+	_, err = temporary.Write(data)
+	if err == nil {
+		err = temporary.Chmod(0o644)
+	}
+	if err == nil {
+		err = temporary.Sync()
+	}
+	if closing := temporary.Close(); err == nil {
+		err = closing
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(temporary.Name(), file)
+}
