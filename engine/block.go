@@ -1,0 +1,136 @@
+package engine
+
+import "math"
+
+// forward carries one batch of rows through one block: the layer's weights, how the rows lie, and tensors to work in.
+type forward struct {
+	device    Device
+	weights   *layerWeights
+	pool      *pool
+	layout    *Layout
+	positions []int32
+	rows      int
+	act       Tensor // what entered the MLP's output projection, for observers; returned to the pool after they have seen it
+}
+
+// branches are what a block's observers may look at, besides its input and output.
+type branches struct{ attn, mlp, act Tensor }
+
+// block computes y from x, both [rows × hidden], and leaves the two branches for measuring; release them with give.
+func (f *forward) block(y, x Tensor, b *BlockSpec) branches {
+	if b.PostNorm {
+		return f.postNorm(y, x, b)
+	}
+	normed := f.normed(x, &b.Norm1)
+	residual := x
+	if b.ResidualNormed {
+		residual = normed
+	}
+	attn := f.branch(b.Mixer.mix(f, normed), &b.Post1, b.Residual)
+	f.device.Add(y, residual, attn, 1)
+	switch {
+	case b.Parallel && b.SharedNorm:
+	case b.Parallel:
+		f.drop(normed, x)
+		normed = f.normed(x, &b.Norm2)
+	default:
+		f.drop(normed, x)
+		normed = f.normed(y, &b.Norm2)
+		if b.ResidualNormed {
+			f.device.Gather(y, normed, f.identity())
+		}
+	}
+	mlp := f.branch(b.MLP.apply(f, normed), &b.Post2, b.Residual)
+	f.device.Add(y, y, mlp, 1)
+	f.drop(normed, x, y)
+	return branches{attn, mlp, f.act}
+}
+
+// postNorm is the block of the first Transformers: norms follow the sums.
+func (f *forward) postNorm(y, x Tensor, b *BlockSpec) branches {
+	attn := b.Mixer.mix(f, x)
+	middle := f.take(x.Cols())
+	f.device.Add(middle, x, attn, 1)
+	f.norm(middle, middle, &b.Norm1)
+	mlp := b.MLP.apply(f, middle)
+	f.device.Add(y, middle, mlp, 1)
+	f.norm(y, y, &b.Norm2)
+	f.give(middle)
+	return branches{attn, mlp, f.act}
+}
+
+// branch finishes what a mixer or MLP gave: its own norm and the residual multiplier.
+func (f *forward) branch(t Tensor, post *NormSpec, residual float32) Tensor {
+	f.norm(t, t, post)
+	if residual != 0 && residual != 1 {
+		f.device.Scale(t, residual, nil)
+	}
+	return t
+}
+
+// normed is x normalised into a tensor of its own, or x itself where there is no norm.
+func (f *forward) normed(x Tensor, n *NormSpec) Tensor {
+	if n.Kind == NormNone {
+		return x
+	}
+	out := f.take(x.Cols())
+	f.norm(out, x, n)
+	return out
+}
+
+// norm applies a norm; where there is none, dst must be x.
+func (f *forward) norm(dst, x Tensor, n *NormSpec) {
+	if n.Kind == NormNone {
+		return
+	}
+	f.device.Norm(dst, x, Norm{Kind: n.Kind, Eps: n.Eps, Groups: n.Groups, Offset: n.Offset,
+		Weight: f.weights.vector(&n.Weight), Bias: f.weights.vector(&n.Bias)})
+}
+
+// linear is x·Wᵀ + b in a tensor from the pool.
+func (f *forward) linear(x Tensor, l *Linear) Tensor {
+	w := f.weights.matrices[&l.Weight]
+	out := f.pool.take(x.Rows(), w.Out())
+	f.device.Product(out, x, w, f.weights.vector(&l.Bias))
+	return out
+}
+
+// take is a tensor of this batch's rows from the pool.
+func (f *forward) take(cols int) Tensor { return f.pool.take(f.rows, cols) }
+
+// give returns tensors to the pool; nil ones are ignored.
+func (f *forward) give(tensors ...Tensor) {
+	for _, t := range tensors {
+		if t != nil {
+			f.pool.give(t)
+		}
+	}
+}
+
+// drop gives t back unless it is one of the tensors still in use.
+func (f *forward) drop(t Tensor, inUse ...Tensor) {
+	for _, other := range inUse {
+		if t == other {
+			return
+		}
+	}
+	f.give(t)
+}
+
+// identity lists all rows of the batch.
+func (f *forward) identity() []int32 {
+	rows := make([]int32, f.rows)
+	for i := range rows {
+		rows[i] = int32(i)
+	}
+	return rows
+}
+
+// rows gives each position its factor.
+func (t Temperature) rows(positions []int32) []float32 {
+	factors := make([]float32, len(positions))
+	for i, p := range positions {
+		factors[i] = float32(1 + t.Beta*math.Log(1+math.Floor((float64(p)+t.Shift)/t.Length)))
+	}
+	return factors
+}

@@ -1,0 +1,164 @@
+package engine_test
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"avssnative/engine"
+	"avssnative/internal/need"
+	"avssnative/internal/safetensors"
+)
+
+// The goldens are what another implementation computes in float64 for small random models (see testdata/README.md): every block's output
+// and the logits of three sequences. The error allowed is relative to a tensor's root mean square: float32 keeps 24 bits, and the longest
+// chain here (three blocks and a head over sums of at most 128 products) loses fewer than 7 of them.
+func tolerance(c engine.Compute) float64 {
+	switch c {
+	case engine.ComputeF64:
+		return 5e-6 // transformers computes norms and rotary angles in float32 even in a float64 run
+	case engine.ComputeBF16:
+		return 0.15 // 8 bits an operand, a dozen products deep
+	default:
+		return 2e-5
+	}
+}
+
+// devices are those this machine has; AVSSNATIVE_TEST_DEVICES adds others, as the CUDA tests do.
+func devices() []string {
+	names := []string{"reference"}
+	if _, err := engine.Devices("cpu"); err == nil {
+		names = append(names, "cpu")
+	}
+	if more := os.Getenv("AVSSNATIVE_TEST_DEVICES"); more != "" {
+		names = append(names, filepath.SplitList(more)...)
+	}
+	return names
+}
+
+// goldenFolders are the goldens in testdata and, where the shared ones are at hand, all of them.
+func goldenFolders(t testing.TB) []string {
+	folders, _ := filepath.Glob("testdata/architectures/*")
+	seen := map[string]bool{}
+	for _, f := range folders {
+		seen[filepath.Base(f)] = true
+	}
+	base := os.Getenv("AVSSNATIVE_REFERENCE")
+	if base == "" {
+		base = filepath.Join(filepath.Dir(need.Root()), "shared", "reference")
+	}
+	more, _ := filepath.Glob(filepath.Join(base, "architectures", "*"))
+	for _, f := range more {
+		if !seen[filepath.Base(f)] && known(t, f) {
+			folders = append(folders, f)
+		}
+	}
+	return folders
+}
+
+// known says whether a folder's model_type is registered.
+func known(t testing.TB, folder string) bool {
+	data, err := os.ReadFile(filepath.Join(folder, "config.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := engine.ParseConfig(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = engine.ArchitectureOf(c)
+	return err == nil
+}
+
+func inputs(t testing.TB, folder string) [][]int32 {
+	data, err := os.ReadFile(filepath.Join(folder, "inputs.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var in struct{ Sequences [][]int32 }
+	if err := json.Unmarshal(data, &in); err != nil {
+		t.Fatal(err)
+	}
+	return in.Sequences
+}
+
+func floats(data []byte) []float32 {
+	values := make([]float32, len(data)/4)
+	for i := range values {
+		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
+	}
+	return values
+}
+
+// distance is the largest error relative to the wanted tensor's root mean square.
+func distance(got, want []float32) float64 {
+	worst, square := 0.0, 0.0
+	for i := range want {
+		worst = max(worst, math.Abs(float64(got[i])-float64(want[i])))
+		square += float64(want[i]) * float64(want[i])
+		if math.IsNaN(float64(got[i])) {
+			return math.NaN()
+		}
+	}
+	return worst / math.Sqrt(square/float64(len(want)))
+}
+
+func TestGoldens(t *testing.T) {
+	for _, folder := range goldenFolders(t) {
+		for _, device := range devices() {
+			t.Run(filepath.Base(folder)+"/"+device, func(t *testing.T) { golden(t, folder, device) })
+		}
+	}
+}
+
+func golden(t *testing.T, folder, device string) {
+	m, err := engine.Open(context.Background(), folder, engine.Options{Device: device})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	d, err := m.Device()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := safetensors.Open(filepath.Join(folder, "reference.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer want.Close()
+	allowed := tolerance(d.Info().Compute)
+	seen, worst := 0, 0.0
+	pass := engine.Pass{Trace: func(tensor engine.TraceTensor) error {
+		name := fmt.Sprintf("%d.%s", tensor.Sequence, tensor.Name)
+		golden, found := want.Lookup(name)
+		if !found {
+			return fmt.Errorf("no golden %s", name)
+		}
+		values := floats(golden.Data)
+		if len(values) != len(tensor.Values) {
+			return fmt.Errorf("%s: %d values, want %d", name, len(tensor.Values), len(values))
+		}
+		off := distance(tensor.Values, values)
+		if !(off <= allowed) {
+			t.Errorf("%s: off by %.2g of its root mean square, allowed %.2g", name, off, allowed)
+		}
+		worst = max(worst, off)
+		seen++
+		return nil
+	}}
+	for _, ids := range inputs(t, folder) {
+		pass.Sequences = append(pass.Sequences, engine.Sequence{IDs: ids})
+	}
+	if _, err := m.Run(context.Background(), pass); err != nil {
+		t.Fatal(err)
+	}
+	if wanted := len(pass.Sequences) * (m.Layers() + 2); seen != wanted {
+		t.Errorf("compared %d tensors, want %d", seen, wanted)
+	}
+	t.Logf("largest error %.2g of the root mean square, allowed %.2g", worst, allowed)
+}

@@ -1,0 +1,79 @@
+package engine
+
+// layerWeights are one layer's tensors, ready on the device. Vectors are looked up by the address of their reference in the Spec.
+type layerWeights struct {
+	device   Device
+	matrices map[*Ref]Matrix
+	vectors  map[*Ref]Tensor
+	values   map[*Ref][]float32 // vectors that stay on the host
+	names    []string
+	bytes    int64
+}
+
+// vector is the loaded vector of a reference, nil where it is absent.
+func (w *layerWeights) vector(r *Ref) Tensor {
+	if r.Name == "" {
+		return nil
+	}
+	return w.vectors[r]
+}
+
+// load makes everything that visit reaches ready on the device.
+func load(d Device, source Source, visit func(func(*Ref))) (*layerWeights, error) {
+	w := &layerWeights{device: d, matrices: map[*Ref]Matrix{}, vectors: map[*Ref]Tensor{}, values: map[*Ref][]float32{}}
+	var fault error
+	visit(func(r *Ref) {
+		if r.Name == "" || fault != nil {
+			return
+		}
+		w.names = append(w.names, r.Name)
+		if r.In > 0 {
+			stored, err := weight(source, r)
+			if err != nil {
+				fault = err
+				return
+			}
+			w.bytes += int64(len(stored.Data))
+			if w.matrices[r], err = d.Matrix(stored); err != nil {
+				delete(w.matrices, r)
+				fault = err
+			}
+			return
+		}
+		values, err := vector(source, r)
+		if err != nil {
+			fault = err
+			return
+		}
+		w.bytes += int64(4 * len(values))
+		w.values[r] = values
+		w.vectors[r] = d.NewTensor(1, len(values))
+		d.Upload(w.vectors[r], 0, values)
+	})
+	if fault != nil {
+		w.release()
+		return nil, fault
+	}
+	return w, nil
+}
+
+// release gives the device's memory back.
+func (w *layerWeights) release() {
+	for _, m := range w.matrices {
+		m.Release()
+	}
+	for _, t := range w.vectors {
+		t.Free()
+	}
+}
+
+// names lists the stored tensors that visit reaches, for reading ahead.
+func names(visit func(func(*Ref))) []string {
+	var all []string
+	visit(func(r *Ref) {
+		if r.Name != "" {
+			all = append(all, r.Name)
+		}
+	})
+	return all
+}

@@ -1,0 +1,350 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// defaultRows is how many rows a block computes together unless told otherwise: enough that packing a weight costs a few per cent of the
+// product it is packed for, few enough that the working tensors stay small.
+const defaultRows = 2048
+
+// Run walks the sequences through the model, layer by layer, every variant and observer at once.
+func (m *Model) Run(ctx context.Context, p Pass) (*Outcome, error) {
+	m.running.Lock()
+	defer m.running.Unlock()
+	d, err := m.Device()
+	if err != nil {
+		return nil, err
+	}
+	variants, which, err := distinct(p.Variants, m.Layers())
+	if err != nil {
+		return nil, err
+	}
+	packed, err := pack(p.Sequences, m.Spec)
+	if err != nil {
+		return nil, err
+	}
+	if p, err = p.complete(packed); err != nil {
+		return nil, err
+	}
+	w := &walker{model: m, device: d, pass: p, variants: variants, packing: packed, outcome: &Outcome{}}
+	w.scores = make([][]SequenceScore, len(variants))
+	for v := range w.scores {
+		w.scores[v] = w.blank()
+	}
+	groups := walks(variants, m.Layers(), w.affordable(), p.Diverge)
+	w.foresee(groups)
+	seen := false
+	for _, group := range groups {
+		watch := !seen && group[0] == 0
+		seen = seen || watch
+		if err := w.walk(ctx, group, watch); err != nil {
+			return nil, err
+		}
+	}
+	for _, v := range which {
+		w.outcome.Scores = append(w.outcome.Scores, w.scores[v])
+	}
+	return w.outcome, nil
+}
+
+// distinct drops repeated variants; which[i] is where variant i went. Variant 0 stays first.
+func distinct(variants []Drop, layers int) (unique []Drop, which []int, err error) {
+	if len(variants) == 0 {
+		variants = []Drop{nil}
+	}
+	if err := checkVariants(variants, layers); err != nil {
+		return nil, nil, err
+	}
+	known := map[string]int{}
+	for _, drop := range variants {
+		key := fmt.Sprint([]int(drop))
+		at, found := known[key]
+		if !found {
+			at = len(unique)
+			known[key] = at
+			unique = append(unique, drop)
+		}
+		which = append(which, at)
+	}
+	return unique, which, nil
+}
+
+// complete fills in what the caller left to us and refuses what does not go together.
+func (p Pass) complete(packed *packing) (Pass, error) {
+	if len(p.Eps) == 0 {
+		p.Eps = DefaultEps
+	}
+	if len(p.Eps) > MaxEps {
+		return p, fmt.Errorf("engine: %d thresholds, at most %d", len(p.Eps), MaxEps)
+	}
+	if p.Relative == 0 {
+		p.Relative = DefaultRelative
+	}
+	if p.Rows <= 0 {
+		p.Rows = defaultRows
+	}
+	if len(p.Observe) > 0 || p.Trace != nil {
+		for i, s := range p.Sequences {
+			if len(s.Branches) > 0 && !s.Silent {
+				return p, fmt.Errorf("engine: sequence %d: has branches, so observers cannot be shown it; make it silent", i)
+			}
+		}
+	}
+	return p, nil
+}
+
+// walker carries one Run.
+type walker struct {
+	model    *Model
+	device   Device
+	pass     Pass
+	variants []Drop // distinct
+	packing  *packing
+	scores   [][]SequenceScore
+	outcome  *Outcome
+	step     Step
+
+	pool   *pool
+	states []state
+	watch  bool // observers and traces see the first state of this walk
+}
+
+// blank is an empty score for every sequence.
+func (w *walker) blank() []SequenceScore {
+	scores := make([]SequenceScore, len(w.pass.Sequences))
+	for i, s := range w.pass.Sequences {
+		if len(s.Branches) > 0 {
+			scores[i].Branches = make([]Score, len(s.Branches))
+		}
+	}
+	return scores
+}
+
+// affordable is how many hidden tensors the memory allowed for holds.
+func (w *walker) affordable() int {
+	memory := w.pass.Memory
+	if memory <= 0 {
+		memory = w.device.Info().Memory / 2
+	}
+	if memory <= 0 {
+		return math.MaxInt
+	}
+	bytes := int64(w.model.Spec.Hidden) * 4
+	first := int64(w.packing.rows) * bytes
+	if w.packing.scored == 0 {
+		return math.MaxInt
+	}
+	return 1 + int(max(0, memory-first)/(int64(w.packing.scored)*bytes))
+}
+
+// foresee fills in the work that lies ahead.
+func (w *walker) foresee(groups [][]int) {
+	layers := w.model.Layers()
+	w.step.Layers = layers
+	w.outcome.Passes = len(groups)
+	for _, group := range groups {
+		_, blocks := foresee(w.variants, group, layers)
+		w.outcome.Blocks += blocks
+		w.step.Total += float64(blocks+len(group)) * float64(w.packing.scored)
+	}
+	for _, drop := range w.variants {
+		w.outcome.Alone += layers - len(drop)
+	}
+	w.step.Total += float64((w.packing.rows - w.packing.scored) * (layers - len(w.variants[0])))
+}
+
+// walk takes one group of variants through all layers and the head.
+func (w *walker) walk(ctx context.Context, group []int, watch bool) (err error) {
+	w.watch = watch && (len(w.pass.Observe) > 0 || w.pass.Trace != nil)
+	first := state{variants: group, families: w.packing.judged}
+	rows := w.packing.scored
+	if w.watch {
+		first.families, rows = len(w.packing.families), w.packing.rows
+	}
+	if rows == 0 {
+		return nil
+	}
+	w.pool = newPool(w.device, min(rows, w.pass.Rows))
+	defer w.pool.close()
+	first.hidden = w.device.NewTensor(rows, w.model.Spec.Hidden)
+	w.states = []state{first}
+	defer func() {
+		for _, s := range w.states {
+			s.hidden.Free()
+		}
+		err = errors.Join(err, w.fault(err == nil))
+	}()
+	if err := w.embed(ctx); err != nil {
+		return err
+	}
+	if err := w.blocks(ctx); err != nil {
+		return err
+	}
+	return w.head(ctx)
+}
+
+// fault clears the device's error after a walk that ended early, and reports it after one that did not.
+func (w *walker) fault(wanted bool) error {
+	err := w.device.Sync()
+	if !wanted {
+		return nil
+	}
+	return err
+}
+
+// blocks walks all layers. While one is computed the next one's weights are on their way.
+func (w *walker) blocks(ctx context.Context) error {
+	spec, source := w.model.Spec, w.model.Source
+	var order []int
+	for layer := range spec.Blocks {
+		if slices.ContainsFunc(w.states[0].variants, func(v int) bool { return !slices.Contains(w.variants[v], layer) }) {
+			order = append(order, layer)
+		}
+	}
+	fetch := func(i int) (*layerWeights, error) {
+		if i >= len(order) {
+			return nil, nil
+		}
+		if i+1 < len(order) {
+			source.Prefetch(names(spec.Blocks[order[i+1]].refs))
+		}
+		return load(w.device, source, spec.Blocks[order[i]].refs)
+	}
+	next, err := fetch(0)
+	if err != nil {
+		return err
+	}
+	for i, layer := range order {
+		now := next
+		if next, err = fetch(i + 1); err == nil {
+			w.outcome.WeightBytes += now.bytes
+			err = w.layer(ctx, layer, now)
+		}
+		now.release()
+		source.Discard(now.names)
+		if err != nil {
+			if next != nil {
+				next.release()
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// layer computes one block for every state that applies it.
+func (w *walker) layer(ctx context.Context, layer int, weights *layerWeights) error {
+	w.step.Layer = layer
+	var sources, results []state
+	var after []state
+	for _, s := range w.states {
+		apply, skip := split(w.variants, s.variants, layer)
+		if len(apply) == 0 {
+			after = append(after, s)
+			continue
+		}
+		to := s
+		to.variants = apply
+		if len(skip) > 0 {
+			stay := state{variants: skip, hidden: s.hidden, families: s.families}
+			// Only the state of the first variant walks the families that are not scored.
+			if apply[0] < skip[0] {
+				stay.families = w.packing.judged
+			} else {
+				to.families = w.packing.judged
+			}
+			to.hidden = w.device.NewTensor(w.rowsOf(to.families), w.model.Spec.Hidden)
+			after = append(after, stay)
+		}
+		sources, results = append(sources, s), append(results, to)
+		after = append(after, to)
+	}
+	slices.SortStableFunc(after, func(a, b state) int { return a.variants[0] - b.variants[0] })
+	w.states = after
+
+	families := make([]int, len(results))
+	for i, s := range results {
+		families[i] = s.families
+	}
+	look := w.watch && len(results) > 0 && results[0].variants[0] == 0
+	watched := newWatched(w, layer, look)
+	for _, b := range w.packing.batches(families, w.pass.Rows) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		w.compute(b, layer, weights, sources, results, watched)
+		if err := w.device.Sync(); err != nil {
+			return fmt.Errorf("engine: layer %d: %w", layer, err)
+		}
+		w.advance(b.rows)
+	}
+	if err := watched.deliver(); err != nil {
+		return err
+	}
+	if look && w.pass.Trace != nil {
+		return w.trace(fmt.Sprintf("block.%d", layer))
+	}
+	return nil
+}
+
+// rowsOf is the number of rows of the first families.
+func (w *walker) rowsOf(families int) int {
+	if families == len(w.packing.families) {
+		return w.packing.rows
+	}
+	return w.packing.scored
+}
+
+// compute applies a block to one batch.
+func (w *walker) compute(b batch, layer int, weights *layerWeights, sources, results []state, watched *watched) {
+	hidden := w.model.Spec.Hidden
+	f := &forward{device: w.device, weights: weights, pool: w.pool, layout: b.layout, positions: b.positions, rows: b.rows}
+	x := sources[b.spans[0].state].hidden.Slice(b.spans[0].start, b.spans[0].rows)
+	stacked := len(b.spans) > 1
+	row := 0
+	if stacked {
+		x = f.take(hidden)
+		for _, s := range b.spans {
+			w.copyRows(x.Slice(row, s.rows), sources[s.state].hidden.Slice(s.start, s.rows))
+			row += s.rows
+		}
+	}
+	y := f.take(hidden)
+	parts := f.block(y, x, &w.model.Spec.Blocks[layer])
+	watched.see(b, x, y, parts)
+	row = 0
+	for _, s := range b.spans {
+		w.copyRows(results[s.state].hidden.Slice(s.start, s.rows), y.Slice(row, s.rows))
+		row += s.rows
+	}
+	f.give(y, parts.attn, parts.mlp, parts.act)
+	if stacked {
+		f.give(x)
+	}
+}
+
+func (w *walker) copyRows(dst, src Tensor) {
+	w.device.Columns(dst, src, []Move{{0, 0, dst.Cols()}})
+}
+
+func (w *walker) advance(rows int) {
+	w.outcome.Rows += int64(rows)
+	w.step.Done += float64(rows)
+	w.step.Rows = w.outcome.Rows
+	if w.pass.Progress != nil {
+		w.pass.Progress(w.step)
+	}
+}
+
+// notNumbers explains results that are no numbers: by the stored tensor that is spoiled, if one is.
+func (m *Model) notNumbers(where string) error {
+	if name, count := spoiled(m.Source); name != "" {
+		return fmt.Errorf("engine: tensor %s: %d of its values are NaN or infinite, so nothing computed from it is a number; the file is damaged", name, count)
+	}
+	return fmt.Errorf("engine: %s: values are NaN though no stored weight is; the computation overflowed (try --compute f32)", where)
+}

@@ -1,0 +1,141 @@
+package engine
+
+// A Spec says everything that tells one model from another: shapes, norms and where they stand, positions, activations, and the name of
+// every stored tensor. The files arch_*.go turn a configuration into a Spec; block.go computes any Spec. All fields are data.
+type Spec struct {
+	Family  string // the configuration's model_type
+	Hidden  int
+	Vocab   int
+	Context int // longest sequence the model was made for; 0 unknown
+
+	Embed  EmbedSpec
+	Blocks []BlockSpec
+	Final  NormSpec
+	Head   HeadSpec
+
+	// Prefix of a block's tensors with %d for its number, as "model.layers.%d.". Writing a smaller model renumbers by it.
+	BlockPrefix string
+}
+
+// EmbedSpec is what happens before the first block.
+type EmbedSpec struct {
+	Table          Ref // [vocab × width]
+	Scale          float32
+	Positions      Ref // learned positions [context × hidden], added; empty: none
+	PositionOffset int // row of position 0
+	TokenTypes     Ref // row 0 is added to every token (BERT); empty: none
+	Norm           NormSpec
+	Project        Linear // width → hidden; empty: none. Before positions are added
+}
+
+// HeadSpec is what happens after the last block: a language model's vocabulary or a classifier's labels.
+type HeadSpec struct {
+	Project  Linear // hidden → width; empty: none
+	Output   Linear // [vocab × width] (labels × hidden for a classifier)
+	Scale    float32
+	SoftCap  float32
+	Classify *ClassifySpec // nil: a language model
+}
+
+// ClassifySpec turns the first token's final row into what HeadSpec.Output sees.
+type ClassifySpec struct {
+	Dense      Linear
+	Activation Activation
+}
+
+// A Ref names a stored tensor, or the part of it that is one matrix or vector.
+type Ref struct {
+	Name       string // empty: absent
+	Shape      []int  // the whole stored tensor's shape, checked
+	Offset     int    // values to skip (one expert of many)
+	Out, In    int    // the matrix as a product sees it; a vector has In = 0
+	Transposed bool
+	Segments   []Segment
+}
+
+// Linear is x·Wᵀ + b.
+type Linear struct{ Weight, Bias Ref }
+
+// NormSpec is a normalisation with its stored weights.
+type NormSpec struct {
+	Kind         NormKind
+	Eps          float32
+	Groups       int
+	Weight, Bias Ref
+	Offset       float32
+}
+
+// BlockSpec is one layer: a mixer (attention and its kin) and an MLP, with their norms and residuals.
+//
+//	serial:    mid = x + s·post1(mixer(norm1(x)));  y = mid + s·post2(mlp(norm2(mid)))
+//	parallel:  y = x + s·post1(mixer(norm1(x))) + s·post2(mlp(norm2(x)))
+//	post-norm: mid = norm1(x + mixer(x));  y = norm2(mid + mlp(mid))
+type BlockSpec struct {
+	Mixer Mixer
+	MLP   MLP
+
+	Norm1, Norm2 NormSpec // before mixer and MLP (after the sum, in post-norm blocks)
+	Post1, Post2 NormSpec // on what mixer and MLP give, before it is added
+
+	Parallel       bool    // both read the block's input
+	SharedNorm     bool    // parallel: the MLP reads norm1(x) too
+	PostNorm       bool    // norms follow the sums (arXiv 1706.03762)
+	ResidualNormed bool    // the residual is norm1(x), norm2(mid) (BLOOM's option)
+	Residual       float32 // s; 0 means 1
+}
+
+// A Mixer lets tokens see each other: x [rows × hidden] → [rows × hidden], in mixer_*.go.
+type Mixer interface {
+	refs(visit func(*Ref))
+	mix(f *forward, x Tensor) Tensor
+}
+
+// An MLP treats every token alone: x [rows × hidden] → [rows × hidden], in mlp_*.go. It shows f.act what enters its output projection.
+type MLP interface {
+	refs(visit func(*Ref))
+	apply(f *forward, x Tensor) Tensor
+}
+
+func (l *Linear) refs(visit func(*Ref)) { visit(&l.Weight); visit(&l.Bias) }
+
+func (n *NormSpec) refs(visit func(*Ref)) { visit(&n.Weight); visit(&n.Bias) }
+
+func (b *BlockSpec) refs(visit func(*Ref)) {
+	for _, n := range []*NormSpec{&b.Norm1, &b.Norm2, &b.Post1, &b.Post2} {
+		n.refs(visit)
+	}
+	b.Mixer.refs(visit)
+	b.MLP.refs(visit)
+}
+
+func (e *EmbedSpec) refs(visit func(*Ref)) {
+	visit(&e.Table)
+	visit(&e.Positions)
+	visit(&e.TokenTypes)
+	e.Norm.refs(visit)
+	e.Project.refs(visit)
+}
+
+// refs visits the final norm's and the head's tensors.
+func (s *Spec) headRefs(visit func(*Ref)) {
+	s.Final.refs(visit)
+	s.Head.Project.refs(visit)
+	s.Head.Output.refs(visit)
+	if s.Head.Classify != nil {
+		s.Head.Classify.Dense.refs(visit)
+	}
+}
+
+// Refs visits every reference to a stored tensor that is not empty.
+func (s *Spec) Refs(visit func(*Ref)) {
+	present := func(r *Ref) {
+		if r.Name != "" {
+			visit(r)
+		}
+	}
+	s.Embed.refs(present)
+	for i := range s.Blocks {
+		s.Blocks[i].refs(present)
+	}
+	s.headRefs(present)
+}

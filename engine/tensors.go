@@ -1,0 +1,127 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Stored is a tensor as its file holds it: a view, never a copy.
+type Stored struct {
+	Name  string
+	Type  DType
+	Shape []int
+	Data  []byte
+}
+
+// Source finds a model's stored tensors.
+type Source interface {
+	Lookup(name string) (Stored, bool)
+	Names() []string // in file order
+	// Prefetch asks for the tensors' bytes to be read soon, Discard says that they will not be needed again soon.
+	Prefetch(names []string)
+	Discard(names []string)
+	Close() error
+}
+
+// weight resolves a reference to the matrix it names.
+func weight(s Source, r *Ref) (Weight, error) {
+	stored, err := lookup(s, r)
+	if err != nil {
+		return Weight{}, err
+	}
+	w := Weight{Name: r.Name, Type: stored.Type, Out: r.Out, In: r.In, Transposed: r.Transposed, Segments: r.Segments}
+	rows, cols := 1, stored.Shape[len(stored.Shape)-1]
+	if len(stored.Shape) > 1 {
+		rows = stored.Shape[len(stored.Shape)-2]
+	}
+	w.Stride = cols
+	values, size, err := stored.Type.Block()
+	if err != nil {
+		return Weight{}, fmt.Errorf("%w (tensor %s)", err, r.Name)
+	}
+	begin, end := r.Offset/values*size, (r.Offset+rows*cols)/values*size
+	if r.Offset%values != 0 || end > len(stored.Data) {
+		return Weight{}, fmt.Errorf("engine: %s: %d bytes of %s hold no [%d × %d] from value %d on", r.Name, len(stored.Data), stored.Type, rows, cols, r.Offset)
+	}
+	w.Data = stored.Data[begin:end]
+	return w, w.Check()
+}
+
+// vector reads a reference as float32 values.
+func vector(s Source, r *Ref) ([]float32, error) {
+	stored, err := lookup(s, r)
+	if err != nil {
+		return nil, err
+	}
+	count := 1
+	for _, n := range stored.Shape {
+		count *= n
+	}
+	all := make([]float32, count)
+	w := Weight{Name: r.Name, Type: stored.Type, Data: stored.Data, Out: 1, In: count, Stride: count}
+	if err := w.Check(); err != nil {
+		return nil, err
+	}
+	if err := w.Float32s(all, 0); err != nil {
+		return nil, err
+	}
+	all = all[r.Offset:]
+	if len(r.Segments) == 0 {
+		if len(all) < r.Out {
+			return nil, fmt.Errorf("engine: %s: %d values, want %d", r.Name, len(all), r.Out)
+		}
+		return all[:r.Out], nil
+	}
+	var picked []float32
+	for _, segment := range r.Segments {
+		if segment.At+segment.Count > len(all) {
+			return nil, fmt.Errorf("engine: %s: %d values, want %d", r.Name, len(all), segment.At+segment.Count)
+		}
+		picked = append(picked, all[segment.At:segment.At+segment.Count]...)
+	}
+	return picked, nil
+}
+
+func lookup(s Source, r *Ref) (Stored, error) {
+	stored, found := s.Lookup(r.Name)
+	if !found {
+		return Stored{}, fmt.Errorf("engine: tensor %s: missing from the model's files", r.Name)
+	}
+	if !slices.Equal(stored.Shape, r.Shape) {
+		return Stored{}, fmt.Errorf("engine: %s: shape %v, want %v", r.Name, stored.Shape, r.Shape)
+	}
+	return stored, nil
+}
+
+// spoiled names the first stored tensor that holds a NaN or an infinity, and how many; empty if none does. It reads every weight, so it
+// is asked only when a result has turned out not to be a number.
+func spoiled(s Source) (name string, values int) {
+	for _, name := range s.Names() {
+		stored, _ := s.Lookup(name)
+		count, bad := 1, 0
+		for _, n := range stored.Shape {
+			count *= n
+		}
+		if count == 0 || len(stored.Shape) == 0 {
+			continue
+		}
+		cols := stored.Shape[len(stored.Shape)-1]
+		row := make([]float32, cols)
+		w := Weight{Name: name, Type: stored.Type, Data: stored.Data, Out: count / cols, In: cols, Stride: cols}
+		for r := range w.Out {
+			if w.Float32s(row, r) != nil {
+				break
+			}
+			for _, v := range row {
+				if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+					bad++
+				}
+			}
+		}
+		if bad > 0 {
+			return name, bad
+		}
+	}
+	return "", 0
+}

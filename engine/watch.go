@@ -1,0 +1,126 @@
+package engine
+
+import "fmt"
+
+// watched gathers what one layer's batches measure until the layer is done, then shows it to the observers sequence by sequence.
+type watched struct {
+	*walker
+	layer    int
+	on       bool
+	wants    Wants
+	measures []SequenceMeasure // a sequence of the pass
+	input    [][]float32
+	output   [][]float32
+	fail     error
+}
+
+func newWatched(w *walker, layer int, on bool) *watched {
+	o := &watched{walker: w, layer: layer, on: on && len(w.pass.Observe) > 0}
+	if !o.on {
+		return o
+	}
+	for _, observer := range w.pass.Observe {
+		wants := observer.Wants()
+		o.wants.Pooled = o.wants.Pooled || wants.Pooled
+		o.wants.Last = o.wants.Last || wants.Last
+	}
+	n := len(w.pass.Sequences)
+	o.measures, o.input, o.output = make([]SequenceMeasure, n), make([][]float32, n), make([][]float32, n)
+	return o
+}
+
+// see measures the rows of the first state in a batch; they come first.
+func (o *watched) see(b batch, x, y Tensor, parts branches) {
+	s := b.spans[0]
+	if !o.on || s.state != 0 || !o.audible(s) {
+		return
+	}
+	window := func(t Tensor) Tensor {
+		if t == nil {
+			return nil
+		}
+		return t.Slice(0, s.rows)
+	}
+	layout := o.packing.join(b.spans[:1])
+	out := make([]SequenceMeasure, layout.Sequences())
+	x, y = window(x), window(y)
+	o.device.Measure(&Measure{X: x, Y: y, Attn: window(parts.attn), MLP: window(parts.mlp), Act: window(parts.act), Layout: layout,
+		Eps: o.pass.Eps, Relative: o.pass.Relative, Pooled: o.wants.Pooled, Out: out})
+	if err := o.device.Sync(); err != nil {
+		o.fail = err
+		return
+	}
+	at := 0
+	for i := s.first; i < s.last; i++ {
+		f := &o.packing.families[i]
+		if !o.pass.Sequences[f.sequence].Silent {
+			o.measures[f.sequence] = out[at]
+			if o.wants.Last {
+				last := f.start - s.start + f.rows - 1
+				o.input[f.sequence], o.output[f.sequence] = o.row(x, last), o.row(y, last)
+			}
+		}
+		at += f.layout.Sequences()
+	}
+}
+
+func (o *watched) row(t Tensor, at int) []float32 {
+	row := make([]float32, t.Cols())
+	o.device.Download(row, t, at)
+	return row
+}
+
+// audible says whether observers are to be shown any family of a span.
+func (o *watched) audible(s span) bool {
+	for i := s.first; i < s.last; i++ {
+		if !o.pass.Sequences[o.packing.families[i].sequence].Silent {
+			return true
+		}
+	}
+	return false
+}
+
+// deliver shows the layer to the observers.
+func (o *watched) deliver() error {
+	if !o.on || o.fail != nil {
+		return o.fail
+	}
+	for i, s := range o.pass.Sequences {
+		if s.Silent {
+			continue
+		}
+		seen := &Measurement{Layer: o.layer, Layers: o.model.Layers(), Sequence: i, SequenceMeasure: o.measures[i], Eps: o.pass.Eps,
+			Relative: o.pass.Relative, Input: o.input[i], Output: o.output[i]}
+		for site := range seen.Sites {
+			if moments := &seen.Sites[site]; moments.NaN > 0 {
+				return o.model.notNumbers(fmt.Sprintf("layer %d, site %s, sequence %d", o.layer, Site(site), i))
+			}
+		}
+		for _, observer := range o.pass.Observe {
+			if err := observer.Observe(seen); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// trace shows the first state's rows of every sequence that observers may see.
+func (w *walker) trace(name string) error {
+	s := w.states[0]
+	for i := range s.families {
+		f := &w.packing.families[i]
+		if w.pass.Sequences[f.sequence].Silent {
+			continue
+		}
+		values := make([]float32, f.rows*s.hidden.Cols())
+		w.device.Download(values, s.hidden.Slice(f.start, f.rows), 0)
+		if err := w.device.Sync(); err != nil {
+			return err
+		}
+		if err := w.pass.Trace(TraceTensor{Name: name, Sequence: f.sequence, Rows: f.rows, Cols: s.hidden.Cols(), Values: values}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
