@@ -4,12 +4,17 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"avssnative/internal/demo"
 )
 
 // resolve finds the folder or file that a model reference means.
 func resolve(ref string) (string, error) {
 	if _, err := os.Stat(ref); err == nil {
 		return ref, nil
+	}
+	if ref == demo.Name {
+		return demo.Folder()
 	}
 	return "", fmt.Errorf("engine: model %s: no such folder or file", ref)
 }

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -33,9 +32,6 @@ func (m *Model) Run(ctx context.Context, p Pass) (*Outcome, error) {
 	}
 	w := &walker{model: m, device: d, pass: p, variants: variants, packing: packed, outcome: &Outcome{}}
 	w.scores = make([][]SequenceScore, len(variants))
-	for v := range w.scores {
-		w.scores[v] = w.blank()
-	}
 	groups := walks(variants, m.Layers(), w.affordable(), p.Diverge)
 	w.foresee(groups)
 	seen := false
@@ -162,6 +158,9 @@ func (w *walker) foresee(groups [][]int) {
 func (w *walker) walk(ctx context.Context, group []int, watch bool) (err error) {
 	w.watch = watch && (len(w.pass.Observe) > 0 || w.pass.Trace != nil)
 	first := state{variants: group, families: w.packing.judged}
+	for _, v := range group { // variant 0 may be walked again, to compare others with it
+		w.scores[v] = w.blank()
+	}
 	rows := w.packing.scored
 	if w.watch {
 		first.families, rows = len(w.packing.families), w.packing.rows
@@ -177,7 +176,10 @@ func (w *walker) walk(ctx context.Context, group []int, watch bool) (err error) 
 		for _, s := range w.states {
 			s.hidden.Free()
 		}
-		err = errors.Join(err, w.fault(err == nil))
+		// A walk that ended early may have left a failure behind; it belongs to nobody else.
+		if fault := w.device.Sync(); err == nil {
+			err = fault
+		}
 	}()
 	if err := w.embed(ctx); err != nil {
 		return err
@@ -186,15 +188,6 @@ func (w *walker) walk(ctx context.Context, group []int, watch bool) (err error) 
 		return err
 	}
 	return w.head(ctx)
-}
-
-// fault clears the device's error after a walk that ended early, and reports it after one that did not.
-func (w *walker) fault(wanted bool) error {
-	err := w.device.Sync()
-	if !wanted {
-		return nil
-	}
-	return err
 }
 
 // blocks walks all layers. While one is computed the next one's weights are on their way.

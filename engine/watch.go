@@ -42,10 +42,10 @@ func (o *watched) see(b batch, x, y Tensor, parts branches) {
 		return t.Slice(0, s.rows)
 	}
 	layout := o.packing.join(b.spans[:1])
-	out := make([]SequenceMeasure, layout.Sequences())
 	x, y = window(x), window(y)
-	o.device.Measure(&Measure{X: x, Y: y, Attn: window(parts.attn), MLP: window(parts.mlp), Act: window(parts.act), Layout: layout,
-		Eps: o.pass.Eps, Relative: o.pass.Relative, Pooled: o.wants.Pooled, Out: out})
+	m := &Measure{X: x, Y: y, Attn: window(parts.attn), MLP: window(parts.mlp), Act: window(parts.act), Layout: layout,
+		Eps: o.pass.Eps, Relative: o.pass.Relative, Pooled: o.wants.Pooled, Out: make([]SequenceMeasure, layout.Sequences())}
+	o.device.Measure(m)
 	if err := o.device.Sync(); err != nil {
 		o.fail = err
 		return
@@ -54,7 +54,7 @@ func (o *watched) see(b batch, x, y Tensor, parts branches) {
 	for i := s.first; i < s.last; i++ {
 		f := &o.packing.families[i]
 		if !o.pass.Sequences[f.sequence].Silent {
-			o.measures[f.sequence] = out[at]
+			o.measures[f.sequence] = m.Out[at]
 			if o.wants.Last {
 				last := f.start - s.start + f.rows - 1
 				o.input[f.sequence], o.output[f.sequence] = o.row(x, last), o.row(y, last)
