@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 )
 
@@ -137,44 +136,6 @@ func (m *Model) Close() error {
 		first = err
 	}
 	return first
-}
-
-// Size counts parameters and bytes of the stored tensors, of the whole model or without the layers dropped.
-func (m *Model) Size(drop Drop) (parameters, bytes int64) {
-	gone := map[string]bool{}
-	for _, layer := range drop {
-		gone[fmt.Sprintf(m.Spec.BlockPrefix, layer)] = true
-	}
-	for _, name := range m.Source.Names() {
-		if gone[m.blockOf(name)] {
-			continue
-		}
-		stored, _ := m.Source.Lookup(name)
-		count := int64(1)
-		for _, n := range stored.Shape {
-			count *= int64(n)
-		}
-		parameters += count
-		bytes += int64(len(stored.Data))
-	}
-	return parameters, bytes
-}
-
-// blockOf is the block prefix that a tensor's name begins with, empty if it belongs to no block.
-func (m *Model) blockOf(name string) string {
-	before, after, _ := strings.Cut(m.Spec.BlockPrefix, "%d")
-	rest, found := strings.CutPrefix(name, before)
-	if !found {
-		return ""
-	}
-	digits := 0
-	for digits < len(rest) && rest[digits] >= '0' && rest[digits] <= '9' {
-		digits++
-	}
-	if digits == 0 || !strings.HasPrefix(rest[digits:], after) {
-		return ""
-	}
-	return before + rest[:digits] + after
 }
 
 // Fingerprint is a sha256 over the configuration and every tensor's name, type, shape and bytes.

@@ -1,0 +1,64 @@
+package prune
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"avssnative/engine"
+)
+
+// verify opens the written model and compares its logits, bit for bit, with those of the pass that leaves the layers out.
+func verify(ctx context.Context, m *engine.Model, drop engine.Drop, path string) error {
+	written, err := m.Sibling(ctx, path)
+	if err != nil {
+		return fmt.Errorf("the written model does not open: %w", err)
+	}
+	defer written.Close()
+	sequences := probes(m.Spec)
+	want, err := logits(ctx, m, sequences, drop)
+	if err != nil {
+		return err
+	}
+	got, err := logits(ctx, written, sequences, nil)
+	if err != nil {
+		return fmt.Errorf("the written model does not run: %w", err)
+	}
+	for i := range want {
+		for j := range want[i] {
+			if math.Float32bits(want[i][j]) != math.Float32bits(got[i][j]) {
+				return fmt.Errorf("the written model computes other logits than the pass without layers %v: sequence %d, value %d: %g, want %g",
+					[]int(drop), i, j, got[i][j], want[i][j])
+			}
+		}
+	}
+	return nil
+}
+
+// probes are short sequences of arbitrary tokens, the same every time.
+func probes(s *engine.Spec) []engine.Sequence {
+	r := rand.New(rand.NewPCG(2411, 2117))
+	sequences := make([]engine.Sequence, 3)
+	for i := range sequences {
+		length := 5 + 7*i
+		if s.Context > 0 {
+			length = min(length, s.Context)
+		}
+		for range length {
+			sequences[i].IDs = append(sequences[i].IDs, int32(r.IntN(s.Vocab)))
+		}
+	}
+	return sequences
+}
+
+func logits(ctx context.Context, m *engine.Model, sequences []engine.Sequence, drop engine.Drop) ([][]float32, error) {
+	all := make([][]float32, len(sequences))
+	_, err := m.Run(ctx, engine.Pass{Sequences: sequences, Variants: []engine.Drop{drop}, Trace: func(t engine.TraceTensor) error {
+		if t.Name == "logits" {
+			all[t.Sequence] = append([]float32{}, t.Values...)
+		}
+		return nil
+	}})
+	return all, err
+}

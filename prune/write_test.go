@@ -1,0 +1,157 @@
+package prune_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"avssnative/engine"
+	"avssnative/prune"
+)
+
+const architectures = "../engine/testdata/architectures"
+
+func open(t testing.TB, folder string) *engine.Model {
+	t.Helper()
+	m, err := engine.Open(context.Background(), folder, engine.Options{Device: "reference"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.Close() })
+	return m
+}
+
+// nothing makes sure that a folder is empty, hidden files included.
+func nothing(t testing.TB, folder string) {
+	t.Helper()
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		t.Errorf("%s was left behind", e.Name())
+	}
+}
+
+func TestEveryArchitectureReloadsShorter(t *testing.T) {
+	folders, _ := filepath.Glob(architectures + "/*")
+	if len(folders) == 0 {
+		t.Fatal("no goldens")
+	}
+	for _, folder := range folders {
+		t.Run(filepath.Base(folder), func(t *testing.T) {
+			m := open(t, folder)
+			for _, drop := range []engine.Drop{{0}, {1}, {2}, {0, 2}} {
+				out := filepath.Join(t.TempDir(), "smaller")
+				// Write itself compares the reloaded model's logits, bit for bit.
+				if err := prune.Write(context.Background(), m, drop, out, prune.Options{}); err != nil {
+					t.Fatal(err)
+				}
+				if s := open(t, out); s.Layers() != m.Layers()-len(drop) {
+					t.Errorf("%d layers, want %d", s.Layers(), m.Layers()-len(drop))
+				}
+				card, err := os.ReadFile(filepath.Join(out, "README.md"))
+				if err != nil || !strings.Contains(string(card), "left out") {
+					t.Errorf("model card: %v: %s", err, card)
+				}
+			}
+		})
+	}
+}
+
+func TestWriteInShards(t *testing.T) {
+	m := open(t, architectures+"/llama")
+	out := filepath.Join(t.TempDir(), "smaller")
+	if err := prune.Write(context.Background(), m, engine.Drop{1}, out, prune.Options{Shard: 20_000}); err != nil {
+		t.Fatal(err)
+	}
+	shards, _ := filepath.Glob(out + "/model-*-of-*.safetensors")
+	if _, err := os.Stat(out + "/model.safetensors.index.json"); err != nil || len(shards) < 2 {
+		t.Errorf("%d shards, index: %v", len(shards), err)
+	}
+}
+
+func TestWriteRefuses(t *testing.T) {
+	m := open(t, architectures+"/llama")
+	parent := t.TempDir()
+	out := filepath.Join(parent, "out")
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, c := range []struct {
+		name string
+		ctx  context.Context
+		drop engine.Drop
+		o    prune.Options
+		want string
+	}{
+		{"nothing dropped", context.Background(), nil, prune.Options{}, "nothing to drop"},
+		{"unknown format", context.Background(), engine.Drop{1}, prune.Options{Format: "zip"}, `format "zip": unknown`},
+		{"gguf of a folder", context.Background(), engine.Drop{1}, prune.Options{Format: prune.FormatGGUF}, "no .gguf file"},
+		{"cancelled", cancelled, engine.Drop{1}, prune.Options{}, "context canceled"},
+	} {
+		if err := prune.Write(c.ctx, m, c.drop, out, c.o); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want an error that says %q", c.name, err, c.want)
+		}
+		nothing(t, parent)
+	}
+}
+
+func TestWriteReplacesOnlyWhenForced(t *testing.T) {
+	m := open(t, architectures+"/llama")
+	parent := t.TempDir()
+	out := filepath.Join(parent, "out")
+	if err := os.WriteFile(out, []byte("mine"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	err := prune.Write(context.Background(), m, engine.Drop{1}, out, prune.Options{})
+	if err == nil || !strings.Contains(err.Error(), "exists already") {
+		t.Fatalf("error %v", err)
+	}
+	if kept, _ := os.ReadFile(out); string(kept) != "mine" {
+		t.Fatal("what stood there is gone")
+	}
+	if err := prune.Write(context.Background(), m, engine.Drop{1}, out, prune.Options{Force: true}); err != nil {
+		t.Fatal(err)
+	}
+	if entries, _ := os.ReadDir(parent); len(entries) != 1 {
+		t.Errorf("%d entries beside the output", len(entries))
+	}
+}
+
+func TestWriteMergekit(t *testing.T) {
+	m := open(t, architectures+"/llama")
+	out := filepath.Join(t.TempDir(), "merge.yaml")
+	if err := prune.Write(context.Background(), m, engine.Drop{1}, out, prune.Options{Format: prune.FormatMergekit}); err != nil {
+		t.Fatal(err)
+	}
+	text, _ := os.ReadFile(out)
+	for _, want := range []string{"layer_range: [0, 1]", "layer_range: [2, 3]", "merge_method: passthrough", "dtype: float32"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
+
+// A model whose configuration says something per layer that cannot be said of fewer layers must not be written wrongly.
+func TestVerifyCatchesAModelThatComputesSomethingElse(t *testing.T) {
+	folder := t.TempDir()
+	if err := os.CopyFS(folder, os.DirFS(architectures+"/gpt2")); err != nil {
+		t.Fatal(err)
+	}
+	config, _ := os.ReadFile(folder + "/config.json")
+	changed := strings.Replace(string(config), `"scale_attn_by_inverse_layer_idx": false`, `"scale_attn_by_inverse_layer_idx": true`, 1)
+	if changed == string(config) {
+		t.Fatal("the golden has no such key")
+	}
+	if err := os.WriteFile(folder+"/config.json", []byte(changed), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	parent := t.TempDir()
+	err := prune.Write(context.Background(), open(t, folder), engine.Drop{0}, filepath.Join(parent, "out"), prune.Options{})
+	if err == nil || !strings.Contains(err.Error(), "computes other logits") {
+		t.Errorf("error %v", err)
+	}
+	nothing(t, parent)
+}
