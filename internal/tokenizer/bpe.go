@@ -1,0 +1,312 @@
+// Byte-pair encoding (Sennrich, Haddow, Birch 2016): a word begins as its characters (or bytes), and the pair of neighbours whose
+// merge has the lowest rank is joined, the leftmost first, until no pair has a merge.
+//
+// Merges are keyed by the pair of ids and held in an open-addressing table; candidates wait in a heap ordered by (rank, position).
+package tokenizer
+
+import (
+	"fmt"
+	"math/bits"
+	"sync"
+	"unicode/utf8"
+)
+
+// A merge is what a pair of tokens becomes; rank orders merges, lowest first.
+type merge struct{ rank, id int32 }
+
+// mergeTable maps pairs of ids to merges.
+type mergeTable struct {
+	keys   []uint64 // pair + 1; 0: free
+	values []merge
+	shift  int
+	count  int
+}
+
+func newMergeTable(capacity int) *mergeTable {
+	size := max(16, 1<<bits.Len(uint(2*capacity)))
+	return &mergeTable{keys: make([]uint64, size), values: make([]merge, size), shift: 64 - bits.Len(uint(size-1))}
+}
+
+func pairKey(left, right int32) uint64 { return uint64(uint32(left))<<32 | uint64(uint32(right)) + 1 }
+
+func (t *mergeTable) slot(key uint64) int { return int(key * 0x9e3779b97f4a7c15 >> t.shift) }
+
+// set stores a merge; a later one for the same pair replaces the earlier.
+func (t *mergeTable) set(left, right int32, m merge) {
+	if 2*t.count >= len(t.keys) {
+		grown := newMergeTable(len(t.keys))
+		for i, key := range t.keys {
+			if key != 0 {
+				grown.put(key, t.values[i])
+			}
+		}
+		*t = *grown
+	}
+	t.put(pairKey(left, right), m)
+}
+
+func (t *mergeTable) put(key uint64, m merge) {
+	i := t.slot(key)
+	for t.keys[i] != 0 && t.keys[i] != key {
+		i = (i + 1) & (len(t.keys) - 1)
+	}
+	if t.keys[i] == 0 {
+		t.count++
+	}
+	t.keys[i], t.values[i] = key, m
+}
+
+func (t *mergeTable) get(left, right int32) (merge, bool) {
+	key := pairKey(left, right)
+	for i := t.slot(key); t.keys[i] != 0; i = (i + 1) & (len(t.keys) - 1) {
+		if t.keys[i] == key {
+			return t.values[i], true
+		}
+	}
+	return merge{}, false
+}
+
+// bpe is the model over strings. It is the general form; byteBPE and spacedBPE are faster where they apply and agree with it.
+type bpe struct {
+	vocab        *vocabulary
+	merges       *mergeTable
+	prefix       string // put before every character but a word's first
+	suffix       string // put behind a word's last character
+	unknown      int32  // -1: characters without a token are dropped; unknownMissing: they are an error
+	fuseUnknown  bool   // a run of unknown characters becomes one token
+	byteFallback bool   // unknown characters become their bytes' tokens
+	ignoreMerges bool   // a word that is a token as a whole is that token
+	bytes        [256]int32
+	runes        *runeTokens
+}
+
+// runeTokens maps single characters to their tokens.
+type runeTokens struct {
+	ascii [utf8.RuneSelf]int32
+	other map[rune]int32
+}
+
+func newRuneTokens(vocab *vocabulary) *runeTokens {
+	t := &runeTokens{other: map[rune]int32{}}
+	for i := range t.ascii {
+		t.ascii[i] = -1
+	}
+	for token, id := range vocab.ids {
+		r, n := utf8.DecodeRuneInString(token)
+		if n == 0 || n != len(token) || r == utf8.RuneError && n == 1 {
+			continue
+		}
+		if r < utf8.RuneSelf {
+			t.ascii[r] = id
+		} else {
+			t.other[r] = id
+		}
+	}
+	return t
+}
+
+func (t *runeTokens) get(r rune) int32 {
+	if r < utf8.RuneSelf {
+		return t.ascii[r]
+	}
+	if id, ok := t.other[r]; ok {
+		return id
+	}
+	return -1
+}
+
+// byteTokens returns the tokens <0x00> to <0xFF>, -1 where one is missing.
+func byteTokens(vocab *vocabulary) (ids [256]int32) {
+	for b := range ids {
+		ids[b] = -1
+		if id, ok := vocab.ids[fmt.Sprintf("<0x%02X>", b)]; ok {
+			ids[b] = id
+		}
+	}
+	return ids
+}
+
+func (m *bpe) encode(ids []int32, word string) ([]int32, error) {
+	if m.ignoreMerges {
+		if id, ok := m.vocab.ids[word]; ok {
+			return append(ids, id), nil
+		}
+	}
+	w := workspaces.Get().(*workspace)
+	defer workspaces.Put(w)
+	w.begin()
+	if err := m.symbols(w, word); err != nil {
+		return ids, err
+	}
+	return w.mergeAll(ids, m.merges), nil
+}
+
+const unknownMissing = -2 // the model names an unknown token that its vocabulary does not hold
+
+// symbols fills w with the tokens of word's characters. A pending unknown token is written when the next known character comes;
+// byte tokens go before it, as in the reference.
+func (m *bpe) symbols(w *workspace, word string) error {
+	pending := false
+	for i := 0; i < len(word); {
+		r, n := utf8.DecodeRuneInString(word[i:])
+		char := word[i : i+n]
+		id := int32(-1)
+		if m.prefix == "" && m.suffix == "" {
+			id = m.runes.get(r)
+		} else {
+			if i > 0 {
+				char = m.prefix + char
+			}
+			if i+n == len(word) {
+				char += m.suffix
+			}
+			if known, ok := m.vocab.ids[char]; ok {
+				id = known
+			}
+		}
+		i += n
+		switch {
+		case id >= 0:
+			if pending {
+				w.add(m.unknown)
+				pending = false
+			}
+			w.add(id)
+		case m.byteFallback && m.addBytes(w, char):
+		case m.unknown == unknownMissing:
+			return fmt.Errorf("model: %q has no token, and the vocabulary has no unknown token", char)
+		case m.unknown >= 0:
+			if pending && !m.fuseUnknown {
+				w.add(m.unknown)
+			}
+			pending = true
+		}
+	}
+	if pending {
+		w.add(m.unknown)
+	}
+	return nil
+}
+
+func (m *bpe) addBytes(w *workspace, char string) bool {
+	for i := 0; i < len(char); i++ {
+		if m.bytes[char[i]] < 0 {
+			return false
+		}
+	}
+	for i := 0; i < len(char); i++ {
+		w.add(m.bytes[char[i]])
+	}
+	return true
+}
+
+// A workspace holds one word while its pairs are merged.
+type workspace struct {
+	nodes []node
+	heap  []candidate
+}
+
+// A node is a token of the word, linked to its neighbours; id -1: merged into the one before.
+type node struct{ previous, next, id int32 }
+
+// A candidate is a pair that may be merged; it is stale once either token has changed.
+type candidate struct{ rank, at, left, right, id int32 }
+
+var workspaces = sync.Pool{New: func() any { return new(workspace) }}
+
+const largestKept = 1 << 16 // nodes; a longer word's memory is given back
+
+func (w *workspace) begin() {
+	if cap(w.nodes) > largestKept {
+		w.nodes, w.heap = nil, nil
+	}
+	w.nodes, w.heap = w.nodes[:0], w.heap[:0]
+}
+
+func (w *workspace) add(id int32) {
+	at := int32(len(w.nodes))
+	w.nodes = append(w.nodes, node{at - 1, at + 1, id})
+}
+
+// mergeAll merges what can be merged and appends the tokens that are left.
+func (w *workspace) mergeAll(ids []int32, merges *mergeTable) []int32 {
+	if len(w.nodes) == 0 {
+		return ids
+	}
+	w.nodes[len(w.nodes)-1].next = -1
+	for i := range w.nodes {
+		w.propose(merges, int32(i))
+	}
+	for len(w.heap) > 0 {
+		c := w.pop()
+		left := &w.nodes[c.at]
+		if left.id != c.left || left.next < 0 {
+			continue
+		}
+		right := &w.nodes[left.next]
+		if right.id != c.right {
+			continue
+		}
+		left.id, left.next = c.id, right.next
+		right.id = -1
+		if left.next >= 0 {
+			w.nodes[left.next].previous = c.at
+		}
+		if left.previous >= 0 {
+			w.propose(merges, left.previous)
+		}
+		w.propose(merges, c.at)
+	}
+	for i := int32(0); i >= 0; i = w.nodes[i].next {
+		ids = append(ids, w.nodes[i].id)
+	}
+	return ids
+}
+
+// propose puts the pair that begins at node at into the heap, if it has a merge.
+func (w *workspace) propose(merges *mergeTable, at int32) {
+	left := w.nodes[at]
+	if left.next < 0 {
+		return
+	}
+	right := w.nodes[left.next].id
+	m, ok := merges.get(left.id, right)
+	if !ok {
+		return
+	}
+	w.heap = append(w.heap, candidate{m.rank, at, left.id, right, m.id})
+	for i := len(w.heap) - 1; i > 0; {
+		parent := (i - 1) / 2
+		if !w.heap[i].before(w.heap[parent]) {
+			break
+		}
+		w.heap[i], w.heap[parent] = w.heap[parent], w.heap[i]
+		i = parent
+	}
+}
+
+func (c candidate) before(other candidate) bool {
+	return c.rank < other.rank || c.rank == other.rank && c.at < other.at
+}
+
+func (w *workspace) pop() candidate {
+	top := w.heap[0]
+	n := len(w.heap) - 1
+	w.heap[0] = w.heap[n]
+	w.heap = w.heap[:n]
+	for i := 0; ; {
+		child := 2*i + 1
+		if child >= n {
+			break
+		}
+		if child+1 < n && w.heap[child+1].before(w.heap[child]) {
+			child++
+		}
+		if !w.heap[child].before(w.heap[i]) {
+			break
+		}
+		w.heap[i], w.heap[child] = w.heap[child], w.heap[i]
+		i = child
+	}
+	return top
+}

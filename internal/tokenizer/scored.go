@@ -1,0 +1,145 @@
+// BPE by scores, as SentencePiece and the "llama" vocabularies of GGUF have it: there is no list of merges; two neighbours merge if their
+// joined text is a piece, the piece with the highest score first, the leftmost first among equals. Every way to cut a piece in two is
+// therefore a merge of that piece's rank. A character that is no piece of its own may still be half of one; it takes part under a
+// negative number that stands for it.
+package tokenizer
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+const longestPiece = 4096 // bytes; bounds the ways to cut one
+
+type scoredBPE struct {
+	merges       *mergeTable
+	runes        *runeTokens
+	bytes        [256]int32
+	byteFallback bool
+	unknown      int32 // -1: none
+}
+
+// newScoredBPE builds the model from the pieces whose ids are listed in mergeable.
+func newScoredBPE(tokens []string, scores []float64, mergeable []int32, unknown int32, byteFallback bool) (*scoredBPE, error) {
+	ids := make(map[string]int32, len(mergeable))
+	for _, id := range mergeable {
+		if len(tokens[id]) > longestPiece {
+			return nil, fmt.Errorf("piece %d: %d bytes long, want at most %d", id, len(tokens[id]), longestPiece)
+		}
+		if math.IsNaN(scores[id]) {
+			return nil, fmt.Errorf("piece %d (%.80q): its score is not a number", id, tokens[id])
+		}
+		ids[tokens[id]] = id
+	}
+	vocab := &vocabulary{ids: ids}
+	m := &scoredBPE{merges: newMergeTable(2 * len(ids)), runes: newRuneTokens(vocab), unknown: unknown, byteFallback: byteFallback}
+	m.bytes = byteTokens(newVocabularyList(tokens))
+	for token, rank := range ranks(ids, scores) {
+		for i := range token {
+			if i == 0 {
+				continue
+			}
+			left, ok := m.half(ids, token[:i])
+			if !ok {
+				continue
+			}
+			if right, ok := m.half(ids, token[i:]); ok {
+				m.merges.set(left, right, merge{rank, ids[token]})
+			}
+		}
+	}
+	return m, nil
+}
+
+// ranks numbers pieces by score, the highest 0, equal ones alike.
+func ranks(ids map[string]int32, scores []float64) map[string]int32 {
+	order := make([]string, 0, len(ids))
+	for token := range ids {
+		order = append(order, token)
+	}
+	slices.SortFunc(order, func(a, b string) int { return cmp.Compare(scores[ids[b]], scores[ids[a]]) })
+	out, rank := make(map[string]int32, len(ids)), int32(-1)
+	for i, token := range order {
+		if i == 0 || scores[ids[token]] != scores[ids[order[i-1]]] {
+			rank++
+		}
+		out[token] = rank
+	}
+	return out
+}
+
+func (m *scoredBPE) half(ids map[string]int32, text string) (int32, bool) {
+	if id, ok := ids[text]; ok {
+		return id, true
+	}
+	if r, n := utf8.DecodeRuneInString(text); n == len(text) {
+		return standIn(r), true
+	}
+	return 0, false
+}
+
+// standIn numbers a character that is no piece: below -1, which marks merged nodes.
+func standIn(r rune) int32 { return -2 - r }
+
+func (m *scoredBPE) encode(ids []int32, word string) ([]int32, error) {
+	w := workspaces.Get().(*workspace)
+	defer workspaces.Put(w)
+	w.begin()
+	for _, r := range word {
+		if id := m.runes.get(r); id >= 0 {
+			w.add(id)
+		} else {
+			w.add(standIn(r))
+		}
+	}
+	start := len(ids)
+	ids = w.mergeAll(ids, m.merges)
+	if !slices.ContainsFunc(ids[start:], func(id int32) bool { return id < 0 }) {
+		return ids, nil
+	}
+	return m.resolve(ids[:start], slices.Clone(ids[start:]))
+}
+
+// resolve writes the bytes of characters that are no piece, or one unknown token for a run of them.
+func (m *scoredBPE) resolve(ids, merged []int32) ([]int32, error) {
+	start, pending := len(ids), false
+	for _, id := range merged {
+		if id >= 0 {
+			ids, pending = append(ids, id), false
+			continue
+		}
+		if m.byteFallback {
+			for _, b := range []byte(string(-2 - id)) {
+				if m.bytes[b] < 0 {
+					return ids[:start], errUnknownToken
+				}
+				ids = append(ids, m.bytes[b])
+			}
+			continue
+		}
+		if m.unknown < 0 {
+			return ids[:start], errUnknownToken
+		}
+		if !pending {
+			ids, pending = append(ids, m.unknown), true
+		}
+	}
+	return ids, nil
+}
+
+// spaced returns the short way for m where words can be told apart (see spacedBPE), else the plain one.
+func (m *scoredBPE) spaced(tokens []string, mergeable []int32) wordEncoder {
+	symbol, _ := utf8.DecodeRuneInString(metaSymbol)
+	apart := m.runes.get(symbol) >= 0
+	for _, id := range mergeable {
+		apart = apart && !strings.Contains(strings.TrimLeft(tokens[id], metaSymbol), metaSymbol)
+	}
+	if !apart {
+		return &pipeline{model: m}
+	}
+	return &spacedBPE{words: pipeline{model: m, cache: newWordCache()}}
+}
