@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 )
@@ -15,7 +16,7 @@ const chunk = 4 << 20
 // Write makes a file that appears whole or not at all: it has another name (path with a suffix ending in .incomplete) until everything is
 // written and synced, then it replaces what had the name. On an error nothing is left of it, and what had the name is still there.
 func Write(path string, write func(io.Writer) error) (err error) {
-	temporary := fmt.Sprintf("%s.%d.incomplete", path, os.Getpid())
+	temporary := Temporary(path)
 	file, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return err
@@ -45,6 +46,9 @@ func Write(path string, write func(io.Writer) error) (err error) {
 	}
 	return nil
 }
+
+// Temporary returns a name beside path that nobody else uses, ending in .incomplete.
+func Temporary(path string) string { return fmt.Sprintf("%s.%016x.incomplete", path, rand.Uint64()) }
 
 // Stream lets give write to w, and makes sure that it is exactly size bytes. It ends with the context's error soon after that is done.
 func Stream(ctx context.Context, w io.Writer, size int64, give func(io.Writer) error) error {
@@ -98,4 +102,12 @@ func (e *exactly) Write(data []byte) (written int, err error) {
 		data = data[n:]
 	}
 	return written, nil
+}
+
+// WriteBytes is Write of one slice.
+func WriteBytes(path string, data []byte) error {
+	return Write(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
 }
