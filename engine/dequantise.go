@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+
+	"avssnative/internal/gguf"
 )
 
 // Reading a stored weight as numbers. A device that computes on the stored bits has its own way; this one is for "reference", for
@@ -81,11 +83,9 @@ func (w Weight) Float64s(dst []float64, i int) error {
 		}
 		return nil
 	}
-	if values, bytes, err := w.Type.Block(); err != nil {
-		return err
-	} else if values > 1 {
+	if _, inBlocks := blockTypes[w.Type]; inBlocks {
 		row := make([]float32, w.In)
-		if err := w.dequantise(row, w.Data[stored*w.Stride/values*bytes:]); err != nil {
+		if err := w.blocks(row, stored); err != nil {
 			return err
 		}
 		for k, v := range row {
@@ -102,6 +102,9 @@ func (w Weight) Float64s(dst []float64, i int) error {
 
 // Float32s decodes output row i as Float64s does, rounded to float32.
 func (w Weight) Float32s(dst []float32, i int) error {
+	if _, inBlocks := blockTypes[w.Type]; inBlocks {
+		return w.blocks(dst, w.Row(i))
+	}
 	row := make([]float64, w.In)
 	if err := w.Float64s(row, i); err != nil {
 		return err
@@ -144,7 +147,21 @@ func half(bits uint16) float64 {
 	return sign * math.Ldexp(1024+fraction, exponent-25)
 }
 
-// dequantise decodes In values from blocks.
-func (w Weight) dequantise([]float32, []byte) error {
-	return w.wrong("data type %s: not decoded on this device", w.Type)
+// blockTypes are the types that store blocks of codes with common factors; only GGUF files hold them.
+var blockTypes = map[DType]gguf.Type{
+	Q4_0: gguf.Q4_0, Q4_1: gguf.Q4_1, Q5_0: gguf.Q5_0, Q5_1: gguf.Q5_1, Q8_0: gguf.Q8_0,
+	Q2_K: gguf.Q2_K, Q3_K: gguf.Q3_K, Q4_K: gguf.Q4_K, Q5_K: gguf.Q5_K, Q6_K: gguf.Q6_K,
+}
+
+// blocks decodes the blocks of a stored row.
+func (w Weight) blocks(dst []float32, stored int) error {
+	values, size, err := w.Type.Block()
+	if err != nil {
+		return err
+	}
+	first := stored * w.Stride / values * size
+	if err := gguf.Dequantise(dst, blockTypes[w.Type], w.Data[first:first+len(dst)/values*size]); err != nil {
+		return w.wrong("%v", err)
+	}
+	return nil
 }

@@ -133,3 +133,36 @@ func TestWeightCheckRefuses(t *testing.T) {
 		t.Errorf("no rows: %v", err)
 	}
 }
+
+// Blocks of Q8_0: a half-precision factor and 32 signed bytes.
+func TestWeightRowsOfBlocks(t *testing.T) {
+	var data []byte
+	for block := range 6 { // two rows of three blocks, of which the matrix shows two
+		data = append(data, stored(F16, block+2)[2*(block+1):]...) // factor block+1
+		for i := range 32 {
+			data = append(data, byte(int8(i-16)))
+		}
+	}
+	w := Weight{Name: "w", Type: Q8_0, Data: data, Out: 2, In: 64, Stride: 96, Segments: []Segment{{1, 1}, {0, 1}}}
+	if err := w.Check(); err != nil {
+		t.Fatal(err)
+	}
+	for i, factors := range [][]float64{{4, 5}, {1, 2}} {
+		row, single := make([]float64, 64), make([]float32, 64)
+		if err := w.Float64s(row, i); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Float32s(single, i); err != nil {
+			t.Fatal(err)
+		}
+		for k := range row {
+			if want := factors[k/32] * float64(k%32-16); row[k] != want || float64(single[k]) != want {
+				t.Fatalf("row %d, value %d: %g and %g, want %g", i, k, row[k], single[k], want)
+			}
+		}
+	}
+	w.Data = data[:len(data)-35]
+	if err := w.Check(); err == nil {
+		t.Error("a block too few was not seen")
+	}
+}
