@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"avssnative/internal/demo"
+	"avssnative/internal/hub"
 )
 
 // resolve finds the folder or file that a model reference means.
@@ -16,7 +17,14 @@ func resolve(ref string) (string, error) {
 	if ref == demo.Name {
 		return demo.Folder()
 	}
-	return "", fmt.Errorf("engine: model %s: no such folder or file", ref)
+	if _, err := hub.Parse(ref); err != nil {
+		return "", fmt.Errorf("engine: model %s: no such folder or file, and no name of a model in the local cache (org/name)", ref)
+	}
+	folder, err := hub.Find(ref, hub.Options{})
+	if err != nil {
+		return "", fmt.Errorf("engine: model %s: no such folder or file; as a name: %w", ref, err)
+	}
+	return folder, nil
 }
 
 // openFile opens a model that is a single file.
