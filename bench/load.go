@@ -1,0 +1,106 @@
+package bench
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+)
+
+// A Set is a task with the items that will be asked.
+type Set struct {
+	Task  Task
+	File  string // where the items came from
+	Items []Item
+	Limit Limit // for Chunked, whose chunks are only known once there is a tokenizer
+}
+
+// Limit bounds how many items of a task are asked.
+type Limit struct {
+	Items int    // 0: all
+	Seed  uint64 // 0: the first ones; otherwise a sample, the same for the same seed. The order stays the file's
+}
+
+// choose returns the indices of n things that a limit keeps, ascending.
+func (l Limit) choose(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	if l.Items <= 0 || l.Items >= n {
+		return all
+	}
+	if l.Seed != 0 {
+		random := rand.New(rand.NewPCG(l.Seed, uint64(n)))
+		random.Shuffle(n, func(i, j int) { all[i], all[j] = all[j], all[i] })
+	}
+	kept := all[:l.Items]
+	slices.Sort(kept)
+	return kept
+}
+
+// Load reads the tasks of the given names, each once, in the order given. A name may carry a file to read instead of the task's own:
+// "sst2=reviews.tsv", "chunk-512=my.txt".
+func Load(names []string, source Source, limit Limit) ([]Set, error) {
+	if len(names) == 0 {
+		return nil, fmt.Errorf("bench: no tasks named; known are %s", strings.Join(Names(), ", "))
+	}
+	if limit.Items < 0 {
+		return nil, fmt.Errorf("bench: limit of %d items: want 0, for all, or more", limit.Items)
+	}
+	var sets []Set
+	seen := map[string]bool{}
+	for _, name := range names {
+		name, path, own := strings.Cut(strings.TrimSpace(name), "=")
+		found, err := find(name)
+		if err != nil {
+			return nil, err
+		}
+		if own && len(found) > 1 {
+			return nil, fmt.Errorf("bench: task %s: stands for %d tasks, and one file was given", name, len(found))
+		}
+		for _, task := range found {
+			if seen[task.Name] {
+				continue
+			}
+			seen[task.Name] = true
+			if own {
+				task.Files = []string{path}
+			}
+			set, err := load(task, source, own, limit)
+			if err != nil {
+				return nil, err
+			}
+			sets = append(sets, set)
+		}
+	}
+	return sets, nil
+}
+
+func load(task Task, source Source, own bool, limit Limit) (Set, error) {
+	f, err := source.open(task, own)
+	if err != nil {
+		return Set{}, fmt.Errorf("bench: %s: %w", task.Name, err)
+	}
+	defer f.Close()
+	most := limit.Items
+	if limit.Seed != 0 || task.Kind == Chunked {
+		most = 0
+	}
+	items, err := task.read(f, most)
+	if err != nil {
+		return Set{}, fmt.Errorf("bench: %s: %w", task.Name, err)
+	}
+	if len(items) == 0 {
+		return Set{}, fmt.Errorf("bench: %s: %s: no items", task.Name, f.name)
+	}
+	set := Set{Task: task, File: f.name, Limit: limit}
+	if task.Kind == Chunked {
+		set.Items = items
+		return set, nil
+	}
+	for _, i := range limit.choose(len(items)) {
+		set.Items = append(set.Items, items[i])
+	}
+	return set, nil
+}
