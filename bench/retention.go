@@ -1,0 +1,177 @@
+package bench
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/stat"
+)
+
+// A Change is what happened to one task between the whole model and a smaller one.
+type Change struct {
+	Task       string
+	Version    string
+	N          int
+	Metric     string
+	Convention string
+	Chance     float64 // share of right answers by guessing; 0 for perplexities and clozes
+	Dense      Metric
+	Pruned     Metric
+	// Retention is pruned/dense for what is better when higher, dense/pruned for perplexities; NaN where dense is 0.
+	Retention float64
+	// ChanceCorrected is (pruned − chance)/(dense − chance); for what cannot be guessed the same as Retention. NaN where the whole model is
+	// no better than guessing, because there is nothing to keep.
+	ChanceCorrected float64
+	Test            Test
+	KL              float64 // mean a scored token, nats
+	SameTop         float64
+}
+
+// A Judgement holds a smaller model against the whole one.
+type Judgement struct {
+	Tasks []Change
+	// MeanOfRatios is the mean of the tasks' retentions, MeanOfCorrected that of the chance-corrected ones. Tasks without one are left out.
+	MeanOfRatios, MeanOfCorrected float64
+	// RatioOfMeans is the mean accuracy now over the mean accuracy before. Perplexities are no part of it: their mean means nothing.
+	RatioOfMeans float64
+	// KL is the mean divergence from the whole model over all scored tokens, nats; SameTop the share of them whose most likely token is
+	// the whole model's.
+	KL, SameTop float64
+	Tokens      int
+}
+
+// Compare judges a smaller model's results against the whole one's: the same tasks, the same items, in the same order. seed is the paired
+// bootstrap's.
+func Compare(dense, pruned []Result, seed uint64) (*Judgement, error) {
+	if len(dense) != len(pruned) {
+		return nil, fmt.Errorf("bench: %d results before and %d after", len(dense), len(pruned))
+	}
+	j := &Judgement{}
+	var ratios, corrected, before, after []float64
+	for i := range dense {
+		c, err := change(&dense[i], &pruned[i], seed)
+		if err != nil {
+			return nil, fmt.Errorf("bench: %s: %w", dense[i].Task, err)
+		}
+		j.Tasks = append(j.Tasks, c)
+		if !math.IsNaN(c.Retention) {
+			ratios = append(ratios, c.Retention)
+		}
+		if !math.IsNaN(c.ChanceCorrected) {
+			corrected = append(corrected, c.ChanceCorrected)
+		}
+		if c.Dense.HigherIsBetter {
+			before, after = append(before, c.Dense.Value), append(after, c.Pruned.Value)
+		}
+		tokens := pruned[i].Tokens
+		j.Tokens += tokens
+		j.KL += pruned[i].KL * float64(tokens)
+		j.SameTop += pruned[i].SameTop * float64(tokens)
+	}
+	if j.Tokens > 0 {
+		j.KL /= float64(j.Tokens)
+		j.SameTop /= float64(j.Tokens)
+	}
+	j.MeanOfRatios, j.MeanOfCorrected = stat.Mean(ratios, nil), stat.Mean(corrected, nil)
+	j.RatioOfMeans = ratio(stat.Mean(after, nil), stat.Mean(before, nil))
+	return j, nil
+}
+
+func change(dense, pruned *Result, seed uint64) (Change, error) {
+	c := Change{Task: dense.Task, Version: dense.Version, N: dense.N, Metric: dense.Primary, Convention: dense.Convention, Chance: dense.Chance,
+		Dense: dense.Main(), Pruned: pruned.Main(), KL: pruned.KL, SameTop: pruned.SameTop}
+	if err := sameQuestions(dense, pruned); err != nil {
+		return c, err
+	}
+	if !c.Dense.HigherIsBetter {
+		nll, weights := dense.losses(c.Metric)
+		now, _ := pruned.losses(c.Metric)
+		c.Test = PairedBootstrap(nll, now, weights, seed)
+		// From the losses: the perplexity of a broken model may be too large a number to divide by.
+		c.Retention = math.Exp(-c.Test.Difference)
+		if c.Metric == "bits_per_byte" {
+			c.Retention = ratio(c.Dense.Value, c.Pruned.Value)
+		}
+		c.ChanceCorrected = c.Retention
+		return c, nil
+	}
+	c.Retention = ratio(c.Pruned.Value, c.Dense.Value)
+	c.ChanceCorrected = math.NaN()
+	if c.Dense.Value > c.Chance {
+		c.ChanceCorrected = (c.Pruned.Value - c.Chance) / (c.Dense.Value - c.Chance)
+	}
+	lost, won := 0, 0
+	was, is := dense.values(c.Metric), pruned.values(c.Metric)
+	for i := range was {
+		switch {
+		case was[i] > is[i]:
+			lost++
+		case was[i] < is[i]:
+			won++
+		}
+	}
+	c.Test = McNemar(lost, won)
+	return c, nil
+}
+
+// sameQuestions makes sure that two results answer the same questions in the same way.
+func sameQuestions(a, b *Result) error {
+	switch {
+	case a.Task != b.Task || a.Version != b.Version:
+		return fmt.Errorf("version %s against %s version %s", a.Version, b.Task, b.Version)
+	case a.BOS != b.BOS || a.MaxLength != b.MaxLength || a.Convention != b.Convention:
+		return fmt.Errorf("BOS %v, %d tokens %s against BOS %v, %d tokens %s", a.BOS, a.MaxLength, a.Convention, b.BOS, b.MaxLength, b.Convention)
+	case len(a.Items) != len(b.Items):
+		return fmt.Errorf("%d items against %d", len(a.Items), len(b.Items))
+	}
+	for i := range a.Items {
+		if a.Items[i].Item != b.Items[i].Item || a.Items[i].Gold != b.Items[i].Gold {
+			return fmt.Errorf("item %d against item %d: not the same questions", a.Items[i].Item, b.Items[i].Item)
+		}
+	}
+	return nil
+}
+
+// ratio is NaN where there is nothing to divide by.
+func ratio(a, b float64) float64 {
+	if b == 0 {
+		return math.NaN()
+	}
+	return a / b
+}
+
+// MarshalJSON writes the figures under report.json's names.
+func (c Change) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Task       string   `json:"task"`
+		Version    string   `json:"version"`
+		N          int      `json:"n"`
+		Metric     string   `json:"metric"`
+		Convention string   `json:"convention,omitempty"`
+		Chance     float64  `json:"chance"`
+		Dense      Metric   `json:"dense"`
+		Pruned     Metric   `json:"pruned"`
+		Retention  *float64 `json:"retention"`
+		Corrected  *float64 `json:"retention_chance_corrected"`
+		P          float64  `json:"p_value"`
+		Test       Test     `json:"test"`
+		KL         *float64 `json:"kl"`
+		SameTop    float64  `json:"same_top"`
+	}{c.Task, c.Version, c.N, c.Metric, c.Convention, c.Chance, c.Dense, c.Pruned, finite(c.Retention), finite(c.ChanceCorrected), c.Test.P,
+		c.Test, finite(c.KL), c.SameTop})
+}
+
+// MarshalJSON writes "tasks", "retention" and "divergence" as report.json has them.
+func (j Judgement) MarshalJSON() ([]byte, error) {
+	tasks := map[string]Change{}
+	for _, c := range j.Tasks {
+		tasks[c.Task] = c
+	}
+	return json.Marshal(map[string]any{
+		"tasks": tasks,
+		"retention": map[string]any{"mean_of_ratios": finite(j.MeanOfRatios), "mean_of_ratios_chance_corrected": finite(j.MeanOfCorrected),
+			"ratio_of_means": finite(j.RatioOfMeans)},
+		"divergence": map[string]any{"kl": finite(j.KL), "same_top": j.SameTop, "tokens": j.Tokens},
+	})
+}

@@ -1,0 +1,231 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+
+	"avssnative/engine"
+)
+
+// Runner walks sequences through a model; *engine.Model is one.
+type Runner interface {
+	Run(ctx context.Context, p engine.Pass) (*engine.Outcome, error)
+}
+
+// A Chooser says which layers a metric drops when count of them must go.
+type Chooser func(count int) (engine.Drop, error)
+
+// A Sweep judges what several metrics would drop, at several counts, beside the baselines first, last and random. Every distinct set of
+// layers is judged once, and all of them in one call of the runner, whose passes share what they have in common.
+type Sweep struct {
+	Layers  int
+	Counts  []int // layers dropped; 0 < count < Layers
+	Metrics map[string]Chooser
+	Seeds   []uint64             // one random baseline each; nil is one with seed 0
+	Scores  map[string][]float64 // [layers] a metric, for the agreement between metrics; nil leaves it out
+	Suite   *Suite
+	// Size says how large the model is without some layers, in parameters and bytes; nil leaves sizes out.
+	Size func(engine.Drop) (parameters, bytes int64)
+	// Speed times every distinct set in a pass of its own; nil leaves speeds out.
+	Speed *Speed
+	// Pass carries the caller's Memory, Rows and Progress.
+	Pass engine.Pass
+	// BootstrapSeed is the paired bootstrap's.
+	BootstrapSeed uint64
+}
+
+// A Point is one metric's choice at one count.
+type Point struct {
+	Metric string  `json:"metric"`
+	Count  int     `json:"count"`
+	Share  float64 `json:"share"` // count / layers
+	Set    int     `json:"set"`   // index in Table.Sets
+}
+
+// Judged is one set of dropped layers and what it cost. The first of a table is the whole model.
+type Judged struct {
+	Drop            engine.Drop `json:"dropped"`
+	ChosenBy        []string    `json:"chosen_by"` // "metric:count"
+	Results         []Result    `json:"results"`
+	Judgement       *Judgement  `json:"judgement"` // against the whole model; for that one, against itself
+	Parameters      int64       `json:"parameters,omitempty"`
+	Bytes           int64       `json:"bytes,omitempty"`
+	TokensPerSecond float64     `json:"tokens_per_s,omitempty"`
+}
+
+// A Table is what a sweep found.
+type Table struct {
+	Layers    int        `json:"layers"`
+	Counts    []int      `json:"counts"`
+	Points    []Point    `json:"points"` // metric by metric, baselines last, counts ascending
+	Sets      []Judged   `json:"sets"`
+	Agreement *Agreement `json:"agreement,omitempty"`
+	// Passes is how many times the weights were read to judge all sets, PassesAlone how many times judging every point by itself beside the
+	// whole model would have. Blocks and BlocksAlone count in the same way how many times a layer was applied to all the text.
+	Passes      int `json:"passes"`
+	PassesAlone int `json:"passes_alone"`
+	Blocks      int `json:"blocks"`
+	BlocksAlone int `json:"blocks_alone"`
+}
+
+// Run judges. A choice that cannot be made (a metric that has no set of that size) is an error that names it.
+func (s *Sweep) Run(ctx context.Context, runner Runner) (*Table, error) {
+	t, err := s.plan()
+	if err != nil {
+		return nil, err
+	}
+	if s.Suite == nil || len(s.Suite.Sequences) == 0 {
+		return nil, fmt.Errorf("bench: sweep: no tasks to judge by")
+	}
+	pass := s.Pass
+	pass.Sequences, pass.Observe, pass.Trace, pass.Diverge = s.Suite.Sequences, nil, nil, true
+	pass.Variants = nil
+	for _, set := range t.Sets {
+		pass.Variants = append(pass.Variants, set.Drop)
+	}
+	outcome, err := runner.Run(ctx, pass)
+	if err != nil {
+		return nil, err
+	}
+	if len(outcome.Scores) != len(t.Sets) {
+		return nil, fmt.Errorf("bench: sweep: scores of %d variants, want %d", len(outcome.Scores), len(t.Sets))
+	}
+	t.Passes, t.Blocks = outcome.Passes, outcome.Blocks
+	for i := range t.Sets {
+		set := &t.Sets[i]
+		if set.Results, err = s.Suite.Score(outcome.Scores[i]); err != nil {
+			return nil, fmt.Errorf("%w, without layers %v", err, []int(set.Drop))
+		}
+		if set.Judgement, err = Compare(t.Sets[0].Results, set.Results, s.BootstrapSeed); err != nil {
+			return nil, err
+		}
+		if s.Size != nil {
+			set.Parameters, set.Bytes = s.Size(set.Drop)
+		}
+	}
+	if s.Speed != nil {
+		for i := range t.Sets {
+			if t.Sets[i].TokensPerSecond, err = s.Speed.Measure(ctx, runner, t.Sets[i].Drop); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return t, nil
+}
+
+// plan asks every metric for its choices and gathers the distinct sets.
+func (s *Sweep) plan() (*Table, error) {
+	counts := slices.Compact(slices.Sorted(slices.Values(s.Counts)))
+	if len(counts) == 0 {
+		return nil, fmt.Errorf("bench: sweep: no counts of layers to drop")
+	}
+	for _, count := range counts {
+		if count < 1 || count >= s.Layers {
+			return nil, fmt.Errorf("bench: sweep: %d layers to drop: the model has %d, so 1 to %d can go", count, s.Layers, s.Layers-1)
+		}
+	}
+	t := &Table{Layers: s.Layers, Counts: counts, Sets: []Judged{{ChosenBy: []string{"none:0"}}}}
+	known := map[string]int{fmt.Sprint([]int(nil)): 0}
+	choosers, names := s.choosers()
+	for _, name := range names {
+		for _, count := range counts {
+			drop, err := choosers[name](count)
+			if err != nil {
+				return nil, fmt.Errorf("bench: sweep: %s, %d layers: %w", name, count, err)
+			}
+			if err := s.check(drop, count); err != nil {
+				return nil, fmt.Errorf("bench: sweep: %s, %d layers: %w", name, count, err)
+			}
+			key := fmt.Sprint([]int(drop))
+			at, found := known[key]
+			if !found {
+				at = len(t.Sets)
+				known[key] = at
+				t.Sets = append(t.Sets, Judged{Drop: slices.Clone(drop)})
+			}
+			t.Sets[at].ChosenBy = append(t.Sets[at].ChosenBy, fmt.Sprintf("%s:%d", name, count))
+			t.Points = append(t.Points, Point{Metric: name, Count: count, Share: float64(count) / float64(s.Layers), Set: at})
+			// Alone, a point is judged in a pass of its own; the whole model in one more.
+			t.PassesAlone++
+			t.BlocksAlone += s.Layers - count
+		}
+	}
+	t.PassesAlone++
+	t.BlocksAlone += s.Layers
+	if len(s.Scores) > 0 {
+		var err error
+		if t.Agreement, err = Agree(s.Scores); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+func (s *Sweep) check(drop engine.Drop, count int) error {
+	if len(drop) != count {
+		return fmt.Errorf("chose %v, which is %d layers", []int(drop), len(drop))
+	}
+	for i, layer := range drop {
+		if layer < 0 || layer >= s.Layers || i > 0 && layer <= drop[i-1] {
+			return fmt.Errorf("chose %v: want layers 0 to %d, ascending", []int(drop), s.Layers-1)
+		}
+	}
+	return nil
+}
+
+// choosers joins the metrics, in alphabetical order, and the baselines.
+func (s *Sweep) choosers() (map[string]Chooser, []string) {
+	all := maps.Clone(s.Metrics)
+	if all == nil {
+		all = map[string]Chooser{}
+	}
+	names := slices.Sorted(maps.Keys(all))
+	add := func(name string, c Chooser) {
+		if _, taken := all[name]; !taken {
+			all[name] = c
+			names = append(names, name)
+		}
+	}
+	add("first", First())
+	add("last", Last(s.Layers))
+	seeds := s.Seeds
+	if len(seeds) == 0 {
+		seeds = []uint64{0}
+	}
+	for _, seed := range seeds {
+		add(fmt.Sprintf("random-%d", seed), Random(s.Layers, seed))
+	}
+	return all, names
+}
+
+// First drops the layers nearest the input.
+func First() Chooser {
+	return func(count int) (engine.Drop, error) { return run(0, count), nil }
+}
+
+// Last drops the layers nearest the output.
+func Last(layers int) Chooser {
+	return func(count int) (engine.Drop, error) { return run(layers-count, layers), nil }
+}
+
+// Random drops the first layers of a shuffled order, the same for the same seed, so that a larger set holds every smaller one.
+func Random(layers int, seed uint64) Chooser {
+	order := rand.New(rand.NewPCG(seed, uint64(layers))).Perm(layers)
+	return func(count int) (engine.Drop, error) {
+		if count > layers {
+			return nil, fmt.Errorf("the model has %d layers", layers)
+		}
+		return slices.Sorted(slices.Values(order[:count])), nil
+	}
+}
+
+func run(from, to int) engine.Drop {
+	var drop engine.Drop
+	for layer := from; layer < to; layer++ {
+		drop = append(drop, layer)
+	}
+	return drop
+}

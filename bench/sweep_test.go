@@ -1,0 +1,220 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"avssnative/engine"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+func ranked(order ...int) Chooser {
+	return func(count int) (engine.Drop, error) { return slices.Sorted(slices.Values(order[:count])), nil }
+}
+
+func swept(t *testing.T) Sweep {
+	f := newFake(true, true, true)
+	suite, _ := judge(t, []Set{choiceSet(question(t, "a b", 0, "x", "y"), question(t, "c d", 1, "x", "y", "z")),
+		{Task: tasks["small_world_stories"], Items: []Item{{Text: "a b c d e", Words: 5, Bytes: 9}, {Index: 1, Text: "f g", Words: 2, Bytes: 3}}},
+	}, f, Options{MaxLength: 16})
+	return Sweep{Layers: 6, Counts: []int{3, 1, 3}, Suite: suite, Seeds: []uint64{0, 1},
+		Metrics: map[string]Chooser{"bi": ranked(5, 4, 3, 2, 1, 0), "avss": ranked(5, 3, 4, 2, 1, 0), "odd": ranked(0, 2, 5, 1, 3, 4)},
+		Scores:  map[string][]float64{"bi": {6, 5, 4, 3, 2, 1}, "avss": {6, 5, 4, 2, 3, 1}},
+		Size:    func(d engine.Drop) (int64, int64) { return int64(100 - 10*len(d)), int64(400 - 40*len(d)) }}
+}
+
+func TestSweep(t *testing.T) {
+	s := swept(t)
+	runner := &fakeRunner{change: func(o *engine.Outcome) { o.Passes, o.Blocks = 2, 17 }}
+	s.Pass.Memory = 123
+	table, err := s.Run(t.Context(), runner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(runner.calls) != 1 || runner.calls[0].Memory != 123 || !runner.calls[0].Diverge {
+		t.Fatalf("%d calls of the runner, want 1 with divergence and the caller's memory", len(runner.calls))
+	}
+	seen := map[string]bool{}
+	for i, drop := range runner.calls[0].Variants {
+		if key := fmt.Sprint([]int(drop)); seen[key] {
+			t.Errorf("%s is judged twice", key)
+		} else {
+			seen[key] = true
+		}
+		if i == 0 && drop != nil {
+			t.Error("the whole model is not the first variant")
+		}
+	}
+	// bi, avss and last agree at 1 and at 3: one set each.
+	var metrics []string
+	sets := map[string][]int{}
+	for _, p := range table.Points {
+		if !slices.Contains(metrics, p.Metric) {
+			metrics = append(metrics, p.Metric)
+		}
+		sets[p.Metric] = append(sets[p.Metric], p.Set)
+		set := table.Sets[p.Set]
+		if len(set.Drop) != p.Count || p.Share != float64(p.Count)/6 || !slices.Contains(set.ChosenBy, fmt.Sprintf("%s:%d", p.Metric, p.Count)) {
+			t.Errorf("%+v points to %v, chosen by %v", p, set.Drop, set.ChosenBy)
+		}
+	}
+	if want := []string{"avss", "bi", "odd", "first", "last", "random-0", "random-1"}; !cmp.Equal(metrics, want) {
+		t.Errorf("metrics %v, want %v", metrics, want)
+	}
+	if !cmp.Equal(sets["bi"], sets["avss"]) || !cmp.Equal(sets["bi"], sets["last"]) || cmp.Equal(sets["bi"], sets["odd"]) {
+		t.Errorf("sets %v", sets)
+	}
+	// Seven metrics at two counts, and the whole model.
+	if table.Passes != 2 || table.Blocks != 17 || table.PassesAlone != 15 || table.BlocksAlone != 7*(5+3)+6 {
+		t.Errorf("passes %d of %d, blocks %d of %d", table.Passes, table.PassesAlone, table.Blocks, table.BlocksAlone)
+	}
+	for i, set := range table.Sets {
+		want, err := s.Suite.Score(mustRun(t, s.Suite, set.Drop))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, set.Results, cmpopts.EquateNaNs()); diff != "" {
+			t.Errorf("%v: %s", set.Drop, diff)
+		}
+		if set.Parameters != int64(100-10*len(set.Drop)) || set.Bytes != 4*set.Parameters || set.TokensPerSecond != 0 {
+			t.Errorf("%v: %d parameters, %d bytes, %v tokens a second", set.Drop, set.Parameters, set.Bytes, set.TokensPerSecond)
+		}
+		if i == 0 && (set.Judgement.MeanOfRatios != 1 || set.Judgement.KL != 0 || set.Judgement.SameTop != 1) && !math.IsNaN(set.Judgement.MeanOfRatios) {
+			t.Errorf("the whole model against itself: %+v", set.Judgement)
+		}
+		if i > 0 && !near(set.Judgement.KL, 0.25*float64(len(set.Drop))) {
+			t.Errorf("%v: divergence %v", set.Drop, set.Judgement.KL)
+		}
+	}
+	if !cmp.Equal(table.Agreement.Metrics, []string{"avss", "bi"}) || !near(table.Agreement.Tau[0][1], 13.0/15) {
+		t.Errorf("%+v", table.Agreement)
+	}
+	if data, err := json.Marshal(table); err != nil {
+		t.Errorf("%s, %v", data, err)
+	}
+}
+
+func mustRun(t *testing.T, suite *Suite, drop engine.Drop) []engine.SequenceScore {
+	t.Helper()
+	outcome, err := (&fakeRunner{}).Run(t.Context(), engine.Pass{Sequences: suite.Sequences, Variants: []engine.Drop{drop}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return outcome.Scores[0]
+}
+
+func TestSweepRefuses(t *testing.T) {
+	for name, test := range map[string]struct {
+		spoil func(*Sweep)
+		parts []string
+	}{
+		"no counts":    {func(s *Sweep) { s.Counts = nil }, []string{"no counts"}},
+		"all layers":   {func(s *Sweep) { s.Counts = []int{6} }, []string{"6 layers to drop", "1 to 5"}},
+		"none":         {func(s *Sweep) { s.Counts = []int{0} }, []string{"0 layers to drop"}},
+		"no tasks":     {func(s *Sweep) { s.Suite = &Suite{} }, []string{"no tasks"}},
+		"too few":      {func(s *Sweep) { s.Metrics["bi"] = func(int) (engine.Drop, error) { return engine.Drop{1}, nil } }, []string{"bi, 3 layers", "1 layers"}},
+		"out of range": {func(s *Sweep) { s.Metrics["bi"] = func(n int) (engine.Drop, error) { return run(5, 5+n), nil } }, []string{"bi, 3 layers", "0 to 5"}},
+		"not ascending": {func(s *Sweep) {
+			s.Metrics["bi"] = func(n int) (engine.Drop, error) { return engine.Drop{2, 2, 1}[:n], nil }
+		}, []string{"ascending"}},
+		"no choice": {func(s *Sweep) {
+			s.Metrics["bi"] = func(int) (engine.Drop, error) { return nil, errors.New("protected") }
+		}, []string{"bi, 1 layers: protected"}},
+		"uneven scores": {func(s *Sweep) { s.Scores["bi"] = nil }, []string{"agreement"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := swept(t)
+			test.spoil(&s)
+			_, err := s.Run(t.Context(), &fakeRunner{})
+			wantError(t, err, append(test.parts, "bench: ")...)
+		})
+	}
+	s := swept(t)
+	_, err := s.Run(t.Context(), &fakeRunner{err: context.Canceled})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want the runner's", err)
+	}
+	_, err = s.Run(t.Context(), &fakeRunner{change: func(o *engine.Outcome) { o.Scores = o.Scores[1:] }})
+	wantError(t, err, "variants")
+}
+
+func TestBaselines(t *testing.T) {
+	first, _ := First()(2)
+	last, _ := Last(6)(2)
+	if !cmp.Equal(first, engine.Drop{0, 1}) || !cmp.Equal(last, engine.Drop{4, 5}) {
+		t.Errorf("first %v, last %v", first, last)
+	}
+	small, _ := Random(20, 3)(4)
+	again, _ := Random(20, 3)(4)
+	large, _ := Random(20, 3)(9)
+	other, _ := Random(20, 4)(4)
+	if !cmp.Equal(small, again) || cmp.Equal(small, other) || len(large) != 9 || !slices.IsSorted(large) {
+		t.Errorf("random %v, %v, %v, %v", small, again, large, other)
+	}
+	for _, layer := range small {
+		if !slices.Contains(large, layer) {
+			t.Errorf("%v is not within %v of the same seed", small, large)
+		}
+	}
+	if _, err := Random(4, 0)(5); err == nil {
+		t.Error("five of four layers: no error")
+	}
+}
+
+func TestSpeed(t *testing.T) {
+	f := newFake(true, true, true)
+	sequences, err := SpeedText(f, "a b c d e", 10, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, _ := f.Encode("a b c d e", true)
+	want := []engine.Sequence{{IDs: ids[:4], ScoreFrom: 1, ScoreTo: 4, Silent: true},
+		{IDs: []int32{ids[4], ids[5], ids[0], ids[1]}, ScoreFrom: 1, ScoreTo: 4, Silent: true}}
+	if diff := cmp.Diff(want, sequences); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := SpeedText(f, "", 10, 4); err != nil {
+		t.Errorf("BOS alone is a text: %v", err)
+	}
+	_, err = SpeedText(f, "a", 3, 4)
+	wantError(t, err, "bench: speed")
+
+	// Passes of 2, 1 and 3 seconds over eight tokens.
+	clock, took := time.Unix(0, 0), []int{0, 2, 0, 1, 0, 3}
+	calls := 0
+	s := Speed{Sequences: sequences, now: func() time.Time {
+		clock = clock.Add(time.Duration(took[calls%len(took)]) * time.Second)
+		calls++
+		return clock
+	}}
+	runner := &fakeRunner{}
+	rate, err := s.Measure(t.Context(), runner, engine.Drop{1})
+	if err != nil || rate != 8 {
+		t.Errorf("%v tokens a second, %v; want 8: the fastest pass counts", rate, err)
+	}
+	if len(runner.calls) != 3 || !cmp.Equal(runner.calls[0].Variants, []engine.Drop{{1}}) {
+		t.Errorf("%d passes of %v", len(runner.calls), runner.calls[0].Variants)
+	}
+	sweep := swept(t)
+	sweep.Speed = &s
+	runner = &fakeRunner{}
+	table, err := sweep.Run(t.Context(), runner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(runner.calls) != 1+3*len(table.Sets) || table.Sets[1].TokensPerSecond == 0 {
+		t.Errorf("%d passes for %d sets, want one and three each", len(runner.calls), len(table.Sets))
+	}
+	_, err = (&Speed{}).Measure(t.Context(), runner, nil)
+	wantError(t, err, "no text")
+	_, err = s.Measure(t.Context(), &fakeRunner{err: errors.New("engine: gone")}, nil)
+	wantError(t, err, "engine: gone")
+}
