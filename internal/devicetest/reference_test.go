@@ -1,0 +1,41 @@
+package devicetest
+
+import (
+	"testing"
+
+	"avssnative/engine"
+)
+
+// "reference" agrees with itself, keeps the rules, and so does the table: no case asks for what the interface forbids.
+func TestReference(t *testing.T) { Run(t, openReference) }
+
+func TestReferenceThreads(t *testing.T) {
+	devices := map[int]engine.Device{}
+	for _, threads := range []int{1, 2, 3, 7} {
+		d, err := engine.OpenDevice("reference", engine.DeviceOptions{Threads: threads})
+		if err != nil {
+			t.Fatal(err)
+		}
+		devices[threads] = d
+	}
+	for _, c := range table() {
+		if c.large {
+			continue
+		}
+		for _, failure := range compareThreads(devices[1], devices, c) {
+			t.Errorf("%s/%s: %s", c.operation, c.name, failure)
+		}
+	}
+}
+
+// Names are those of one case each, so that a failure names it.
+func TestNamesAreUnique(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range table() {
+		if name := c.operation + "/" + c.name; seen[name] {
+			t.Errorf("two cases are called %s", name)
+		} else {
+			seen[name] = true
+		}
+	}
+}
