@@ -22,6 +22,9 @@ func KendallTau(a, b []float64) float64 {
 			inB += y * y
 		}
 	}
+	if inA == 0 || inB == 0 {
+		return math.NaN()
+	}
 	return agree / math.Sqrt(inA*inB)
 }
 

@@ -23,8 +23,8 @@ func (c *coverage) see(layer, layers int, sequence int64) error {
 	if layers < 1 || layers > maxLayers || layer < 0 || layer >= layers {
 		return fmt.Errorf("layer %d of %d does not exist", layer, layers)
 	}
-	if sequence < 0 || sequence == math.MaxInt64 {
-		return fmt.Errorf("layer %d: sequence %d: a number from 0 to 2^63−2 is wanted", layer, sequence)
+	if sequence < 0 || sequence >= maxCount {
+		return fmt.Errorf("layer %d: sequence %d: a number from 0 to 2^55−1 is wanted", layer, sequence)
 	}
 	if c.layers == nil {
 		c.layers = make([][]span, layers)
@@ -154,7 +154,7 @@ func (c *coverage) read(r *reader) {
 		last := int64(-1)
 		for range r.length("runs of sequences", 2, math.MaxInt32) {
 			first, count := r.count(), r.count()
-			if r.err == nil && (first <= last || count < 1 || count > math.MaxInt64-1-first) {
+			if r.err == nil && (first <= last || count < 1 || count > maxCount-first) {
 				r.fail(fmt.Sprintf("layer %d: a run of %d sequences from %d behind %d", l, count, first, last))
 			}
 			if r.err != nil {

@@ -122,7 +122,7 @@ func (c *siteCells) read(r *reader, eps int) {
 				r.fail(fmt.Sprintf("%d of %d values lie below a threshold", p.below[i], p.n))
 			}
 		}
-		if r.err == nil && (step < 1 || step > math.MaxInt64-1-max(last, 0) || p.n < 1) {
+		if r.err == nil && (step < 1 || step > maxCount-max(last, 0) || p.n < 1) {
 			r.fail(fmt.Sprintf("%d values in sequence %d", p.n, p.sequence))
 		}
 		if r.err != nil {

@@ -28,7 +28,7 @@ type Scores struct {
 }
 
 // Key names the scores in a file: the metric, and mode and site where they are not avss's defaults.
-func (s *Scores) Key() string {
+func (s Scores) Key() string {
 	if s.Metric != "avss" || s.Mode == string(Robust) && s.Site == "delta" {
 		return s.Metric
 	}
@@ -36,11 +36,11 @@ func (s *Scores) Key() string {
 }
 
 // Ranking is the layers, lowest score first; equal scores by layer.
-func (s *Scores) Ranking() []int { return Ranking(s.Values) }
+func (s Scores) Ranking() []int { return Ranking(s.Values) }
 
 // Normalised is every finite score's share of their sum (NAVSS, arXiv 2411.02117 equation 4); an infinite score stays infinite. All NaN
 // where the sum is zero.
-func (s *Scores) Normalised() Values {
+func (s Scores) Normalised() Values {
 	var sum Sum
 	for _, v := range s.Values {
 		if !math.IsInf(v, 0) {

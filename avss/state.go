@@ -134,11 +134,14 @@ func (r *reader) uvarint() uint64 {
 	return v
 }
 
-// count reads a number that is no larger than int64 holds.
+// maxCount bounds counts and the numbers of sequences, so that no sum of them overflows.
+const maxCount = 1 << 55
+
+// count reads a number up to maxCount.
 func (r *reader) count() int64 {
 	v := r.uvarint()
-	if v > math.MaxInt64 {
-		r.fail(fmt.Sprintf("a count is %d", v))
+	if v > maxCount {
+		r.fail(fmt.Sprintf("a count is %d, at most 2^55 is believed", v))
 		return 0
 	}
 	return int64(v)
