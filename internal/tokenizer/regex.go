@@ -264,22 +264,30 @@ func (t *translator) escape(inside bool) error {
 	return nil
 }
 
-// brackets translates a bracketed class. Classes inside classes and intersections have no counterpart.
+// brackets translates a bracketed class. A class inside a class adds its members; a negated one inside, and an intersection, have no
+// counterpart.
 func (t *translator) brackets() error {
 	t.copy(1)
 	if strings.HasPrefix(t.in[t.i:], "^") {
 		t.copy(1)
 	}
-	for first := true; t.i < len(t.in); first = false {
+	first := true
+	for depth := 1; t.i < len(t.in); first = false {
 		switch c := t.in[t.i]; {
 		case c == ']' && !first:
-			t.copy(1)
-			return nil
+			if depth--; depth == 0 {
+				t.copy(1)
+				return nil
+			}
+			t.i++
 		case c == ']':
 			t.out = append(t.out, `\]`...)
 			t.i++
+		case strings.HasPrefix(t.in[t.i:], "[^"), strings.HasPrefix(t.in[t.i:], "[:"), strings.HasPrefix(t.in[t.i:], "[]"):
+			return fmt.Errorf("%q inside a class is not supported", t.in[t.i:t.i+2])
 		case c == '[':
-			return fmt.Errorf("a class inside a class is not supported")
+			depth++
+			t.i++
 		case strings.HasPrefix(t.in[t.i:], "&&"):
 			return fmt.Errorf("&& inside a class is not supported")
 		case c == '\\':
