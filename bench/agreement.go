@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -33,15 +32,4 @@ func Agree(scores map[string][]float64) (*Agreement, error) {
 		a.Tau = append(a.Tau, row)
 	}
 	return a, nil
-}
-
-// MarshalJSON writes {"metrics", "tau"}, null for what is not defined.
-func (a Agreement) MarshalJSON() ([]byte, error) {
-	tau := make([][]*float64, len(a.Tau))
-	for i, row := range a.Tau {
-		for _, t := range row {
-			tau[i] = append(tau[i], finite(t))
-		}
-	}
-	return json.Marshal(map[string]any{"metrics": a.Metrics, "tau": tau})
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 )
 
 // Harness is the results under the keys of lm-evaluation-harness's output file, for programs that read those: "results" by task with
@@ -26,7 +27,7 @@ func Harness(results []Result) map[string]any {
 
 // orNA is a figure, or the peer's word for one that does not exist.
 func orNA(x float64) any {
-	if finite(x) == nil {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
 		return "N/A"
 	}
 	return x

@@ -30,14 +30,14 @@ func McNemar(lost, won int) Test {
 
 // A Test is the outcome of a paired test of the whole model against the smaller one.
 type Test struct {
-	Name string  `json:"name"` // which test, in which form
-	P    float64 `json:"p_value"`
+	Name string // which test, in which form
+	P    float64
 	// Lost and Won are questions answered rightly before and wrongly now, and the other way round.
-	Lost int `json:"lost,omitempty"`
-	Won  int `json:"won,omitempty"`
+	Lost int
+	Won  int
 	// Difference is the loss of the smaller model less that of the whole one, nats a word, byte or token as the metric has it, with the
 	// ends of its 95 % interval.
-	Difference float64 `json:"difference,omitempty"`
-	Low        float64 `json:"low,omitempty"`
-	High       float64 `json:"high,omitempty"`
+	Difference float64
+	Low        float64
+	High       float64
 }

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 
@@ -139,39 +138,4 @@ func ratio(a, b float64) float64 {
 		return math.NaN()
 	}
 	return a / b
-}
-
-// MarshalJSON writes the figures under report.json's names.
-func (c Change) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		Task       string   `json:"task"`
-		Version    string   `json:"version"`
-		N          int      `json:"n"`
-		Metric     string   `json:"metric"`
-		Convention string   `json:"convention,omitempty"`
-		Chance     float64  `json:"chance"`
-		Dense      Metric   `json:"dense"`
-		Pruned     Metric   `json:"pruned"`
-		Retention  *float64 `json:"retention"`
-		Corrected  *float64 `json:"retention_chance_corrected"`
-		P          float64  `json:"p_value"`
-		Test       Test     `json:"test"`
-		KL         *float64 `json:"kl"`
-		SameTop    float64  `json:"same_top"`
-	}{c.Task, c.Version, c.N, c.Metric, c.Convention, c.Chance, c.Dense, c.Pruned, finite(c.Retention), finite(c.ChanceCorrected), c.Test.P,
-		c.Test, finite(c.KL), c.SameTop})
-}
-
-// MarshalJSON writes "tasks", "retention" and "divergence" as report.json has them.
-func (j Judgement) MarshalJSON() ([]byte, error) {
-	tasks := map[string]Change{}
-	for _, c := range j.Tasks {
-		tasks[c.Task] = c
-	}
-	return json.Marshal(map[string]any{
-		"tasks": tasks,
-		"retention": map[string]any{"mean_of_ratios": finite(j.MeanOfRatios), "mean_of_ratios_chance_corrected": finite(j.MeanOfCorrected),
-			"ratio_of_means": finite(j.RatioOfMeans)},
-		"divergence": map[string]any{"kl": finite(j.KL), "same_top": j.SameTop, "tokens": j.Tokens},
-	})
 }

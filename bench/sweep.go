@@ -39,36 +39,36 @@ type Sweep struct {
 
 // A Point is one metric's choice at one count.
 type Point struct {
-	Metric string  `json:"metric"`
-	Count  int     `json:"count"`
-	Share  float64 `json:"share"` // count / layers
-	Set    int     `json:"set"`   // index in Table.Sets
+	Metric string
+	Count  int
+	Share  float64 // count / layers
+	Set    int     // index in Table.Sets
 }
 
 // Judged is one set of dropped layers and what it cost. The first of a table is the whole model.
 type Judged struct {
-	Drop            engine.Drop `json:"dropped"`
-	ChosenBy        []string    `json:"chosen_by"` // "metric:count"
-	Results         []Result    `json:"results"`
-	Judgement       *Judgement  `json:"judgement"` // against the whole model; for that one, against itself
-	Parameters      int64       `json:"parameters,omitempty"`
-	Bytes           int64       `json:"bytes,omitempty"`
-	TokensPerSecond float64     `json:"tokens_per_s,omitempty"`
+	Drop            engine.Drop
+	ChosenBy        []string // "metric:count"
+	Results         []Result
+	Judgement       *Judgement // against the whole model; for that one, against itself
+	Parameters      int64
+	Bytes           int64
+	TokensPerSecond float64
 }
 
 // A Table is what a sweep found.
 type Table struct {
-	Layers    int        `json:"layers"`
-	Counts    []int      `json:"counts"`
-	Points    []Point    `json:"points"` // metric by metric, baselines last, counts ascending
-	Sets      []Judged   `json:"sets"`
-	Agreement *Agreement `json:"agreement,omitempty"`
+	Layers    int
+	Counts    []int
+	Points    []Point // metric by metric, baselines last, counts ascending
+	Sets      []Judged
+	Agreement *Agreement
 	// Passes is how many times the weights were read to judge all sets, PassesAlone how many times judging every point by itself beside the
 	// whole model would have. Blocks and BlocksAlone count in the same way how many times a layer was applied to all the text.
-	Passes      int `json:"passes"`
-	PassesAlone int `json:"passes_alone"`
-	Blocks      int `json:"blocks"`
-	BlocksAlone int `json:"blocks_alone"`
+	Passes      int
+	PassesAlone int
+	Blocks      int
+	BlocksAlone int
 }
 
 // Run judges. A choice that cannot be made (a metric that has no set of that size) is an error that names it.
