@@ -122,16 +122,6 @@ func (c *coverage) sequences(layer int) int64 {
 	return n
 }
 
-// has says whether a layer has seen a sequence.
-func (c *coverage) has(layer int, sequence int64) bool {
-	for _, s := range c.layers[layer] {
-		if s.first <= sequence && sequence < s.end {
-			return true
-		}
-	}
-	return false
-}
-
 func (c *coverage) write(w *writer) {
 	w.uvarint(uint64(len(c.layers)))
 	for _, spans := range c.layers {

@@ -1,0 +1,57 @@
+package prune
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"avssnative/avss"
+)
+
+// depthTrap is the rank correlation with depth from which a ranking says no more than "the first layers first".
+const depthTrap = 0.95
+
+// warnings are what a person should know before following a plan. Scores without values stand for a list made by a person.
+func warnings(p *Plan, scores avss.Scores, protect Protect) []string {
+	out := []string{}
+	layers := len(p.Dropped) + len(p.Kept)
+	if info, err := avss.Lookup(scores.Metric); err != nil || info.Kind != avss.Baseline {
+		depth := make([]float64, len(scores.Values))
+		for l := range depth {
+			depth[l] = float64(l)
+		}
+		if rho := avss.Spearman(scores.Values, depth); len(depth) >= 4 && rho > depthTrap {
+			out = append(out, fmt.Sprintf("the scores of %s rise with depth (Spearman %.3f), so it names the earliest layers, which a decoder can least do without: "+
+				"in a pre-norm model the residual stream grows from layer to layer, and a measure that knows no scale, such as the variance over sparsity of "+
+				"raw activations, grows with it; prefer --avss-mode robust --site delta, bi or a removal metric", scores.Key(), rho))
+		}
+	}
+	for _, l := range p.Dropped {
+		switch {
+		case l < 2:
+			out = append(out, fmt.Sprintf("layer %d goes: the first two layers are the ones that models miss most; --protect-first 2 keeps them", l))
+		case l == layers-1:
+			out = append(out, fmt.Sprintf("layer %d goes: it is the last one, which shapes what the head sees; --protect-last 1 keeps it", l))
+		}
+	}
+	if len(scores.Distance) > 0 || len(scores.Order) > 0 || len(scores.Values) == 0 {
+		return out
+	}
+	worst := p.Dropped[0]
+	for _, l := range p.Dropped {
+		if scores.Values[l] > scores.Values[worst] {
+			worst = l
+		}
+	}
+	next := slices.IndexFunc(scores.Ranking(), func(l int) bool { return !slices.Contains(p.Dropped, l) && !protect.holds(l, layers) })
+	if math.IsInf(scores.Values[worst], 1) {
+		out = append(out, fmt.Sprintf("layer %d goes although its score is infinite: no layer with a finite score is left to take", worst))
+	} else if len(scores.Low) == layers && len(scores.High) == layers && next >= 0 {
+		next = scores.Ranking()[next]
+		if scores.High[worst] >= scores.Low[next] {
+			out = append(out, fmt.Sprintf("layer %d goes and layer %d stays, but their scores differ by less than their intervals (%.4g to %.4g, %.4g to %.4g): "+
+				"other text might choose the other one; measure more sequences or judge both", worst, next, scores.Low[worst], scores.High[worst], scores.Low[next], scores.High[next]))
+		}
+	}
+	return out
+}
