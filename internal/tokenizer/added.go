@@ -149,21 +149,26 @@ func (f *tokenFinder) find(text string, i int) (start, end int, p *pattern) {
 				continue
 			}
 		}
-		node, best, bestEnd := int32(0), int32(-1), 0
-		for j := i; j < len(text); j++ {
-			child, ok := f.edges[uint64(node)<<8|uint64(text[j])]
-			if !ok {
-				break
-			}
-			if node = child; f.final[node] >= 0 {
-				best, bestEnd = f.final[node], j+1
-			}
-		}
-		if best >= 0 {
-			return i, bestEnd, &f.patterns[best]
+		if p, end := f.at(text, i); p != nil {
+			return i, end, p
 		}
 	}
 	return len(text), len(text), nil
+}
+
+// at returns the longest match that begins at i, and its end.
+func (f *tokenFinder) at(text string, i int) (p *pattern, end int) {
+	node := int32(0)
+	for j := i; j < len(text); j++ {
+		child, ok := f.edges[uint64(node)<<8|uint64(text[j])]
+		if !ok {
+			break
+		}
+		if node = child; f.final[node] >= 0 {
+			p, end = &f.patterns[f.final[node]], j+1
+		}
+	}
+	return p, end
 }
 
 // A stretch is text[start:end], an added token where id ≥ 0.

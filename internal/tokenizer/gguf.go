@@ -61,7 +61,7 @@ func fromGGUF(v Vocabulary) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.added, err = newAddedTokens(markedTokens(t.vocab.tokens, v.Types), t.vocab, t.vocab.size(), nil); err != nil {
+	if t.added, err = newAddedTokens(markedTokens(t.vocab.tokens, v.Types, pieceControl, pieceUnknown, pieceUserDefined), t.vocab, t.vocab.size(), nil); err != nil {
 		return nil, err
 	}
 	return t, t.surround(v)

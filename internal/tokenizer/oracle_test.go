@@ -249,7 +249,7 @@ func TestOraclePublished(t *testing.T) {
 	}
 }
 
-// everyCharacter holds each character between two letters, a block a text.
+// everyCharacter holds each character of the planes in use between two letters, a block a text.
 func everyCharacter(before, after string) []string {
 	var texts []string
 	var text strings.Builder
@@ -259,7 +259,12 @@ func everyCharacter(before, after string) []string {
 			text.WriteRune(r)
 			text.WriteString(after)
 		}
-		if r%0x1000 == 0 || r == 0x10ffff {
+		if r == 0x33fff {
+			r = 0xe0000 // nothing is assigned between
+		} else if r == 0xf0fff {
+			r = 0x10ff00 // private use
+		}
+		if r%0x100 == 0 || r == 0x10ffff {
 			texts = append(texts, text.String())
 			text.Reset()
 		}

@@ -20,7 +20,8 @@ type scoredBPE struct {
 	runes        *runeTokens
 	bytes        [256]int32
 	byteFallback bool
-	unknown      int32 // -1: none
+	unknown      int32        // -1: none
+	user         *tokenFinder // user-defined pieces, which stand as they are; nil: none
 }
 
 // newScoredBPE builds the model from the pieces whose ids are listed in mergeable.
@@ -85,16 +86,28 @@ func (m *scoredBPE) half(ids map[string]int32, text string) (int32, bool) {
 // standIn numbers a character that is no piece: below -1, which marks merged nodes.
 func standIn(r rune) int32 { return -2 - r }
 
+// frozen numbers a piece that merges with nothing: below every character that is no piece.
+func frozen(id int32) int32 { return standIn(utf8.MaxRune) - 1 - id }
+
 func (m *scoredBPE) encode(ids []int32, word string) ([]int32, error) {
 	w := workspaces.Get().(*workspace)
 	defer workspaces.Put(w)
 	w.begin()
-	for _, r := range word {
+	for i := 0; i < len(word); {
+		if m.user != nil && m.user.start[word[i]] {
+			if p, end := m.user.at(word, i); p != nil {
+				w.add(frozen(p.id))
+				i = end
+				continue
+			}
+		}
+		r, n := utf8.DecodeRuneInString(word[i:])
 		if id := m.runes.get(r); id >= 0 {
 			w.add(id)
 		} else {
 			w.add(standIn(r))
 		}
+		i += n
 	}
 	start := len(ids)
 	ids = w.mergeAll(ids, m.merges)
@@ -104,10 +117,14 @@ func (m *scoredBPE) encode(ids []int32, word string) ([]int32, error) {
 	return m.resolve(ids[:start], slices.Clone(ids[start:]))
 }
 
-// resolve writes the bytes of characters that are no piece, or one unknown token for a run of them.
+// resolve gives frozen pieces their ids back, and writes the bytes of characters that are no piece, or one unknown token for a run of
+// them.
 func (m *scoredBPE) resolve(ids, merged []int32) ([]int32, error) {
 	start, pending := len(ids), false
 	for _, id := range merged {
+		if id < standIn(utf8.MaxRune) {
+			id = frozen(0) - id
+		}
 		if id >= 0 {
 			ids, pending = append(ids, id), false
 			continue

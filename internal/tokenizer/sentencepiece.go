@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -37,8 +38,8 @@ type sentencePiece struct {
 
 // ParseSentencePiece reads the content of a tokenizer.model. name stands for the file in errors.
 //
-// Control and user-defined pieces are found in the text before anything else, and what lies between them is normalised by itself, as
-// Hugging Face's reading of such a file does. The file does not say whether a text gets a first token; with BPE it does (Llama's
+// Control pieces are found in the text before anything else, and what lies between them is encoded by itself, as Hugging Face's
+// reading of such a file does; the sentencepiece library does not look for them. The file does not say whether a text gets a first token; with BPE it does (Llama's
 // convention), with Unigram it gets neither a first nor a last one. tokenizer_config.json may say otherwise.
 func ParseSentencePiece(data []byte, name string) (*Tokenizer, error) {
 	t, err := parseSentencePiece(data, name)
@@ -85,9 +86,16 @@ func parseSentencePiece(data []byte, name string) (*Tokenizer, error) {
 		return nil, errors.New("has no unknown piece")
 	}
 	vocab := newVocabularyList(p.tokens)
+	var user []pattern
+	for id, kind := range p.types {
+		if kind == pieceUserDefined {
+			user = append(user, pattern{text: p.tokens[id], id: int32(id)})
+		}
+	}
+	p.normalizer.user = newTokenFinder(user)
 	t := &Tokenizer{name: name, vocab: vocab, normalize: p.normalizer, decoders: spaceDecoders(p.normalizer.prefix),
 		post: []postPiece{{text: true}}, bos: p.control(vocab, p.bos), eos: p.control(vocab, p.eos), silent: true}
-	if t.added, err = newAddedTokens(markedTokens(p.tokens, p.types), vocab, vocab.size(), p.normalizer); err != nil {
+	if t.added, err = newAddedTokens(markedTokens(p.tokens, p.types, pieceControl, pieceUnknown), vocab, vocab.size(), p.normalizer); err != nil {
 		return nil, err
 	}
 	switch p.kind {
@@ -98,6 +106,7 @@ func parseSentencePiece(data []byte, name string) (*Tokenizer, error) {
 		if err != nil {
 			return nil, err
 		}
+		m.user = p.normalizer.user
 		t.words = m.spaced(p.tokens, mergeable)
 		if t.bos >= 0 {
 			t.post = []postPiece{{ids: []int32{t.bos}}, {text: true}}
@@ -213,11 +222,11 @@ func (p *sentencePiece) control(vocab *vocabulary, text string) int32 {
 	return -1
 }
 
-// markedTokens are the pieces that are found in the raw text.
-func markedTokens(tokens []string, types []int32) []addedToken {
+// markedTokens are the pieces of some kinds, to be found in the raw text.
+func markedTokens(tokens []string, types []int32, kinds ...int32) []addedToken {
 	var out []addedToken
 	for id, kind := range types {
-		if kind == pieceControl || kind == pieceUnknown || kind == pieceUserDefined {
+		if slices.Contains(kinds, kind) {
 			out = append(out, addedToken{ID: int64(id), Content: tokens[id], Special: kind != pieceUserDefined})
 		}
 	}
@@ -266,6 +275,7 @@ type spaceNormalizer struct {
 	collapse bool      // runs of spaces become one, those at the ends go
 	escape   bool      // a space becomes "▁"
 	suffix   bool
+	user     *tokenFinder // pieces that the map leaves alone; nil: none
 }
 
 func (s spaceNormalizer) normalize(text string) (string, bool, error) {
@@ -278,13 +288,21 @@ func (s spaceNormalizer) normalize(text string) (string, bool, error) {
 	if text == "" {
 		return "", false, nil
 	}
-	if s.prefix && s.suffix {
-		text += " "
-	} else if s.prefix {
+	if s.prefix && !s.suffix {
 		text = " " + text
 	}
 	if s.escape {
 		text = strings.ReplaceAll(text, " ", metaSymbol)
+	}
+	space := " "
+	if s.escape {
+		space = metaSymbol
+	}
+	for s.collapse && strings.HasSuffix(text, space) { // a "▁" of the text itself counts too
+		text = text[:len(text)-len(space)]
+	}
+	if s.prefix && s.suffix {
+		text += space
 	}
 	return text, false, nil
 }
@@ -294,6 +312,13 @@ func (s spaceNormalizer) mapped(text string) string {
 	var out strings.Builder
 	out.Grow(len(text) + 8)
 	for text != "" {
+		if s.user != nil {
+			if p, end := s.user.at(text, 0); p != nil {
+				out.WriteString(text[:end])
+				text = text[end:]
+				continue
+			}
+		}
 		replacement, n := s.charsmap.match(text, true)
 		if n == 0 {
 			_, n = utf8.DecodeRuneInString(text)
@@ -306,7 +331,7 @@ func (s spaceNormalizer) mapped(text string) string {
 }
 
 func collapseSpaces(text string) string {
-	text = strings.Trim(text, " ")
+	text = strings.TrimLeft(text, " ")
 	if !strings.Contains(text, "  ") {
 		return text
 	}

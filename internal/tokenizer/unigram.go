@@ -121,11 +121,11 @@ func (m *unigram) encode(ids []int32, text string) ([]int32, error) {
 }
 
 func (m *unigram) arrive(at *arrival, score float64, from int, id int32) {
-	if at.from >= 0 && score <= at.score {
-		return
-	}
 	if m.single {
 		score = float64(float32(score))
+	}
+	if at.from >= 0 && score <= at.score {
+		return
 	}
 	*at = arrival{score, int32(from), id}
 }
