@@ -1,0 +1,4 @@
+#include "decode.h"
+namespace ptx {
+void addMbarrier(Opcodes&) {}
+}  // namespace ptx

@@ -1,0 +1,7 @@
+#include "decode.h"
+#include "machine.h"
+namespace ptx {
+void addWgmma(Opcodes&) {}
+void trackRegisters(Warp&, const Instruction&, Lanes) {}
+void reportPendingWgmma(Block&) {}
+}  // namespace ptx
