@@ -102,7 +102,6 @@ func parsePrecompiled(raw json.RawMessage) (normalizer, error) {
 func (p precompiled) normalize(text string) (string, bool, error) {
 	var out strings.Builder
 	out.Grow(len(text) + 8)
-	removed := false
 	state, rest := -1, text
 	for rest != "" {
 		var cluster string
@@ -111,11 +110,9 @@ func (p precompiled) normalize(text string) (string, bool, error) {
 		} else {
 			cluster, rest, _, state = uniseg.FirstGraphemeClusterInString(rest, state)
 		}
-		before := out.Len()
 		p.cluster(&out, cluster)
-		removed = removed || before == 0 && out.Len() == 0
 	}
-	return out.String(), removed, nil
+	return out.String(), false, nil // the reference does not notice characters that map to nothing
 }
 
 func (p precompiled) cluster(out *strings.Builder, cluster string) {

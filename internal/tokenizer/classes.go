@@ -64,16 +64,24 @@ func isSpace(r rune) bool { return unicode.IsSpace(r) }
 
 // isWord is \w of the reference's plain regular expressions: letters, marks, digits, connectors, joiners and what else is alphabetic.
 func isWord(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_'
+	}
 	return classTable()[r]&(classLetter|classMark) != 0 || unicode.In(r, unicode.Nd, unicode.Nl, unicode.Pc, unicode.Other_Alphabetic, unicode.Join_Control) ||
 		within(newNumber, r)
 }
 
-func isNumeric(r rune) bool { return classTable()[r]&classNumber != 0 || within(newNumeric, r) }
+func isNumeric(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r >= '0' && r <= '9'
+	}
+	return classTable()[r]&classNumber != 0 || within(newNumeric, r)
+}
 
 // isPunctuation includes the ASCII symbols.
 func isPunctuation(r rune) bool {
 	if r < utf8.RuneSelf {
-		return unicode.IsPunct(r) || unicode.IsSymbol(r)
+		return r > ' ' && r < 0x7f && !isWord(r) || r == '_'
 	}
 	return unicode.IsPunct(r) && !within(laterPunctuation, r) || within(oncePunctuation, r)
 }

@@ -266,6 +266,8 @@ func (b bertNormalizer) normalize(text string) (string, bool, error) {
 	if b.CleanText {
 		text, removed, _ = perRune{func(r rune) rune {
 			switch {
+			case r >= ' ' && r < 0x7f:
+				return r
 			case r == 0 || within(invisible, r):
 				return -1
 			case isSpace(r):

@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -14,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"avssnative/internal/need"
 )
@@ -138,10 +140,12 @@ func addedFlags(flags string) string {
 		`{"id":5000,"content":"He","special":false,` + flags + `},{"id":5001,"content":"Hello","special":true,` + flags + `},{"id":5002,"content":"er","special":false,` + flags + `}]`
 }
 
-var variants = []struct {
+type oracleVariant struct {
 	base    string
 	changes map[string]string
-}{
+}
+
+var variants = []oracleVariant{
 	{"gpt2", nil}, {"llama3", nil}, {"qwen2", nil}, {"llama2-legacy", nil}, {"llama2-metaspace", nil}, {"unigram", nil}, {"bert", nil},
 	{"gpt2", map[string]string{"pre_tokenizer": `{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true}`}},
 	{"gpt2", map[string]string{"pre_tokenizer": splitThenBytes(patternO200k)}},
@@ -176,10 +180,31 @@ var variants = []struct {
 	{"bert", map[string]string{"pre_tokenizer": `{"type":"CharDelimiterSplit","delimiter":"e"}`, "decoder": `{"type":"BPEDecoder","suffix":"e"}`}},
 }
 
+// charsmapOf takes the character map out of a small SentencePiece model.
+func charsmapOf(t testing.TB, name string) []byte {
+	t.Helper()
+	p := &sentencePiece{}
+	err := eachField(gunzip(t, filepath.Join("testdata", "sentencepiece", name+".model.gz")), func(number protowire.Number, value []byte, _ uint64) error {
+		if number == 3 {
+			return p.spaces(value)
+		}
+		return nil
+	})
+	if err != nil || len(p.charsmap) == 0 {
+		t.Fatal("no character map", err)
+	}
+	return p.charsmap
+}
+
 func TestOracleIDs(t *testing.T) {
 	count := 1500
 	if testing.Short() {
 		count = 200
+	}
+	variants := slices.Clone(variants)
+	charsmap := `{"type":"Precompiled","precompiled_charsmap":` + quoted(base64.StdEncoding.EncodeToString(charsmapOf(t, "unigram-nfkc"))) + `}`
+	for _, base := range []string{"unigram", "llama2-metaspace"} {
+		variants = append(variants, oracleVariant{base, map[string]string{"normalizer": charsmap}})
 	}
 	var questions []question
 	for i, v := range variants {
