@@ -1,0 +1,138 @@
+package cuda
+
+import (
+	"avssnative/engine"
+)
+
+// Rope rotates every head of x in place; row i stands at positions[i].
+func (d *device) Rope(x engine.Tensor, r engine.Rope, positions []int32) {
+	d.do("rope", func() error {
+		a := arguments{d: d}
+		t := a.tensor("x", x, any_, any_)
+		pairs := len(r.Frequencies)
+		a.want(r.HeadDim > 0 && t.cols%max(r.HeadDim, 1) == 0, "heads of %d columns in rows of %d", r.HeadDim, t.cols)
+		a.want(r.Offset >= 0 && r.Offset+2*pairs <= r.HeadDim, "%d pairs from column %d on in heads of %d", pairs, r.Offset, r.HeadDim)
+		a.want(len(positions) == t.rows, "%d positions, want %d", len(positions), t.rows)
+		if a.err != nil || t.empty() || pairs == 0 {
+			return a.err
+		}
+		if err := t.wrote(); err != nil {
+			return err
+		}
+		scale, heads := r.Scale, t.cols/r.HeadDim
+		if scale == 0 {
+			scale = 1
+		}
+		return with(d, positions, func(at uint64) error {
+			return with(d, r.Frequencies, func(frequencies uint64) error {
+				return d.launch("rope", cells(t.rows, heads*pairs), t.at(), t.ld(), at, frequencies, number(pairs), number(heads), number(r.HeadDim), number(r.Offset),
+					flag(r.Interleaved), real(scale), number(t.rows))
+			})
+		})
+	})
+}
+
+// maxHead is the widest head that the attention kernels take.
+const maxHead = 256
+
+// Attention mixes the rows of each sequence of l.
+func (d *device) Attention(dst, q, k, v engine.Tensor, t engine.Attention, l *engine.Layout) {
+	d.do("attention", func() error {
+		a := arguments{d: d}
+		a.want(t.Heads > 0 && t.KVHeads > 0 && t.Heads%max(t.KVHeads, 1) == 0, "%d heads with %d key heads", t.Heads, t.KVHeads)
+		a.want(t.HeadDim > 0 && t.ValueDim > 0 && t.HeadDim <= maxHead && t.ValueDim <= maxHead, "heads of %d, values of %d; at most %d", t.HeadDim, t.ValueDim, maxHead)
+		a.want(t.Window >= 0 && t.Chunk >= 0 && t.SoftCap >= 0, "window %d, chunk %d, soft cap %g", t.Window, t.Chunk, t.SoftCap)
+		a.want(t.Slopes == nil || len(t.Slopes) == t.Heads, "%d slopes for %d heads", len(t.Slopes), t.Heads)
+		a.want(t.Sinks == nil || len(t.Sinks) == t.Heads, "%d sinks for %d heads", len(t.Sinks), t.Heads)
+		query := a.tensor("q", q, any_, t.Heads*t.HeadDim)
+		key := a.tensor("k", k, query.rows, t.KVHeads*t.HeadDim)
+		value := a.tensor("v", v, query.rows, t.KVHeads*t.ValueDim)
+		to := a.tensor("dst", dst, query.rows, t.Heads*t.ValueDim)
+		a.apart(to, query, key, value)
+		a.layout(l, query.rows)
+		if a.err != nil || to.empty() {
+			return a.err
+		}
+		p, err := d.place(l)
+		if err != nil {
+			return err
+		}
+		if err := to.wrote(); err != nil {
+			return err
+		}
+		return with(d, t.Slopes, func(slopes uint64) error {
+			return with(d, t.Sinks, func(sinks uint64) error {
+				if d.compute == engine.ComputeF32 {
+					return d.attendF32(to, query, key, value, t, p, slopes, sinks)
+				}
+				return d.attendBF16(to, query, key, value, t, p, slopes, sinks)
+			})
+		})
+	})
+}
+
+func (d *device) attendF32(to, q, k, v *tensor, t engine.Attention, p *placed, slopes, sinks uint64) error {
+	tiles, err := p.queries(d, 32)
+	if err != nil {
+		return err
+	}
+	name := "attention_f32_256"
+	switch {
+	case t.ValueDim <= 64:
+		name = "attention_f32_64"
+	case t.ValueDim <= 128:
+		name = "attention_f32_128"
+	}
+	return d.launch(name, grid(256, tiles.count, t.Heads, sharedAttentionF32(t.HeadDim, t.ValueDim)), to.at(), to.ld(), q.at(), q.ld(), k.at(), k.ld(), v.at(), v.ld(),
+		uint64(tiles.block.at), slopes, sinks, number(t.Heads), number(t.KVHeads), number(t.HeadDim), number(t.ValueDim),
+		flag(t.Causal), number(t.Window), number(t.Chunk), real(t.Scale), real(t.SoftCap))
+}
+
+// sharedAttentionF32 is what attention_f32.cu lays out: 32 queries, 16 keys, 16 values, 32×17 weights.
+func sharedAttentionF32(head, value int) int {
+	return 4 * (32*(head+1) + 16*(head+1) + 16*(value+1) + 32*17)
+}
+
+func (d *device) attendBF16(to, q, k, v *tensor, t engine.Attention, p *placed, slopes, sinks uint64) error {
+	tiles, err := p.queries(d, 64)
+	if err != nil {
+		return err
+	}
+	var copies [3]*narrowed
+	for i, x := range []*tensor{q, k, v} {
+		heads := t.KVHeads
+		if i == 0 {
+			heads = t.Heads
+		}
+		if copies[i], err = d.narrow(x, heads); err != nil {
+			return err
+		}
+	}
+	head, value := (t.HeadDim+7)&^7, (t.ValueDim+7)&^7
+	kernel := attentionBF16[2]
+	for _, fits := range attentionBF16 {
+		if head <= fits.width && value <= fits.width {
+			kernel = fits
+			break
+		}
+	}
+	return d.launch(kernel.name, grid(128, tiles.count, t.Heads, kernel.shared()), to.at(), to.ld(), uint64(copies[0].block.at), number(copies[0].pitch),
+		uint64(copies[1].block.at), number(copies[1].pitch), uint64(copies[2].block.at), number(copies[2].pitch), uint64(tiles.block.at), slopes, sinks,
+		number(t.Heads), number(t.KVHeads), number(head), number(value), number(t.ValueDim), flag(t.Causal), number(t.Window), number(t.Chunk), real(t.Scale), real(t.SoftCap))
+}
+
+type attentionKernel struct {
+	name        string
+	width, keys int
+}
+
+var attentionBF16 = [3]attentionKernel{{"attention_bf16_64", 64, 64}, {"attention_bf16_128", 128, 64}, {"attention_bf16_256", 256, 32}}
+
+// shared is 64 queries and two stages of keys and of values.
+func (k attentionKernel) shared() int { return (64 + 4*k.keys) * k.width * 2 }
+
+func init() {
+	for _, k := range attentionBF16 {
+		largestShared[k.name] = k.shared()
+	}
+}

@@ -1,0 +1,7 @@
+//go:build !gorgonia
+
+package cuda
+
+const driverName = "purego"
+
+func openDriver() (driver, error) { return openLibrary() }

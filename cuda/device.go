@@ -1,0 +1,245 @@
+package cuda
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"sync"
+
+	"avssnative/engine"
+	kernels "avssnative/kernels/cuda"
+)
+
+// leastDriver is the oldest driver that loads PTX 7.0: CUDA 11.0.
+const leastDriver = 11000
+
+func init() { engine.RegisterDriver("cuda", registration{}) }
+
+type registration struct{}
+
+// Automatic puts a GPU before every processor.
+func (registration) Automatic() int { return 10 }
+
+// List names the GPUs; an error says why there is none.
+func (registration) List() ([]engine.Info, error) {
+	d, n, err := cards()
+	if err != nil {
+		return nil, err
+	}
+	infos := make([]engine.Info, 0, n)
+	for i := range n {
+		c, err := d.card(i)
+		if err != nil {
+			return nil, err
+		}
+		infos = append(infos, c.info(i, engine.ComputeBF16))
+	}
+	return infos, nil
+}
+
+func cards() (driver, int, error) {
+	d, err := openDriver()
+	if err != nil {
+		return nil, 0, err
+	}
+	version, err := d.version()
+	if err != nil {
+		return nil, 0, err
+	}
+	if version < leastDriver {
+		return nil, 0, fmt.Errorf("cuda: driver too old: it speaks CUDA %d.%d, want at least %d.%d", version/1000, version%1000/10, leastDriver/1000, leastDriver%1000/10)
+	}
+	n, err := d.count()
+	if err != nil {
+		return nil, 0, err
+	}
+	if n == 0 {
+		return nil, 0, errors.New("cuda: no device: the driver finds no GPU")
+	}
+	return d, n, nil
+}
+
+func (c card) info(index int, compute engine.Compute) engine.Info {
+	return engine.Info{
+		Name: fmt.Sprintf("cuda:%d", index), Description: c.name, ISA: fmt.Sprintf("sm_%d%d", c.major, c.minor),
+		Compute: compute, Memory: c.memory, Notes: []string{"driver interface: " + driverName},
+	}
+}
+
+// Open opens one GPU. It is refused where it is too old, where its memory does not suffice for a start, or where its self-test fails.
+func (registration) Open(index int, o engine.DeviceOptions) (engine.Device, error) {
+	compute := o.Compute
+	switch compute {
+	case "", engine.ComputeAuto:
+		compute = engine.ComputeBF16
+	case engine.ComputeBF16, engine.ComputeF32:
+	default:
+		return nil, fmt.Errorf("cuda: cuda:%d: compute %q: not offered; offered: bf16, f32", index, compute)
+	}
+	drv, n, err := cards()
+	if err != nil {
+		return nil, err
+	}
+	if index >= n {
+		return nil, fmt.Errorf("cuda: cuda:%d: no such device; the driver finds %d", index, n)
+	}
+	c, err := drv.card(index)
+	if err != nil {
+		return nil, err
+	}
+	if c.major < 8 {
+		return nil, fmt.Errorf("cuda: cuda:%d: %s has compute capability %d.%d, want at least 8.0", index, c.name, c.major, c.minor)
+	}
+	d := &device{drv: drv, index: index, card: c, compute: compute, sync: os.Getenv("AVSSNATIVE_CUDA_SYNC") == "1",
+		functions: map[string]function{}, profile: map[string]*timing{}}
+	if err := d.start(o.Memory); err != nil {
+		d.stop()
+		return nil, fmt.Errorf("cuda: cuda:%d: %w", index, err)
+	}
+	if err := d.selfTest(); err != nil {
+		d.stop()
+		return nil, fmt.Errorf("cuda: cuda:%d: self-test failed, the device is not used: %w", index, err)
+	}
+	return d, nil
+}
+
+// device is one open GPU. Its methods may be called from any goroutine, one at a time; mu keeps them from the uploads that run beside them.
+type device struct {
+	drv     driver
+	index   int
+	card    card
+	compute engine.Compute
+	sync    bool // wait for every launch, check it, time it; pool nothing
+
+	context            primary
+	module             module
+	computing, copying stream
+	functions          map[string]function
+	memory             memory
+	uploads            *uploader
+
+	mu      sync.Mutex
+	err     error          // the first failure, until Sync reports it
+	pending []func() error // what Sync does once everything has been computed
+	layouts []*placed
+	profile map[string]*timing
+}
+
+func (d *device) start(limit int64) error {
+	var err error
+	if d.context, err = d.drv.retain(d.index); err != nil {
+		return err
+	}
+	return d.bound(func() error {
+		free, _, err := d.drv.memory()
+		if err != nil {
+			return err
+		}
+		if limit <= 0 || limit > free {
+			limit = free / 20 * 19
+		}
+		d.memory = memory{drv: d.drv, limit: limit, pooled: !d.sync}
+		if d.module, err = d.drv.load(kernels.SM80); err != nil {
+			return err
+		}
+		if d.computing, err = d.drv.newStream(); err != nil {
+			return err
+		}
+		if d.copying, err = d.drv.newStream(); err != nil {
+			return err
+		}
+		d.uploads, err = newUploader(d)
+		return err
+	})
+}
+
+// bound runs f on a thread to which the device's context is bound.
+func (d *device) bound(f func() error) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := d.drv.bind(d.context); err != nil {
+		return err
+	}
+	return f()
+}
+
+// do runs the body of an operation unless one has failed before.
+func (d *device) do(operation string, body func() error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.err != nil {
+		return
+	}
+	if err := d.bound(body); err != nil {
+		d.err = fmt.Errorf("cuda: cuda:%d: %s: %w", d.index, operation, err)
+	}
+}
+
+// Info describes the device.
+func (d *device) Info() engine.Info { return d.card.info(d.index, d.compute) }
+
+// Sync waits for everything that was asked and returns the first failure, which it clears.
+func (d *device) Sync() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	err := d.err
+	if wait := d.bound(func() error { return d.drv.waitStream(d.computing) }); err == nil && wait != nil {
+		err = fmt.Errorf("cuda: cuda:%d: %w", d.index, wait)
+	}
+	d.err = nil
+	pending := d.pending
+	d.pending = nil
+	if err != nil {
+		return err
+	}
+	err = d.bound(func() error {
+		for _, finish := range pending {
+			if err := finish(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("cuda: cuda:%d: %w", d.index, err)
+	}
+	return nil
+}
+
+// Close gives back what the device holds.
+func (d *device) Close() error {
+	err := d.Sync()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.report()
+	d.stop()
+	return err
+}
+
+func (d *device) stop() {
+	if d.context == 0 {
+		return
+	}
+	if d.uploads != nil {
+		d.uploads.close()
+	}
+	_ = d.bound(func() error {
+		d.memory.freeAll()
+		if d.computing != 0 {
+			_ = d.drv.freeStream(d.computing)
+		}
+		if d.copying != 0 {
+			_ = d.drv.freeStream(d.copying)
+		}
+		if d.module != 0 {
+			_ = d.drv.unload(d.module)
+		}
+		return nil
+	})
+	if err := d.drv.release(d.index); err != nil {
+		slog.Debug("cuda: release of the context", "error", err)
+	}
+	d.context = 0
+}

@@ -1,0 +1,191 @@
+package cuda
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math"
+	"sort"
+	"time"
+	"unsafe"
+)
+
+// A shape is how a kernel is launched: the grid of blocks and a block's threads.
+type shape struct {
+	blocks  [2]int
+	threads [2]int
+	shared  int // dynamic shared memory, bytes
+}
+
+// grid is a launch of blocks of one row of threads.
+func grid(threads, x, y, shared int) shape { return shape{[2]int{x, y}, [2]int{threads, 1}, shared} }
+
+// cells is the shape of the element-wise kernels (Cell in prims.cuh): 256 threads, four columns each, wide as the columns ask.
+func cells(rows, cols int) shape {
+	wide := 32
+	for wide < 256 && wide*4 < cols {
+		wide *= 2
+	}
+	return shape{[2]int{upTo(rows, 256/wide), upTo(cols, 4*wide)}, [2]int{wide, 256 / wide}, 0}
+}
+
+// upTo is n / by, rounded up.
+func upTo(n, by int) int { return (n + by - 1) / by }
+
+// Arguments of kernels: 8 bytes each, whatever their type.
+func number(n int) uint64   { return uint64(int64(n)) }
+func real(x float32) uint64 { return uint64(math.Float32bits(x)) }
+func flag(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// launch queues a kernel on the compute stream.
+func (d *device) launch(name string, s shape, arguments ...uint64) error {
+	return d.launchOn(d.computing, name, s, arguments)
+}
+
+func (d *device) launchOn(on stream, name string, s shape, arguments []uint64) error {
+	if s.blocks[0] == 0 || s.blocks[1] == 0 {
+		return nil
+	}
+	if s.blocks[0] > math.MaxInt32 || s.blocks[1] > 65535 {
+		return fmt.Errorf("kernel %s: a grid of %d × %d blocks; at most %d × 65535", name, s.blocks[0], s.blocks[1], math.MaxInt32)
+	}
+	f, err := d.kernel(name, s.shared)
+	if err != nil {
+		return err
+	}
+	call := func() error {
+		return d.drv.launch(f, [3]uint32{uint32(s.blocks[0]), uint32(s.blocks[1]), 1}, [3]uint32{uint32(s.threads[0]), uint32(s.threads[1]), 1}, uint32(s.shared), on, arguments)
+	}
+	if !d.sync {
+		if err := call(); err != nil {
+			return fmt.Errorf("kernel %s: %w", name, err)
+		}
+		return nil
+	}
+	if err := d.timed(on, name, call); err != nil {
+		return fmt.Errorf("kernel %s, %d × %d blocks of %d × %d threads: %w", name, s.blocks[0], s.blocks[1], s.threads[0], s.threads[1], err)
+	}
+	return nil
+}
+
+// kernel finds a function once, and raises its limit of shared memory where it needs more than the 48 KB that every function may have.
+func (d *device) kernel(name string, shared int) (function, error) {
+	d.memory.mu.Lock() // uploads launch kernels too
+	defer d.memory.mu.Unlock()
+	if f, known := d.functions[name]; known {
+		return f, nil
+	}
+	f, err := d.drv.function(d.module, name)
+	if err != nil {
+		return 0, err
+	}
+	if most := largestShared[name]; max(most, shared) > 48<<10 {
+		if max(most, shared) > d.card.sharedPerBlock {
+			return 0, fmt.Errorf("kernel %s: %d bytes of shared memory, the device has %d", name, max(most, shared), d.card.sharedPerBlock)
+		}
+		if err := d.drv.allowShared(f, max(most, shared)); err != nil {
+			return 0, fmt.Errorf("kernel %s: %w", name, err)
+		}
+	}
+	d.functions[name] = f
+	return f, nil
+}
+
+// largestShared is the most dynamic shared memory that kernels with a variable amount ask for, in bytes.
+var largestShared = map[string]int{
+	"attention_f32_256": sharedAttentionF32(256, 256),
+	"attention_f32_128": sharedAttentionF32(256, 128),
+	"attention_f32_64":  sharedAttentionF32(256, 64),
+}
+
+// timing is what the launches of one kernel took.
+type timing struct {
+	launches int
+	took     time.Duration
+}
+
+func (d *device) timed(on stream, name string, call func() error) error {
+	from, err := d.drv.newEvent(true)
+	if err != nil {
+		return err
+	}
+	defer d.drv.freeEvent(from)
+	to, err := d.drv.newEvent(true)
+	if err != nil {
+		return err
+	}
+	defer d.drv.freeEvent(to)
+	if err := d.drv.record(from, on); err != nil {
+		return err
+	}
+	if err := call(); err != nil {
+		return err
+	}
+	if err := d.drv.record(to, on); err != nil {
+		return err
+	}
+	if err := d.drv.waitStream(on); err != nil {
+		return err
+	}
+	ms, err := d.drv.elapsed(from, to)
+	if err != nil {
+		return err
+	}
+	d.memory.mu.Lock()
+	defer d.memory.mu.Unlock()
+	t := d.profile[name]
+	if t == nil {
+		t = &timing{}
+		d.profile[name] = t
+	}
+	t.launches++
+	t.took += time.Duration(float64(ms) * float64(time.Millisecond))
+	return nil
+}
+
+// report logs where the time went, the costliest kernel first.
+func (d *device) report() {
+	if len(d.profile) == 0 || !slog.Default().Enabled(context.Background(), slog.LevelDebug) {
+		return
+	}
+	names := make([]string, 0, len(d.profile))
+	for name := range d.profile {
+		names = append(names, name)
+	}
+	sort.Slice(names, func(i, j int) bool { return d.profile[names[i]].took > d.profile[names[j]].took })
+	for _, name := range names {
+		t := d.profile[name]
+		slog.Debug("cuda: kernel", "device", d.index, "kernel", name, "launches", t.launches, "took", t.took)
+	}
+}
+
+// upload queues a copy of values to a new block, which the caller gives back after the launches that read it.
+func upload[T any](d *device, values []T) (*block, error) {
+	var one T
+	bytes := int64(len(values)) * int64(unsafe.Sizeof(one))
+	b, err := d.memory.take(bytes)
+	if err != nil || bytes == 0 {
+		return b, err
+	}
+	return b, d.drv.toDevice(b.at, unsafe.Pointer(unsafe.SliceData(values)), bytes, d.computing)
+}
+
+// with uploads values, passes where they lie to f, and gives the memory back. Empty values are passed as address 0.
+func with[T any](d *device, values []T, f func(at uint64) error) error {
+	if len(values) == 0 {
+		return f(0)
+	}
+	b, err := upload(d, values)
+	if err != nil {
+		return err
+	}
+	if err := f(uint64(b.at)); err != nil {
+		return err
+	}
+	return d.memory.give(b, d.computing)
+}

@@ -1,0 +1,119 @@
+package cuda
+
+import (
+	"slices"
+	"unsafe"
+
+	"avssnative/engine"
+)
+
+// placed is a layout of sequences in the forms that kernels read, in device memory. The last ones used are kept: a pass uses one after the
+// other for many operations.
+type placed struct {
+	layout engine.Layout // a copy
+	places *block        // convolve.cu: a row's position, start, prefix, prefix rows
+	spans  *block        // delta.cu: a sequence's first row, rows, prefix, prefix rows
+	starts *block        // measure.cu: first rows
+	tiles  map[int]*queryTiles
+}
+
+// queryTiles are runs of at most so many rows of one sequence (mask.cuh).
+type queryTiles struct {
+	block *block
+	count int
+}
+
+type queryTile struct{ row, rows, position, start, prefix, prefixed, total, spare int32 }
+
+const keptLayouts = 16
+
+// layout checks a layout of so many rows.
+func (a *arguments) layout(l *engine.Layout, rows int) {
+	if l == nil || len(l.Start) == 0 {
+		a.want(false, "no layout")
+		return
+	}
+	a.want(l.Start[0] == 0 && l.Rows() == rows, "layout of %d rows from %d, want %d", l.Rows(), l.Start[0], rows)
+	a.want(l.Prefix == nil || len(l.Prefix) == l.Sequences(), "%d prefixes for %d sequences", len(l.Prefix), l.Sequences())
+	for i := range l.Sequences() {
+		a.want(l.Start[i] <= l.Start[i+1], "layout descends at sequence %d", i)
+		if l.Prefix != nil && a.err == nil {
+			p := l.Prefix[i]
+			a.want(p >= -1 && int(p) < l.Sequences() && int(p) != i, "sequence %d continues sequence %d of %d", i, p, l.Sequences())
+			if a.err == nil && p >= 0 {
+				a.want(l.Prefix[p] < 0, "sequence %d continues %d, which continues another", i, p)
+			}
+		}
+	}
+}
+
+// place gives the device's form of a layout.
+func (d *device) place(l *engine.Layout) (*placed, error) {
+	for i, p := range d.layouts {
+		if slices.Equal(p.layout.Start, l.Start) && slices.Equal(p.layout.Prefix, l.Prefix) {
+			d.layouts = append(append(d.layouts[:i:i], d.layouts[i+1:]...), p)
+			return p, nil
+		}
+	}
+	p := &placed{layout: engine.Layout{Start: slices.Clone(l.Start), Prefix: slices.Clone(l.Prefix)}, tiles: map[int]*queryTiles{}}
+	places, spans := make([][4]int32, l.Rows()), make([][4]int32, l.Sequences())
+	for i := range l.Sequences() {
+		first, end := l.PrefixOf(i)
+		prefixed := int32(end - first)
+		spans[i] = [4]int32{l.Start[i], l.Start[i+1] - l.Start[i], int32(first), prefixed}
+		for row := l.Start[i]; row < l.Start[i+1]; row++ {
+			places[row] = [4]int32{prefixed + row - l.Start[i], l.Start[i], int32(first), prefixed}
+		}
+	}
+	var err error
+	if p.places, err = upload(d, places); err != nil {
+		return nil, err
+	}
+	if p.spans, err = upload(d, spans); err != nil {
+		return nil, err
+	}
+	if p.starts, err = upload(d, l.Start); err != nil {
+		return nil, err
+	}
+	if len(d.layouts) == keptLayouts {
+		old := d.layouts[0]
+		d.layouts = slices.Clone(d.layouts[1:])
+		blocks := []*block{old.places, old.spans, old.starts}
+		for _, t := range old.tiles {
+			blocks = append(blocks, t.block)
+		}
+		for _, b := range blocks {
+			if err := d.memory.give(b, d.computing); err != nil {
+				return nil, err
+			}
+		}
+	}
+	d.layouts = append(d.layouts, p)
+	return p, nil
+}
+
+// queries gives the tiles of at most so many queries.
+func (p *placed) queries(d *device, most int) (*queryTiles, error) {
+	if t := p.tiles[most]; t != nil {
+		return t, nil
+	}
+	var list []queryTile
+	l := &p.layout
+	for i := range l.Sequences() {
+		first, end := l.PrefixOf(i)
+		prefixed, own := int32(end-first), l.Start[i+1]-l.Start[i]
+		for at := int32(0); at < own; at += int32(most) {
+			list = append(list, queryTile{row: l.Start[i] + at, rows: min(int32(most), own-at), position: prefixed + at, start: l.Start[i],
+				prefix: int32(first), prefixed: prefixed, total: prefixed + own})
+		}
+	}
+	b, err := upload(d, list)
+	if err != nil {
+		return nil, err
+	}
+	t := &queryTiles{block: b, count: len(list)}
+	p.tiles[most] = t
+	return t, nil
+}
+
+var _ = [1]struct{}{}[unsafe.Sizeof(queryTile{})-32] // mask.cuh's QueryTile

@@ -1,0 +1,103 @@
+package cuda
+
+import (
+	"fmt"
+
+	"avssnative/engine"
+)
+
+// matrix is a weight in device memory, in the precision of the products: rows of In values padded with zeros to a multiple of 8, float32 or
+// bfloat16. It is uploaded beside the computation; who uses it waits for that.
+type matrix struct {
+	on     *device
+	weight engine.Weight
+	wide   bool // float32
+	pitch  int  // values from row to row
+	block  *block
+	ready  chan struct{} // closed when the upload has been queued, or has failed
+	done   event         // recorded on the copy stream behind the upload
+	err    error
+}
+
+func (m *matrix) Out() int { return m.weight.Out }
+func (m *matrix) In() int  { return m.weight.In }
+
+// Matrix checks a weight and starts its upload.
+func (d *device) Matrix(w engine.Weight) (engine.Matrix, error) {
+	if err := w.Check(); err != nil {
+		return nil, err
+	}
+	m := &matrix{on: d, weight: w, wide: d.compute == engine.ComputeF32, pitch: (w.In + 7) &^ 7, ready: make(chan struct{})}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	err := d.bound(func() error {
+		var err error
+		if m.block, err = d.memory.take(int64(w.Out) * int64(m.pitch) * m.size()); err != nil {
+			return err
+		}
+		m.done, err = d.drv.newEvent(false)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cuda: cuda:%d: %s: matrix [%d %d]: %w", d.index, w.Name, w.Out, w.In, err)
+	}
+	d.uploads.add(m)
+	return m, nil
+}
+
+func (m *matrix) size() int64 {
+	if m.wide {
+		return 4
+	}
+	return 2
+}
+
+// Release gives the memory back once the upload and what was asked before are through with it.
+func (m *matrix) Release() {
+	d := m.on
+	<-m.ready
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if m.block == nil || d.context == 0 {
+		return
+	}
+	err := d.bound(func() error {
+		if err := d.drv.after(d.computing, m.done); err != nil {
+			return err
+		}
+		if err := d.memory.give(m.block, d.computing); err != nil {
+			return err
+		}
+		return d.drv.freeEvent(m.done)
+	})
+	m.block = nil
+	if err != nil && d.err == nil {
+		d.err = fmt.Errorf("cuda: cuda:%d: %s: release: %w", d.index, m.weight.Name, err)
+	}
+}
+
+func (m *matrix) at() uint64 { return uint64(m.block.at) }
+
+// matrix checks a weight argument and makes the compute stream wait for its upload.
+func (a *arguments) matrix(name string, w engine.Matrix) *matrix {
+	none := &matrix{on: a.d}
+	m, ok := w.(*matrix)
+	if !ok || m == nil || m.on != a.d {
+		a.want(false, "%s is of another device", name)
+		return none
+	}
+	if m.block == nil {
+		a.want(false, "%s was released", name)
+		return none
+	}
+	if a.err != nil {
+		return m
+	}
+	<-m.ready
+	if m.err != nil {
+		a.err = m.err
+		return m
+	}
+	a.err = a.d.drv.after(a.d.computing, m.done)
+	return m
+}

@@ -1,0 +1,151 @@
+package cuda
+
+import (
+	"avssnative/engine"
+)
+
+// Product sets dst = x·Wᵀ + bias.
+func (d *device) Product(dst, x engine.Tensor, w engine.Matrix, bias engine.Tensor) {
+	d.do("product", func() error {
+		a := arguments{d: d}
+		m := a.matrix("weight", w)
+		from := a.tensor("x", x, any_, m.weight.In)
+		to := a.tensor("dst", dst, from.rows, m.weight.Out)
+		shift := a.optional("bias", bias, 1, m.weight.Out)
+		a.apart(to, from, shift)
+		if a.err != nil {
+			return a.err
+		}
+		if err := to.wrote(); err != nil {
+			return err
+		}
+		return d.product(to.at(), to.stride, from, m, 0, m.weight.Out, shift.at())
+	})
+}
+
+// product multiplies the rows of x by the weight's rows first to first+outputs.
+func (d *device) product(to uint64, ld int, x *tensor, m *matrix, first, outputs int, bias uint64) error {
+	if x.rows == 0 || outputs == 0 {
+		return nil
+	}
+	w := m.at() + uint64(first)*uint64(m.pitch)*uint64(m.size())
+	if m.wide {
+		name, tall := "product_f32", 64
+		if x.rows <= 16 {
+			name, tall = "product_f32_few", 16
+		}
+		return d.launch(name, grid(256, upTo(x.rows, tall), upTo(outputs, 64), 0), to, number(ld), x.at(), x.ld(), w, number(m.pitch), bias,
+			number(x.rows), number(outputs), number(x.cols))
+	}
+	c, err := d.narrow(x, 1)
+	if err != nil {
+		return err
+	}
+	t := d.tileFor(x.rows, outputs)
+	return d.launch(t.kernel, grid(t.threads, upTo(x.rows, t.rows), upTo(outputs, t.cols), t.shared), to, number(ld), uint64(c.block.at), number(c.pitch),
+		w, number(m.pitch), bias, number(x.rows), number(outputs), number(m.pitch))
+}
+
+// tile is one of the shapes of product_bf16.cu. All give the same bits.
+type tile struct {
+	kernel                      string
+	rows, cols, threads, shared int
+}
+
+var (
+	tileBig = tile{"product_bf16", 128, 256, 256, 4 * (128 + 256) * 64}
+	tileMid = tile{"product_bf16_mid", 64, 64, 128, 4 * (64 + 64) * 64}
+	tileFew = tile{"product_bf16_few", 16, 32, 64, 12 * (16 + 32) * 64}
+)
+
+func init() { largestShared[tileBig.kernel] = tileBig.shared }
+
+// tileFor takes the shape that reads least where there is enough work for every multiprocessor.
+func (d *device) tileFor(rows, cols int) tile {
+	switch {
+	case rows <= 32:
+		return tileFew
+	case upTo(rows, tileBig.rows)*upTo(cols, tileBig.cols) < d.card.processors || rows <= 64:
+		return tileMid
+	}
+	return tileBig
+}
+
+// narrow gives the bfloat16 copy of a tensor, made once until the tensor is written again.
+func (d *device) narrow(x *tensor, heads int) (*narrowed, error) {
+	for _, c := range x.in.copies {
+		if c.first == x.first && c.rows == x.rows && c.cols == x.cols && c.stride == x.stride && (c.heads == heads || c.run*c.heads == x.cols && x.cols/heads%8 == 0) {
+			return c, nil
+		}
+	}
+	c, err := d.newCopy(x, heads)
+	if err != nil {
+		return nil, err
+	}
+	return c, d.launch("narrow", cells(x.rows, c.pitch), uint64(c.block.at), number(c.pitch), x.at(), x.ld(), number(x.cols/heads), number(c.run), number(heads), number(x.rows))
+}
+
+// newCopy makes room for the bfloat16 copy of a tensor.
+func (d *device) newCopy(x *tensor, heads int) (*narrowed, error) {
+	run := (x.cols/heads + 7) &^ 7
+	b, err := d.memory.take(int64(x.rows) * int64(run*heads) * 2)
+	if err != nil {
+		return nil, err
+	}
+	c := &narrowed{first: x.first, rows: x.rows, cols: x.cols, stride: x.stride, heads: heads, block: b, pitch: run * heads, run: run}
+	x.in.copies = append(x.in.copies, c)
+	return c, nil
+}
+
+// Embed sets dst[i] = scale · table[ids[i]]. Where the table's copy on the device was rounded, the rows come from the stored weight.
+func (d *device) Embed(dst engine.Tensor, table engine.Matrix, ids []int32, scale float32) {
+	d.do("embed", func() error {
+		a := arguments{d: d}
+		m := a.matrix("table", table)
+		to := a.tensor("dst", dst, len(ids), m.weight.In)
+		for i, id := range ids {
+			a.want(id >= 0 && int(id) < m.weight.Out, "token id %d at row %d, vocabulary has %d", id, i, m.weight.Out)
+		}
+		if a.err != nil || to.empty() {
+			return a.err
+		}
+		if err := to.wrote(); err != nil {
+			return err
+		}
+		if m.wide || m.weight.Type == engine.BF16 {
+			return with(d, ids, func(at uint64) error {
+				return d.launch("embed", cells(to.rows, to.cols), to.at(), to.ld(), m.at(), number(m.pitch), flag(m.wide), at, real(scale), number(to.rows), number(to.cols))
+			})
+		}
+		return d.embedStored(to, m.weight, ids, scale)
+	})
+}
+
+// embedStored takes the rows from the file: exact, and no more is read than is used.
+func (d *device) embedStored(to *tensor, w engine.Weight, ids []int32, scale float32) error {
+	values, bytes, err := w.Type.Block()
+	if err != nil {
+		return err
+	}
+	if values == 1 {
+		lines := make([]float32, len(ids)*w.In)
+		for i, id := range ids {
+			line := lines[i*w.In:][:w.In]
+			if err := w.Float32s(line, int(id)); err != nil {
+				return err
+			}
+			for j := range line {
+				line[j] *= scale
+			}
+		}
+		return d.upload(to, 0, lines)
+	}
+	size, stride := w.In/values*bytes, w.Stride/values*bytes
+	raw := make([]byte, 0, len(ids)*size)
+	for _, id := range ids {
+		raw = append(raw, w.Data[w.Row(int(id))*stride:][:size]...)
+	}
+	return with(d, raw, func(at uint64) error {
+		return d.launch("dequantise", cells(to.rows, to.cols), to.at(), to.ld(), 1, at, number(size), quantisedAs[w.Type], real(scale), number(to.rows), number(to.cols), number(to.cols))
+	})
+}

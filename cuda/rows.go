@@ -1,0 +1,139 @@
+package cuda
+
+import (
+	"avssnative/engine"
+)
+
+// What works row by row: the kernels norm, add, scale, clamp, activate.
+
+// Norm normalises every row of x, or every group of a row.
+func (d *device) Norm(dst, x engine.Tensor, n engine.Norm) {
+	d.do("norm", func() error {
+		a := arguments{d: d}
+		from := a.tensor("x", x, any_, any_)
+		to := a.tensor("dst", dst, from.rows, from.cols)
+		groups := max(n.Groups, 1)
+		a.want(n.Groups >= 0 && from.cols%groups == 0, "%d groups of %d columns", n.Groups, from.cols)
+		a.want(n.Kind == engine.NormRMS || n.Kind == engine.NormLayer || n.Kind == engine.NormL2, "unknown kind %d", n.Kind)
+		weight, sharedWeight := a.perColumn("weight", n.Weight, from.cols, from.cols/groups)
+		bias, sharedBias := a.perColumn("bias", n.Bias, from.cols, from.cols/groups)
+		if a.err != nil || from.empty() {
+			return a.err
+		}
+		if err := to.wrote(); err != nil {
+			return err
+		}
+		copyAt, pitch, err := d.copyOf(to)
+		if err != nil {
+			return err
+		}
+		blocks := grid(256, from.rows, groups, 0)
+		if from.cols/groups <= 256 {
+			blocks = grid(256, upTo(from.rows*groups, 8), 1, 0)
+		}
+		return d.launch("norm", blocks, to.at(), to.ld(), 0, 0, from.at(), from.ld(), 0, 0, 0, copyAt, number(pitch), number(pitch),
+			weight.at(), flag(sharedWeight), bias.at(), flag(sharedBias), real(n.Offset), number(int(n.Kind)), real(n.Eps), number(groups), number(from.rows), number(from.cols))
+	})
+}
+
+// perColumn takes an optional row of one value a column, or of one a column of a group.
+func (a *arguments) perColumn(name string, t engine.Tensor, cols, size int) (*tensor, bool) {
+	if t != nil && t.Cols() == size {
+		return a.optional(name, t, 1, size), true
+	}
+	return a.optional(name, t, 1, cols), false
+}
+
+// copyOf makes room for the bfloat16 copy of what is about to be written, where products want one; address 0 where they do not.
+func (d *device) copyOf(to *tensor) (at uint64, pitch int, err error) {
+	if d.compute != engine.ComputeBF16 {
+		return 0, to.cols, nil
+	}
+	c, err := d.newCopy(to, 1)
+	if err != nil {
+		return 0, 0, err
+	}
+	return uint64(c.block.at), c.pitch, nil
+}
+
+// Add sets dst = a + scale·b.
+func (d *device) Add(dst, a, b engine.Tensor, scale float32) {
+	d.do("add", func() error {
+		c := arguments{d: d}
+		first := c.tensor("a", a, any_, any_)
+		second := c.tensor("b", b, first.rows, first.cols)
+		to := c.tensor("dst", dst, first.rows, first.cols)
+		if c.err != nil || to.empty() {
+			return c.err
+		}
+		if err := to.wrote(); err != nil {
+			return err
+		}
+		return d.launch("add", cells(to.rows, to.cols), to.at(), to.ld(), first.at(), first.ld(), second.at(), second.ld(), real(scale), number(to.rows), number(to.cols))
+	})
+}
+
+// Scale multiplies x by factor, and row i also by rows[i] where rows is not nil.
+func (d *device) Scale(x engine.Tensor, factor float32, rows []float32) {
+	d.do("scale", func() error {
+		a := arguments{d: d}
+		t := a.tensor("x", x, any_, any_)
+		a.want(rows == nil || len(rows) == t.rows, "%d factors for %d rows", len(rows), t.rows)
+		if a.err != nil || t.empty() {
+			return a.err
+		}
+		if err := t.wrote(); err != nil {
+			return err
+		}
+		return with(d, rows, func(at uint64) error {
+			return d.launch("scale", cells(t.rows, t.cols), t.at(), t.ld(), real(factor), at, number(t.rows), number(t.cols))
+		})
+	})
+}
+
+// Clamp limits every value of x to [−limit, limit].
+func (d *device) Clamp(x engine.Tensor, limit float32) {
+	d.do("clamp", func() error {
+		a := arguments{d: d}
+		t := a.tensor("x", x, any_, any_)
+		if a.err != nil || t.empty() {
+			return a.err
+		}
+		if err := t.wrote(); err != nil {
+			return err
+		}
+		return d.launch("clamp", cells(t.rows, t.cols), t.at(), t.ld(), real(limit), number(t.rows), number(t.cols))
+	})
+}
+
+// Activate sets dst = f(gate) ⊙ up, or f(gate) where up is nil.
+func (d *device) Activate(dst, gate, up engine.Tensor, f engine.Activation) {
+	d.do("activate", func() error {
+		a := arguments{d: d}
+		to := a.tensor("dst", dst, any_, any_)
+		cols := to.cols
+		if f.Interleaved {
+			cols *= 2
+		}
+		from := a.tensor("gate", gate, to.rows, cols)
+		other := a.optional("up", up, to.rows, to.cols)
+		a.want(f.Kind <= engine.SwiGLUClamped, "unknown activation %d", f.Kind)
+		a.want(!f.Interleaved || up == nil, "an interleaved gate holds its own up")
+		a.want(f.Kind != engine.SwiGLUClamped || f.Interleaved || up != nil, "this activation needs an up")
+		if f.Interleaved {
+			a.apart(to, from)
+		}
+		if a.err != nil || to.empty() {
+			return a.err
+		}
+		if err := to.wrote(); err != nil {
+			return err
+		}
+		copyAt, pitch, err := d.copyOf(to)
+		if err != nil {
+			return err
+		}
+		return d.launch("activate", cells(to.rows, pitch), to.at(), to.ld(), from.at(), from.ld(), other.at(), other.ld(), copyAt, number(pitch), number(pitch), number(int(f.Kind)),
+			flag(f.Interleaved), real(f.Alpha), real(f.Limit), real(f.AlphaP), real(f.AlphaN), real(f.Beta), real(f.Eps), number(to.rows), number(to.cols))
+	})
+}

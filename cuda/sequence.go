@@ -1,0 +1,61 @@
+package cuda
+
+import (
+	"avssnative/engine"
+)
+
+// What walks along a sequence, its prefix first: the kernels convolve and delta.
+
+// Convolve is a causal depthwise convolution along each sequence.
+func (d *device) Convolve(dst, x, kernel, bias engine.Tensor, l *engine.Layout) {
+	d.do("convolve", func() error {
+		a := arguments{d: d}
+		from := a.tensor("x", x, any_, any_)
+		to := a.tensor("dst", dst, from.rows, from.cols)
+		taps := a.tensor("kernel", kernel, from.cols, any_)
+		shift := a.optional("bias", bias, 1, from.cols)
+		a.apart(to, from, taps, shift)
+		a.layout(l, from.rows)
+		if a.err != nil || to.empty() {
+			return a.err
+		}
+		p, err := d.place(l)
+		if err != nil {
+			return err
+		}
+		if err := to.wrote(); err != nil {
+			return err
+		}
+		return d.launch("convolve", cells(to.rows, to.cols), to.at(), to.ld(), from.at(), from.ld(), taps.at(), taps.ld(), shift.at(), uint64(p.places.at),
+			number(taps.cols), number(to.rows), number(to.cols))
+	})
+}
+
+// DeltaRule is the gated delta rule along each sequence.
+func (d *device) DeltaRule(dst engine.Tensor, r engine.DeltaRule, l *engine.Layout) {
+	d.do("delta rule", func() error {
+		a := arguments{d: d}
+		a.want(r.Heads > 0 && r.KeyHeads > 0 && r.Heads%max(r.KeyHeads, 1) == 0, "%d heads with %d key heads", r.Heads, r.KeyHeads)
+		a.want(r.KeyDim > 0 && r.ValueDim > 0 && r.KeyDim <= maxHead, "keys of %d, values of %d; keys of at most %d", r.KeyDim, r.ValueDim, maxHead)
+		q := a.tensor("q", r.Q, any_, r.KeyHeads*r.KeyDim)
+		k := a.tensor("k", r.K, q.rows, r.KeyHeads*r.KeyDim)
+		v := a.tensor("v", r.V, q.rows, r.Heads*r.ValueDim)
+		gate := a.tensor("gate", r.Gate, q.rows, r.Heads)
+		beta := a.tensor("beta", r.Beta, q.rows, r.Heads)
+		to := a.tensor("dst", dst, q.rows, r.Heads*r.ValueDim)
+		a.apart(to, q, k, v, gate, beta)
+		a.layout(l, q.rows)
+		if a.err != nil || to.empty() {
+			return a.err
+		}
+		p, err := d.place(l)
+		if err != nil {
+			return err
+		}
+		if err := to.wrote(); err != nil {
+			return err
+		}
+		return d.launch("delta", grid(32, l.Sequences(), r.Heads*upTo(r.ValueDim, 32), 34*4*r.KeyDim), to.at(), to.ld(), q.at(), q.ld(), k.at(), k.ld(), v.at(), v.ld(),
+			gate.at(), gate.ld(), beta.at(), beta.ld(), uint64(p.spans.at), number(r.KeyDim), number(r.ValueDim), number(r.Heads), number(r.KeyHeads))
+	})
+}

@@ -1,0 +1,235 @@
+package cuda
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"unsafe"
+
+	"avssnative/engine"
+)
+
+// uploader brings weights to the device beside the computation: a goroutine copies a piece of the mapped file into pinned memory, the copy
+// stream takes it from there to the device, and a kernel on the same stream converts it. Two pieces are on the way at a time.
+type uploader struct {
+	d      *device
+	jobs   chan *matrix
+	over   sync.WaitGroup
+	stages [2]stage
+	next   int
+}
+
+// stage is one piece on its way.
+type stage struct {
+	host   []byte
+	pinned unsafe.Pointer // what host is made of; nil where it is ordinary memory
+	raw    *block
+	free   event // recorded behind the piece's last use
+	used   bool
+}
+
+// pieceBytes is how much is copied at a time; a row of a weight may be longer.
+const pieceBytes = 8 << 20
+
+func newUploader(d *device) (*uploader, error) {
+	u := &uploader{d: d, jobs: make(chan *matrix, 64)}
+	for i := range u.stages {
+		var err error
+		if u.stages[i].free, err = d.drv.newEvent(false); err != nil {
+			return nil, err
+		}
+	}
+	u.over.Add(1)
+	go u.run()
+	return u, nil
+}
+
+func (u *uploader) add(m *matrix) { u.jobs <- m }
+
+func (u *uploader) run() {
+	defer u.over.Done()
+	for m := range u.jobs {
+		if err := u.d.bound(func() error { return u.bring(m) }); err != nil {
+			m.err = fmt.Errorf("%s: upload: %w", m.weight.Name, err)
+		}
+		close(m.ready)
+	}
+}
+
+func (u *uploader) close() {
+	close(u.jobs)
+	u.over.Wait()
+	_ = u.d.bound(func() error {
+		err := u.d.drv.waitStream(u.d.copying)
+		for i := range u.stages {
+			s := &u.stages[i]
+			if s.pinned != nil {
+				err = errors.Join(err, u.d.drv.freePinned(s.pinned))
+			}
+			err = errors.Join(err, u.d.drv.freeEvent(s.free))
+		}
+		return err
+	})
+}
+
+// bring queues everything that fills one matrix.
+func (u *uploader) bring(m *matrix) error {
+	d := u.d
+	if m.block.freed != 0 { // its last owner's work may still be queued
+		if err := d.drv.after(d.copying, m.block.freed); err != nil {
+			return err
+		}
+	}
+	w := m.weight
+	if w.Out > 0 && w.In > 0 {
+		segments := w.Segments
+		if segments == nil {
+			segments = []engine.Segment{{At: 0, Count: w.Out}}
+		}
+		var err error
+		if w.Transposed {
+			err = u.bringTransposed(m, segments)
+		} else {
+			err = u.bringRows(m, segments)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return d.drv.record(m.done, d.copying)
+}
+
+// bringRows uploads runs of stored rows, as many at a time as a piece holds.
+func (u *uploader) bringRows(m *matrix, segments []engine.Segment) error {
+	w := m.weight
+	values, bytes, err := w.Type.Block()
+	if err != nil {
+		return err
+	}
+	line, last := w.Stride/values*bytes, w.In/values*bytes // from row to row, and of the last one
+	to := 0
+	for _, s := range segments {
+		for done := 0; done < s.Count; {
+			rows := min(s.Count-done, max(1, pieceBytes/line))
+			first := (s.At + done) * line
+			raw, err := u.piece(w.Data[first : first+(rows-1)*line+last])
+			if err != nil {
+				return err
+			}
+			dst := m.at() + uint64(to)*uint64(m.pitch)*uint64(m.size())
+			name, arguments := "convert", []uint64{dst, number(m.pitch), flag(m.wide), uint64(raw), number(w.Stride), storedAs[w.Type], number(rows), number(w.In), number(m.pitch)}
+			if values > 1 {
+				name, arguments = "dequantise", []uint64{dst, number(m.pitch), flag(m.wide), uint64(raw), number(line), quantisedAs[w.Type], real(1), number(rows), number(w.In), number(m.pitch)}
+			}
+			if err := u.d.launchOn(u.d.copying, name, cells(rows, m.pitch), arguments); err != nil {
+				return err
+			}
+			if err := u.sent(); err != nil {
+				return err
+			}
+			to, done = to+rows, done+rows
+		}
+	}
+	return nil
+}
+
+// bringTransposed uploads stored lines (columns of the weight), as many at a time as a piece holds.
+func (u *uploader) bringTransposed(m *matrix, segments []engine.Segment) error {
+	w := m.weight
+	_, bytes, err := w.Type.Block()
+	if err != nil {
+		return err
+	}
+	line := w.Stride * bytes
+	for done := 0; done < w.In; {
+		lines := min(w.In-done, max(1, pieceBytes/line))
+		raw, err := u.piece(w.Data[done*line : min(len(w.Data), (done+lines)*line)])
+		if err != nil {
+			return err
+		}
+		padded, to := lines, 0
+		if done+lines == w.In {
+			padded = m.pitch - done
+		}
+		for _, s := range segments {
+			dst := m.at() + (uint64(to)*uint64(m.pitch)+uint64(done))*uint64(m.size())
+			tiles := shape{[2]int{upTo(s.Count, 32), upTo(padded, 32)}, [2]int{32, 8}, 0}
+			if err := u.d.launchOn(u.d.copying, "convert_transposed", tiles, []uint64{dst, number(m.pitch), flag(m.wide), uint64(raw) + uint64(s.At*bytes), number(w.Stride),
+				storedAs[w.Type], number(s.Count), number(lines), number(padded)}); err != nil {
+				return err
+			}
+			to += s.Count
+		}
+		if err := u.sent(); err != nil {
+			return err
+		}
+		done += lines
+	}
+	return nil
+}
+
+// piece copies bytes to the device by way of the next stage, and says where they will lie.
+func (u *uploader) piece(data []byte) (pointer, error) {
+	d, s := u.d, &u.stages[u.next]
+	if s.used {
+		if err := d.drv.waitEvent(s.free); err != nil {
+			return 0, err
+		}
+	}
+	if len(s.host) < len(data) {
+		if err := u.grow(s, max(len(data), min(pieceBytes, 2*len(data)))); err != nil {
+			return 0, err
+		}
+	}
+	copy(s.host, data)
+	return s.raw.at, d.drv.toDevice(s.raw.at, unsafe.Pointer(&s.host[0]), int64(len(data)), d.copying)
+}
+
+func (u *uploader) grow(s *stage, bytes int) error {
+	d := u.d
+	if s.raw != nil {
+		if err := d.memory.give(s.raw, d.copying); err != nil {
+			return err
+		}
+		if s.pinned != nil {
+			if err := d.drv.freePinned(s.pinned); err != nil {
+				return err
+			}
+		}
+		s.raw, s.host, s.pinned = nil, nil, nil
+	}
+	var err error
+	if s.raw, err = d.memory.take(int64(bytes)); err != nil {
+		return err
+	}
+	if s.raw.freed != 0 {
+		if err := d.drv.after(d.copying, s.raw.freed); err != nil {
+			return err
+		}
+	}
+	if s.pinned, err = d.drv.allocPinned(int64(bytes)); err != nil {
+		return err
+	}
+	if s.pinned != nil {
+		s.host = unsafe.Slice((*byte)(s.pinned), bytes)
+	} else {
+		s.host = make([]byte, bytes)
+	}
+	return nil
+}
+
+// sent marks the end of what reads the current piece, and goes to the next stage.
+func (u *uploader) sent() error {
+	s := &u.stages[u.next]
+	s.used, u.next = true, (u.next+1)%len(u.stages)
+	return u.d.drv.record(s.free, u.d.copying)
+}
+
+// How kernels number the stored types: convert.cu and quantised.cuh.
+var (
+	storedAs    = map[engine.DType]uint64{engine.F32: fromF32, engine.F16: 1, engine.BF16: 2, engine.F64: 3}
+	quantisedAs = map[engine.DType]uint64{engine.Q4_0: 0, engine.Q4_1: 1, engine.Q5_0: 2, engine.Q5_1: 3, engine.Q8_0: 4,
+		engine.Q2_K: 5, engine.Q3_K: 6, engine.Q4_K: 7, engine.Q5_K: 8, engine.Q6_K: 9}
+)
+
+const fromF32 = 0

@@ -1,0 +1,14 @@
+#!/bin/sh
+# Compiles the kernels to PTX: build.sh COMPILER FOLDER. COMPILER is clang++-19 (the committed PTX, the same bits every time) or an nvcc.
+set -eu
+compiler=$1 folder=$2 here=$(cd "$(dirname "$0")" && pwd)
+mkdir -p "$folder" && folder=$(cd "$folder" && pwd)
+cd "$here" # so that no path of this machine gets into the output
+compile() { # source, architecture, PTX version, output
+  case $compiler in
+  *nvcc) "$compiler" -ptx -arch="$2" -std=c++17 -O3 "$1" -o "$4" ;;
+  *) "$compiler" -x cuda --cuda-device-only --cuda-gpu-arch="$2" --cuda-feature=+"$3" -nocudainc -nocudalib -fms-extensions \
+    -O3 -std=c++17 -Wall -Wextra -Wno-unused-parameter -Wno-pass-failed -Werror -S "$1" -o "$4" ;;
+  esac
+}
+compile kernels.cu sm_80 ptx70 "$folder/sm_80.ptx"

@@ -1,0 +1,180 @@
+// measure: the statistics of one block, one read of every row. Per row and site: the first four power sums, Σ|v|, extremes, the sums of
+// values relative to the row's RMS, counts below thresholds, NaN and Inf; per row the cosine and distance of the block's input and output.
+// merge then adds the rows of each sequence, pooled the means over tokens of each column, pooled_variance their variance.
+// Every sum is float64, in a slot of its own and in an order that the row's width and the row's place in its sequence fix; no atomics.
+//
+// measure can do the residual addition y = a + scale·f on the way (its second function name: add_measure), so that statistics cost no
+// pass over the residual stream of their own.
+//
+// Slow twin: engine's reference.Measure. Launch: measure one block of 256 threads a row, merge one block of 256 a sequence and site,
+// pooled 256 columns a block and sequence. Shared memory: measure 1.7 KB, merge 2 KB. Moved: 4 bytes a value of every site once from memory
+// (a row is read twice, the second time from the first-level cache), 1 KB a row of records.
+#include "functions.cuh"
+
+enum { SITE_BLOCK, SITE_DELTA, SITE_ATTN, SITE_MLP, SITE_ACT, SITES };
+enum { SUM1, SUM2, SUM3, SUM4, SUM_ABS, LEAST, MOST, RELATIVE1, RELATIVE2, NEAR, BELOW, NANS = BELOW + 8, INFS, SLOTS };
+enum { RECORD = SITES * SLOTS + 4, COSINE = SITES * SLOTS, DISTANCE, RELATIVE }; // doubles a row; one is spare
+
+// A double sum over the block in a fixed order; every thread gets it.
+DEVICE double block_sum(double v, double *shared) {
+  v = warp_sum(v);
+  __syncthreads();
+  if ((thread_x() & 31) == 0) shared[thread_x() >> 5] = v;
+  __syncthreads();
+  double sum = 0.;
+#pragma unroll
+  for (int w = 0; w < 8; w++) sum += shared[w];
+  return sum;
+}
+
+struct Thresholds { float below[8]; };
+
+// One site of one row: value(col) for col < cols, relative to `rms`. Writes SLOTS doubles of the record.
+template <class Value>
+DEVICE void measure_site(double *record, Value value, int cols, double rms, float relative, const float *eps, double (*shared)[SLOTS]) {
+  double sum1 = 0., sum2 = 0., sum3 = 0., sum4 = 0., sum_abs = 0.;
+  float low = INFINITE, high = -INFINITE;
+  int below[8] = {}, near = 0, nans = 0, infs = 0;
+  double limit = (double)relative * rms;
+  for (int col = (int)thread_x(); col < cols; col += 256) {
+    float v = value(col), magnitude = absolute(v);
+    double d = (double)v, square = d * d;
+    sum1 += d, sum2 += square, sum3 = fused(square, d, sum3), sum4 = fused(square, square, sum4), sum_abs += (double)magnitude;
+    low = v < low ? v : low, high = v > high ? v : high;
+    if (v != v) nans++;
+    else if (magnitude == INFINITE) infs++;
+    if (rms == 0. ? relative > 0.f : (double)magnitude < limit) near++;
+#pragma unroll
+    for (int e = 0; e < 8; e++) below[e] += magnitude < eps[e];
+  }
+  int lane = (int)(thread_x() & 31), warp = (int)(thread_x() >> 5);
+  sum1 = warp_sum(sum1), sum2 = warp_sum(sum2), sum3 = warp_sum(sum3), sum4 = warp_sum(sum4), sum_abs = warp_sum(sum_abs);
+  low = warp_min(low), high = warp_max(high), near = warp_sum(near), nans = warp_sum(nans), infs = warp_sum(infs);
+#pragma unroll
+  for (int e = 0; e < 8; e++) below[e] = warp_sum(below[e]);
+  __syncthreads();
+  if (lane == 0) {
+    double *s = shared[warp];
+    s[SUM1] = sum1, s[SUM2] = sum2, s[SUM3] = sum3, s[SUM4] = sum4, s[SUM_ABS] = sum_abs, s[LEAST] = low, s[MOST] = high, s[NEAR] = near;
+    s[RELATIVE1] = 0., s[RELATIVE2] = 0., s[NANS] = nans, s[INFS] = infs;
+#pragma unroll
+    for (int e = 0; e < 8; e++) s[BELOW + e] = below[e];
+  }
+  __syncthreads();
+  int slot = (int)thread_x();
+  if (slot >= SLOTS) return;
+  int from = slot == RELATIVE1 ? SUM1 : slot == RELATIVE2 ? SUM2 : slot;
+  double v = shared[0][from];
+#pragma unroll
+  for (int w = 1; w < 8; w++) {
+    double o = shared[w][from];
+    v = slot == LEAST ? (o < v ? o : v) : slot == MOST ? (o > v ? o : v) : v + o;
+  }
+  if (slot == RELATIVE1) v = rms == 0. ? 0. : v / rms;
+  if (slot == RELATIVE2) v = rms == 0. ? 0. : v / rms / rms;
+  record[slot] = v;
+}
+
+// Any of x, y, attn, mlp, act may be null; their rows are lx, ly … apart. Thresholds unused are negative. Where f is not null, y is first
+// set to a + scale·f.
+KERNEL(256) measure(double *records, const float *x, i64 lx, float *y, i64 ly, const float *attn, i64 la, const float *mlp, i64 lm,
+                    const float *act, i64 lt, const float *a, i64 l0, const float *f, i64 lf, float scale, const float *eps, float relative, int cols,
+                    int act_cols) {
+  __shared__ double shared[8][SLOTS];
+  __shared__ float limits[8];
+  i64 row = block_x();
+  int self = (int)thread_x();
+  double *record = records + row * RECORD;
+  if (self < 8) limits[self] = eps[self];
+  double squares_y = 0., squares_x = 0., product = 0., squares_delta = 0., squares_act = 0.;
+  if (y) {
+    float *line = y + row * ly;
+    for (int col = self; col < cols; col += 256) {
+      float v;
+      if (f) {
+        v = fused(scale, f[row * lf + col], a[row * l0 + col]);
+        line[col] = v;
+      } else {
+        v = line[col];
+      }
+      squares_y = fused((double)v, (double)v, squares_y);
+      if (x) {
+        float u = x[row * lx + col], d = v - u;
+        squares_x = fused((double)u, (double)u, squares_x), product = fused((double)u, (double)v, product);
+        squares_delta = fused((double)d, (double)d, squares_delta);
+      }
+    }
+  }
+  if (act)
+    for (int col = self; col < act_cols; col += 256) {
+      double v = act[row * lt + col];
+      squares_act = fused(v, v, squares_act);
+    }
+  squares_y = block_sum(squares_y, &shared[0][0]), squares_act = block_sum(squares_act, &shared[0][0]);
+  squares_x = block_sum(squares_x, &shared[0][0]), product = block_sum(product, &shared[0][0]);
+  squares_delta = block_sum(squares_delta, &shared[0][0]);
+  double rms = root(squares_y / cols), rms_act = root(squares_act / act_cols);
+  if (x && y && self == 0) {
+    double length_x = root(squares_x), length_y = root(squares_y), distance = root(squares_delta);
+    record[COSINE] = length_x == 0. || length_y == 0. ? 0. : product / (length_x * length_y);
+    record[DISTANCE] = distance, record[RELATIVE] = length_y == 0. ? 0. : distance / length_y;
+  }
+  if (y) measure_site(record + SITE_BLOCK * SLOTS, [&](int col) { return y[row * ly + col]; }, cols, rms, relative, limits, shared);
+  if (x && y)
+    measure_site(record + SITE_DELTA * SLOTS, [&](int col) { return y[row * ly + col] - x[row * lx + col]; }, cols, rms, relative, limits, shared);
+  if (attn) measure_site(record + SITE_ATTN * SLOTS, [&](int col) { return attn[row * la + col]; }, cols, rms, relative, limits, shared);
+  if (mlp) measure_site(record + SITE_MLP * SLOTS, [&](int col) { return mlp[row * lm + col]; }, cols, rms, relative, limits, shared);
+  if (act) measure_site(record + SITE_ACT * SLOTS, [&](int col) { return act[row * lt + col]; }, act_cols, rms_act, relative, limits, shared);
+}
+
+// merge adds the records of the rows start[s] to start[s+1]: block (s, group of 32 slots), eight rows at a time, then the eight in order.
+KERNEL(256) merge(double *out, const double *records, const int *start, u32 sites) {
+  __shared__ double part[8][32];
+  int sequence = (int)block_x(), slot = (int)(block_y() * 32 + (thread_x() & 31)), lane = (int)(thread_x() >> 5), site = slot / SLOTS;
+  bool used = slot < SITES * SLOTS ? sites >> site & 1 : slot < RECORD - 1 && (sites >> SITE_DELTA & 1);
+  int kind = slot < SITES * SLOTS ? slot % SLOTS : SUM1;
+  double v = kind == LEAST ? (double)INFINITE : kind == MOST ? (double)-INFINITE : 0.;
+  if (used)
+#pragma unroll 4
+    for (int row = start[sequence] + lane; row < start[sequence + 1]; row += 8) {
+      double o = records[(i64)row * RECORD + slot];
+      v = kind == LEAST ? (o < v ? o : v) : kind == MOST ? (o > v ? o : v) : v + o;
+    }
+  part[lane][thread_x() & 31] = v;
+  __syncthreads();
+  if (lane != 0 || slot >= RECORD) return;
+#pragma unroll
+  for (int l = 1; l < 8; l++) {
+    double o = part[l][thread_x() & 31];
+    v = kind == LEAST ? (o < v ? o : v) : kind == MOST ? (o > v ? o : v) : v + o;
+  }
+  out[(i64)sequence * RECORD + slot] = v;
+}
+
+// pooled: out[s][col] = mean over the rows of sequence s of value − minus, where minus may be null.
+KERNEL(256) pooled(double *out, const float *value, i64 ld, const float *minus, i64 lm, const int *start, int cols) {
+  int sequence = (int)block_x(), col = (int)(block_y() * 256 + thread_x());
+  if (col >= cols) return;
+  double sum = 0.;
+  int first = start[sequence], end = start[sequence + 1];
+#pragma unroll 4
+  for (int row = first; row < end; row++) {
+    float v = value[row * ld + col];
+    if (minus) v -= minus[row * lm + col];
+    sum += (double)v;
+  }
+  out[(i64)sequence * cols + col] = first == end ? 0. : sum / (end - first);
+}
+
+// pooled_variance: out[s] = the unbiased variance of the cols means of sequence s; 0 for fewer than two.
+KERNEL(256) pooled_variance(double *out, const double *means, int cols) {
+  __shared__ double shared[8];
+  const double *line = means + (i64)block_x() * cols;
+  double sum = 0.;
+  for (int col = (int)thread_x(); col < cols; col += 256) sum += line[col];
+  double mean = block_sum(sum, shared) / cols;
+  sum = 0.;
+  for (int col = (int)thread_x(); col < cols; col += 256) sum = fused(line[col] - mean, line[col] - mean, sum);
+  sum = block_sum(sum, shared);
+  if (thread_x() == 0) out[block_x()] = cols < 2 ? 0. : sum / (cols - 1);
+}
