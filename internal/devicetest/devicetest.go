@@ -1,5 +1,5 @@
 // Package devicetest holds every device against "reference". One table has cases for each operation of engine.Device; Run checks a device
-// on all of them, Bench times the large ones, Threads compares the bits of one device opened with different numbers of threads.
+// on all of them and on what it promises besides, Bench times the large ones, Threads compares the bits of one device opened with different numbers of threads.
 //
 // A case computes units: rows, or sequences with those that continue them. What a unit holds depends on its number alone, so that the
 // same units can be computed in any grouping and order. From that follow the checks, each made for every case:
@@ -35,7 +35,7 @@ type testCase struct {
 
 	inPlace  bool // dst may be the first input
 	prefixes bool // has sequences with a prefix that may be joined to it
-	large    bool // for timing: of the checks only the first, and on a few units
+	large    bool // for timing: of the checks only the first, on a few units, and the last unit alone
 	flops    float64
 	bytes    float64 // read and written at least
 }
@@ -49,6 +49,7 @@ type step struct {
 // Run checks a device on every case of the table.
 func Run(t *testing.T, open func(testing.TB) engine.Device) {
 	device := open(t)
+	promises(t, device)
 	for _, c := range table() {
 		t.Run(c.operation+"/"+c.name, func(t *testing.T) {
 			for _, failure := range check(device, openReference(t), c) {
@@ -112,9 +113,6 @@ func check(device, reference engine.Device, c testCase) []string {
 			failures = append(failures, difference)
 		}
 	}
-	if c.large {
-		return failures
-	}
 	again := func(how string, r *rig, units []int) {
 		r.device = device
 		values, found := r.compute(c, units)
@@ -127,11 +125,14 @@ func check(device, reference engine.Device, c testCase) []string {
 			failures = append(failures, how+": "+difference)
 		}
 	}
+	again("the last alone", &rig{}, c.all()[c.units-1:])
+	if c.large {
+		return failures
+	}
 	backwards := c.all()
 	slices.Reverse(backwards)
 	again("as views", &rig{views: true}, c.all())
 	again("backwards", &rig{}, backwards)
-	again("the last alone", &rig{}, backwards[:1])
 	again("the second part", &rig{}, c.all()[(c.units+1)/3:])
 	again("the first part, as views", &rig{views: true}, c.all()[:(c.units+1)/2])
 	again("no unit", &rig{}, nil)

@@ -7,7 +7,18 @@ import (
 )
 
 // "reference" agrees with itself, keeps the rules, and so does the table: no case asks for what the interface forbids.
-func TestReference(t *testing.T) { Run(t, openReference) }
+func TestReference(t *testing.T) {
+	device := openReference(t)
+	promises(t, device)
+	for _, c := range table() {
+		if c.large {
+			continue
+		}
+		for _, failure := range check(device, device, c) {
+			t.Errorf("%s/%s: %s", c.operation, c.name, failure)
+		}
+	}
+}
 
 func TestReferenceThreads(t *testing.T) {
 	devices := map[int]engine.Device{}
