@@ -39,7 +39,7 @@ func Open(ctx context.Context, ref string, o Options) (*Model, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	path, err := resolve(ref)
+	path, err := Resolve(ref)
 	if err != nil {
 		return nil, err
 	}

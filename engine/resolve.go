@@ -9,8 +9,8 @@ import (
 	"avssnative/internal/hub"
 )
 
-// resolve finds the folder or file that a model reference means.
-func resolve(ref string) (string, error) {
+// Resolve finds the folder or file that a model reference means.
+func Resolve(ref string) (string, error) {
 	if _, err := os.Stat(ref); err == nil {
 		return ref, nil
 	}

@@ -15,6 +15,7 @@ import (
 
 	"avssnative/avss"
 	"avssnative/internal/mapped"
+	"avssnative/prune"
 )
 
 // Schema is the version of report.json that this package writes and reads.
@@ -31,8 +32,8 @@ type Report struct {
 	Calibration *avss.CalibrationInfo  `json:"calibration,omitempty"`
 	Scores      map[string]avss.Scores `json:"scores,omitempty"` // by avss.Scores.Key
 	Layers      []avss.LayerRow        `json:"layers,omitempty"`
-	Plan        *Plan                  `json:"plan,omitempty"`
-	Others      []Plan                 `json:"others,omitempty"` // what other metrics of the same pass would have dropped
+	Plan        *prune.Plan            `json:"plan,omitempty"`
+	Others      []prune.Plan           `json:"others,omitempty"` // what other metrics of the same pass would have dropped
 	Tasks       Tasks                  `json:"tasks,omitempty"`
 	Retention   *Retention             `json:"retention,omitempty"`
 	Divergence  *Divergence            `json:"divergence,omitempty"`
@@ -52,15 +53,6 @@ type Device struct {
 	ISA         string `json:"isa"`
 	Threads     int    `json:"threads"`
 	Compute     string `json:"compute"`
-}
-
-// Plan is a choice of layers.
-type Plan struct {
-	Metric   string   `json:"metric"` // key of Report.Scores, or a baseline's name
-	Rule     string   `json:"rule"`
-	Dropped  []int    `json:"dropped"`
-	Kept     []int    `json:"kept"`
-	Warnings []string `json:"warnings,omitempty"`
 }
 
 // Task is what one task came to before and after.
@@ -244,6 +236,9 @@ func save(path string, data []byte) error {
 	})
 }
 
+// WriteFile gives a file to write, which appears whole or not at all.
+func WriteFile(path string, write func(io.Writer) error) error { return mapped.Write(path, write) }
+
 // MarshalJSON writes {"name": {…}, …}.
 func (t Tasks) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
@@ -304,7 +299,7 @@ func (r *Report) check() error {
 	}
 	plans := r.Others
 	if r.Plan != nil {
-		plans = append([]Plan{*r.Plan}, plans...)
+		plans = append([]prune.Plan{*r.Plan}, plans...)
 	}
 	for _, p := range plans {
 		for _, layer := range append(append([]int{}, p.Dropped...), p.Kept...) {

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+
+	"avssnative/internal/job"
+
+	"github.com/urfave/cli/v2"
+)
+
+func benchCommand() *cli.Command {
+	return &cli.Command{
+		Name: "bench", Usage: "judge what each metric would drop at several shares, in as few passes as possible, beside random, first and last",
+		Flags: flags(modelFlags, calibrationFlags, []cli.Flag{bosFlag,
+			text("metrics", "avss,avss-paper-block,bi,relmag,l2,angular", "rankings to compare, by the names that score prints; all adds ppl, kl and greedy"),
+			text("shares", "12.5,25,37.5,50", "shares of the layers to drop, in per cent"),
+			text("avss-mode", "robust", "formula that avss means: robust, paper or reference"),
+			text("site", "delta", "what avss looks at: delta, block, attn, mlp or act"),
+			number("random", 3, "seeds of the random baseline"),
+			number("seed", 0, "first seed of the random baseline; seed of intervals and samples"),
+			number("protect-first", 0, "layers at the input that stay"), number("protect-last", 0, "layers at the output that stay"),
+			toggle("speed", "time every distinct plan in a pass of its own"),
+			toggle("one-by-one", "also judge every plan by itself, to show what walking them together saves")},
+			taskFlags, []cli.Flag{reportFlag, jsonFlag}),
+		Action: sweep,
+	}
+}
+
+func sweep(c *cli.Context) error {
+	calibration, err := calibration(c)
+	if err != nil {
+		return err
+	}
+	judging, err := judging(c)
+	if err != nil {
+		return err
+	}
+	judging.Speed = c.Bool("speed")
+	shares, err := shares(c.String("shares"))
+	if err != nil {
+		return err
+	}
+	metrics := commas(c.String("metrics"))
+	if len(metrics) == 1 && metrics[0] == "all" {
+		metrics = []string{"avss", "avss-paper-block", "avss-paper-delta", "avss-paper-mlp", "avss-paper-act", "avss-reference-block", "bi", "relmag", "l2", "angular", "ppl", "kl", "greedy"}
+	}
+	scoring, err := scoring(c, removals(metrics...)...)
+	if err != nil {
+		return err
+	}
+	j, err := open(c)
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	widest := 0.0
+	for _, s := range shares {
+		widest = max(widest, s)
+	}
+	scoring.Greedy = int(widest*float64(j.Model.Layers()) + 0.5)
+	scoring.Keep = protect(c).Keep(j.Model.Layers())
+	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
+		return err
+	}
+	err = j.Sweep(c.Context, job.Sweeping{Judging: judging, Metrics: metrics, Shares: shares, Protect: protect(c), Mode: scoring.Mode, Site: scoring.Site,
+		Random: c.Int("random"), Alone: c.Bool("one-by-one")})
+	if err != nil {
+		return err
+	}
+	return finish(c, j.Report)
+}
+
+// shares reads percentages between commas.
+func shares(text string) ([]float64, error) {
+	var all []float64
+	for _, part := range commas(text) {
+		p, err := strconv.ParseFloat(strings.TrimSuffix(part, "%"), 64)
+		if err != nil || !(p > 0 && p < 100) {
+			return nil, usage("--shares %s: %q is no share between 0 and 100 per cent", text, part)
+		}
+		all = append(all, p/100)
+	}
+	if len(all) == 0 {
+		return nil, usage("--shares: want at least one, as 25,50")
+	}
+	return all, nil
+}

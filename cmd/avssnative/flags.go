@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"avssnative/avss"
+	"avssnative/bench"
+	"avssnative/engine"
+	"avssnative/internal/job"
+
+	"github.com/urfave/cli/v2"
+)
+
+// env is the environment variable that stands for a flag.
+func env(flag string) []string {
+	return []string{"AVSSNATIVE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))}
+}
+
+func text(name, value, about string) cli.Flag {
+	return &cli.StringFlag{Name: name, Value: value, Usage: about, EnvVars: env(name)}
+}
+
+func list(name, about string) cli.Flag {
+	return &cli.StringSliceFlag{Name: name, Usage: about, EnvVars: env(name)}
+}
+
+func number(name string, value int, about string) cli.Flag {
+	return &cli.IntFlag{Name: name, Value: value, Usage: about, EnvVars: env(name)}
+}
+
+func toggle(name, about string) cli.Flag {
+	return &cli.BoolFlag{Name: name, Usage: about, EnvVars: env(name)}
+}
+
+// The groups of flags that commands share.
+var (
+	modelFlags = []cli.Flag{
+		text("model", "demo", "folder with config.json and safetensors, .gguf file, org/name[@revision] in the local cache, or demo"),
+		text("device", "auto", "auto, cpu, cuda:N or reference"),
+		text("compute", "auto", "precision of products: auto, f32 or bf16"),
+		text("memory", "", "memory for hidden states, as 8GiB; more variants are then walked in several passes"),
+		number("threads", 0, "processor threads; 0: all"),
+	}
+	calibrationFlags = []cli.Flag{
+		list("calib", "calibration text: .txt, .jsonl, .parquet, also .gz and .zst; default: the text inside the program"),
+		text("calib-field", "", "where a .jsonl or .parquet holds its text"),
+		number("calib-tokens", job.DefaultTokens, "calibration tokens"),
+		number("seq-len", 512, "tokens a calibration sequence has at most"),
+	}
+	metricFlags = []cli.Flag{
+		text("metric", "avss", "what ranks the layers: avss, bi, angular, relmag, l2, ppl, kl, greedy, random, first, last"),
+		text("avss-mode", "robust", "formula of avss: robust, paper or reference"),
+		text("site", "delta", "what avss looks at: delta, block, attn, mlp or act"),
+		number("seed", 0, "seed of intervals, samples and the random baseline"),
+	}
+	dropFlags = []cli.Flag{
+		text("drop", "25%", "layers to drop: a share (25%), a number (8) or a list (3,7,11)"),
+		text("drop-mass", "", "instead: the lowest layers up to this share of the scores' sum, as 25%"),
+		number("protect-first", 0, "layers at the input that stay"),
+		number("protect-last", 0, "layers at the output that stay"),
+	}
+	taskFlags = []cli.Flag{
+		text("tasks", strings.Join(job.DefaultTasks, ","), "tasks: "+strings.Join(bench.Names(), ", ")),
+		text("task-data", "", "folder with the tasks' files, a folder a task"),
+		number("limit", 0, "items of a task at most; 0: all"),
+		text("samples", "", "write every item's log-likelihoods to this .jsonl"),
+	}
+	bosFlag    = text("bos", "auto", "beginning-of-sequence token: auto (the tokenizer's own habit), yes or no")
+	reportFlag = text("report", "", "write report.json, the tables and the HTML page to this folder")
+	outFlag    = text("out", "", "write the smaller model here")
+	formatFlag = text("format", "", "of the written model: hf, gguf or mergekit; default: what the model is")
+	forceFlag  = toggle("force", "replace what stands at the output's place")
+	jsonFlag   = toggle("json", "print one JSON object instead of tables")
+)
+
+func flags(groups ...[]cli.Flag) []cli.Flag {
+	var all []cli.Flag
+	for _, group := range groups {
+		all = append(all, group...)
+	}
+	return all
+}
+
+// open opens the model and device that the flags name. Mistakes in flags are found before anything is read.
+func open(c *cli.Context) (*job.Job, error) {
+	if c.Args().Present() {
+		return nil, usage("%s: unexpected %q; flags come first and there is nothing after them", c.Command.Name, c.Args().First())
+	}
+	memory, err := bytes(c.String("memory"))
+	if err != nil {
+		return nil, usage("--memory %s: %v", c.String("memory"), err)
+	}
+	compute := engine.Compute(c.String("compute"))
+	switch compute {
+	case engine.ComputeAuto, engine.ComputeF32, engine.ComputeBF16:
+	default:
+		return nil, usage("--compute %s: want auto, f32 or bf16", compute)
+	}
+	if c.Int("threads") < 0 {
+		return nil, usage("--threads %d: want 0 or more", c.Int("threads"))
+	}
+	o := engine.Options{Device: c.String("device"), DeviceOptions: engine.DeviceOptions{Threads: c.Int("threads"), Compute: compute, Memory: memory}}
+	j, err := job.Open(c.Context, c.String("model"), o, command(c))
+	if err != nil {
+		return nil, err
+	}
+	j.Memory = memory
+	bar := newProgress(c.App.ErrWriter)
+	j.Phase, j.Progress = bar.phase, bar.step
+	return j, nil
+}
+
+// command is how the program was called, as a report tells it.
+func command(c *cli.Context) []string {
+	called := []string{"avssnative", c.Command.Name}
+	for _, name := range c.LocalFlagNames() {
+		if c.IsSet(name) {
+			called = append(called, fmt.Sprintf("--%s=%v", name, value(c, name)))
+		}
+	}
+	return called
+}
+
+func value(c *cli.Context, name string) any {
+	if l, ok := c.Value(name).(cli.StringSlice); ok {
+		return strings.Join(l.Value(), ",")
+	}
+	return c.Value(name)
+}
+
+// bytes reads a size with an IEC unit: 8GiB, 512MiB, 1024. Empty is 0.
+func bytes(size string) (int64, error) {
+	if size == "" {
+		return 0, nil
+	}
+	units := []struct {
+		name  string
+		shift int
+	}{{"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}, {"", 0}}
+	for _, unit := range units {
+		digits, found := strings.CutSuffix(size, unit.name)
+		if !found {
+			continue
+		}
+		n, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
+		if err != nil || n <= 0 || n*math.Exp2(float64(unit.shift)) > math.MaxInt64/2 {
+			break
+		}
+		return int64(n * math.Exp2(float64(unit.shift))), nil
+	}
+	return 0, fmt.Errorf("want a size as 8GiB or 512MiB")
+}
+
+func bos(c *cli.Context) (bench.BOS, error) {
+	switch b := bench.BOS(c.String("bos")); b {
+	case bench.BOSAuto, bench.BOSYes, bench.BOSNo:
+		return b, nil
+	default:
+		return "", usage("--bos %s: want auto, yes or no", b)
+	}
+}
+
+// calibration reads the calibration flags.
+func calibration(c *cli.Context) (job.Calibration, error) {
+	b, err := bos(c)
+	if err != nil {
+		return job.Calibration{}, err
+	}
+	if c.Int("calib-tokens") < 2 || c.Int("seq-len") < 2 {
+		return job.Calibration{}, usage("--calib-tokens %d --seq-len %d: want 2 or more of both", c.Int("calib-tokens"), c.Int("seq-len"))
+	}
+	return job.Calibration{Files: c.StringSlice("calib"), Field: c.String("calib-field"), Tokens: c.Int("calib-tokens"), Length: c.Int("seq-len"), BOS: b}, nil
+}
+
+// scoring reads the metric flags. metrics are those the command wants measured beside the activation metrics.
+func scoring(c *cli.Context, metrics ...string) (job.Scoring, error) {
+	mode, err := avss.ParseMode(c.String("avss-mode"))
+	if err != nil {
+		return job.Scoring{}, usageError{err}
+	}
+	site, err := avss.ParseSite(c.String("site"))
+	if err != nil {
+		return job.Scoring{}, usageError{err}
+	}
+	for _, metric := range metrics {
+		if _, err := avss.Lookup(metric); err != nil {
+			return job.Scoring{}, usageError{err}
+		}
+	}
+	return job.Scoring{Metrics: metrics, Mode: mode, Site: site, Seed: uint64(c.Int("seed"))}, nil
+}
+
+// judging reads the task flags.
+func judging(c *cli.Context) (job.Judging, error) {
+	b, err := bos(c)
+	if err != nil {
+		return job.Judging{}, err
+	}
+	if c.Int("limit") < 0 {
+		return job.Judging{}, usage("--limit %d: want 0 (all) or more", c.Int("limit"))
+	}
+	return job.Judging{Tasks: commas(c.String("tasks")), Source: bench.Source{Dir: c.String("task-data")}, BOS: b,
+		Limit: bench.Limit{Items: c.Int("limit"), Seed: uint64(c.Int("seed"))}, Seed: uint64(c.Int("seed"))}, nil
+}
+
+func commas(text string) []string {
+	var parts []string
+	for _, part := range strings.Split(text, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}
+
+// calibrateAndScore runs the steps that most commands begin with: the calibration text, then the scores.
+func calibrateAndScore(ctx context.Context, j *job.Job, calibration job.Calibration, s job.Scoring) error {
+	if err := j.Calibrate(ctx, calibration); err != nil {
+		return err
+	}
+	return j.Score(ctx, s)
+}

@@ -1,0 +1,96 @@
+// Command avssnative finds the layers a language model can do without, leaves them out, and proves what that cost.
+//
+// This file is the frame: commands, exit codes, signals. Each command has a file of its own whose Action turns flags into a plain struct
+// and calls a library.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	_ "avssnative/cuda" // registers the devices cuda:N
+	"avssnative/internal/job"
+
+	"github.com/urfave/cli/v2"
+)
+
+// Exit codes.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// usageError is a mistake in how the program was called.
+type usageError struct{ error }
+
+func usage(format string, arguments ...any) error {
+	return usageError{fmt.Errorf(format, arguments...)}
+}
+
+// run is the program: it never exits, so that tests can call it.
+func run(ctx context.Context, arguments []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	app := &cli.App{
+		Name:                 "avssnative",
+		Usage:                "find the layers a language model can do without, leave them out, and prove what that cost",
+		Version:              job.Version,
+		Suggest:              true,
+		EnableBashCompletion: true,
+		Reader:               stdin,
+		Writer:               stdout,
+		ErrWriter:            stderr,
+		ExitErrHandler:       func(*cli.Context, error) {},
+		OnUsageError:         func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return usage("unknown command %q; avssnative --help lists the commands", c.Args().First())
+			}
+			return cli.ShowAppHelp(c)
+		},
+		Commands: []*cli.Command{
+			runCommand(), scoreCommand(), pruneCommand(), evalCommand(), benchCommand(), reportCommand(), devicesCommand(), pullCommand(),
+			tokenizeCommand(), traceCommand(),
+		},
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "log-level", Value: "warn", Usage: "debug, info, warn or error; debug also times kernels", EnvVars: env("log-level")},
+		},
+		Before: func(c *cli.Context) error {
+			var level slog.Level
+			if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
+				return usage("--log-level %s: want debug, info, warn or error", c.String("log-level"))
+			}
+			slog.SetDefault(slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})))
+			return nil
+		},
+	}
+	for _, command := range app.Commands {
+		command.OnUsageError = app.OnUsageError
+	}
+	err := app.RunContext(ctx, arguments)
+	switch {
+	case err == nil:
+		return exitDone
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(stderr, "avssnative: interrupted; nothing half-written was left behind")
+		return exitInterrupted
+	}
+	fmt.Fprintf(stderr, "avssnative: %v\n", err)
+	if wrong := (usageError{}); errors.As(err, &wrong) {
+		return exitUsage
+	}
+	return exitFailed
+}

@@ -1,0 +1,110 @@
+package job
+
+import (
+	"avssnative/avss"
+	"avssnative/engine"
+	"avssnative/prune"
+)
+
+// Choice says which layers shall go.
+type Choice struct {
+	Metric  string // what ranks them: a metric's name, or the key of scores
+	Rule    prune.Rule
+	Protect prune.Protect
+	Mode    avss.Mode   // where Metric is avss
+	Site    engine.Site // where Metric is avss
+	Seed    uint64      // of the random baseline
+}
+
+// Choose picks the layers that go by the scores measured before, and notes what the other rankings would have dropped.
+func (j *Job) Choose(c Choice) (engine.Drop, error) {
+	layers := j.Model.Layers()
+	if c.Rule.Listed() {
+		plan, err := prune.Listed(layers, c.Rule, c.Protect)
+		if err != nil {
+			return nil, err
+		}
+		j.Report.Plan = plan
+		j.size(plan.Drop())
+		return plan.Drop(), nil
+	}
+	scores, err := j.ranking(c.Metric, c)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := prune.Choose(scores, c.Rule, c.Protect)
+	if err != nil {
+		return nil, err
+	}
+	j.Report.Plan = plan
+	j.size(plan.Drop())
+	j.others(plan, c)
+	return plan.Drop(), nil
+}
+
+// ranking finds the scores that a metric's name means.
+func (j *Job) ranking(metric string, c Choice) (avss.Scores, error) {
+	if metric == "avss" {
+		metric = avss.Scores{Metric: "avss", Mode: string(c.Mode), Site: c.Site.String()}.Key()
+	}
+	if info, err := avss.Lookup(metric); err == nil && info.Kind == avss.Baseline {
+		scores, err := avss.BaselineScores(metric, j.Model.Layers(), c.Seed)
+		if err != nil {
+			return scores, err
+		}
+		if _, err := j.find(metric); err != nil {
+			j.add(scores)
+		}
+		return scores, nil
+	}
+	return j.find(metric)
+}
+
+// add puts scores beside those measured.
+func (j *Job) add(scores avss.Scores) {
+	j.scores = append(j.scores, scores)
+	if j.Report.Scores == nil {
+		j.Report.Scores = map[string]avss.Scores{}
+	}
+	j.Report.Scores[scores.Key()] = scores
+}
+
+// others notes what the other rankings would have dropped: as many layers, with the same ones protected.
+func (j *Job) others(chosen *prune.Plan, c Choice) {
+	rule := prune.Count(len(chosen.Dropped))
+	for _, scores := range j.scores {
+		if scores.Key() == chosen.Metric {
+			continue
+		}
+		plan, err := prune.Choose(scores, rule, c.Protect)
+		if err != nil {
+			continue // a ranking that has no such choice (a greedy search that went less far) is left out
+		}
+		j.Report.Others = append(j.Report.Others, *plan)
+	}
+}
+
+// UseScores takes the scores of a file instead of measuring.
+func (j *Job) UseScores(f *avss.File) error {
+	if len(f.Layers) == j.Model.Layers() {
+		j.Report.Layers = f.Layers
+	}
+	calibration := f.Calibration
+	j.Report.Calibration = &calibration
+	var cited []string
+	for _, key := range f.Keys() {
+		scores, err := f.Find(key)
+		if err != nil {
+			return err
+		}
+		j.add(scores)
+		cited = append(cited, scores.Metric)
+	}
+	j.Report.References = avss.Bibliography(cited...)
+	return nil
+}
+
+// Named is the choice of layers that a person names.
+func (j *Job) Named(layers []int) (engine.Drop, error) {
+	return j.Choose(Choice{Rule: prune.Layers(layers...)})
+}

@@ -1,0 +1,148 @@
+// Package job is the program's main job in steps, each of which fills in its part of a Report: calibrate, score, choose, judge, sweep,
+// write. Commands parse flags and call these; the arithmetic is in the packages that are called from here.
+package job
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"avssnative/avss"
+	"avssnative/bench"
+	"avssnative/engine"
+	"avssnative/internal/report"
+	"avssnative/internal/tokenizer"
+)
+
+// Version is the program's own.
+const Version = "0.1.0"
+
+// Job is one model being worked on.
+type Job struct {
+	Model    *engine.Model
+	Report   *report.Report
+	Memory   int64                             // bytes for hidden states; 0: the engine's choice
+	Progress func(phase string, s engine.Step) // may be nil
+	Phase    func(phase string)                // called when a phase begins; may be nil
+
+	tokenizer   *tokenizer.Tokenizer
+	calibration []engine.Sequence
+	avss        *avss.AVSS
+	scores      []avss.Scores // in the order they are shown
+	greedy      map[int]*avss.Greedy
+}
+
+// Open opens a model and its device and begins a report.
+func Open(ctx context.Context, ref string, o engine.Options, command []string) (*Job, error) {
+	m, err := engine.Open(ctx, ref, o)
+	if err != nil {
+		return nil, err
+	}
+	d, err := m.Device()
+	if err != nil {
+		m.Close()
+		return nil, err
+	}
+	info := d.Info()
+	parameters, bytes := m.Size(nil)
+	j := &Job{Model: m, greedy: map[int]*avss.Greedy{}}
+	j.Report = &report.Report{
+		Schema:  report.Schema,
+		Tool:    Tool(),
+		Created: time.Now().UTC().Truncate(time.Second),
+		Command: command,
+		Model: avss.ModelInfo{Ref: ref, Architecture: m.Spec.Family, Layers: m.Layers(), Hidden: m.Spec.Hidden, Parameters: parameters,
+			Bytes: bytes, SHA256: m.Fingerprint()},
+		Device: report.Device{Name: info.Name, Description: info.Description, ISA: info.ISA, Threads: info.Threads, Compute: string(info.Compute)},
+	}
+	return j, nil
+}
+
+// Close gives the model back.
+func (j *Job) Close() error { return j.Model.Close() }
+
+// Tool names this program, with the commit it was built from where the build knows it.
+func Tool() avss.ToolInfo {
+	t := avss.ToolInfo{Name: "avssnative", Version: Version}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				t.Commit = s.Value
+			}
+		}
+	}
+	return t
+}
+
+// Tokenizer is the model's own, opened at the first call.
+func (j *Job) Tokenizer() (*tokenizer.Tokenizer, error) {
+	if j.tokenizer == nil {
+		path := j.Model.Folder
+		if path == "" {
+			path = j.Model.File
+		}
+		t, err := tokenizer.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		if t.Size() > j.Model.Spec.Vocab {
+			for id := j.Model.Spec.Vocab; id < t.Size(); id++ {
+				if t.Token(int32(id)) != "" {
+					return nil, fmt.Errorf("tokenizer of %s: token %q has id %d, the model's vocabulary has ids 0 to %d", j.Model.Ref, t.Token(int32(id)), id, j.Model.Spec.Vocab-1)
+				}
+			}
+		}
+		j.tokenizer = t
+	}
+	return j.tokenizer, nil
+}
+
+// phase begins a phase; the function it returns ends it and notes the time it took.
+func (j *Job) phase(name string) (end func()) {
+	if j.Phase != nil {
+		j.Phase(name)
+	}
+	start := time.Now()
+	return func() {
+		if j.Report.Speed == nil {
+			j.Report.Speed = &report.Speed{}
+		}
+		j.Report.Speed.Seconds = append(j.Report.Speed.Seconds, report.Seconds{Phase: name, Seconds: time.Since(start).Seconds()})
+		j.Report.Speed.PeakRSS = peakRSS()
+	}
+}
+
+// pass is a pass with the job's memory and progress.
+func (j *Job) pass(phase string) engine.Pass {
+	p := engine.Pass{Memory: j.Memory}
+	if j.Progress != nil {
+		p.Progress = func(s engine.Step) { j.Progress(phase, s) }
+	}
+	return p
+}
+
+// length is how many tokens the model takes at a time, at most `most` where that is set.
+func (j *Job) length(most int) int {
+	length := j.Model.Spec.Context
+	if length == 0 {
+		length = 2048
+	}
+	if most > 0 {
+		length = min(length, most)
+	}
+	return length
+}
+
+// Suite loads tasks and turns them into sequences.
+func (j *Job) Suite(names []string, source bench.Source, limit bench.Limit, bos bench.BOS, length int) (*bench.Suite, error) {
+	sets, err := bench.Load(names, source, limit)
+	if err != nil {
+		return nil, err
+	}
+	t, err := j.Tokenizer()
+	if err != nil {
+		return nil, err
+	}
+	return bench.Prepare(sets, t, bench.Options{MaxLength: j.length(length), BOS: bos})
+}

@@ -1,0 +1,205 @@
+package job
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"avssnative/avss"
+	"avssnative/bench"
+	"avssnative/engine"
+	"avssnative/internal/demo"
+	"avssnative/internal/report"
+)
+
+// Judging says how models are judged.
+type Judging struct {
+	Tasks   []string
+	Source  bench.Source
+	Limit   bench.Limit
+	BOS     bench.BOS
+	Length  int       // tokens at a time; 0: what the model takes
+	Seed    uint64    // of the paired bootstrap
+	Samples io.Writer // gets one JSON line an item; may be nil
+	Speed   bool      // time the models on a fixed text
+}
+
+// DefaultTasks are judged unless others are asked for: they are inside the program.
+var DefaultTasks = []string{"small_world_qa", "small_world_sentiment", "small_world"}
+
+// Judge judges the whole model, and beside it, in the same pass, the model without the dropped layers; nil judges the whole model alone.
+func (j *Job) Judge(ctx context.Context, o Judging, drop engine.Drop) ([]bench.Result, error) {
+	end := j.phase("judging")
+	if len(o.Tasks) == 0 {
+		o.Tasks = DefaultTasks
+	}
+	suite, err := j.Suite(o.Tasks, o.Source, o.Limit, o.BOS, o.Length)
+	if err != nil {
+		return nil, err
+	}
+	p := j.pass("judging")
+	p.Sequences = suite.Sequences
+	p.Variants = []engine.Drop{nil}
+	if drop != nil {
+		p.Variants, p.Diverge = append(p.Variants, drop), true
+	}
+	outcome, err := j.Model.Run(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	whole, err := suite.Score(outcome.Scores[0])
+	if err != nil {
+		return nil, err
+	}
+	smaller := whole
+	if drop != nil {
+		if smaller, err = suite.Score(outcome.Scores[1]); err != nil {
+			return nil, err
+		}
+		if err := j.compare(whole, smaller, o.Seed); err != nil {
+			return nil, err
+		}
+	} else {
+		j.Report.Tasks = tasks(whole, nil)
+	}
+	if err := samples(o.Samples, whole, smaller, drop); err != nil {
+		return nil, err
+	}
+	end()
+	if o.Speed {
+		return smaller, j.time(ctx, drop)
+	}
+	return smaller, nil
+}
+
+// JudgeOnly judges the model without the dropped layers alone, as if it were written already; nil is the whole model.
+func (j *Job) JudgeOnly(ctx context.Context, o Judging, drop engine.Drop) ([]bench.Result, error) {
+	defer j.phase("judging")()
+	suite, err := j.Suite(o.Tasks, o.Source, o.Limit, o.BOS, o.Length)
+	if err != nil {
+		return nil, err
+	}
+	p := j.pass("judging")
+	p.Sequences, p.Variants = suite.Sequences, []engine.Drop{drop}
+	outcome, err := j.Model.Run(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	results, err := suite.Score(outcome.Scores[0])
+	if err != nil {
+		return nil, err
+	}
+	j.Report.Tasks = tasks(results, nil)
+	if o.Samples != nil {
+		err = bench.WriteSamples(o.Samples, "model", results)
+	}
+	return results, err
+}
+
+func samples(w io.Writer, whole, smaller []bench.Result, drop engine.Drop) error {
+	if w == nil {
+		return nil
+	}
+	if err := bench.WriteSamples(w, "dense", whole); err != nil || drop == nil {
+		return err
+	}
+	return bench.WriteSamples(w, "pruned", smaller)
+}
+
+// compare fills in what the smaller model kept.
+func (j *Job) compare(whole, smaller []bench.Result, seed uint64) error {
+	c, err := bench.Compare(whole, smaller, seed)
+	if err != nil {
+		return err
+	}
+	j.Report.Tasks = tasks(whole, smaller)
+	for i, change := range c.Tasks {
+		t := &j.Report.Tasks[i]
+		t.Retention, t.ChanceCorrected = avss.Value(change.Retention), avss.Value(change.ChanceCorrected)
+		t.P, t.Test = avss.Value(change.Test.P), change.Test.Name
+		t.KL, t.SameTop = change.KL, change.SameTop
+	}
+	j.Report.Retention = retention(c)
+	j.Report.Divergence = &report.Divergence{KL: c.KL, SameTop: c.SameTop, Tokens: c.Tokens}
+	return nil
+}
+
+func retention(c *bench.Judgement) *report.Retention {
+	return &report.Retention{MeanOfRatios: avss.Value(c.MeanOfRatios), MeanOfCorrected: avss.Value(c.MeanOfCorrected), RatioOfMeans: avss.Value(c.RatioOfMeans)}
+}
+
+func figure(m bench.Metric) report.Figure {
+	return report.Figure{Value: avss.Value(m.Value), Stderr: avss.Value(m.Stderr)}
+}
+
+// tasks turns results into the report's form; smaller may be nil.
+func tasks(whole, smaller []bench.Result) report.Tasks {
+	var all report.Tasks
+	for i := range whole {
+		r := &whole[i]
+		t := report.Task{Name: r.Task, Version: r.Version, N: r.N, Metric: r.Primary, Convention: r.Convention, BOS: r.BOS, MaxLength: r.MaxLength,
+			Chance: r.Chance, Dense: figure(r.Main()), Note: r.Note}
+		if smaller != nil {
+			f := figure(smaller[i].Main())
+			t.Pruned = &f
+		}
+		for k, m := range r.Metrics {
+			named := report.Named{Metric: m.Name, Dense: figure(m)}
+			if smaller != nil {
+				f := figure(smaller[i].Metrics[k])
+				named.Pruned = &f
+			}
+			t.All = append(t.All, named)
+		}
+		all = append(all, t)
+	}
+	return all
+}
+
+// speedTokens is how much text a timing reads: enough that starting up does not show, little enough that it takes no noticeable part of a run.
+const speedTokens = 4096
+
+// speed prepares a timing on the text inside the program.
+func (j *Job) speed() (*bench.Speed, error) {
+	t, err := j.Tokenizer()
+	if err != nil {
+		return nil, err
+	}
+	sequences, err := bench.SpeedText(t, string(demo.Stories()), speedTokens, j.length(256))
+	if err != nil {
+		return nil, err
+	}
+	return &bench.Speed{Sequences: sequences, Memory: j.Memory}, nil
+}
+
+// time measures tokens a second of the whole and the smaller model, each in passes of its own.
+func (j *Job) time(ctx context.Context, drop engine.Drop) error {
+	defer j.phase("timing")()
+	s, err := j.speed()
+	if err != nil {
+		return err
+	}
+	dense, err := s.Measure(ctx, j.Model, nil)
+	if err != nil {
+		return err
+	}
+	pruned := 0.0
+	if drop != nil {
+		if pruned, err = s.Measure(ctx, j.Model, drop); err != nil {
+			return err
+		}
+	}
+	j.Report.Speed.TokensPerSecondDense, j.Report.Speed.TokensPerSecondPruned = dense, pruned
+	return nil
+}
+
+// size fills in what the models weigh.
+func (j *Job) size(drop engine.Drop) {
+	s := &report.Size{}
+	s.ParametersDense, s.BytesDense = j.Model.Size(nil)
+	s.ParametersPruned, s.BytesPruned = j.Model.Size(drop)
+	j.Report.Size = s
+}
+
+// percent is a share as a person reads it.
+func percent(v avss.Value) string { return fmt.Sprintf("%.1f %%", 100*float64(v)) }
