@@ -6,6 +6,7 @@ package tokenizer
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -18,31 +19,47 @@ var normalForms = map[string]normalForm{"NFC": {false, true}, "NFD": {false, fal
 
 func (f normalForm) normalize(text string) (string, bool, error) { return f.string(text), false, nil }
 
+// string normalises the parts that are not ASCII, each with the ASCII character before it, to which a mark may belong.
 func (f normalForm) string(text string) string {
-	i := 0
-	for i < len(text) && text[i] < utf8.RuneSelf {
-		i++
+	var out strings.Builder
+	copied := 0
+	for i := 0; i < len(text); {
+		if text[i] < utf8.RuneSelf {
+			i++
+			continue
+		}
+		start := max(i-1, copied)
+		for i < len(text) && text[i] >= utf8.RuneSelf {
+			i++
+		}
+		if part := text[start:i]; !f.normal(part) {
+			runes := orderMarks(f.decompose(part))
+			if f.compose {
+				runes = compose(runes)
+			}
+			out.WriteString(text[copied:start])
+			out.WriteString(string(runes))
+			copied = i
+		}
 	}
-	if i == len(text) {
+	if copied == 0 {
 		return text
 	}
-	form := norm.NFD
+	out.WriteString(text[copied:])
+	return out.String()
+}
+
+// normal reports that the form leaves part as it is. An inert character never makes text less normal.
+func (f normalForm) normal(part string) bool {
 	switch {
 	case f.compatible && f.compose:
-		form = norm.NFKC
+		return norm.NFKC.IsNormalString(part)
 	case f.compatible:
-		form = norm.NFKD
+		return norm.NFKD.IsNormalString(part)
 	case f.compose:
-		form = norm.NFC
+		return norm.NFC.IsNormalString(part)
 	}
-	if form.IsNormalString(text) {
-		return text // an inert character never makes text less normal
-	}
-	runes := orderMarks(f.decompose(text))
-	if f.compose {
-		runes = compose(runes)
-	}
-	return string(runes)
+	return norm.NFD.IsNormalString(part)
 }
 
 func (f normalForm) decompose(text string) []rune {

@@ -258,7 +258,8 @@ func (f fixedLength) split(pieces []piece, p piece) ([]piece, error) {
 type patternSplit struct {
 	literal string
 	regex   *regex
-	scan    scanner // set where the pattern is one of the known ones
+	scan    scanner         // set where the pattern is one of the known ones
+	single  func(rune) bool // set where it is one class of characters
 	how     behaviour
 	invert  bool
 }
@@ -289,11 +290,21 @@ func newPatternSplit(pattern string, how behaviour, invert bool) (*patternSplit,
 	if scan := scannerFor(pattern); scan != nil {
 		return &patternSplit{scan: scan, how: how, invert: invert}, nil
 	}
+	if is := singleClasses[pattern]; is != nil {
+		return &patternSplit{single: is, how: how, invert: invert}, nil
+	}
 	regex, err := compileRegex(pattern)
 	if err != nil {
 		return nil, fmt.Errorf("pre_tokenizer Split: %w", err)
 	}
 	return &patternSplit{regex: regex, how: how, invert: invert}, nil
+}
+
+// singleClasses are patterns that match one character at a time.
+var singleClasses = map[string]func(rune) bool{
+	`\p{N}`:  func(r rune) bool { return classTable()[r]&classNumber != 0 },
+	`\s`:     isSpace,
+	`[\r\n]`: func(r rune) bool { return r == '\r' || r == '\n' },
 }
 
 // whole reports that the split only ever cuts into the words of its scanner.
@@ -309,6 +320,8 @@ func (s *patternSplit) split(pieces []piece, p piece) ([]piece, error) {
 			cuts = append(cuts, cut{i, end, true})
 			i = end
 		}
+	case s.single != nil:
+		cuts = cutRunes(p.text, s.single)
 	case s.regex != nil:
 		err = s.regex.each(p.text, func(start, end int, match bool) { cuts = append(cuts, cut{start, end, match}) })
 	case s.literal == "":
