@@ -1,0 +1,302 @@
+package engine
+
+import (
+	"fmt"
+	"runtime"
+	"unsafe"
+
+	"avssnative/kernels/cpu"
+)
+
+func init() { RegisterDriver("cpu", cpuDriver{}) }
+
+// cpuDriver opens device "cpu": the kernels of kernels/cpu on goroutines.
+type cpuDriver struct{}
+
+func (cpuDriver) Automatic() int { return 0 }
+
+func (cpuDriver) List() ([]Info, error) {
+	d, err := cpuDriver{}.Open(0, DeviceOptions{})
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	return []Info{d.Info()}, nil
+}
+
+func (cpuDriver) Open(index int, o DeviceOptions) (Device, error) {
+	if index != 0 {
+		return nil, fmt.Errorf("engine: device cpu:%d: there is one cpu", index)
+	}
+	if o.Threads < 0 {
+		return nil, fmt.Errorf("engine: device cpu: %d threads", o.Threads)
+	}
+	compute := o.Compute
+	switch compute {
+	case "", ComputeAuto:
+		compute = ComputeF32
+	case ComputeF32, ComputeBF16:
+	default:
+		return nil, fmt.Errorf("engine: device cpu: compute %q: not supported; supported: auto, f32, bf16", o.Compute)
+	}
+	k, err := cpu.Open()
+	if err != nil {
+		return nil, fmt.Errorf("engine: device cpu: %w", err)
+	}
+	threads := o.Threads
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	d := &cpuDevice{kernels: k, threads: threads, compute: compute, bf16: compute == ComputeBF16, workers: make([]cpuMemory, threads)}
+	d.memory = o.Memory
+	if d.memory == 0 {
+		d.memory = machineMemory()
+	}
+	return d, nil
+}
+
+// cpuDevice computes at once: when an operation returns, it is done.
+type cpuDevice struct {
+	kernels *cpu.Kernels
+	threads int
+	compute Compute
+	bf16    bool
+	memory  int64
+	err     error
+
+	workers []cpuMemory    // scratch, one a worker
+	packed  []cpuMemory    // packed activations, one a variant of the head
+	pins    runtime.Pinner // what the running operation's arguments point to
+	turns   []cpuTurns     // rotary tables in use
+	spare   map[int][]*cpuBlock
+	spared  int64
+}
+
+func (d *cpuDevice) Info() Info {
+	notes := append([]string(nil), d.kernels.Notes...)
+	if d.bf16 {
+		notes = append(notes, bf16Note(d.kernels.ISA))
+	}
+	return Info{
+		Name: "cpu", Description: processorName(), ISA: d.kernels.ISA.String(), Threads: d.threads, Compute: d.compute, Memory: d.memory,
+		Notes: notes,
+	}
+}
+
+func bf16Note(i cpu.ISA) string {
+	switch i {
+	case cpu.AVX512BF16, cpu.AMX:
+		return "products of bfloat16 operands by the processor's own instructions, summed in float32"
+	}
+	return "operands of products are rounded to bfloat16 and multiplied as float32: no faster than f32 on this instruction set"
+}
+
+func (d *cpuDevice) Close() error {
+	for i := range d.workers {
+		d.workers[i].free(d.kernels)
+	}
+	for i := range d.packed {
+		d.packed[i].free(d.kernels)
+	}
+	for _, blocks := range d.spare {
+		for _, b := range blocks {
+			b.release()
+		}
+	}
+	d.spare, d.spared = nil, 0
+	return nil
+}
+
+func (d *cpuDevice) Sync() error {
+	err := d.err
+	d.err = nil
+	return err
+}
+
+// fail records the first failure; it sticks until Sync.
+func (d *cpuDevice) fail(format string, a ...any) {
+	if d.err == nil {
+		d.err = fmt.Errorf("engine: cpu: "+format, a...)
+	}
+}
+
+// cpuBlock is memory outside Go's heap.
+type cpuBlock struct {
+	kernels *cpu.Kernels
+	data    []float32
+}
+
+func (b *cpuBlock) release() {
+	if b.data != nil {
+		b.kernels.Release(b.data)
+		b.data = nil
+	}
+}
+
+// cpuMemory is a block that grows to the largest size asked for.
+type cpuMemory struct{ data []float32 }
+
+// grow returns at least bytes of memory, nil where there is none.
+func (m *cpuMemory) grow(k *cpu.Kernels, bytes int64) unsafe.Pointer {
+	if n := (bytes + 3) / 4; n > int64(len(m.data)) {
+		m.free(k)
+		m.data = k.Allocate(n)
+	}
+	return cpu.Pointer(m.data)
+}
+
+func (m *cpuMemory) free(k *cpu.Kernels) {
+	if m.data != nil {
+		k.Release(m.data)
+		m.data = nil
+	}
+}
+
+// cpuTensor is rows × cols float32 values, stride apart, that begin at data[0]. block is what Free returns, nil in a view.
+type cpuTensor struct {
+	data               []float32
+	rows, cols, stride int
+	device             *cpuDevice
+	block              *cpuBlock
+	guard              *cpuBlock // keeps the memory of a view alive
+	cleanup            runtime.Cleanup
+}
+
+func (t *cpuTensor) Rows() int { return t.rows }
+func (t *cpuTensor) Cols() int { return t.cols }
+
+func (t *cpuTensor) Slice(row, n int) Tensor {
+	if row < 0 || n < 0 || row > t.rows-n {
+		t.device.fail("slice: %d rows from row %d on of [%d × %d]", n, row, t.rows, t.cols)
+		row, n = 0, 0
+	}
+	v := &cpuTensor{rows: n, cols: t.cols, stride: t.stride, device: t.device, guard: t.guard}
+	if n > 0 && t.cols > 0 {
+		v.data = t.data[row*t.stride:]
+	}
+	return v
+}
+
+func (t *cpuTensor) Columns(col, n int) Tensor {
+	if col < 0 || n < 0 || col > t.cols-n {
+		t.device.fail("columns: %d columns from column %d on of [%d × %d]", n, col, t.rows, t.cols)
+		col, n = 0, 0
+	}
+	v := &cpuTensor{rows: t.rows, cols: n, stride: t.stride, device: t.device, guard: t.guard}
+	if t.rows > 0 && n > 0 {
+		v.data = t.data[col:]
+	}
+	return v
+}
+
+func (t *cpuTensor) Free() {
+	if t.block == nil {
+		return
+	}
+	t.cleanup.Stop()
+	t.device.keep(t.block)
+	t.block, t.data = nil, nil
+}
+
+func (t *cpuTensor) row(i int) []float32 {
+	if t.cols == 0 {
+		return nil
+	}
+	return t.data[i*t.stride : i*t.stride+t.cols]
+}
+
+// arguments describes the tensor to a kernel; none where t is nil.
+func (t *cpuTensor) arguments() cpu.Tensor {
+	if t == nil {
+		return cpu.Tensor{}
+	}
+	return cpu.TensorOf(t.data, t.rows, t.cols, t.stride)
+}
+
+// largestSpare is how many bytes of freed tensors are kept for the next ones: a block's tensors come and go at every layer, and fresh
+// memory costs a page fault every 4 KiB.
+const largestSpare = 512 << 20
+
+func (d *cpuDevice) keep(b *cpuBlock) {
+	bytes := int64(len(b.data)) * 4
+	if b.data == nil || d.spared+bytes > largestSpare || d.spared+bytes > d.memory/8 {
+		b.release()
+		return
+	}
+	if d.spare == nil {
+		d.spare = map[int][]*cpuBlock{}
+	}
+	d.spare[len(b.data)] = append(d.spare[len(b.data)], b)
+	d.spared += bytes
+}
+
+func (d *cpuDevice) NewTensor(rows, cols int) Tensor {
+	t := &cpuTensor{rows: rows, cols: cols, stride: cols, device: d}
+	if rows < 0 || cols < 0 || cols > 0 && rows > (1<<44)/cols {
+		d.fail("new tensor: [%d × %d]", rows, cols)
+		t.rows, t.cols = 0, 0
+		return t
+	}
+	n := rows * cols
+	if n == 0 {
+		return t
+	}
+	if blocks := d.spare[n]; len(blocks) > 0 {
+		t.block = blocks[len(blocks)-1]
+		d.spare[n] = blocks[:len(blocks)-1]
+		d.spared -= int64(n) * 4
+		clear(t.block.data)
+	} else if data := d.kernels.Allocate(int64(n)); data != nil {
+		t.block = &cpuBlock{d.kernels, data}
+	} else {
+		d.fail("tensor of %d × %d: no memory for %d bytes", rows, cols, 4*int64(n))
+		t.rows = 0
+		return t
+	}
+	t.data, t.guard = t.block.data, t.block
+	t.cleanup = runtime.AddCleanup(t.guard, func(b cpuBlock) { b.release() }, *t.block)
+	return t
+}
+
+// of checks that a tensor is this device's.
+func (d *cpuDevice) of(operation string, t Tensor) *cpuTensor {
+	if t == nil {
+		return nil
+	}
+	own, ok := t.(*cpuTensor)
+	if !ok {
+		d.fail("%s: a tensor of another device (%T)", operation, t)
+		return &cpuTensor{device: d}
+	}
+	return own
+}
+
+func (d *cpuDevice) Upload(dst Tensor, row int, src []float32) {
+	t := d.of("upload", dst)
+	if d.err != nil || t.cols == 0 {
+		return
+	}
+	n := len(src) / t.cols
+	if len(src)%t.cols != 0 || row < 0 || row+n > t.rows {
+		d.fail("upload: %d values into rows %d… of [%d × %d]", len(src), row, t.rows, t.cols)
+		return
+	}
+	for i := range n {
+		copy(t.row(row+i), src[i*t.cols:])
+	}
+}
+
+func (d *cpuDevice) Download(dst []float32, src Tensor, row int) {
+	t := d.of("download", src)
+	if d.err != nil || t.cols == 0 {
+		return
+	}
+	n := len(dst) / t.cols
+	if len(dst)%t.cols != 0 || row < 0 || row+n > t.rows {
+		d.fail("download: %d values from rows %d… of [%d × %d]", len(dst), row, t.rows, t.cols)
+		return
+	}
+	for i := range n {
+		copy(dst[i*t.cols:(i+1)*t.cols], t.row(row+i))
+	}
+}

@@ -1,0 +1,151 @@
+package engine
+
+import (
+	"math"
+	"sort"
+
+	"avssnative/kernels/cpu"
+)
+
+// measureRows is how many rows one record of sums covers, counted from the start of a sequence: part of the result's last bits.
+const measureRows = 16
+
+func (d *cpuDevice) Measure(m *Measure) {
+	x, y, attn, mlp, act := d.of("measure", m.X), d.of("measure", m.Y), d.of("measure", m.Attn), d.of("measure", m.MLP), d.of("measure", m.Act)
+	if d.err != nil || !d.want(len(m.Eps) <= MaxEps, "measure: %d thresholds, at most %d", len(m.Eps), MaxEps) ||
+		!d.want(y != nil || attn == nil && mlp == nil, "measure: attn and mlp are relative to y, which is missing") {
+		return
+	}
+	rows := 0
+	for _, t := range []*cpuTensor{x, y, attn, mlp, act} {
+		if t != nil {
+			rows = t.rows
+		}
+	}
+	for _, t := range []*cpuTensor{x, y, attn, mlp, act} {
+		if t != nil && !d.want(t.rows == rows && (t == act || y == nil || t.cols == y.cols), "measure: [%d × %d] beside %d rows", t.rows, t.cols, rows) {
+			return
+		}
+	}
+	if !d.layout("measure", m.Layout, rows) {
+		return
+	}
+	m.Out = make([]SequenceMeasure, m.Layout.Sequences())
+	blocks := measureBlocks(m.Layout)
+	sums := make([]cpu.RowSums, len(blocks)/2)
+	args := cpu.MeasureArguments{
+		X: x.arguments(), Y: y.arguments(), Attn: attn.arguments(), MLP: mlp.arguments(), Act: act.arguments(),
+		Blocks: pinned(d, blocks), Out: pinned(d, sums), EpsCount: int64(len(m.Eps)), Near: m.Relative,
+	}
+	order := make([]int, len(m.Eps)) // the kernel takes the thresholds in ascending order
+	for i := range order {
+		order[i] = i
+	}
+	sort.SliceStable(order, func(a, b int) bool { return m.Eps[order[a]] < m.Eps[order[b]] })
+	for i, e := range order {
+		args.Eps[i] = m.Eps[e]
+	}
+	values := 0
+	for _, t := range []*cpuTensor{x, y, attn, mlp, act} {
+		if t != nil {
+			values += t.cols
+		}
+	}
+	d.do(cpu.Measure, &args, int64(len(sums)), cpuPortion(measureRows*60*float64(values)))
+	if d.err != nil {
+		return
+	}
+	at := 0
+	for i := range m.Out {
+		out := &m.Out[i]
+		out.Tokens = int(m.Layout.Start[i+1] - m.Layout.Start[i])
+		for left := out.Tokens; left > 0; left -= measureRows {
+			out.addRows(&sums[at], order)
+			at++
+		}
+		for site, t := range [Sites]*cpuTensor{y, deltaOf(x, y), attn, mlp, act} {
+			if t != nil {
+				out.Sites[site].finish(int64(out.Tokens), int64(t.cols))
+			} else {
+				out.Sites[site] = Moments{}
+			}
+		}
+	}
+	if m.Pooled {
+		d.pool(m, [Sites]*cpuTensor{y, deltaOf(x, y), attn, mlp, act}, x)
+	}
+}
+
+// deltaOf is y where there is a difference to measure.
+func deltaOf(x, y *cpuTensor) *cpuTensor {
+	if x == nil {
+		return nil
+	}
+	return y
+}
+
+// measureBlocks cuts sequences into runs of measureRows rows: (first, end) of each.
+func measureBlocks(l *Layout) []int64 {
+	var blocks []int64
+	for i := range l.Sequences() {
+		for row := l.Start[i]; row < l.Start[i+1]; row += measureRows {
+			blocks = append(blocks, int64(row), int64(min(row+measureRows, l.Start[i+1])))
+		}
+	}
+	return blocks
+}
+
+// addRows adds a block of rows; order says which threshold each count belongs to.
+func (s *SequenceMeasure) addRows(r *cpu.RowSums, order []int) {
+	for site := range s.Sites {
+		m, n := &s.Sites[site], &r.Site[site]
+		if m.N == 0 {
+			m.Min, m.Max = math.Inf(1), math.Inf(-1)
+		}
+		m.N++ // blocks so far; finish sets the number of values
+		m.Sum, m.Sum2, m.Sum3, m.Sum4 = m.Sum+n.Sum, m.Sum2+n.Sum2, m.Sum3+n.Sum3, m.Sum4+n.Sum4
+		m.SumAbs += n.SumAbs
+		m.Min, m.Max = min(m.Min, n.Min), max(m.Max, n.Max)
+		m.RelativeSum, m.RelativeSum2 = m.RelativeSum+n.RelativeSum, m.RelativeSum2+n.RelativeSum2
+		m.Near += n.Near
+		for i, e := range order {
+			m.Below[e] += n.Below[i]
+		}
+		m.NaN, m.Inf = m.NaN+n.NaN, m.Inf+n.Inf
+	}
+	s.Pairs.Cosine += r.Cosine
+	s.Pairs.Distance += r.Distance
+	s.Pairs.Relative += r.Relative
+}
+
+// finish sets the number of values; extremes of no number at all are zero.
+func (m *Moments) finish(rows, cols int64) {
+	m.N = rows * cols
+	if m.N == m.NaN {
+		m.Min, m.Max = 0, 0
+	}
+}
+
+// pool fills in the variances over columns of the means over tokens.
+func (d *cpuDevice) pool(m *Measure, sites [Sites]*cpuTensor, x *cpuTensor) {
+	sequences := make([]int64, 0, 2*len(m.Out))
+	for i := range m.Out {
+		sequences = append(sequences, int64(m.Layout.Start[i]), int64(m.Layout.Start[i+1]))
+	}
+	out := make([]float64, len(m.Out))
+	for site, t := range sites {
+		if t == nil || t.cols < 2 {
+			continue
+		}
+		args := cpu.PoolArguments{X: t.arguments(), Sequences: pinned(d, sequences), Out: pinned(d, out)}
+		if Site(site) == SiteDelta {
+			args.Minus = x.arguments()
+		}
+		d.do(cpu.Pool, &args, int64(len(out)), cpuPortion(60*float64(t.rows*t.cols)/float64(len(out))))
+		for i := range m.Out {
+			if d.err == nil {
+				m.Out[i].Sites[site].PooledVariance = out[i]
+			}
+		}
+	}
+}

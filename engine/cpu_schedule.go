@@ -1,0 +1,88 @@
+package engine
+
+import (
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"avssnative/kernels/cpu"
+)
+
+// How work is shared: an operation is a number of jobs, taken in portions from a counter by as many goroutines as the device has threads,
+// one foreign call a portion. Nothing spins: a goroutine that finds no portion left ends. Work of less than a portion is done
+// where it is asked for. Which goroutine does a job never changes what the job computes.
+
+// portionFlops is the work of a portion: about 100 µs of a product.
+const portionFlops = 12e6
+
+// cpuPortion is how many jobs of the given work (in operations of a product's speed) make a portion.
+func cpuPortion(perJob float64) int64 {
+	if perJob <= 0 {
+		return 1 << 40
+	}
+	return int64(portionFlops/perJob) + 1
+}
+
+// do runs jobs 0..jobs of an operation, portion at a time, and lets go of what its arguments pinned.
+func (d *cpuDevice) do(operation cpu.Operation, a cpu.Arguments, jobs, portion int64) {
+	defer d.pins.Unpin()
+	if jobs <= 0 || d.err != nil {
+		return
+	}
+	scratch := d.kernels.Scratch(operation, a)
+	d.spread(operation, a, jobs, portion, scratch)
+}
+
+func (d *cpuDevice) spread(operation cpu.Operation, a cpu.Arguments, jobs, portion, scratch int64) {
+	portions := (jobs + portion - 1) / portion
+	workers := int(min(int64(d.threads), portions))
+	rooms := make([]unsafe.Pointer, workers)
+	if scratch > 0 {
+		for i := range rooms {
+			if rooms[i] = d.workers[i].grow(d.kernels, scratch); rooms[i] == nil {
+				d.fail("no memory for %d bytes of scratch", scratch)
+				return
+			}
+		}
+	}
+	if workers == 1 {
+		d.kernels.Run(operation, a, 0, jobs, rooms[0])
+		return
+	}
+	var next atomic.Int64
+	work := func(room unsafe.Pointer) {
+		for {
+			i := next.Add(1) - 1
+			if i >= portions {
+				return
+			}
+			d.kernels.Run(operation, a, i*portion, min((i+1)*portion, jobs), room)
+		}
+	}
+	var done sync.WaitGroup
+	for _, room := range rooms[1:] {
+		done.Go(func() { work(room) })
+	}
+	work(rooms[0])
+	done.Wait()
+}
+
+// pinned is the address of a slice that the next operation's arguments hold.
+func pinned[T any](d *cpuDevice, s []T) unsafe.Pointer {
+	if len(s) == 0 {
+		return nil
+	}
+	d.pins.Pin(&s[0])
+	return cpu.Pointer(s)
+}
+
+// vector is the address of a [1 × n] tensor's values; nil where there is none.
+func (t *cpuTensor) vector() unsafe.Pointer {
+	if t == nil {
+		return nil
+	}
+	return cpu.Pointer(t.data)
+}
+
+// rowPortion is a portion of rows of an operation that takes about `cost` operations a value.
+func rowPortion(cols int, cost float64) int64 { return cpuPortion(cost * float64(cols)) }

@@ -1,0 +1,166 @@
+package cpu
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"unsafe"
+)
+
+// ISA is an instruction set, in the order of kernels.h.
+type ISA int32
+
+// The instruction sets. Go is what serves where there are no compiled kernels.
+const (
+	Scalar ISA = iota
+	AVX2
+	AVX512
+	AVX512BF16
+	AMX
+	NEON
+	Go
+)
+
+var isaNames = []string{"scalar", "avx2", "avx512", "avx512bf16", "amx", "neon", "go"}
+
+// String is the instruction set's name as AVSSNATIVE_ISA takes it.
+func (i ISA) String() string { return isaNames[i] }
+
+// abi must equal AVSS_ABI of kernels.h.
+const abi = 3
+
+// backend is one way to reach kernels: compiled in, in a shared library, or none.
+type backend interface {
+	run(operation Operation, arguments, scratch unsafe.Pointer, from, to int64)
+	supported(i ISA) bool
+	choose(i ISA) bool
+	geometry(bf16 int32) int64
+	packedBytes(rows, cols int64, bf16 int32) int64
+	scratchBytes(operation Operation, arguments unsafe.Pointer) int64
+	allocate(bytes int64) unsafe.Pointer
+	release(memory unsafe.Pointer, bytes int64)
+	size(operation int32) int64
+	version() int32
+}
+
+// Kernels runs operations on one instruction set. The choice is the process's: opening again with another one changes it for all, so a
+// program opens once, and tests one after another.
+type Kernels struct {
+	backend
+	ISA   ISA
+	Notes []string // what a person should know about how these kernels were reached
+}
+
+// Available lists the instruction sets that this program and this processor have, the best last.
+func Available() ([]ISA, error) {
+	b, _, err := reach()
+	if err != nil {
+		return nil, err
+	}
+	return available(b), nil
+}
+
+func available(b backend) []ISA {
+	var found []ISA
+	for i := Scalar; i <= Go; i++ {
+		if b.supported(i) {
+			found = append(found, i)
+		}
+	}
+	return found
+}
+
+// Open reaches the kernels and chooses the instruction set: the one that AVSSNATIVE_ISA names, else the best there is.
+func Open() (*Kernels, error) {
+	b, notes, err := reach()
+	if err != nil {
+		return nil, err
+	}
+	found := available(b)
+	chosen := found[len(found)-1]
+	if name := os.Getenv("AVSSNATIVE_ISA"); name != "" {
+		chosen = -1
+		var names []string
+		for _, i := range found {
+			names = append(names, i.String())
+			if i.String() == name {
+				chosen = i
+			}
+		}
+		if chosen < 0 {
+			return nil, fmt.Errorf("cpu: AVSSNATIVE_ISA=%s: not available; here are: %s", name, strings.Join(names, ", "))
+		}
+	}
+	return open(b, chosen, notes)
+}
+
+// OpenISA is Open with a fixed instruction set.
+func OpenISA(i ISA) (*Kernels, error) {
+	b, notes, err := reach()
+	if err != nil {
+		return nil, err
+	}
+	return open(b, i, notes)
+}
+
+func open(b backend, i ISA, notes []string) (*Kernels, error) {
+	if !b.choose(i) {
+		return nil, fmt.Errorf("cpu: instruction set %s: not available; here are: %v", i, available(b))
+	}
+	return &Kernels{b, i, notes}, nil
+}
+
+// check compares the library's idea of the interface with ours.
+func check(b backend) error {
+	if v := b.version(); v != abi {
+		return fmt.Errorf("cpu: kernel library: interface version %d, want %d", v, abi)
+	}
+	for i, want := range sizes {
+		if got := b.size(int32(i)); got != int64(want) {
+			return fmt.Errorf("cpu: kernel library: arguments of operation %d: %d bytes, want %d", i, got, want)
+		}
+	}
+	return nil
+}
+
+// Run does jobs from..to of an operation. scratch holds at least Scratch(operation, a) bytes, of which no other call makes use meanwhile.
+func (k *Kernels) Run(operation Operation, a Arguments, from, to int64, scratch unsafe.Pointer) {
+	k.run(operation, a.pointer(), scratch, from, to)
+}
+
+// Scratch is how many bytes of scratch a call takes.
+func (k *Kernels) Scratch(operation Operation, a Arguments) int64 {
+	return k.scratchBytes(operation, a.pointer())
+}
+
+// PanelRows is the number of rows that stand together in packed activations.
+func (k *Kernels) PanelRows(bf16 bool) int64 { return k.geometry(flag(bf16)) }
+
+// PackedBytes is what Pack needs for rows × cols activations.
+func (k *Kernels) PackedBytes(rows, cols int64, bf16 bool) int64 {
+	return k.packedBytes(rows, cols, flag(bf16))
+}
+
+// Allocate returns zeroed memory for n values outside Go's heap, on a cache line; nil where there is none left.
+func (k *Kernels) Allocate(n int64) []float32 {
+	if n < 0 || n > 1<<44 {
+		return nil
+	}
+	p := k.allocate(n*4 + 64)
+	if p == nil {
+		return nil
+	}
+	return unsafe.Slice((*float32)(p), n+16)[:n]
+}
+
+// Release gives memory of Allocate back.
+func (k *Kernels) Release(memory []float32) {
+	k.release(unsafe.Pointer(unsafe.SliceData(memory)), int64(len(memory))*4+64)
+}
+
+func flag(b bool) int32 {
+	if b {
+		return 1
+	}
+	return 0
+}

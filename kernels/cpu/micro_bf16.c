@@ -1,0 +1,94 @@
+/* The bfloat16 micro-kernel of AVX-512: VDPBF16PS adds two products a lane to a float32 sum. Operands lie in pairs of the inner
+ * dimension: activations [k/2][rows] and weights [k/2][32] of 32-bit words; a panel of weights in bfloat16 is thus a transposition of
+ * the file's own words. 14 × 32 tile, as for float32. */
+#include "internal.h"
+#if AVSS_X86
+#include <immintrin.h>
+#include <string.h>
+#define BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
+
+BF16 INLINE void tile_bf16(const int rows, int64_t kc, const uint32_t *restrict a, const uint32_t *restrict b, float *restrict c, int64_t stride,
+                           int first) {
+  __m512 s[14][2];
+#pragma GCC unroll 14
+  for (int i = 0; i < rows; i++) {
+    s[i][0] = s[i][1] = _mm512_setzero_ps();
+    _mm_prefetch((const char *)(c + i * stride), _MM_HINT_T0);
+    _mm_prefetch((const char *)(c + i * stride + 16), _MM_HINT_T0);
+  }
+  for (int64_t k = 0; k < kc; k += 2, a += rows, b += PANEL) {
+    __m512bh b0 = (__m512bh)_mm512_loadu_si512(b), b1 = (__m512bh)_mm512_loadu_si512(b + 16);
+#pragma GCC unroll 14
+    for (int i = 0; i < rows; i++) {
+      __m512bh x = (__m512bh)_mm512_set1_epi32((int)a[i]);
+      s[i][0] = _mm512_dpbf16_ps(s[i][0], x, b0);
+      s[i][1] = _mm512_dpbf16_ps(s[i][1], x, b1);
+    }
+  }
+#pragma GCC unroll 14
+  for (int i = 0; i < rows; i++) {
+    float *d = c + i * stride;
+    if (!first) {
+      s[i][0] = _mm512_add_ps(_mm512_loadu_ps(d), s[i][0]);
+      s[i][1] = _mm512_add_ps(_mm512_loadu_ps(d + 16), s[i][1]);
+    }
+    _mm512_storeu_ps(d, s[i][0]);
+    _mm512_storeu_ps(d + 16, s[i][1]);
+  }
+}
+BF16 static void micro_bf16(int rows, int64_t kc, const void *a, const void *b, float *c, int64_t stride, int first) {
+  switch (rows) {
+#define ROWS(n)                                                                                                                           \
+  case n: tile_bf16(n, kc, a, b, c, stride, first); break;
+    ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14)
+#undef ROWS
+  }
+}
+
+static void pack_x_bf16(const float *x, int64_t stride, int rows, int64_t kc, void *packed, int round) {
+  uint32_t *out = packed;
+  (void)round;
+  for (int r = 0; r < rows; r++)
+    for (int64_t k = 0; k < kc; k += 2)
+      out[k / 2 * rows + r] = bf16_bits(x[r * stride + k]) | (k + 1 < kc ? bf16_bits(x[r * stride + k + 1]) << 16 : 0);
+}
+
+BF16 static void pack_w_bf16(const avss_weight *w, int64_t n0, int64_t n, int64_t k0, int64_t kc, void *packed, int round) {
+  uint32_t *out = packed;
+  (void)round;
+  float wide[KC_BF16];
+  memset(out, 0, (size_t)((kc + 1) / 2 * PANEL) * 4);
+  for (int64_t i = 0; i < n; i++) {
+    int64_t row = weight_row(w, n0 + i);
+    if (w->transposed)
+      for (int64_t k = 0; k < kc; k++) weight_run_avx512(w, k0 + k, row, 1, wide + k);
+    else
+      weight_run_avx512(w, row, k0, kc, wide);
+    for (int64_t k = 0; k < kc; k++) out[k / 2 * PANEL + i] |= bf16_bits(wide[k]) << (k % 2 * 16);
+  }
+}
+const product_isa product_avx512bf16 = {14, KC_BF16, 2, 1, pack_x_bf16, pack_w_bf16, micro_bf16, 0, 0};
+const product_isa product_amx = {14, KC_BF16, 2, 1, pack_x_bf16, pack_w_bf16, micro_bf16, 0, 0};
+int amx_permitted(void) { return 0; }
+
+BF16 void op_peak_avx512bf16(const void *arguments, int64_t from, int64_t to, void *scratch) {
+  avss_peak *p = (avss_peak *)arguments;
+  enum { SUMS = 12 };
+  if (!p->bf16) {
+    op_peak_avx512(arguments, from, to, scratch);
+    return;
+  }
+  __m512 s[SUMS];
+  __m512bh x = (__m512bh)_mm512_set1_epi32(0x3f7e3f7e), y = (__m512bh)_mm512_set1_epi32(0x3a833a83);
+  for (int i = 0; i < SUMS; i++) s[i] = _mm512_set1_ps((float)i);
+  for (int64_t job = from; job < to; job++)
+    for (int64_t turn = 0; turn < 100000; turn++) {
+#pragma GCC unroll 12
+      for (int i = 0; i < SUMS; i++) s[i] = _mm512_dpbf16_ps(s[i], x, y);
+      __asm__ volatile("" : "+x"(x), "+x"(y));
+    }
+  for (int i = 1; i < SUMS; i++) s[0] = _mm512_add_ps(s[0], s[i]);
+  p->sink = _mm512_reduce_add_ps(s[0]);
+  p->flops = (int64_t)100000 * SUMS * 16 * 4;
+}
+#endif

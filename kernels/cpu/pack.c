@@ -1,0 +1,200 @@
+/* Packing operands for the product's micro-kernels.
+ * Activations: a panel of r rows becomes [k][r]. Weights: a panel of 32 outputs becomes [k][32], widened or dequantised on the way,
+ * absent outputs zero. Both are transpositions of LANES × LANES blocks held in registers. Where `round` is set, values are rounded to
+ * bfloat16 first: so an instruction set without bfloat16 products computes what one with them does. */
+#ifndef BODY
+#define BODY "pack.c"
+#include "every.h"
+#else
+
+/* Transposes LANES vectors. */
+#if LANES == 16
+TARGET INLINE void NAME(transpose)(vf *r) {
+  vf t[16];
+#pragma GCC unroll 8
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+    t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4) {
+    r[i] = _mm512_shuffle_ps(t[i], t[i + 2], 0x44);
+    r[i + 1] = _mm512_shuffle_ps(t[i], t[i + 2], 0xee);
+    r[i + 2] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+    r[i + 3] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    t[i] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0x88);
+    t[i + 4] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0xdd);
+    t[i + 8] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0x88);
+    t[i + 12] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0xdd);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    r[i] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0x88);
+    r[i + 8] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0xdd);
+    r[i + 4] = _mm512_shuffle_f32x4(t[i + 4], t[i + 12], 0x88);
+    r[i + 12] = _mm512_shuffle_f32x4(t[i + 4], t[i + 12], 0xdd);
+  }
+}
+#elif LANES == 8
+TARGET INLINE void NAME(transpose)(vf *r) {
+  vf t[8];
+#pragma GCC unroll 4
+  for (int i = 0; i < 8; i += 2) {
+    t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+    t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+  }
+#pragma GCC unroll 2
+  for (int i = 0; i < 8; i += 4) {
+    r[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
+    r[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
+    r[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+    r[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    t[i] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x20);
+    t[i + 4] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x31);
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; i++) r[i] = t[i];
+}
+#elif LANES == 4
+INLINE void NAME(transpose)(vf *r) {
+  float32x4x2_t a = vtrnq_f32(r[0], r[1]), b = vtrnq_f32(r[2], r[3]);
+  r[0] = vcombine_f32(vget_low_f32(a.val[0]), vget_low_f32(b.val[0]));
+  r[1] = vcombine_f32(vget_low_f32(a.val[1]), vget_low_f32(b.val[1]));
+  r[2] = vcombine_f32(vget_high_f32(a.val[0]), vget_high_f32(b.val[0]));
+  r[3] = vcombine_f32(vget_high_f32(a.val[1]), vget_high_f32(b.val[1]));
+}
+#else
+INLINE void NAME(transpose)(vf *r) { (void)r; }
+#endif
+
+/* LANES values of a stored row, widened; n < LANES at its end. */
+TARGET INLINE vf NAME(load_wide)(int type, const uint8_t *p, int64_t n) {
+#if LANES == 16
+  __mmask16 m = (__mmask16)((1u << n) - 1);
+  if (type == AVSS_F32) return _mm512_maskz_loadu_ps(m, p);
+  __m256i h = _mm256_maskz_loadu_epi16(m, p);
+  if (type == AVSS_F16) return _mm512_cvtph_ps(h);
+  return (__m512)_mm512_slli_epi32(_mm512_cvtepu16_epi32(h), 16);
+#elif LANES == 8
+  if (type == AVSS_F32) return n == 8 ? _mm256_loadu_ps((const float *)p) : NAME(load_part)((const float *)p, n);
+  uint16_t t[8] = {0};
+  if (n < 8) memcpy(t, p, (size_t)n * 2);
+  __m128i h = n == 8 ? _mm_loadu_si128((const __m128i *)p) : _mm_loadu_si128((const __m128i *)t);
+  if (type == AVSS_F16) return _mm256_cvtph_ps(h);
+  return (__m256)_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16);
+#else
+  float t[LANES] = {0};
+  if (type == AVSS_F32) {
+    memcpy(t, p, (size_t)n * 4);
+  } else {
+    uint16_t h[LANES] = {0};
+    memcpy(h, p, (size_t)n * 2);
+    if (type == AVSS_F16) {
+#if LANES == 4
+      return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(h)));
+#else
+      for (int i = 0; i < LANES; i++) t[i] = half_value(h[i]);
+#endif
+    } else {
+      for (int i = 0; i < LANES; i++) {
+        uint32_t u = (uint32_t)h[i] << 16;
+        memcpy(t + i, &u, 4);
+      }
+    }
+  }
+  return v_load(t);
+#endif
+}
+
+/* Transposes up to LANES rows of kc values of one of the types F32, F16, BF16 into out[k·stride + row]. Absent rows give zeros. */
+TARGET INLINE void NAME(transpose_rows)(int type, const uint8_t *const *rows, int n, int64_t kc, float *out, int64_t stride, int exact) {
+  const int size = type == AVSS_F32 ? 4 : 2;
+  for (int64_t k = 0; k < kc; k += LANES) {
+    vf r[LANES];
+    int64_t left = least(LANES, kc - k);
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++) r[i] = i < n ? NAME(load_wide)(type, rows[i] + k * size, left) : v_zero();
+    NAME(transpose)(r);
+    if (left == LANES && !exact) {
+#pragma GCC unroll 16
+      for (int i = 0; i < LANES; i++) v_store(out + (k + i) * stride, r[i]);
+    } else {
+      for (int i = 0; i < left; i++) {
+        if (exact) v_store_n(out + (k + i) * stride, r[i], n);
+        else v_store(out + (k + i) * stride, r[i]);
+      }
+    }
+  }
+}
+
+TARGET static void NAME(round_run)(float *x, int64_t n) {
+  for (int64_t i = 0; i < n; i++) x[i] = bf16_round(x[i]);
+}
+
+TARGET void NAME(pack_x)(const float *x, int64_t stride, int rows, int64_t kc, void *packed, int round) {
+  float *out = packed;
+  float rounded[LANES][KC_F32];
+  for (int r = 0; r < rows; r += LANES) {
+    const uint8_t *at[LANES];
+    int n = (int)least(LANES, rows - r);
+    for (int i = 0; i < n; i++) {
+      at[i] = (const uint8_t *)(x + (r + i) * stride);
+      if (round) {
+        memcpy(rounded[i], at[i], (size_t)kc * 4);
+        NAME(round_run)(rounded[i], kc);
+        at[i] = (const uint8_t *)rounded[i];
+      }
+    }
+    NAME(transpose_rows)(AVSS_F32, at, n, kc, out + r, rows, n < LANES || rows > LANES);
+  }
+}
+
+/* Weights stored [in × out]: a row of the panel is a run of the file. */
+TARGET static void NAME(pack_transposed)(const avss_weight *w, int64_t n0, int64_t n, int64_t k0, int64_t kc, float *out) {
+  int64_t at[PANEL], together = 1;
+  for (int64_t i = 0; i < n; i++) {
+    at[i] = weight_row(w, n0 + i);
+    if (at[i] != at[0] + i) together = 0;
+  }
+  for (int64_t k = 0; k < kc; k++, out += PANEL) {
+    if (together) {
+      NAME(weight_run)(w, k0 + k, at[0], n, out);
+    } else {
+      for (int64_t i = 0; i < n; i++) NAME(weight_run)(w, k0 + k, at[i], 1, out + i);
+    }
+    for (int64_t i = n; i < PANEL; i++) out[i] = 0;
+  }
+}
+
+TARGET void NAME(pack_w)(const avss_weight *w, int64_t n0, int64_t n, int64_t k0, int64_t kc, void *packed, int round) {
+  float *out = packed;
+  if (w->transposed) {
+    NAME(pack_transposed)(w, n0, n, k0, kc, out);
+  } else {
+    float wide[LANES][KC_F32];
+    for (int64_t p = 0; p < PANEL; p += LANES) {
+      const uint8_t *rows[LANES];
+      int present = (int)most(0, least(LANES, n - p)), type = w->type;
+      for (int i = 0; i < present; i++) {
+        int64_t row = weight_row(w, n0 + p + i);
+        if (type <= AVSS_BF16) {
+          rows[i] = w->data + weight_offset(w, row, k0);
+        } else {
+          NAME(weight_run)(w, row, k0, kc, wide[i]);
+          rows[i] = (const uint8_t *)wide[i];
+        }
+      }
+      if (type == AVSS_F16) NAME(transpose_rows)(AVSS_F16, rows, present, kc, out + p, PANEL, 0);
+      else if (type == AVSS_BF16) NAME(transpose_rows)(AVSS_BF16, rows, present, kc, out + p, PANEL, 0);
+      else NAME(transpose_rows)(AVSS_F32, rows, present, kc, out + p, PANEL, 0);
+    }
+  }
+  if (round) NAME(round_run)(out, kc * PANEL);
+}
+#endif

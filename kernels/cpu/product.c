@@ -1,0 +1,100 @@
+/* dst = x·Wᵀ + bias by packed panels.
+ * Activations are packed once for all of the inner dimension (AVSS_PACK), weights panel by panel inside the jobs that use them, so that
+ * a weight is never stored in any other form. An output is a chain of fused products over one K block (kc values, fixed an instruction
+ * set), added to the sum of the blocks before it: its bits depend neither on its neighbours nor on how the work is cut into jobs. Full
+ * and edge tiles run the same chain. The loops follow Goto & van de Geijn, "Anatomy of high-performance matrix multiplication" (2008):
+ * a weight panel of 32 columns stays in the first cache while the packed rows stream past it. */
+#include "internal.h"
+#include <string.h>
+
+static int64_t padded(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+static const product_isa *chosen(int bf16) { return bf16 ? avss_table->bf16 : avss_table->f32; }
+static int64_t value_bytes(const product_isa *isa) { return isa->bf16 ? 2 : 4; }
+
+int64_t avss_geometry(int32_t bf16) { return chosen(bf16)->rows; }
+
+int64_t packed_offset(const product_isa *isa, int64_t rows, int64_t cols, int64_t k0, int64_t row) {
+  int64_t kc = padded(least(isa->kc, cols - k0), isa->pair);
+  return (padded(rows, isa->rows) * k0 + row * kc) * value_bytes(isa);
+}
+
+int64_t avss_packed_bytes(int64_t rows, int64_t cols, int32_t bf16) {
+  const product_isa *isa = chosen(bf16);
+  return padded(rows, isa->rows) * padded(cols, isa->pair) * value_bytes(isa) + 64;
+}
+
+/* Where `round` is asked of an instruction set that stores float32 operands, it rounds them instead. */
+static int rounds(const product_isa *isa, int bf16) { return bf16 && !isa->bf16; }
+
+void op_pack(const void *arguments, int64_t from, int64_t to, void *scratch) {
+  const avss_product *p = arguments;
+  const product_isa *isa = chosen(p->bf16);
+  (void)scratch;
+  for (int64_t panel = from; panel < to; panel++) {
+    int64_t row = panel * isa->rows;
+    for (int64_t k0 = 0; k0 < p->x.cols; k0 += isa->kc)
+      isa->pack_x(p->x.data + row * p->x.stride + k0, p->x.stride, (int)least(isa->rows, p->x.rows - row), least(isa->kc, p->x.cols - k0),
+                  (char *)p->packed + packed_offset(isa, p->x.rows, p->x.cols, k0, row), rounds(isa, p->bf16));
+  }
+}
+
+/* Rows row0..row1 × outputs n0..n1 into c, whose first value is (row0, n0). A last panel of fewer than 32 outputs is computed in
+ * scratch and copied, unless c has room for it (exact == 0). scratch: a packed panel and [row1 − row0][32]. */
+void product_tile(const product_isa *isa, const void *packed, int64_t rows, int64_t cols, int64_t row0, int64_t row1, const avss_weight *w,
+                  int64_t n0, int64_t n1, float *c, int64_t stride, int exact, int round, void *scratch) {
+  char *panel = scratch;
+  float *edge = (float *)(panel + (int64_t)PANEL * isa->kc * value_bytes(isa));
+  int64_t whole = exact ? n0 + (n1 - n0) / PANEL * PANEL : n1;
+  for (int64_t k0 = 0; k0 < cols; k0 += isa->kc) {
+    int64_t kc = least(isa->kc, cols - k0);
+    for (int64_t n = n0; n < n1; n += PANEL) {
+      float *to = n < whole ? c + (n - n0) : edge;
+      int64_t step = n < whole ? stride : PANEL;
+      isa->pack_w(w, n, least(PANEL, n1 - n), k0, kc, panel, round);
+      for (int64_t row = row0; row < row1; row += isa->rows)
+        isa->micro((int)least(isa->rows, row1 - row), padded(kc, isa->pair), (const char *)packed + packed_offset(isa, rows, cols, k0, row), panel,
+                   to + (row - row0) * step, step, k0 == 0);
+    }
+  }
+  if (cols == 0) {
+    for (int64_t row = row0; row < row1; row++) memset(c + (row - row0) * stride, 0, (size_t)(n1 - n0) * sizeof(float));
+  } else if (whole < n1) {
+    for (int64_t row = row0; row < row1; row++)
+      memcpy(c + (row - row0) * stride + (whole - n0), edge + (row - row0) * PANEL, (size_t)(n1 - whole) * sizeof(float));
+  }
+}
+
+void op_product(const void *arguments, int64_t from, int64_t to, void *scratch) {
+  const avss_product *p = arguments;
+  const product_isa *isa = chosen(p->bf16);
+  int64_t panels = (p->w.out + PANEL - 1) / PANEL, across = (panels + p->panels_job - 1) / p->panels_job;
+  if (isa->begin) isa->begin();
+  for (int64_t job = from; job < to; job++) {
+    int64_t row0 = job / across * p->rows_job, row1 = least(row0 + p->rows_job, p->x.rows);
+    int64_t n0 = job % across * p->panels_job * PANEL, n1 = least(n0 + p->panels_job * PANEL, p->w.out);
+    product_tile(isa, p->packed, p->x.rows, p->x.cols, row0, row1, &p->w, n0, n1, p->dst.data + row0 * p->dst.stride + n0, p->dst.stride, 1,
+                 rounds(isa, p->bf16), scratch);
+    if (p->bias)
+      for (int64_t row = row0; row < row1; row++) {
+        float *d = p->dst.data + row * p->dst.stride;
+        for (int64_t n = n0; n < n1; n++) d[n] += p->bias[n];
+      }
+  }
+  if (isa->end) isa->end();
+}
+
+int64_t avss_scratch_bytes(int32_t operation, const void *arguments) {
+  if (operation == AVSS_PRODUCT) {
+    const avss_product *p = arguments;
+    const product_isa *isa = chosen(p->bf16);
+    return (int64_t)PANEL * isa->kc * value_bytes(isa) + p->rows_job * PANEL * (int64_t)sizeof(float);
+  }
+  if (operation == AVSS_ATTENTION) return attention_scratch(arguments);
+  if (operation == AVSS_HEAD) return head_scratch(arguments);
+  if (operation == AVSS_DELTA) {
+    const avss_delta *d = arguments;
+    return (d->key_dim * d->value_dim + 2 * d->value_dim) * (int64_t)sizeof(float);
+  }
+  if (operation == AVSS_POOL) return ((const avss_pool *)arguments)->x.cols * (int64_t)sizeof(double);
+  return 0;
+}
