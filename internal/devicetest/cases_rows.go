@@ -223,7 +223,8 @@ func activationCase(name string, x filling, cols int, a engine.Activation, way i
 			return step{func() { r.device.Activate(dst, gate, up, a) }, func() [][]float64 { return r.lines(dst) }}
 		},
 		// A function of exp good to two units in the last place, and a handful of roundings: 12·u of the result. Where a function nears
-		// zero as the difference of two numbers of the gate's size (GELU's tail, XIELU), 6·u of those.
+		// zero as the difference of two numbers of the gate's size (GELU's tail, XIELU), 6·u of those. Where exp's argument was a product, its
+		// rounding moves the result by u for every unit of the argument.
 		tolerance: func(_ precision, unit, j int, want float64) float64 {
 			row := gates(unit)
 			g, up := float64(row[j%width]), 1.0
@@ -233,11 +234,14 @@ func activationCase(name string, x filling, cols int, a engine.Activation, way i
 			case interleaved:
 				g, up = float64(row[2*j]), float64(row[2*j+1])
 			}
-			scale := abs(g)
+			scale, roundings := abs(g), 12.0
 			switch a.Kind {
-			case engine.Identity, engine.ReLU, engine.ReLUSquared, engine.SiLU, engine.Sigmoid, engine.GELUQuick:
+			case engine.Identity, engine.ReLU, engine.ReLUSquared, engine.SiLU, engine.Sigmoid:
 				scale = 0
+			case engine.GELUQuick:
+				scale, roundings = 0, roundings+1.702*abs(g)
 			case engine.SwiGLUClamped:
+				roundings += float64(a.Alpha) * abs(g)
 				scale, up = min(scale, float64(a.Limit)), 1+min(abs(up), float64(a.Limit))
 			case engine.Tanh:
 				scale = min(scale, 1)
@@ -248,7 +252,7 @@ func activationCase(name string, x filling, cols int, a engine.Activation, way i
 				}
 			}
 			// A gate of −90 makes σ of 1e-39: below the least normal number, times the gate.
-			return 12*u*abs(want) + 6*u*scale*abs(up) + 128*least*(1+abs(up))
+			return roundings*u*abs(want) + 6*u*scale*abs(up) + 128*least*(1+abs(up))
 		},
 	}
 }
