@@ -12,7 +12,7 @@ DEVICE float activation(int kind, float x, float alpha_p, float alpha_n, float b
   case SILU: return x * sigmoid(x);
   case GELU: return x * normal_share(x);
   case GELU_TANH: return 0.5f * x * (1.f + hyperbolic_tangent(0.797884561f * fused(0.044715f * x * x, x, x)));
-  case GELU_QUICK: return x * sigmoid(1.702f * x);
+  case GELU_QUICK: return x * sigmoid_quick(x);
   case RELU: return x < 0.f ? 0.f : x;
   case RELU_SQUARED: return x < 0.f ? 0.f : x * x;
   case SIGMOID: return sigmoid(x);

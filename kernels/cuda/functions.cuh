@@ -45,6 +45,13 @@ DEVICE float less_one_and_x(float x) {
 
 DEVICE float sigmoid(float x) { return quotient(1.f, 1.f + exponential(-x)); }
 
+// sigmoid_quick is σ(1.702·x); what rounding takes from the product, which the exponential would magnify, is put back.
+DEVICE float sigmoid_quick(float x) {
+  float high = 1.702f * x, low = fused(1.702f, x, -high) + -2.193450932e-08f * x;
+  low = absolute(high) < 200.f ? low : 0.f;
+  return quotient(1.f, 1.f + exponential(-high) * (1.f - low));
+}
+
 // hyperbolic_tangent: odd polynomial near zero (2.4e-9 relative), else 1 − 2/(e²ˣ + 1).
 DEVICE float hyperbolic_tangent(float x) {
   float a = absolute(x), t = a * a;
