@@ -270,7 +270,10 @@ func (m *modelJSON) unigram() (model, *vocabulary, error) {
 		if len(entry) != 2 {
 			return nil, nil, fmt.Errorf("model: vocab: entry %d has %d elements, want a token and its score", id, len(entry))
 		}
-		err := errors.Join(json.Unmarshal(entry[0], &pieces[id].text), json.Unmarshal(entry[1], &pieces[id].score))
+		err := json.Unmarshal(entry[0], &pieces[id].text)
+		if err == nil {
+			err = json.Unmarshal(entry[1], &pieces[id].score)
+		}
 		if err != nil {
 			return nil, nil, fmt.Errorf("model: vocab: entry %d: %w", id, err)
 		}
