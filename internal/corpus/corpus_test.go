@@ -300,6 +300,7 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind uint8, content []byte) {
 		name := []string{"x.txt", "x.jsonl", "x.tsv", "x.txt.gz", "x.jsonl.zst"}[kind%5]
 		path := filepath.Join(dir, name)
+		os.Remove(path)
 		if err := os.WriteFile(path, content, 0o644); err != nil {
 			t.Fatal(err)
 		}
