@@ -73,12 +73,15 @@ func Prepare(sets []Set, tokenizer Tokenizer, o Options) (*Suite, error) {
 func (s *Suite) addItems(p *prepared, e *encoder) error {
 	if p.Task.Kind == Rolling {
 		p.convention = fmt.Sprintf("rolling windows of %d tokens, context 1", s.length)
+		if p.Task.LeadOnce {
+			p.convention += ", BOS not scored"
+		}
 	}
 	for _, item := range p.Items {
 		made := preparedItem{Item: item, index: item.Index}
 		var err error
 		if p.Task.Kind == Rolling {
-			err = s.addDocument(&made, e)
+			err = s.addDocument(&made, e, p.Task.LeadOnce)
 		} else {
 			err = s.addPairs(&made, e)
 		}
@@ -120,7 +123,7 @@ func (s *Suite) addPairs(item *preparedItem, e *encoder) error {
 	return nil
 }
 
-func (s *Suite) addDocument(item *preparedItem, e *encoder) error {
+func (s *Suite) addDocument(item *preparedItem, e *encoder, leadOnce bool) error {
 	ids, err := e.text(item.Text)
 	if err != nil {
 		return err
@@ -128,6 +131,9 @@ func (s *Suite) addDocument(item *preparedItem, e *encoder) error {
 	prefix, err := e.lead()
 	if err != nil {
 		return err
+	}
+	if leadOnce && len(ids) > 0 && ids[0] == prefix {
+		ids = ids[1:]
 	}
 	var places []place
 	for _, w := range rolling(ids, prefix, s.length) {

@@ -118,6 +118,27 @@ func TestRollingMetrics(t *testing.T) {
 	}
 }
 
+func TestRollingLead(t *testing.T) {
+	f := newFake(true, true, true)
+	item := Item{Text: "a b", Words: 2, Bytes: 3}
+	var kept []engine.Sequence
+	for _, name := range []string{"tinystories_rolling", "small_world_stories"} {
+		suite, results := judge(t, []Set{{Task: tasks[name], Items: []Item{item}}}, f, Options{MaxLength: 8})
+		kept = append(kept, suite.Sequences...)
+		if once := strings.Contains(results[0].Convention, "BOS not scored"); once != tasks[name].LeadOnce {
+			t.Errorf("%s: convention %q", name, results[0].Convention)
+		}
+	}
+	text := f.must("a b")
+	want := []engine.Sequence{{IDs: []int32{0}, Branches: [][]int32{append([]int32{0}, text...)}, Silent: true},
+		{IDs: []int32{0}, Branches: [][]int32{text}, Silent: true}}
+	if diff := cmp.Diff(want, kept); diff != "" {
+		t.Error(diff)
+	}
+	_, err := Prepare([]Set{{Task: tasks["small_world_stories"], Items: []Item{{}}}}, f, Options{MaxLength: 8})
+	wantError(t, err, "small_world_stories: item 0", "no tokens")
+}
+
 func TestPerplexityError(t *testing.T) {
 	// Equal losses a word leave nothing to vary.
 	if _, stderr := perplexityOf("word_perplexity", []float64{2, 4}, []float64{1, 2}); stderr != 0 {

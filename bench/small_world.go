@@ -23,7 +23,7 @@ func init() {
 		Files: []string{"small_world/qa.jsonl"}, read: choices})
 	register(Task{Name: "small_world_sentiment", Version: "1.0", Metrics: []string{"acc", "acc_norm"}, Primary: "acc",
 		Files: []string{"small_world/sentiment.jsonl"}, read: choices})
-	register(Task{Name: "small_world_stories", Version: "1.0", Kind: Rolling, Metrics: rollingMetrics, Primary: "word_perplexity",
+	register(Task{Name: "small_world_stories", Version: "1.0", Kind: Rolling, LeadOnce: true, Metrics: rollingMetrics, Primary: "token_perplexity",
 		Files: []string{"small_world/stories.txt"}, read: documents(demo.EndOfText, 0)})
 	groups["small_world"] = []string{"small_world_qa", "small_world_sentiment", "small_world_stories"}
 }

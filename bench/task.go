@@ -31,7 +31,10 @@ type Task struct {
 	Files   []string // looked for in turn below the data folder
 	Chunk   int      // tokens in a chunk, for Chunked
 	Half    bool     // only the second half of a chunk is scored, after BOS: llama.cpp's way
-	read    func(f *file, most int) ([]Item, error)
+	// LeadOnce takes the BOS that the tokenizer puts in front of a rolled document as its context. The peer puts another in front of that and
+	// scores the first, which says nothing of the document and moves the figures of short ones.
+	LeadOnce bool
+	read     func(f *file, most int) ([]Item, error)
 }
 
 // An Item is one thing a task asks.
