@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	mostLine = 16 << 20 // bytes of one line
-	mostText = 1 << 30  // bytes of a text that is read whole
+	mostLine = 16 << 20  // bytes of one line
+	mostText = 256 << 20 // bytes of a text that is read whole
 )
 
 // Source is where tasks find their files: a folder with one folder a task. Small World is inside the program and is read from there
