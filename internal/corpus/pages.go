@@ -19,7 +19,7 @@ import (
 // library sees it (https://parquet.apache.org/docs/file-format/data-pages).
 const (
 	maxPage   = 1 << 30 // bytes, unpacked
-	maxValues = 1 << 24
+	maxValues = 1 << 22
 )
 
 // Numbers of the format's codecs and encodings.
