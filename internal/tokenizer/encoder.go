@@ -71,10 +71,10 @@ func splitAll(splitters []splitter, text string, first bool) ([]piece, error) {
 
 // byteBPE is BPE over bytes. Words are looked up as they stand in the text; the byte alphabet exists only in the file.
 type byteBPE struct {
-	before  []splitter // splitters ahead of the last
-	prefix  bool       // a space goes in front of every piece that lacks one
-	scan    scanner    // nil: a piece is a word
-	symbols [256]int32
+	before  []splitter       // splitters ahead of the last
+	prefix  bool             // a space goes in front of every piece that lacks one
+	scan    scanner          // nil: a piece is a word
+	symbols [256]int32       // -1: a byte without a token, which is dropped
 	whole   map[string]int32 // words that are tokens as a whole, where the model says that merges do not matter; else nil
 	merges  *mergeTable
 	cache   *wordCache
@@ -102,8 +102,9 @@ func newByteBPE(splitters []splitter, m *bpe) *byteBPE {
 			b.before, b.scan = b.before[:n-1], s.scan
 		}
 	}
+	dropsUnknown := m.unknown == -1 && !m.byteFallback
 	for i, r := range byteRunes {
-		if b.symbols[i] = m.runes.get(r); b.symbols[i] < 0 {
+		if b.symbols[i] = m.runes.get(r); b.symbols[i] < 0 && !dropsUnknown {
 			return nil
 		}
 	}
@@ -174,7 +175,9 @@ func (b *byteBPE) merged(ids []int32, word string) []int32 {
 	defer workspaces.Put(w)
 	w.begin()
 	for i := 0; i < len(word); i++ {
-		w.add(b.symbols[word[i]])
+		if id := b.symbols[word[i]]; id >= 0 {
+			w.add(id)
+		}
 	}
 	return w.mergeAll(ids, b.merges)
 }
