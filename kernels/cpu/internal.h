@@ -21,7 +21,7 @@
 
 enum { PANEL = 32 };      /* columns of a packed weight panel */
 enum { KC_F32 = 256 };    /* values of the inner dimension summed before the sum goes to memory; part of the result's bits */
-enum { KC_BF16 = 512 };
+enum { KC_BF16 = 512, KC_AMX = 1024 };
 enum { HEAD_TILE = 256 }; /* vocabulary columns a step of the head */
 
 /* How one instruction set computes a product: see product.c. a and b are packed operands of kc values (pairs are counted twice). */
@@ -119,6 +119,10 @@ DECLARE_KERNELS(avx2)
 DECLARE_KERNELS(avx512)
 extern const product_isa product_avx512bf16, product_amx;
 void op_peak_avx512bf16(const void *, int64_t, int64_t, void *);
+void op_peak_amx(const void *, int64_t, int64_t, void *);
+void pack_x_bf16(const float *x, int64_t stride, int rows, int64_t kc, void *packed, int round);
+void pack_x_amx(const float *x, int64_t stride, int rows, int64_t kc, void *packed, int round);
+void pack_w_bf16(const avss_weight *w, int64_t n0, int64_t n, int64_t k0, int64_t kc, void *packed, int round);
 int amx_permitted(void);
 #endif
 #if AVSS_ARM

@@ -12,7 +12,7 @@ static const kernel_table tables[AVSS_ISAS] = {
     [AVSS_AVX2] = TABLE(avx2, product_avx2, product_avx2, op_peak_avx2),
     [AVSS_AVX512] = TABLE(avx512, product_avx512, product_avx512, op_peak_avx512),
     [AVSS_AVX512BF16] = TABLE(avx512, product_avx512, product_avx512bf16, op_peak_avx512bf16),
-    [AVSS_AMX] = TABLE(avx512, product_avx512, product_amx, op_peak_avx512bf16),
+    [AVSS_AMX] = TABLE(avx512, product_avx512, product_amx, op_peak_amx),
 #endif
 #if AVSS_ARM
     [AVSS_NEON] = TABLE(neon, product_neon, product_neon, op_peak_neon),

@@ -4,8 +4,7 @@
 #include "internal.h"
 #if AVSS_X86
 #include <immintrin.h>
-#include <string.h>
-#define BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
+#define BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma,f16c")))
 
 BF16 INLINE void tile_bf16(const int rows, int64_t kc, const uint32_t *restrict a, const uint32_t *restrict b, float *restrict c, int64_t stride,
                            int first) {
@@ -45,31 +44,7 @@ BF16 static void micro_bf16(int rows, int64_t kc, const void *a, const void *b, 
   }
 }
 
-static void pack_x_bf16(const float *x, int64_t stride, int rows, int64_t kc, void *packed, int round) {
-  uint32_t *out = packed;
-  (void)round;
-  for (int r = 0; r < rows; r++)
-    for (int64_t k = 0; k < kc; k += 2)
-      out[k / 2 * rows + r] = bf16_bits(x[r * stride + k]) | (k + 1 < kc ? bf16_bits(x[r * stride + k + 1]) << 16 : 0);
-}
-
-BF16 static void pack_w_bf16(const avss_weight *w, int64_t n0, int64_t n, int64_t k0, int64_t kc, void *packed, int round) {
-  uint32_t *out = packed;
-  (void)round;
-  float wide[KC_BF16];
-  memset(out, 0, (size_t)((kc + 1) / 2 * PANEL) * 4);
-  for (int64_t i = 0; i < n; i++) {
-    int64_t row = weight_row(w, n0 + i);
-    if (w->transposed)
-      for (int64_t k = 0; k < kc; k++) weight_run_avx512(w, k0 + k, row, 1, wide + k);
-    else
-      weight_run_avx512(w, row, k0, kc, wide);
-    for (int64_t k = 0; k < kc; k++) out[k / 2 * PANEL + i] |= bf16_bits(wide[k]) << (k % 2 * 16);
-  }
-}
 const product_isa product_avx512bf16 = {14, KC_BF16, 2, 1, pack_x_bf16, pack_w_bf16, micro_bf16, 0, 0};
-const product_isa product_amx = {14, KC_BF16, 2, 1, pack_x_bf16, pack_w_bf16, micro_bf16, 0, 0};
-int amx_permitted(void) { return 0; }
 
 BF16 void op_peak_avx512bf16(const void *arguments, int64_t from, int64_t to, void *scratch) {
   avss_peak *p = (avss_peak *)arguments;

@@ -197,4 +197,98 @@ TARGET void NAME(pack_w)(const avss_weight *w, int64_t n0, int64_t n, int64_t k0
   }
   if (round) NAME(round_run)(out, kc * PANEL);
 }
+
+#if LANES == 16
+/* bfloat16 operands, in pairs of the inner dimension. */
+#define BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma,f16c")))
+
+/* 32 values from p on, rounded to bfloat16; `left` of them are there, the rest are zeros. */
+BF16 INLINE __m512i load_pairs(int type, const uint8_t *p, int64_t left) {
+  if (type == AVSS_BF16) return _mm512_maskz_loadu_epi16(left >= 32 ? 0xffffffff : (1u << left) - 1, p);
+  const int64_t low = least(16, left), high = most(0, left - 16);
+  const int size = type == AVSS_F32 ? 4 : 2;
+  __m512 a = load_wide_avx512(type, p, low), b = high > 0 ? load_wide_avx512(type, p + 16 * size, least(16, high)) : _mm512_setzero_ps();
+  return (__m512i)_mm512_cvtne2ps_pbh(b, a);
+}
+
+/* Up to 16 rows of kc values become [kc/2][stride] words; a last part of 32 values is filled with zeros. lanes: words written a row. */
+BF16 INLINE void transpose_pairs(int type, const uint8_t *const *rows, int n, int64_t kc, uint32_t *out, int64_t stride, int lanes) {
+  const int size = type == AVSS_F32 ? 4 : 2;
+  const __mmask16 all = (__mmask16)((1u << lanes) - 1);
+  for (int64_t k = 0; k < kc; k += 32) {
+    vf r[16];
+    int64_t left = least(32, kc - k), words = lanes == 16 ? 16 : (left + 1) / 2;
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; i++) r[i] = i < n ? (vf)load_pairs(type, rows[i] + k * size, left) : v_zero();
+    transpose_avx512(r);
+    if (words == 16) {
+#pragma GCC unroll 16
+      for (int i = 0; i < 16; i++) _mm512_mask_storeu_ps(out + (k / 2 + i) * stride, all, r[i]);
+    } else {
+      for (int i = 0; i < words; i++) _mm512_mask_storeu_ps(out + (k / 2 + i) * stride, all, r[i]);
+    }
+  }
+}
+
+BF16 void pack_x_bf16(const float *x, int64_t stride, int rows, int64_t kc, void *packed, int round) {
+  const uint8_t *at[16];
+  (void)round;
+  for (int i = 0; i < rows; i++) at[i] = (const uint8_t *)(x + i * stride);
+  transpose_pairs(AVSS_F32, at, rows, kc, packed, rows, rows);
+}
+
+/* Weights stored [in × out]: two runs of the file make a row of pairs. */
+BF16 static void pack_transposed_pairs(const avss_weight *w, int64_t n0, int64_t n, int64_t k0, int64_t kc, uint32_t *out) {
+  float wide[2 * PANEL];
+  for (int64_t k = 0; k < (kc + 31) / 32 * 32; k += 2, out += PANEL) {
+    if (k >= kc) {
+      memset(out, 0, PANEL * 4);
+      continue;
+    }
+    memset(wide, 0, sizeof wide);
+    pack_transposed_avx512(w, n0, n, k0 + k, least(2, kc - k), wide);
+    for (int i = 0; i < PANEL; i += 16) {
+      __m512i a = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(wide + i)));
+      __m512i b = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(wide + PANEL + i)));
+      _mm512_storeu_si512(out + i, _mm512_or_si512(a, _mm512_slli_epi32(b, 16)));
+    }
+  }
+}
+
+BF16 void pack_w_bf16(const avss_weight *w, int64_t n0, int64_t n, int64_t k0, int64_t kc, void *packed, int round) {
+  uint32_t *out = packed;
+  (void)round;
+  if (w->transposed) {
+    pack_transposed_pairs(w, n0, n, k0, kc, out);
+    return;
+  }
+  float wide[16][KC_AMX];
+  for (int64_t p = 0; p < PANEL; p += 16) {
+    const uint8_t *rows[16];
+    int present = (int)most(0, least(16, n - p));
+    for (int i = 0; i < present; i++) {
+      int64_t row = weight_row(w, n0 + p + i);
+      if (w->type <= AVSS_BF16) {
+        rows[i] = w->data + weight_offset(w, row, k0);
+      } else {
+        weight_run_avx512(w, row, k0, kc, wide[i]);
+        rows[i] = (const uint8_t *)wide[i];
+      }
+    }
+    if (w->type == AVSS_BF16) transpose_pairs(AVSS_BF16, rows, present, kc, out + p, PANEL, 16);
+    else if (w->type == AVSS_F16) transpose_pairs(AVSS_F16, rows, present, kc, out + p, PANEL, 16);
+    else transpose_pairs(AVSS_F32, rows, present, kc, out + p, PANEL, 16);
+  }
+}
+
+/* Activations for AMX: [k/32][32 rows][32 values], absent rows and values zero. */
+BF16 void pack_x_amx(const float *x, int64_t stride, int rows, int64_t kc, void *packed, int round) {
+  char *out = packed;
+  (void)round;
+  for (int64_t k = 0; k < kc; k += 32)
+    for (int i = 0; i < 32; i++, out += 64)
+      _mm512_storeu_si512(out, i < rows ? load_pairs(AVSS_F32, (const uint8_t *)(x + i * stride + k), least(32, kc - k)) : _mm512_setzero_si512());
+}
+#undef BF16
+#endif
 #endif
