@@ -25,12 +25,12 @@ var (
 )
 
 var gpt2Pre = map[string]preRecipe{
-	"gpt-2": gpt2Plain, "phi-2": gpt2Plain, "mpt": gpt2Plain, "jais": gpt2Plain, "jina-en": gpt2Plain, "roberta-bpe": gpt2Plain,
+	"gpt-2": gpt2Plain, "phi-2": gpt2Plain, "jais": gpt2Plain, "jina-en": gpt2Plain, "roberta-bpe": gpt2Plain,
 	"exaone4": gpt2Plain, "trillion": gpt2Plain, "granite-docling": gpt2Plain,
-	"olmo":      {patterns: []string{patternGPT2}, composed: true},
-	"starcoder": oneDigit, "refact": oneDigit, "command-r": oneDigit, "smollm": oneDigit, "codeshell": oneDigit, "exaone": oneDigit,
-	"minerva-7b": oneDigit,
-	"llama3":     llama3, "llama-v3": llama3, "llama-bpe": llama3, "falcon3": llama3, "pixtral": llama3, "lfm2": llama3,
+	"olmo": {patterns: []string{patternGPT2}, composed: true}, "mpt": {patterns: []string{patternGPT2}, composed: true},
+	"starcoder": oneDigit, "refact": oneDigit, "smollm": oneDigit, "codeshell": oneDigit, "exaone": oneDigit,
+	"minerva-7b": oneDigit, "command-r": {patterns: oneDigit.patterns, composed: true},
+	"llama3": llama3, "llama-v3": llama3, "llama-bpe": llama3, "falcon3": llama3, "pixtral": llama3, "lfm2": llama3,
 	"dbrx": threeDigits, "smaug-bpe": threeDigits, "chatglm-bpe": threeDigits, "glm4": threeDigits,
 	"qwen2": qwen2, "deepseek-r1-qwen": qwen2, "stablelm2": {patterns: []string{patternQwen2}},
 	"tekken": {patterns: []string{patternTekken}, ignoreMerges: true, bos: true},
