@@ -10,11 +10,15 @@ import (
 // call; the first failure sticks, later operations do nothing, and Sync reports it, so that a block reads like the paper it comes
 // from. A Device serves one pass at a time.
 //
-// Three rules hold on every device, and internal/devicetest checks them:
-//   - a row's result does not depend on which rows stand beside it, nor on the number of threads: the order of every sum is fixed
-//     by the row itself (and, in attention, by positions counted from the start of its sequence, prefix included);
-//   - dst may be the same tensor as the first input of an operation that works row by row (Norm, Add, Activate, Scale, Clamp), else not;
-//   - zero rows are allowed and do nothing.
+// Rules that hold on every device, and that internal/devicetest checks:
+//   - a row's result does not depend on which rows stand beside it, on strides, or on the number of threads: the order of every sum is
+//     fixed by the row itself (and, in attention, by positions counted from the start of its sequence, prefix included);
+//   - dst may be the same tensor as the first input of an operation that works row by row (Norm, Add, Activate); Scale, Clamp and Rope
+//     work in place; any other overlap, also of views, is a failure. Views that do not overlap are as good as tensors of their own;
+//   - zero rows are allowed and do nothing;
+//   - ids, positions, row lists, layouts and targets may be used by the caller again once Sync has returned, not before; so may tensors
+//     and matrices that were freed or released. An id or row that is out of range is a failure that names it;
+//   - float32 values smaller than 2⁻¹²⁶ may count as zero.
 //
 // Device "reference" states what each operation means: plain Go, float64 throughout.
 type Device interface {
@@ -46,7 +50,7 @@ type Device interface {
 	Clamp(x Tensor, limit float32)
 	// Activate sets dst = f(gate) ⊙ up, or f(gate) where up is nil.
 	Activate(dst, gate, up Tensor, a Activation)
-	// Rope rotates every head of x [rows × heads·headDim] in place; row i stands at positions[i].
+	// Rope rotates every head of x [rows × heads·headDim] in place; row i stands at positions[i]. Angles are taken in float64.
 	Rope(x Tensor, r Rope, positions []int32)
 	// Attention mixes the rows of each sequence of l: q [rows × heads·headDim], k [rows × kvHeads·headDim],
 	// v [rows × kvHeads·valueDim], dst [rows × heads·valueDim].
@@ -62,9 +66,9 @@ type Device interface {
 	Convolve(dst, x, kernel, bias Tensor, l *Layout)
 	// DeltaRule is the gated delta rule along each sequence (its prefix included).
 	DeltaRule(dst Tensor, d DeltaRule, l *Layout)
-	// Measure fills m.Out, one entry a sequence of m.Layout, once Sync has returned.
+	// Measure makes and fills m.Out, one entry a sequence of m.Layout, once Sync has returned.
 	Measure(m *Measure)
-	// Head fills h.Rows and h.LogProbs once Sync has returned; no [rows × vocab] tensor ever exists.
+	// Head makes and fills h.Rows and h.LogProbs, once Sync has returned; no [rows × vocab] tensor ever exists.
 	Head(h *Head)
 }
 

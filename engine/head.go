@@ -118,8 +118,6 @@ func (w *walker) headTile(weights *layerWeights, wanted *targets, first, last in
 		x := f.take(spec.Hidden)
 		w.device.Gather(x, s.hidden, rows)
 		h.X = append(h.X, f.final(x, spec))
-		h.Rows = append(h.Rows, make([]HeadRow, len(rows)))
-		h.LogProbs = append(h.LogProbs, make([]float64, len(h.Targets)))
 	}
 	w.device.Head(h)
 	if err := w.device.Sync(); err != nil {

@@ -3,9 +3,9 @@ package engine
 // What the operations of a Device take: plain structs whose zero value means "nothing special".
 
 // Layout says how sequences lie packed in a tensor's rows: sequence i has the rows Start[i] to Start[i+1]. A sequence with a prefix
-// continues another one of the layout (one level deep): its rows stand behind the prefix's and see them.
+// continues another one of the layout (one level deep): its rows see the prefix's, which may lie anywhere in the tensor.
 type Layout struct {
-	Start  []int32 // one more than there are sequences
+	Start  []int32 // ascending from 0; one more than there are sequences
 	Prefix []int32 // index of the sequence that comes before, or −1; nil: none anywhere
 }
 
@@ -147,7 +147,8 @@ func (s Site) String() string {
 // MaxEps is how many thresholds Measure counts at most.
 const MaxEps = 8
 
-// Moments sums the values of one site over one sequence in one layer: a fixed order, float64. "Relative" values are divided by the RMS of
+// Moments sums the values of one site over one sequence in one layer in a fixed order: float64 across tokens, at least float32 inside one
+// token's row. Min and Max leave NaN out and are 0 without values. "Relative" values are divided by the RMS of
 // the block's output at their token (SiteAct: by their own row's RMS); where that RMS is zero they are zero.
 type Moments struct {
 	N                         int64 // values counted
@@ -176,7 +177,7 @@ type SequenceMeasure struct {
 }
 
 // Measure asks for the statistics of one block over the rows of Layout. Sites whose tensor is nil stay zero; SiteDelta is Y−X in float32
-// (float64 on "reference"), never stored.
+// (float64 on "reference"), never stored. Attn and MLP need Y, whose RMS they are relative to.
 type Measure struct {
 	X, Y, Attn, MLP, Act Tensor
 	Layout               *Layout
@@ -205,6 +206,6 @@ type Head struct {
 // HeadRow is what is known of one row's distribution.
 type HeadRow struct {
 	LogSum float64 // log Σ exp(logits)
-	Top    int32   // the most likely token; the first of equals
+	Top    int32   // the most likely token; the first of equals; any where logits are NaN
 	KL     float64 // KL(variant 0 ‖ this variant), nats
 }

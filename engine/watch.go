@@ -44,7 +44,7 @@ func (o *watched) see(b batch, x, y Tensor, parts branches) {
 	layout := o.packing.join(b.spans[:1])
 	x, y = window(x), window(y)
 	m := &Measure{X: x, Y: y, Attn: window(parts.attn), MLP: window(parts.mlp), Act: window(parts.act), Layout: layout,
-		Eps: o.pass.Eps, Relative: o.pass.Relative, Pooled: o.wants.Pooled, Out: make([]SequenceMeasure, layout.Sequences())}
+		Eps: o.pass.Eps, Relative: o.pass.Relative, Pooled: o.wants.Pooled}
 	o.device.Measure(m)
 	if err := o.device.Sync(); err != nil {
 		o.fail = err
