@@ -154,7 +154,9 @@ func (a *AVSS) Of(mode Mode, site engine.Site, eps float32) (Scores, error) {
 	for l := range a.layers() {
 		cells := a.moments.cells[l][site]
 		v, err := 0.0, error(nil)
-		if mode == Reference {
+		if have := int64(len(cells.pooled)); mode == Reference && have < out.Sequences {
+			err = fmt.Errorf("pooled variances of %d of %d sequences were measured: set a batch size in every shard", have, out.Sequences)
+		} else if mode == Reference {
 			v, err = cells.reference(a.options.Batch, at)
 			parts[l] = cells.pooledParts(at)
 		} else {

@@ -67,8 +67,8 @@ func TestModesByDefinition(t *testing.T) {
 		variance, below := varianceAndBelow(flat(sequences, l, false), 1e-1)
 		n := float64(len(flat(sequences, l, false)))
 		near(t, "paper", paper.Values[l], variance/(below/n), tolerance)
-		relative, close := varianceAndBelow(flat(sequences, l, true), 1e-2)
-		near(t, "robust", robust.Values[l], relative/((close+0.5)/(n+1)), tolerance)
+		relative, few := varianceAndBelow(flat(sequences, l, true), 1e-2)
+		near(t, "robust", robust.Values[l], relative/((few+0.5)/(n+1)), tolerance)
 		// Batches of 3, 3, 3 and 1.
 		var av, as float64
 		for first := 0; first < 10; first += 3 {
@@ -178,6 +178,39 @@ func TestEveryValueWeighsTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	near(t, "reference", reference.Values[0], 2.5/0.1, 1e-12)
+}
+
+func TestShardsThatMeasuredOtherwise(t *testing.T) {
+	sequences := randomSequences(3, 4, 2)
+	whole := NewAVSS(testOptions(0))
+	if err := walk(sequences, whole); err != nil {
+		t.Fatal(err)
+	}
+	o := testOptions(4)
+	o.Batch = 0
+	other := NewAVSS(o)
+	if err := walk(sequences, other); err != nil {
+		t.Fatal(err)
+	}
+	if err := whole.Merge(other); err != nil {
+		t.Fatal(err)
+	}
+	scoresOf(t, whole)
+	if _, err := whole.Of(Reference, engine.SiteAct, 0); err == nil || !strings.Contains(err.Error(), "site act: pooled variances of 4 of 8 sequences") {
+		t.Errorf("half the pooled variances: %v", err)
+	}
+	fewer := NewAVSS(testOptions(8))
+	m := &engine.Measurement{Layers: 2, Eps: []float32{PaperEps}, Relative: engine.DefaultRelative}
+	if err := fewer.Observe(m); err != nil {
+		t.Fatal(err)
+	}
+	before := marshal(t, whole)
+	if err := whole.Merge(fewer); err == nil || !strings.Contains(err.Error(), "thresholds [1e-05] and 0.01, before [1e-05 0.0001") {
+		t.Errorf("other thresholds: %v", err)
+	}
+	if !slices.Equal(before, marshal(t, whole)) {
+		t.Error("a refusal changed the state")
+	}
 }
 
 func TestRobustKnowsNoScale(t *testing.T) {

@@ -123,7 +123,7 @@ func onGoldens(t *testing.T, many bool, check func(*testing.T, *engine.Model, *g
 	}
 }
 
-func close(t *testing.T, what string, layer int, got, want, relative, floor float64) {
+func approximately(t *testing.T, what string, layer int, got, want, relative, floor float64) {
 	t.Helper()
 	if !(math.Abs(got-want) <= relative*math.Abs(want)+floor) {
 		t.Errorf("%s: layer %d: %v, want %v", what, layer, got, want)
@@ -165,7 +165,7 @@ func TestGoldenActivationMetrics(t *testing.T) {
 				want = g.L2
 			}
 			for l := range want {
-				close(t, metric.Name(), l, s.Values[l], want[l], tol.sum, floor*1e-3)
+				approximately(t, metric.Name(), l, s.Values[l], want[l], tol.sum, floor*1e-3)
 			}
 			if diff := cmp.Diff(Ranking(want), s.Ranking()); diff != "" {
 				t.Errorf("%s: order %s", metric.Name(), diff)
@@ -178,7 +178,7 @@ func checkAngles(t *testing.T, matrix []Values, g *golden, tol tolerance) {
 	for start := range g.Angular {
 		for end, want := range g.Angular[start] {
 			if want != nil {
-				close(t, "angular", start, matrix[start][end], *want, 0, tol.angle)
+				approximately(t, "angular", start, matrix[start][end], *want, 0, tol.angle)
 			}
 		}
 	}
@@ -205,27 +205,27 @@ func checkAVSS(t *testing.T, a *AVSS, g *golden, tol tolerance) {
 				t.Fatal(err)
 			}
 			name := site.String()
-			close(t, name+" n", l, float64(s.N), float64(want.N), 0, 0)
-			close(t, name+" mean", l, float64(s.Mean), want.Mean, tol.sum, tol.sum*want.MeanAbs)
-			close(t, name+" variance", l, float64(s.Variance), want.Variance, tol.sum, 0)
-			close(t, name+" min", l, float64(s.Min), want.Min, tol.sum, 0)
-			close(t, name+" max", l, float64(s.Max), want.Max, tol.sum, 0)
-			close(t, name+" rms", l, float64(s.RMS), want.RMS, tol.sum, 0)
-			close(t, name+" mean abs", l, float64(s.MeanAbs), want.MeanAbs, tol.sum, 0)
-			close(t, name+" kurtosis", l, float64(s.Kurtosis), want.Kurtosis, 10*tol.sum, 0)
-			close(t, name+" relative variance", l, float64(s.RelativeVariance), want.RelativeVariance, tol.sum, 0)
-			close(t, name+" relative near", l, float64(s.RelativeNear), float64(want.RelativeNear), 0, counts(want.RelativeNear))
+			approximately(t, name+" n", l, float64(s.N), float64(want.N), 0, 0)
+			approximately(t, name+" mean", l, float64(s.Mean), want.Mean, tol.sum, tol.sum*want.MeanAbs)
+			approximately(t, name+" variance", l, float64(s.Variance), want.Variance, tol.sum, 0)
+			approximately(t, name+" min", l, float64(s.Min), want.Min, tol.sum, 0)
+			approximately(t, name+" max", l, float64(s.Max), want.Max, tol.sum, 0)
+			approximately(t, name+" rms", l, float64(s.RMS), want.RMS, tol.sum, 0)
+			approximately(t, name+" mean abs", l, float64(s.MeanAbs), want.MeanAbs, tol.sum, 0)
+			approximately(t, name+" kurtosis", l, float64(s.Kurtosis), want.Kurtosis, 10*tol.sum, 0)
+			approximately(t, name+" relative variance", l, float64(s.RelativeVariance), want.RelativeVariance, tol.sum, 0)
+			approximately(t, name+" relative near", l, float64(s.RelativeNear), float64(want.RelativeNear), 0, counts(want.RelativeNear))
 			for i, below := range want.Below {
-				close(t, name+" below", l, float64(s.Below[i]), float64(below), 0, counts(below))
+				approximately(t, name+" below", l, float64(s.Below[i]), float64(below), 0, counts(below))
 			}
 			// A count that is off by some moves the score by as many parts of the count.
 			off := func(count int64) float64 { return tol.score + 1.1*counts(count)/float64(count) }
-			close(t, name+" robust", l, robust.Values[l], want.Robust, off(want.RelativeNear), 0)
+			approximately(t, name+" robust", l, robust.Values[l], want.Robust, off(want.RelativeNear), 0)
 			if count := want.Below[3]; count > 10 {
-				close(t, name+" paper", l, paper.Values[l], want.Variance*float64(want.N)/float64(count), off(count), 0)
+				approximately(t, name+" paper", l, paper.Values[l], want.Variance*float64(want.N)/float64(count), off(count), 0)
 			}
 			if count := want.Below[0]; count > 10 {
-				close(t, name+" reference", l, reference.Values[l], want.ReferenceVariance/want.ReferenceSparsity, off(count), 0)
+				approximately(t, name+" reference", l, reference.Values[l], want.ReferenceVariance/want.ReferenceSparsity, off(count), 0)
 			}
 			if infinite := math.IsInf(reference.Values[l], 1); infinite != (s.Below[0] == 0) {
 				t.Errorf("%s reference: layer %d: %v with %d values below", name, l, reference.Values[l], s.Below[0])
@@ -234,7 +234,7 @@ func checkAVSS(t *testing.T, a *AVSS, g *golden, tol tolerance) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			close(t, name+" reference variance", l, float64(round(variance)), want.ReferenceVariance, tol.sum, 0)
+			approximately(t, name+" reference variance", l, float64(round(variance)), want.ReferenceVariance, tol.sum, 0)
 			wantRobust = append(wantRobust, want.Robust)
 		}
 		if diff := cmp.Diff(Ranking(wantRobust), robust.Ranking()); diff != "" {
@@ -265,17 +265,17 @@ func TestGoldenRemoval(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		close(t, "dense loss", -1, dense, g.NLL, tol.sum, 0)
+		approximately(t, "dense loss", -1, dense, g.NLL, tol.sum, 0)
 		tokens := 0
 		for _, ids := range g.Sequences {
 			tokens += len(ids) - 1
 		}
 		for i := range loss {
-			close(t, "loss", i, loss[i], g.RemovalNLL[i], tol.sum, 0)
-			close(t, "ppl", i, ppl.Values[i], math.Exp(g.RemovalNLL[i]), tol.score, 0)
-			close(t, "kl", i, kl.Values[i], g.RemovalKL[i], tol.score, 0)
+			approximately(t, "loss", i, loss[i], g.RemovalNLL[i], tol.sum, 0)
+			approximately(t, "ppl", i, ppl.Values[i], math.Exp(g.RemovalNLL[i]), tol.score, 0)
+			approximately(t, "kl", i, kl.Values[i], g.RemovalKL[i], tol.score, 0)
 			// A token whose two best successors are as likely as one another within rounding may change sides.
-			close(t, "same top", i, same[i], g.SameTop[i], 1e-12, 2/float64(tokens))
+			approximately(t, "same top", i, same[i], g.SameTop[i], 1e-12, 2/float64(tokens))
 		}
 		for what, pair := range map[string][2][]float64{"ppl": {g.RemovalNLL, ppl.Values}, "kl": {g.RemovalKL, kl.Values}} {
 			if diff := cmp.Diff(Ranking(pair[0]), Ranking(pair[1])); diff != "" {
@@ -295,9 +295,9 @@ func TestGoldenGreedy(t *testing.T) {
 			t.Errorf("order %s", diff)
 		}
 		for i, want := range g.GreedyNLL {
-			close(t, "loss of round", i, found.Losses[i], want, tol.sum, 0)
+			approximately(t, "loss of round", i, found.Losses[i], want, tol.sum, 0)
 		}
-		close(t, "dense loss", -1, found.Dense, g.NLL, tol.sum, 0)
+		approximately(t, "dense loss", -1, found.Dense, g.NLL, tol.sum, 0)
 		t.Logf("%d blocks computed, %d one by one", found.Blocks, found.Alone)
 	})
 }

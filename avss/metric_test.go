@@ -274,3 +274,35 @@ func newMetric(t *testing.T, name string) Metric {
 	}
 	return m
 }
+
+// The cost of a metric beside the pass: one sequence in one layer, and the scores of 32 layers with their 1,000 resamples.
+func BenchmarkMetrics(b *testing.B) {
+	sequences := randomSequences(1, 64, 32)
+	for _, info := range Metrics() {
+		if info.Kind != Activation {
+			continue
+		}
+		m := info.New(DefaultOptions())
+		if err := walk(sequences, m); err != nil {
+			b.Fatal(err)
+		}
+		data := marshal(b, m)
+		b.Run(info.Name+"/scores", func(b *testing.B) {
+			for b.Loop() {
+				scoresOf(b, m)
+			}
+			b.ReportMetric(float64(len(data)), "state-bytes")
+		})
+		next, at := info.New(DefaultOptions()), 0
+		one := sequences[0].measure(0, engine.DefaultEps, engine.DefaultRelative)
+		row := narrow(sequences[0].residual[1][0])
+		b.Run(info.Name+"/observe", func(b *testing.B) {
+			for b.Loop() {
+				err := next.Observe(&engine.Measurement{Layers: 1, Sequence: at, SequenceMeasure: one, Eps: engine.DefaultEps, Relative: engine.DefaultRelative, Input: row, Output: row})
+				if at++; err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
