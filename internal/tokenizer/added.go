@@ -12,8 +12,6 @@ import (
 	"unicode/utf8"
 )
 
-const longestAddedToken = 4096 // bytes; bounds the work per position of text
-
 type addedToken struct {
 	ID         int64  `json:"id"`
 	Content    string `json:"content"`
@@ -40,8 +38,8 @@ func newAddedTokens(tokens []addedToken, vocab *vocabulary, modelSize int, n nor
 		if token.Content == "" {
 			continue
 		}
-		if len(token.Content) > longestAddedToken {
-			return nil, fmt.Errorf("added_tokens: %.40q… is %d bytes long, want at most %d", token.Content, len(token.Content), longestAddedToken)
+		if len(token.Content) > longestToken {
+			return nil, fmt.Errorf("added_tokens: %.40q… is %d bytes long, want at most %d", token.Content, len(token.Content), longestToken)
 		}
 		id, ok := vocab.id(token.Content)
 		if !ok {

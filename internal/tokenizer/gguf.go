@@ -40,6 +40,11 @@ func fromGGUF(v Vocabulary) (*Tokenizer, error) {
 	if len(v.Tokens) == 0 || len(v.Tokens) > mostPieces {
 		return nil, fmt.Errorf("tokenizer.ggml.tokens: %d tokens, want 1 to %d", len(v.Tokens), mostPieces)
 	}
+	for id, token := range v.Tokens {
+		if len(token) > longestToken {
+			return nil, fmt.Errorf("tokenizer.ggml.tokens: token %d is %d bytes long, want at most %d", id, len(token), longestToken)
+		}
+	}
 	if v.Types == nil {
 		v.Types = slices.Repeat([]int32{pieceNormal}, len(v.Tokens))
 	}

@@ -58,6 +58,8 @@ func TestHostileJSON(t *testing.T) {
 		{"nested decoders", nested(`{"type":"Fuse"}`, "decoders", "decoder"), "nested more than 32 deep"},
 		{"nested processors", nested(`{"type":"ByteLevel"}`, "processors", "post_processor"), "nested more than 32 deep"},
 		{"long added token", `{"added_tokens":[{"id":9,"content":"` + strings.Repeat("x", 5000) + `"}],"model":{` + good + `}}`, "is 5000 bytes long, want at most 4096"},
+		{"long token", modelFile(`"type":"WordPiece","vocab":{"` + strings.Repeat("x", 5000) + `":0}`), "is 5000 bytes long, want at most 4096"},
+		{"long piece", modelFile(`"type":"Unigram","vocab":[["` + strings.Repeat("x", 5000) + `",0]]`), "entry 0 is 5000 bytes long, want at most 4096"},
 		{"taken id", `{"added_tokens":[{"id":9,"content":"x"}],"model":{"type":"WordLevel","vocab":{"a":0,"b":2}}}`, "would get id 2, which is taken"},
 		{"open class", `{"pre_tokenizer":{"type":"Split","pattern":{"Regex":"[a"},"behavior":"Isolated"},"model":{` + good + `}}`, "a class is not closed"},
 		{"intersection", `{"pre_tokenizer":{"type":"Split","pattern":{"Regex":"[a&&b]"},"behavior":"Isolated"},"model":{` + good + `}}`, "&& inside a class is not supported"},
@@ -151,7 +153,7 @@ func TestHostileSentencePiece(t *testing.T) {
 		{"model type", join(unknown, field(2, number(3, 4))), "model_type 4"},
 		{"unused", join(unknown, protoPiece("a", pieceUnused), bpe), "marked unused"},
 		{"long piece", join(unknown, protoPiece(strings.Repeat("a", 5000), pieceNormal), bpe), "5000 bytes long"},
-		{"long user piece", join(unknown, protoPiece(strings.Repeat("a", 5000), pieceControl)), "is 5000 bytes long"},
+		{"long user piece", join(unknown, protoPiece(strings.Repeat("a", 5000), pieceControl)), "5000 bytes long"},
 		{"character map size", join(unknown, field(3, field(2, units))), "precompiled_charsmap"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -173,6 +175,7 @@ func TestHostileGGUF(t *testing.T) {
 		{"model", Vocabulary{Model: "t5", Tokens: []string{"a"}}, `unknown "t5", known are bert, gpt2, llama`},
 		{"pre", Vocabulary{Model: "gpt2", Pre: "nonsense", Tokens: []string{"a"}}, `unknown "nonsense", known are`},
 		{"no pre", Vocabulary{Model: "gpt2", Tokens: []string{"a"}}, "tokenizer.ggml.pre is absent"},
+		{"long token", Vocabulary{Model: "llama", Tokens: []string{strings.Repeat("a", 5000)}}, "token 0 is 5000 bytes long"},
 		{"types", Vocabulary{Model: "gpt2", Pre: "gpt-2", Tokens: []string{"a"}, Types: []int32{1, 1}}, "2 types, want 1"},
 		{"scores", Vocabulary{Model: "llama", Tokens: []string{"a"}}, "0 scores, want 1"},
 		{"merge", Vocabulary{Model: "gpt2", Pre: "gpt-2", Tokens: []string{"a"}, Merges: []string{"a"}}, "is not two tokens"},

@@ -277,6 +277,9 @@ func (m *modelJSON) unigram() (model, *vocabulary, error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("model: vocab: entry %d: %w", id, err)
 		}
+		if n := len(pieces[id].text); n > longestToken {
+			return nil, nil, fmt.Errorf("model: vocab: entry %d is %d bytes long, want at most %d", id, n, longestToken)
+		}
 	}
 	unknown := int32(-1)
 	if m.UnkID != nil {

@@ -13,8 +13,6 @@ import (
 	"unicode/utf8"
 )
 
-const longestPiece = 4096 // bytes; bounds the ways to cut one
-
 type scoredBPE struct {
 	merges       *mergeTable
 	runes        *runeTokens
@@ -28,9 +26,6 @@ type scoredBPE struct {
 func newScoredBPE(tokens []string, scores []float64, mergeable []int32, unknown int32, byteFallback bool) (*scoredBPE, error) {
 	ids := make(map[string]int32, len(mergeable))
 	for _, id := range mergeable {
-		if len(tokens[id]) > longestPiece {
-			return nil, fmt.Errorf("piece %d: %d bytes long, want at most %d", id, len(tokens[id]), longestPiece)
-		}
 		if math.IsNaN(scores[id]) {
 			return nil, fmt.Errorf("piece %d (%.80q): its score is not a number", id, tokens[id])
 		}

@@ -169,6 +169,8 @@ func (p *sentencePiece) piece(data []byte) error {
 		return fmt.Errorf("piece %d: %w", id, err)
 	case id >= mostPieces:
 		return fmt.Errorf("more than %d pieces", mostPieces)
+	case len(text) > longestToken:
+		return fmt.Errorf("piece %d: %d bytes long, want at most %d", id, len(text), longestToken)
 	case text == "" || !utf8.ValidString(text):
 		return fmt.Errorf("piece %d: %.80q is empty or not UTF-8", id, text)
 	case math.IsNaN(float64(score)) || math.IsInf(float64(score), 0):

@@ -3,6 +3,8 @@ package tokenizer
 
 import "fmt"
 
+const longestToken = 4096 // bytes; bounds the work a token can cause at every position of a text
+
 type vocabulary struct {
 	ids    map[string]int32 // the model's own
 	extra  map[string]int32 // added beside the model, which must not see them
@@ -17,6 +19,9 @@ func newVocabulary(ids map[string]int64) (*vocabulary, error) {
 	for token, id := range ids {
 		if id < 0 || id >= limit {
 			return nil, fmt.Errorf("vocab: %.80q has id %d, want 0 to %d for %d tokens", token, id, limit-1, len(ids))
+		}
+		if len(token) > longestToken {
+			return nil, fmt.Errorf("vocab: %.40q… is %d bytes long, want at most %d", token, len(token), longestToken)
 		}
 		highest = max(highest, id)
 	}
