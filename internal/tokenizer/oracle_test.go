@@ -197,7 +197,7 @@ func charsmapOf(t testing.TB, name string) []byte {
 }
 
 func TestOracleIDs(t *testing.T) {
-	count := 1500
+	count := 500
 	if testing.Short() {
 		count = 200
 	}
@@ -267,7 +267,7 @@ func TestOraclePublished(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		questions = append(questions, question{data, "ids", oddTexts(uint64(100+i), 3000)})
+		questions = append(questions, question{data, "ids", oddTexts(uint64(100+i), 1000)})
 	}
 	for i, answer := range ask(t, questions) {
 		compareIDs(t, names[i], open(t, need.Data(t, "tokenizers/"+names[i])), questions[i].Texts, answer)
@@ -313,7 +313,7 @@ func TestOracleCharacters(t *testing.T) {
 	for _, part := range []string{`{"type":"NFC"}`, `{"type":"NFD"}`, `{"type":"NFKC"}`, `{"type":"NFKD"}`, `{"type":"Lowercase"}`, `{"type":"StripAccents"}`, `{"type":"Nmt"}`, `{"type":"ByteLevel"}`,
 		`{"type":"BertNormalizer","clean_text":true,"handle_chinese_chars":true,"strip_accents":null,"lowercase":true}`} {
 		file := variant(t, "gpt2", map[string]string{"normalizer": part})
-		questions = append(questions, question{file, "normal", texts}, question{file, "normal", everyCharacter("a\u0345", "\u0301")}, question{file, "normal", oddTexts(7, 3000)})
+		questions = append(questions, question{file, "normal", texts}, question{file, "normal", everyCharacter("a\u0345", "\u0301")}, question{file, "normal", oddTexts(7, 1000)})
 		parts = append(parts, part, part, part)
 	}
 	for i, answer := range ask(t, questions) {
