@@ -92,6 +92,23 @@ func TestGroupingAndMemoryChangeNoBit(t *testing.T) {
 	}
 }
 
+func TestThreadsChangeNoBit(t *testing.T) {
+	var want *engine.Outcome
+	for _, threads := range []int{1, 2, 3, 7} {
+		m, err := engine.Open(context.Background(), "testdata/architectures/qwen2", engine.Options{Device: "cpu", DeviceOptions: engine.DeviceOptions{Threads: threads}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := run(t, m, engine.Pass{Sequences: mixed(), Variants: variants, Diverge: true})
+		m.Close()
+		if want == nil {
+			want = got
+		} else if difference := cmp.Diff(want.Scores, got.Scores); difference != "" {
+			t.Errorf("%d threads:\n%s", threads, difference)
+		}
+	}
+}
+
 // A branch must score what the whole sequence scores at the same tokens, with every mask that could tell the two apart.
 func TestBranchesScoreAsWholeSequences(t *testing.T) {
 	for _, name := range []string{"llama", "mistral", "gpt2", "qwen2-window", "gpt-neox"} {
