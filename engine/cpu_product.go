@@ -58,9 +58,9 @@ func cutProduct(rows, high, panels int64, flops float64, threads int) (rowsJob, 
 	rowsJob = min(whole, max(mostRowsJob/high*high, high))
 	wanted := min(6*int64(threads), int64(flops/portionFlops)+1)
 	if threads == 1 || wanted <= 1 {
-		return rowsJob, max(1, min(panels, 8))
+		return rowsJob, max(1, min(panels, 4))
 	}
-	panelsJob = max(1, min(panels/wanted, 8))
+	panelsJob = max(1, min(panels/wanted, 4))
 	if across := (panels + panelsJob - 1) / panelsJob; across*((rows+rowsJob-1)/rowsJob) < min(wanted, 2*int64(threads)) {
 		cuts := (min(wanted, 2*int64(threads)) + across - 1) / across
 		rowsJob = min(rowsJob, ((rows+cuts-1)/cuts+high-1)/high*high)

@@ -6,7 +6,7 @@
 #include "internal.h"
 int64_t head_scratch(const avss_head *h) {
   const product_isa *isa = h->bf16 ? avss_table->bf16 : avss_table->f32;
-  return PANEL * (int64_t)isa->kc * 4 + h->rows_job * PANEL * 4 + h->variants * h->rows_job * HEAD_TILE * 4 + 64;
+  return h->variants * h->rows_job * HEAD_TILE * 4 + product_scratch(isa, h->rows_job, HEAD_TILE / PANEL);
 }
 
 #define BODY "head.c"
@@ -56,9 +56,7 @@ TARGET static float NAME(top_of)(const float *l, int64_t n) {
   return top;
 }
 
-TARGET static void NAME(finish_logits)(const avss_head *h, float *l, int64_t n0, int64_t n) {
-  if (h->bias)
-    for (int64_t i = 0; i < n; i++) l[i] += h->bias[n0 + i];
+TARGET static void NAME(finish_logits)(const avss_head *h, float *l, int64_t n) {
   if (h->scale != 1)
     for (int64_t i = 0; i < n; i++) l[i] *= h->scale;
   if (h->soft_cap > 0) {
@@ -108,15 +106,15 @@ TARGET void NAME(op_head)(const void *arguments, int64_t from, int64_t to, void 
     for (int64_t n0 = chunk * h->chunk; n0 < end; n0 += HEAD_TILE) {
       const int64_t n = least(HEAD_TILE, end - n0);
       for (int64_t v = 0; v < h->variants; v++)
-        product_tile(isa, h->packed[v], h->rows, h->w.in, row0, row1, &h->w, n0, n0 + n, logits + v * tile, HEAD_TILE, 0, h->bf16 && !isa->bf16,
-                     room);
+        product_tile(isa, h->packed[v], h->rows, h->w.in, row0, row1, &h->w, n0, n0 + n, h->bias ? h->bias + n0 : 0, logits + v * tile,
+                     HEAD_TILE, h->bf16 && !isa->bf16, room);
       for (int64_t row = row0; row < row1; row++) {
         float *l0 = logits + (row - row0) * HEAD_TILE, max0 = 0;
         double factor0 = 1;
         for (int64_t v = 0; v < h->variants; v++) {
           avss_head_part *part = &h->parts[(v * h->rows + row) * chunks + chunk];
           float *l = logits + v * tile + (row - row0) * HEAD_TILE;
-          NAME(finish_logits)(h, l, n0, n);
+          NAME(finish_logits)(h, l, n);
           if (v == 0) {
             float before = (float)part->max;
             NAME(fold)(h, part, l, n0, n, 0, 0, 0);

@@ -21,7 +21,7 @@
 
 enum { PANEL = 32 };      /* columns of a packed weight panel */
 enum { KC_F32 = 256 };    /* values of the inner dimension summed before the sum goes to memory; part of the result's bits */
-enum { KC_BF16 = 512, KC_AMX = 1024 };
+enum { KC_BF16 = 512, KC_AMX = 256 };
 enum { HEAD_TILE = 256 }; /* vocabulary columns a step of the head */
 
 /* How one instruction set computes a product: see product.c. a and b are packed operands of kc values (pairs are counted twice). */
@@ -136,5 +136,6 @@ int64_t head_scratch(const avss_head *h);
 /* Packed activations: the offset of row panel p in K block k0, in bytes, and the tiles of one job (product.c). */
 int64_t packed_offset(const product_isa *isa, int64_t rows, int64_t cols, int64_t k0, int64_t row);
 void product_tile(const product_isa *isa, const void *packed, int64_t rows, int64_t cols, int64_t row0, int64_t row1, const avss_weight *w,
-                  int64_t n0, int64_t n1, float *c, int64_t stride, int exact, int round, void *scratch);
+                  int64_t n0, int64_t n1, const float *bias, float *c, int64_t stride, int round, void *scratch);
+int64_t product_scratch(const product_isa *isa, int64_t rows, int64_t panels);
 #endif

@@ -1,4 +1,8 @@
 /* Memory for tensors: outside Go's heap, on cache lines, zeroed. */
+#if defined(__linux__)
+#define _DEFAULT_SOURCE
+#include <sys/mman.h>
+#endif
 #include "internal.h"
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +13,11 @@ void *avss_allocate(int64_t bytes) {
 #if defined(_WIN32)
   p = _aligned_malloc(n, 64);
 #else
-  p = aligned_alloc(64, n);
+  const size_t page = n >= (4u << 20) ? 2u << 20 : 64; /* large blocks on large pages, where the system has them */
+  p = aligned_alloc(page, (n + page - 1) / page * page);
+#if defined(MADV_HUGEPAGE)
+  if (p && page > 64) (void)madvise(p, n, MADV_HUGEPAGE);
+#endif
 #endif
   if (p) memset(p, 0, n);
   return p;

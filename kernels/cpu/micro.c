@@ -94,6 +94,7 @@ AVX512 INLINE void tile_avx512(const int rows, int64_t kc, const float *restrict
   }
   for (int64_t k = 0; k < kc; k++, a += rows, b += PANEL) {
     __m512 b0 = _mm512_loadu_ps(b), b1 = _mm512_loadu_ps(b + 16);
+    _mm_prefetch((const char *)(a + 256), _MM_HINT_T0);
 #pragma GCC unroll 14
     for (int i = 0; i < rows; i++) {
       __m512 x = _mm512_set1_ps(a[i]);

@@ -38,47 +38,56 @@ void op_pack(const void *arguments, int64_t from, int64_t to, void *scratch) {
   }
 }
 
-/* Rows row0..row1 × outputs n0..n1 into c, whose first value is (row0, n0). A last panel of fewer than 32 outputs is computed in
- * scratch and copied, unless c has room for it (exact == 0). scratch: a packed panel and [row1 − row0][32]. */
+/* A finished tile goes to its place: rows × cols of [rows][32], plus bias. */
+static void place(const float *tile, int64_t rows, int64_t cols, const float *bias, float *c, int64_t stride) {
+  for (int64_t i = 0; i < rows; i++, tile += PANEL, c += stride) {
+    if (bias)
+      for (int64_t j = 0; j < cols; j++) c[j] = tile[j] + bias[j];
+    else if (cols == PANEL)
+      memcpy(c, tile, PANEL * sizeof(float));
+    else
+      memcpy(c, tile, (size_t)cols * sizeof(float));
+  }
+}
+
+int64_t product_scratch(const product_isa *isa, int64_t rows, int64_t panels) {
+  return (PANEL * isa->kc * value_bytes(isa) + rows * panels * PANEL * (int64_t)sizeof(float) + 127) / 64 * 64;
+}
+
+/* Rows row0..row1 × outputs n0..n1 (and bias, from output n0 on) into c, whose first value is (row0, n0). Sums stand tile by tile in
+ * scratch until the last K block: rows of c lie far apart, in as many pages and, where the stride is a power of two, in one set of the
+ * cache. */
 void product_tile(const product_isa *isa, const void *packed, int64_t rows, int64_t cols, int64_t row0, int64_t row1, const avss_weight *w,
-                  int64_t n0, int64_t n1, float *c, int64_t stride, int exact, int round, void *scratch) {
+                  int64_t n0, int64_t n1, const float *bias, float *c, int64_t stride, int round, void *scratch) {
   char *panel = scratch;
-  float *edge = (float *)(panel + (int64_t)PANEL * isa->kc * value_bytes(isa));
-  int64_t whole = exact ? n0 + (n1 - n0) / PANEL * PANEL : n1;
+  float *sums = (float *)(panel + (int64_t)PANEL * isa->kc * value_bytes(isa));
   for (int64_t k0 = 0; k0 < cols; k0 += isa->kc) {
-    int64_t kc = least(isa->kc, cols - k0);
+    const int64_t kc = least(isa->kc, cols - k0), last = k0 + kc == cols;
+    float *tile = sums;
     for (int64_t n = n0; n < n1; n += PANEL) {
-      float *to = n < whole ? c + (n - n0) : edge;
-      int64_t step = n < whole ? stride : PANEL;
       isa->pack_w(w, n, least(PANEL, n1 - n), k0, kc, panel, round);
-      for (int64_t row = row0; row < row1; row += isa->rows)
-        isa->micro((int)least(isa->rows, row1 - row), padded(kc, isa->pair), (const char *)packed + packed_offset(isa, rows, cols, k0, row), panel,
-                   to + (row - row0) * step, step, k0 == 0);
+      for (int64_t row = row0; row < row1; row += isa->rows, tile += isa->rows * PANEL) {
+        const int64_t high = least(isa->rows, row1 - row);
+        isa->micro((int)high, padded(kc, isa->pair), (const char *)packed + packed_offset(isa, rows, cols, k0, row), panel, tile, PANEL, k0 == 0);
+        if (last) place(tile, high, least(PANEL, n1 - n), bias ? bias + (n - n0) : 0, c + (row - row0) * stride + (n - n0), stride);
+      }
     }
   }
-  if (cols == 0) {
-    for (int64_t row = row0; row < row1; row++) memset(c + (row - row0) * stride, 0, (size_t)(n1 - n0) * sizeof(float));
-  } else if (whole < n1) {
+  if (cols == 0)
     for (int64_t row = row0; row < row1; row++)
-      memcpy(c + (row - row0) * stride + (whole - n0), edge + (row - row0) * PANEL, (size_t)(n1 - whole) * sizeof(float));
-  }
+      for (int64_t n = n0; n < n1; n++) c[(row - row0) * stride + n - n0] = bias ? bias[n - n0] : 0;
 }
 
 void op_product(const void *arguments, int64_t from, int64_t to, void *scratch) {
   const avss_product *p = arguments;
   const product_isa *isa = chosen(p->bf16);
-  int64_t panels = (p->w.out + PANEL - 1) / PANEL, across = (panels + p->panels_job - 1) / p->panels_job;
+  const int64_t panels = (p->w.out + PANEL - 1) / PANEL, across = (panels + p->panels_job - 1) / p->panels_job;
   if (isa->begin) isa->begin();
   for (int64_t job = from; job < to; job++) {
-    int64_t row0 = job / across * p->rows_job, row1 = least(row0 + p->rows_job, p->x.rows);
-    int64_t n0 = job % across * p->panels_job * PANEL, n1 = least(n0 + p->panels_job * PANEL, p->w.out);
-    product_tile(isa, p->packed, p->x.rows, p->x.cols, row0, row1, &p->w, n0, n1, p->dst.data + row0 * p->dst.stride + n0, p->dst.stride, 1,
-                 rounds(isa, p->bf16), scratch);
-    if (p->bias)
-      for (int64_t row = row0; row < row1; row++) {
-        float *d = p->dst.data + row * p->dst.stride;
-        for (int64_t n = n0; n < n1; n++) d[n] += p->bias[n];
-      }
+    const int64_t row0 = job / across * p->rows_job, row1 = least(row0 + p->rows_job, p->x.rows);
+    const int64_t n0 = job % across * p->panels_job * PANEL, n1 = least(n0 + p->panels_job * PANEL, p->w.out);
+    product_tile(isa, p->packed, p->x.rows, p->x.cols, row0, row1, &p->w, n0, n1, p->bias ? p->bias + n0 : 0,
+                 p->dst.data + row0 * p->dst.stride + n0, p->dst.stride, rounds(isa, p->bf16), scratch);
   }
   if (isa->end) isa->end();
 }
@@ -86,8 +95,7 @@ void op_product(const void *arguments, int64_t from, int64_t to, void *scratch) 
 int64_t avss_scratch_bytes(int32_t operation, const void *arguments) {
   if (operation == AVSS_PRODUCT) {
     const avss_product *p = arguments;
-    const product_isa *isa = chosen(p->bf16);
-    return (int64_t)PANEL * isa->kc * value_bytes(isa) + p->rows_job * PANEL * (int64_t)sizeof(float);
+    return product_scratch(chosen(p->bf16), p->rows_job, p->panels_job);
   }
   if (operation == AVSS_ATTENTION) return attention_scratch(arguments);
   if (operation == AVSS_HEAD) return head_scratch(arguments);
