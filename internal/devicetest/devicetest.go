@@ -50,7 +50,7 @@ type step struct {
 func Run(t *testing.T, open func(testing.TB) engine.Device) {
 	device := open(t)
 	promises(t, device)
-	for _, c := range table() {
+	for _, c := range chosen() {
 		t.Run(c.operation+"/"+c.name, func(t *testing.T) {
 			for _, failure := range check(device, openReference(t), c) {
 				t.Error(failure)
@@ -63,13 +63,22 @@ func Run(t *testing.T, open func(testing.TB) engine.Device) {
 func Threads(t *testing.T, open func(t testing.TB, threads int) engine.Device) {
 	one := open(t, 1)
 	others := map[int]engine.Device{2: open(t, 2), 3: open(t, 3), 7: open(t, 7)}
-	for _, c := range table() {
+	for _, c := range chosen() {
 		t.Run(c.operation+"/"+c.name, func(t *testing.T) {
 			for _, failure := range compareThreads(one, others, c) {
 				t.Error(failure)
 			}
 		})
 	}
+}
+
+// chosen is the table, in a short run without the large cases, which take most of the time.
+func chosen() []testCase {
+	cases := table()
+	if testing.Short() {
+		cases = slices.DeleteFunc(cases, func(c testCase) bool { return c.large })
+	}
+	return cases
 }
 
 func compareThreads(one engine.Device, others map[int]engine.Device, c testCase) []string {
