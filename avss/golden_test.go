@@ -104,15 +104,15 @@ func openModel(t *testing.T, name, device string) *engine.Model {
 
 var goldenModels = []string{"tiny16", "stories260K-hf", "babyllama-tok361-hf"}
 
-// onGoldens runs a check on every model and device. Where many variants are computed, only the smallest model
-// is quick enough on "reference".
-func onGoldens(t *testing.T, many bool, check func(*testing.T, *engine.Model, *golden, tolerance)) {
+// onGoldens runs a check on every model and device. Only the smallest model is quick enough on "reference", above all where the race
+// detector watches it.
+func onGoldens(t *testing.T, check func(*testing.T, *engine.Model, *golden, tolerance)) {
 	for _, name := range goldenModels {
 		for device, tol := range map[string]tolerance{
 			"reference": {sum: 1e-5, score: 1e-4, angle: 1e-5},
 			"cpu":       {sum: 1e-4, score: 1e-3, angle: 1e-4},
 		} {
-			if many && device == "reference" && name != "stories260K-hf" {
+			if device == "reference" && name != "stories260K-hf" {
 				continue
 			}
 			t.Run(name+"/"+device, func(t *testing.T) {
@@ -131,7 +131,7 @@ func approximately(t *testing.T, what string, layer int, got, want, relative, fl
 }
 
 func TestGoldenActivationMetrics(t *testing.T) {
-	onGoldens(t, false, func(t *testing.T, m *engine.Model, g *golden, tol tolerance) {
+	onGoldens(t, func(t *testing.T, m *engine.Model, g *golden, tol tolerance) {
 		metrics := everyMetric(0)
 		p := g.pass()
 		for i, metric := range metrics {
@@ -244,7 +244,7 @@ func checkAVSS(t *testing.T, a *AVSS, g *golden, tol tolerance) {
 }
 
 func TestGoldenRemoval(t *testing.T) {
-	onGoldens(t, true, func(t *testing.T, m *engine.Model, g *golden, tol tolerance) {
+	onGoldens(t, func(t *testing.T, m *engine.Model, g *golden, tol tolerance) {
 		l, err := MeasureRemoval(context.Background(), m, g.pass(), Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -286,7 +286,7 @@ func TestGoldenRemoval(t *testing.T) {
 }
 
 func TestGoldenGreedy(t *testing.T) {
-	onGoldens(t, true, func(t *testing.T, m *engine.Model, g *golden, tol tolerance) {
+	onGoldens(t, func(t *testing.T, m *engine.Model, g *golden, tol tolerance) {
 		found, err := MeasureGreedy(context.Background(), m, g.pass(), len(g.Greedy), nil)
 		if err != nil {
 			t.Fatal(err)
