@@ -17,13 +17,13 @@ u8* bad(Warp& w, const Instruction& i, u32 lane, u64 address, u32 bytes, Use use
 constexpr int illegalAddress = 700, misaligned = 716;
 }  // namespace
 
-u8* globalSlow(Warp& w, const Instruction& i, u32 lane, u64 address, u32 bytes, Use use) {
+u8* globalSlow(Warp& w, const Instruction& i, u32 lane, u64 address, u32 bytes, Use use, u32 align) {
   Block& b = *w.block;
   Allocation* a = memory().containing(address, bytes);
   if (!a) return bad(w, i, lane, address, bytes, use, "global", illegalAddress, memory().describe(address, bytes));
   if (a->device >= 0 && a->device != b.launch->device)
     return bad(w, i, lane, address, bytes, use, "global", illegalAddress, format("memory of device %d from device %d", a->device, b.launch->device));
-  if (address & (bytes - 1)) return bad(w, i, lane, address, bytes, use, "global", misaligned, "misaligned");
+  if (address & (align - 1)) return bad(w, i, lane, address, bytes, use, "global", misaligned, "misaligned");
   if (use != Use::Read && a->readOnly) return bad(w, i, lane, address, bytes, use, "global", illegalAddress, "in a .const variable");
   b.hints[b.pcOf(i)] = a;
   return a->host + (address - a->base);

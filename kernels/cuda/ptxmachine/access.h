@@ -28,7 +28,7 @@ inline bool anyRedZone(const u8* shadow, u32 n) {
 }
 
 // The slow halves: find out what is wrong and report it; may find that all is well.
-u8* globalSlow(Warp& w, const Instruction& i, u32 lane, u64 address, u32 bytes, Use use);
+u8* globalSlow(Warp& w, const Instruction& i, u32 lane, u64 address, u32 bytes, Use use, u32 align);
 u8* sharedSlow(Warp& w, const Instruction& i, u32 lane, u64 address, u32 bytes, Use use);
 void unwritten(Warp& w, const Instruction& i, u32 lane, u64 address, const char* space);
 void noteGlobal(Warp& w, const Instruction& i, u32 lane, Allocation& a, u64 offset, u32 bytes, Use use);
@@ -38,8 +38,9 @@ inline u8* globalAccess(Warp& w, const Instruction& i, u32 lane, u64 address, u3
   Allocation* a = b.hints[b.pcOf(i)];
   const u64 offset = a ? address - a->base : 0;
   u8* host;
-  if (!a || bytes > a->size || offset > a->size - bytes || (address & ((align ? align : bytes) - 1)) || (use != Use::Read && a->readOnly)) {
-    host = globalSlow(w, i, lane, address, bytes, use);
+  if (!align) align = bytes;
+  if (!a || bytes > a->size || offset > a->size - bytes || (address & (align - 1)) || (use != Use::Read && a->readOnly)) {
+    host = globalSlow(w, i, lane, address, bytes, use, align);
     if (!host) return nullptr;
     a = b.hints[b.pcOf(i)];
   }
@@ -47,7 +48,7 @@ inline u8* globalAccess(Warp& w, const Instruction& i, u32 lane, u64 address, u3
   u8* shadow = a->shadow + at;
   if (use != Use::Write && b.checkInit && !allWritten(shadow, bytes)) unwritten(w, i, lane, address, "global");
   if (use != Use::Read) std::memset(shadow, 1, bytes);
-  if (b.checkGlobalRace) noteGlobal(w, i, lane, *a, at, bytes, use);
+  if (b.checkGlobalRace && (a->accesses || use != Use::Read)) noteGlobal(w, i, lane, *a, at, bytes, use);
   return a->host + at;
 }
 

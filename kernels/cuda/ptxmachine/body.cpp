@@ -75,6 +75,7 @@ void Body::run(size_t firstToken) {
       c.bits += c.address->address;
       c.address = nullptr;
     }
+  findWrittenParameters(assembly_);
   assignRegisters(assembly_);
 }
 

@@ -58,7 +58,7 @@ const Opcodes& opcodes() {
   static const Opcodes all = [] {
     Opcodes o;
     for (auto add : {addInteger, addFloating, addConvert, addCompare, addMove, addLoadStore, addAtomic, addCopyAsync, addMatrix, addWarpWide,
-                     addBarrier, addMbarrier, addTensorCopy, addWgmma, addControl})
+                     addBarrier, addMbarrier, addWgmma, addControl})
       add(o);
     return o;
   }();

@@ -66,6 +66,9 @@ struct Assembly {
 // Gives virtual registers places by liveness, so that a warp's bank stays small, and fills the kernel's code.
 void assignRegisters(Assembly& a);
 
+// Notes which parameters the kernel may store through, for the race detector.
+void findWrittenParameters(const Assembly& a);
+
 class Decoder {
  public:
   Decoder(Assembly& assembly, Module& module) : assembly_(assembly), module_(module) {}
@@ -132,7 +135,7 @@ void addMatrix(Opcodes&);
 void addWarpWide(Opcodes&);
 void addBarrier(Opcodes&);
 void addMbarrier(Opcodes&);
-void addTensorCopy(Opcodes&);
+
 void addWgmma(Opcodes&);
 void addControl(Opcodes&);
 const Opcodes& opcodes();

@@ -12,6 +12,8 @@
 
 namespace ptx {
 
+void resetWgmma(Warp& w, const Kernel& k);
+
 const char* const checkNames[] = {"memcheck", "initcheck", "racecheck", "synccheck", "trap"};
 
 namespace {
@@ -236,6 +238,7 @@ void Block::start(u64 number) {
     w.copies.clear();
     w.bulkReads.clear();
     w.bulkGroup = 0;
+    resetWgmma(w, *kernel);
     std::fill(w.copyGroup, w.copyGroup + 32, 0);
     w.seen.fill(race.base());
     w.fenced.fill(race.base());

@@ -45,6 +45,16 @@ struct PendingRead {  // shared memory that wgmma or a bulk store still reads
   u32 firstWord, words, pc, group;
 };
 
+struct WgmmaState {  // accumulators in flight, and what was written since the last wgmma.fence
+  u32 group = 0;     // groups committed so far
+  u64 now = 0, fence = 0;
+  std::vector<u32> inFlight;  // by place in the bank (64 bytes each): 1 + group
+  std::vector<u64> written;
+  std::vector<PendingRead> reads;
+  u32 lastPc = 0;
+  bool any = false;
+};
+
 struct Warp {
   u8* bank[2];  // registers; constants of the block
   Lanes live = 0, mask = 0, parked = 0;
@@ -60,7 +70,7 @@ struct Warp {
   Clocks seen{}, fenced{}, limit{};
   u32 copyGroup[32];
   std::vector<PendingCopy> copies;
-  struct Wgmma* wgmma = nullptr;
+  WgmmaState wgmma;
   std::vector<PendingRead> bulkReads;
   u32 bulkGroup = 0;
   u64 diverged = 0;  // instructions since some lane was left behind
@@ -70,6 +80,7 @@ struct Warp {
     return reinterpret_cast<T*>(bank[offset >> 31] + (offset & ~constantBank));
   }
   void tick();  // own clock forward: what came before is over
+  void acquire(const Clocks& clocks, const Clocks& fencedClocks);
 };
 
 struct NamedBarrier {

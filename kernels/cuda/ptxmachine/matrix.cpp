@@ -6,6 +6,7 @@
 // Source: PTX ISA, "Warp-level matrix instructions".
 #include "access.h"
 #include "decode.h"
+#include "matrixproduct.h"
 
 namespace ptx {
 
@@ -97,28 +98,6 @@ struct Tf32 {
   operator float() const { return tf32Value(bits); }
 };
 
-double truncated(double x) {
-  const float f = float(x);
-  return std::fabs(double(f)) > std::fabs(x) ? std::nextafterf(f, 0.0f) : f;
-}
-
-// a [16 × k], b [k × 8], c [16 × 8]
-template <int k>
-void multiply(const double (&a)[16][k], const double (&b)[k][8], double (&c)[16][8], bool truncate) {
-  for (int r = 0; r < 16; r += 4) {
-    double sum[4][8];
-    std::memcpy(sum, c[r], sizeof sum);
-    for (int e = 0; e < k; e++) {
-      for (int s = 0; s < 4; s++)
-        for (int j = 0; j < 8; j++) sum[s][j] = __builtin_fma(a[r + s][e], b[e][j], sum[s][j]);
-      if (truncate && (e & 7) == 7)
-        for (auto& row : sum)
-          for (double& x : row) x = truncated(x);
-    }
-    std::memcpy(c[r], sum, sizeof sum);
-  }
-}
-
 // Operands: D (4 floats or 2 packed halves), then A, B, C.
 template <class T, int k, bool halfSums>
 void mma(Warp& w, const Instruction& i, Lanes) {
@@ -147,7 +126,7 @@ void mma(Warp& w, const Instruction& i, Lanes) {
       for (int l = 0; l < 32; l++) c[l / 4 + 8 * h][l % 4 * 2] = s0[l], c[l / 4 + 8 * h][l % 4 * 2 + 1] = s1[l];
     }
   }
-  multiply<k>(a, b, c, options().truncate);
+  multiplyBlock<k>(a, b, c, options().truncate);
   for (int h = 0; h < 2; h++) {
     if constexpr (halfSums) {
       Half* d = w.at<Half>(i.operand[h]);

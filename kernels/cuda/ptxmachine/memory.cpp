@@ -9,6 +9,7 @@
 namespace ptx {
 
 namespace {
+constexpr u64 accessWords(u64 bytes) { return (bytes / 4 + 2) * 2; }
 constexpr u64 gap = 16ull << 20, addressEnd = 0x500000000000;
 
 u8* reserve(u64 bytes) {
@@ -20,9 +21,16 @@ void discard(Allocation& a) {
   const u64 bytes = std::max<u64>(a.size, 1);
   if (a.ownsHost && a.host) munmap(a.host, bytes);
   if (a.shadow) munmap(a.shadow, bytes);
-  if (a.accesses) munmap(a.accesses, (a.size / 4 + 2) * sizeof(u64));
+  if (a.accesses) munmap(a.accesses, accessWords(a.size) * sizeof(u64));
 }
 }  // namespace
+
+void Allocation::trackAccesses(u64 epoch) {
+  if (accesses && accessEpoch == epoch) return;
+  if (accesses) munmap(accesses, accessWords(size) * sizeof(u64));
+  accesses = reinterpret_cast<u64*>(reserve(accessWords(size) * sizeof(u64)));
+  accessEpoch = epoch;
+}
 
 Memory& memory() {
   static Memory* const m = new Memory;  // outlives static destructors of the program

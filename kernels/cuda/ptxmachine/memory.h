@@ -14,9 +14,11 @@ struct Allocation {
   u64 base = 0, size = 0;
   u8* host = nullptr;    // its bytes
   u8* shadow = nullptr;  // 1: written
-  u64* accesses = nullptr;  // of a launch, one word for every 4 bytes; made when global races are checked
+  u64* accesses = nullptr;  // for races: the last write and read of every 4 bytes, made when a kernel writes here
+  u64 accessEpoch = 0;
   int device = 0;        // -1: host memory, open to all
-  bool readOnly = false, mapped = false, ownsHost = true;
+  bool readOnly = false, ownsHost = true;
+  void trackAccesses(u64 epoch);  // fresh words for this epoch
 };
 
 class Memory {

@@ -71,7 +71,7 @@ void mov(Decoder& d) {
     return;
   }
   Execute e = bySize(sizeOf(t), [](auto tag) -> Execute { using T = typename decltype(tag)::type; return lanewise<Same<T>, T, T>; });
-  d.emit(e, Class::Move, {d.result(0, t)}, {d.source(1, t)});
+  d.emit(e, Class::Move, {d.result(0, t)}, {d.source(1, t)}).flags = plainMove;
 }
 
 u64 windowOf(int space) { return space == 0 ? 0 : space == 1 || space == 5 ? sharedWindow : space == 2 ? localWindow : space == 4 || space == 6 ? paramWindow : 0; }

@@ -58,6 +58,8 @@ struct Instruction {
   u8 flags = 0;
 };
 
+constexpr u8 plainMove = 7;  // Instruction::flags of a copy between registers
+
 struct Module;
 
 struct Symbol {
@@ -117,6 +119,7 @@ struct Kernel {
   u32 dynamicLimit = 48 * 1024;
   bool ordered = false;  // uses atomics whose result depends on the order of blocks: blocks run one after another
   bool wgmma = false;
+  std::vector<u32> writtenParameters;  // that it may store through
 
   // Since the last clear.
   std::vector<InstructionCount> counts;

@@ -11,6 +11,13 @@ void Warp::tick() {
   limit[id]--;
 }
 
+void Warp::acquire(const Clocks& clocks, const Clocks& fencedClocks) {
+  join(seen, clocks);
+  join(fenced, fencedClocks);
+  limit = seen;
+  limit[id]--;
+}
+
 void SharedRace::resize(u64 sharedBytes) {
   const u64 words = sharedBytes / 4 + 8;
   if (write_.size() < words)
