@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 )
 
@@ -24,12 +25,12 @@ type Model struct {
 
 	options Options
 	running sync.Mutex
-	device  Device
+	devices []Device
 }
 
 // Options say how a model shall be opened. The zero value is right.
 type Options struct {
-	Device string // "auto" where empty
+	Device string // "auto" where empty; several, as "cuda:0,cuda:1", share the sequences of every pass
 	DeviceOptions
 }
 
@@ -114,24 +115,35 @@ func BuildSpec(config *Config, source Source) (*Spec, error) {
 // Layers is the number of blocks.
 func (m *Model) Layers() int { return len(m.Spec.Blocks) }
 
-// Device is the device the model runs on; it is opened at the first call.
+// Device is the first device the model runs on; all are opened at the first call.
 func (m *Model) Device() (Device, error) {
-	if m.device == nil {
-		d, err := OpenDevice(m.options.Device, m.options.DeviceOptions)
-		if err != nil {
-			return nil, err
-		}
-		m.device = d
+	if len(m.devices) > 0 {
+		return m.devices[0], nil
 	}
-	return m.device, nil
+	for _, name := range strings.Split(m.options.Device, ",") {
+		d, err := OpenDevice(strings.TrimSpace(name), m.options.DeviceOptions)
+		if err != nil {
+			return nil, errors.Join(err, m.closeDevices())
+		}
+		m.devices = append(m.devices, d)
+	}
+	return m.devices[0], nil
 }
 
-// Close gives back the device and the mapped files. The model must not be used after.
-func (m *Model) Close() error {
+func (m *Model) closeDevices() error {
 	var first error
-	if m.device != nil {
-		first = m.device.Close()
+	for _, d := range m.devices {
+		if err := d.Close(); first == nil {
+			first = err
+		}
 	}
+	m.devices = nil
+	return first
+}
+
+// Close gives back the devices and the mapped files. The model must not be used after.
+func (m *Model) Close() error {
+	first := m.closeDevices()
 	if err := m.Source.Close(); first == nil {
 		first = err
 	}

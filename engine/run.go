@@ -15,10 +15,17 @@ const defaultRows = 2048
 func (m *Model) Run(ctx context.Context, p Pass) (*Outcome, error) {
 	m.running.Lock()
 	defer m.running.Unlock()
-	d, err := m.Device()
-	if err != nil {
+	if _, err := m.Device(); err != nil {
 		return nil, err
 	}
+	if len(m.devices) > 1 && len(p.Sequences) > 1 && p.Trace == nil {
+		return m.runSplit(ctx, p)
+	}
+	return m.runOn(ctx, m.devices[0], p)
+}
+
+// runOn walks a pass on one device.
+func (m *Model) runOn(ctx context.Context, d Device, p Pass) (*Outcome, error) {
 	variants, which, err := distinct(p.Variants, m.Layers())
 	if err != nil {
 		return nil, err

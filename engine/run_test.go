@@ -109,6 +109,33 @@ func TestThreadsChangeNoBit(t *testing.T) {
 	}
 }
 
+func TestSeveralDevicesChangeNoBit(t *testing.T) {
+	for _, device := range []string{"reference,reference", "cpu,cpu,cpu"} {
+		one, _, _ := strings.Cut(device, ",")
+		var want *engine.Outcome
+		var seen []engine.Measurement
+		for _, d := range []string{one, device} {
+			r := &recorder{t: t}
+			m := open(t, "testdata/architectures/llama", d)
+			steps := 0
+			got := run(t, m, engine.Pass{Sequences: mixed(), Variants: variants, Diverge: true, Observe: []engine.Observer{r}, Progress: func(engine.Step) { steps++ }})
+			if steps == 0 {
+				t.Errorf("%s: no progress", d)
+			}
+			if want == nil {
+				want, seen = got, r.seen
+				continue
+			}
+			if difference := cmp.Diff(want.Scores, got.Scores); difference != "" {
+				t.Errorf("%s: scores differ from one device's:\n%s", d, difference)
+			}
+			if difference := cmp.Diff(seen, r.seen); difference != "" {
+				t.Errorf("%s: observers see something else:\n%s", d, difference)
+			}
+		}
+	}
+}
+
 // A branch must score what the whole sequence scores at the same tokens, with every mask that could tell the two apart.
 func TestBranchesScoreAsWholeSequences(t *testing.T) {
 	for _, name := range []string{"llama", "mistral", "gpt2", "qwen2-window", "gpt-neox"} {
