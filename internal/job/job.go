@@ -108,7 +108,7 @@ func (j *Job) phase(name string) (end func()) {
 		if j.Report.Speed == nil {
 			j.Report.Speed = &report.Speed{}
 		}
-		j.Report.Speed.Seconds = append(j.Report.Speed.Seconds, report.Seconds{Phase: name, Seconds: time.Since(start).Seconds()})
+		j.Report.Speed.Seconds.Add(name, time.Since(start).Seconds())
 		j.Report.Speed.PeakRSS = peakRSS()
 	}
 }

@@ -115,9 +115,8 @@ func (j *Job) compare(whole, smaller []bench.Result, seed uint64) error {
 	j.Report.Tasks = tasks(whole, smaller)
 	for i, change := range c.Tasks {
 		t := &j.Report.Tasks[i]
-		t.Retention, t.ChanceCorrected = avss.Value(change.Retention), avss.Value(change.ChanceCorrected)
-		t.P, t.Test = avss.Value(change.Test.P), change.Test.Name
-		t.KL, t.SameTop = change.KL, change.SameTop
+		t.Change = &report.Change{Retention: avss.Value(change.Retention), ChanceCorrected: avss.Value(change.ChanceCorrected),
+			P: avss.Value(change.Test.P), Test: change.Test.Name, KL: change.KL, SameTop: change.SameTop}
 	}
 	j.Report.Retention = retention(c)
 	j.Report.Divergence = &report.Divergence{KL: c.KL, SameTop: c.SameTop, Tokens: c.Tokens}

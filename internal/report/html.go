@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 //go:embed page.html
@@ -15,22 +16,75 @@ var pages embed.FS
 
 var page = template.Must(template.ParseFS(pages, "page.html"))
 
-// HTML writes one page that needs nothing else: tables, pictures as SVG, no scripts, nothing loaded from elsewhere.
+// cell is a table's cell as the page shows it.
+type cell struct {
+	Text string
+	Left bool
+}
+
+// line is a table's row as the page shows it.
+type line struct {
+	Dropped bool // marked as what goes
+	Cells   []cell
+}
+
+// sheet is a table as the page shows it.
+type sheet struct {
+	Title, Note string
+	Notes       []string
+	Heads       []cell
+	Lines       []line
+}
+
+func (t Table) sheet() sheet {
+	s := sheet{Title: t.Title, Note: t.Note, Notes: t.Notes}
+	left := make([]bool, len(t.Header))
+	for i, name := range t.Header {
+		left[i] = i == 0 || t.wordy(i)
+		s.Heads = append(s.Heads, cell{name, left[i]})
+	}
+	for _, row := range t.Rows {
+		var l line
+		for i, text := range row {
+			l.Cells = append(l.Cells, cell{text, left[i]})
+			l.Dropped = text == "dropped"
+		}
+		s.Lines = append(s.Lines, l)
+	}
+	return s
+}
+
+// drawing is a picture as the page shows it.
+type drawing struct {
+	SVG  template.HTML
+	Wide bool
+}
+
+// HTML writes one page that needs nothing else: tables, pictures as SVG, no scripts, nothing loaded from elsewhere. The pictures stand behind
+// the tables of what was found, before those of single layers.
 func (r *Report) HTML(out io.Writer) error {
 	pictures, err := r.Pictures()
 	if err != nil {
 		return err
 	}
-	var drawings []template.HTML
+	var drawings []drawing
 	for _, p := range pictures {
 		svg, err := p.SVG()
 		if err != nil {
 			return err
 		}
-		drawings = append(drawings, template.HTML(svg)) //nolint:gosec // made by gonum/plot from numbers; text in it is escaped there
+		drawings = append(drawings, drawing{template.HTML(svg), p.width > narrow}) //nolint:gosec // made by gonum/plot, which escapes the text in it
 	}
-	return page.Execute(out, map[string]any{"Report": r, "Tables": r.Tables(), "Pictures": drawings, "Warnings": r.AllWarnings(),
-		"Parameters": count(r.Model.Parameters), "Bytes": size(r.Model.Bytes)})
+	var sheets []sheet
+	after := -1
+	for i, t := range r.Tables() {
+		sheets = append(sheets, t.sheet())
+		if after == -1 && slices.Contains([]string{"Layers", "Time"}, t.Title) {
+			after = i - 1
+		}
+	}
+	return page.Execute(out, map[string]any{"Report": r, "Tables": sheets, "After": max(after, 0), "Pictures": drawings, "Warnings": r.AllWarnings(),
+		"Verdict": r.Verdict(), "Parameters": count(r.Model.Parameters), "Bytes": size(r.Model.Bytes)})
 }
 
 // Save writes report.json, report.md, report.csv, report.html and the pictures as PNG to a folder, which is made where it is not there. Each

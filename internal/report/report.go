@@ -40,7 +40,7 @@ type Report struct {
 	Size        *Size                  `json:"size,omitempty"`
 	Speed       *Speed                 `json:"speed,omitempty"`
 	Sweep       *Sweep                 `json:"sweep,omitempty"`
-	Generation  []Generation           `json:"generation,omitempty"`
+	Generation  []Generation           `json:"generation"`
 	Output      string                 `json:"output,omitempty"` // where the smaller model was written
 	Warnings    []string               `json:"warnings,omitempty"`
 	References  []avss.Citation        `json:"references"`
@@ -57,24 +57,29 @@ type Device struct {
 
 // Task is what one task came to before and after.
 type Task struct {
-	Name            string     `json:"name"`
-	Version         string     `json:"version"`
-	N               int        `json:"n"`
-	Metric          string     `json:"metric"`
-	Convention      string     `json:"convention,omitempty"` // of a perplexity
-	BOS             bool       `json:"bos"`
-	MaxLength       int        `json:"max_length"`
-	Chance          float64    `json:"chance,omitempty"`
-	Dense           Figure     `json:"dense"`
-	Pruned          *Figure    `json:"pruned,omitempty"`
-	Retention       avss.Value `json:"retention,omitzero"`
-	ChanceCorrected avss.Value `json:"retention_chance_corrected,omitzero"`
-	P               avss.Value `json:"p_value,omitzero"`
-	Test            string     `json:"test,omitempty"`
-	KL              float64    `json:"kl,omitempty"`
-	SameTop         float64    `json:"same_top,omitempty"`
-	All             []Named    `json:"all,omitempty"` // every metric of the task, dense and pruned
-	Note            string     `json:"note,omitempty"`
+	Name       string  `json:"name"`
+	Version    string  `json:"version"`
+	N          int     `json:"n"`
+	Metric     string  `json:"metric"`
+	Convention string  `json:"convention,omitempty"` // of a perplexity
+	BOS        bool    `json:"bos"`
+	MaxLength  int     `json:"max_length"`
+	Chance     float64 `json:"chance,omitempty"`
+	Dense      Figure  `json:"dense"`
+	Pruned     *Figure `json:"pruned,omitempty"`
+	*Change            // together with Pruned; its fields stand beside the others
+	All        []Named `json:"all,omitempty"` // every metric of the task, dense and pruned
+	Note       string  `json:"note,omitempty"`
+}
+
+// Change is what a smaller model kept of a task.
+type Change struct {
+	Retention       avss.Value `json:"retention"`
+	ChanceCorrected avss.Value `json:"retention_chance_corrected"`
+	P               avss.Value `json:"p_value"`
+	Test            string     `json:"test"`
+	KL              float64    `json:"kl"` // nats a scored token
+	SameTop         float64    `json:"same_top"`
 }
 
 // Figure is a value with its standard error.
@@ -117,16 +122,30 @@ type Size struct {
 
 // Speed is how fast the models read text here, and where the time went.
 type Speed struct {
-	TokensPerSecondDense  float64   `json:"tokens_per_s_dense,omitempty"`
-	TokensPerSecondPruned float64   `json:"tokens_per_s_pruned,omitempty"`
-	Seconds               []Seconds `json:"seconds,omitempty"`
-	PeakRSS               int64     `json:"peak_rss_bytes,omitempty"`
+	TokensPerSecondDense  float64 `json:"tokens_per_s_dense,omitempty"`
+	TokensPerSecondPruned float64 `json:"tokens_per_s_pruned,omitempty"`
+	Seconds               Phases  `json:"seconds,omitempty"`
+	PeakRSS               int64   `json:"peak_rss_bytes,omitempty"`
 }
 
-// Seconds is the time a phase of the run took.
-type Seconds struct {
-	Phase   string  `json:"phase"`
-	Seconds float64 `json:"seconds"`
+// Phases are written as an object of seconds by phase, in the order in which they began.
+type Phases []Phase
+
+// Phase is the time that one part of a run took.
+type Phase struct {
+	Name    string
+	Seconds float64
+}
+
+// Add notes the seconds of a phase; a phase that ran before grows.
+func (p *Phases) Add(name string, seconds float64) {
+	for i := range *p {
+		if (*p)[i].Name == name {
+			(*p)[i].Seconds += seconds
+			return
+		}
+	}
+	*p = append(*p, Phase{name, seconds})
 }
 
 // Sweep is what bench found: what several metrics choose at several counts, and what that costs.
@@ -167,12 +186,13 @@ type TaskPoint struct {
 	Retention  avss.Value `json:"retention"`
 }
 
-// Generation is a text that the models continued.
+// Generation is a text that the models continued, each taking its most likely token again and again.
 type Generation struct {
-	Prompt  string  `json:"prompt"`
-	Dense   string  `json:"dense"`
-	Pruned  string  `json:"pruned"`
-	Repeats float64 `json:"repeat_rate"` // share of the smaller model's 4-grams that it had already said
+	Prompt       string  `json:"prompt"`
+	Dense        string  `json:"dense"`
+	Pruned       *string `json:"pruned,omitempty"`
+	RepeatsDense float64 `json:"repeat_rate_dense"` // share of the whole model's runs of four tokens that it had already said
+	Repeats      float64 `json:"repeat_rate"`       // the same of the smaller model
 }
 
 // FileName is what a report is called in its folder.
@@ -210,7 +230,11 @@ func Read(dir string) (*Report, error) {
 func Parse(data []byte) (*Report, error) {
 	r := &Report{}
 	if err := json.Unmarshal(data, r); err != nil {
-		return nil, err
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			return nil, fmt.Errorf("no report: at byte %d of %d: %w", syntax.Offset, len(data), err)
+		}
+		return nil, fmt.Errorf("no report: %w", err)
 	}
 	if r.Schema != Schema {
 		return nil, fmt.Errorf("schema %d, this program reads schema %d", r.Schema, Schema)
@@ -220,11 +244,18 @@ func Parse(data []byte) (*Report, error) {
 
 // JSON is the report as it is saved.
 func (r *Report) JSON() ([]byte, error) {
+	whole := *r
+	if whole.Generation == nil {
+		whole.Generation = []Generation{}
+	}
+	if whole.References == nil {
+		whole.References = []avss.Citation{}
+	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	err := e.Encode(r)
+	err := e.Encode(&whole)
 	return b.Bytes(), err
 }
 
@@ -238,78 +269,3 @@ func save(path string, data []byte) error {
 
 // WriteFile gives a file to write, which appears whole or not at all.
 func WriteFile(path string, write func(io.Writer) error) error { return mapped.Write(path, write) }
-
-// MarshalJSON writes {"name": {…}, …}.
-func (t Tasks) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteByte('{')
-	for i, task := range t {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		name, err := json.Marshal(task.Name)
-		if err != nil {
-			return nil, err
-		}
-		value, err := json.Marshal(task)
-		if err != nil {
-			return nil, err
-		}
-		b.Write(name)
-		b.WriteByte(':')
-		b.Write(value)
-	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
-}
-
-// UnmarshalJSON reads the object in its order.
-func (t *Tasks) UnmarshalJSON(data []byte) error {
-	*t = nil
-	d := json.NewDecoder(bytes.NewReader(data))
-	first, err := d.Token()
-	if err != nil || first == nil {
-		return err
-	}
-	if first != json.Delim('{') {
-		return fmt.Errorf("tasks: want an object")
-	}
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return err
-		}
-		var task Task
-		if err := d.Decode(&task); err != nil {
-			return fmt.Errorf("tasks: %v: %w", name, err)
-		}
-		task.Name, _ = name.(string)
-		*t = append(*t, task)
-	}
-	return nil
-}
-
-// check makes sure that what refers to layers refers to layers there are, so that nothing that renders has to.
-func (r *Report) check() error {
-	layers := r.Model.Layers
-	for key, s := range r.Scores {
-		if len(s.Values) != layers || s.Low != nil && (len(s.Low) != layers || len(s.High) != layers) {
-			return fmt.Errorf("scores.%s: %d values for %d layers", key, len(s.Values), layers)
-		}
-	}
-	plans := r.Others
-	if r.Plan != nil {
-		plans = append([]prune.Plan{*r.Plan}, plans...)
-	}
-	for _, p := range plans {
-		for _, layer := range append(append([]int{}, p.Dropped...), p.Kept...) {
-			if layer < 0 || layer >= layers {
-				return fmt.Errorf("plan %s: layer %d of %d", p.Metric, layer, layers)
-			}
-		}
-	}
-	if r.Sweep != nil && len(r.Sweep.Metrics) != len(r.Sweep.Tau) {
-		return fmt.Errorf("sweep: %d metrics, agreement of %d", len(r.Sweep.Metrics), len(r.Sweep.Tau))
-	}
-	return nil
-}

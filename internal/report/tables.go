@@ -1,5 +1,7 @@
 package report
 
+// The tables a reader sees, as words: what became of the model, its tasks, and the layers that go.
+
 import (
 	"fmt"
 	"math"
@@ -10,18 +12,20 @@ import (
 	"avssnative/avss"
 )
 
-// Table is a table before it is shown anywhere.
+// Table is a table before it is shown anywhere. A header's line breaks are where it may be broken.
 type Table struct {
 	Title  string
-	Note   string // below it
 	Header []string
 	Rows   [][]string
+	Note   string   // below it
+	Notes  []string // below that, one by one
 }
 
 // Tables are all tables the report has something for, in the order a reader wants them.
 func (r *Report) Tables() []Table {
 	var all []Table
-	for _, make := range []func() (Table, bool){r.summaryTable, r.taskTable, r.planTable, r.layerTable, r.stabilityTable, r.sweepTable, r.agreementTable, r.timeTable} {
+	for _, make := range []func() (Table, bool){r.summaryTable, r.taskTable, r.wordsTable, r.planTable, r.sweepTable, r.sweepPlansTable, r.agreementTable,
+		r.layerTable, r.intervalTable, r.stabilityTable, r.activationTable, r.timeTable} {
 		if t, has := make(); has {
 			all = append(all, t)
 		}
@@ -29,54 +33,100 @@ func (r *Report) Tables() []Table {
 	return all
 }
 
+func (t *Table) add(cells ...string) { t.Rows = append(t.Rows, cells) }
+
+func (t *Table) note(format string, arguments ...any) {
+	t.Notes = append(t.Notes, fmt.Sprintf(format, arguments...))
+}
+
+// Verdict is what was found, in a sentence; empty where nothing was compared.
+func (r *Report) Verdict() string {
+	if r.Plan == nil || r.Retention == nil {
+		return ""
+	}
+	sentence := fmt.Sprintf("Without %s (%d of %d, %s) the model keeps %s of what it could do (mean of the ratios of %d %s)", plural("layer", r.Plan.Dropped),
+		len(r.Plan.Dropped), r.Model.Layers, r.chosenBy(), percent(r.Retention.MeanOfRatios), len(r.Tasks), some("task", len(r.Tasks)))
+	if d := r.Divergence; d != nil {
+		sentence += fmt.Sprintf("; its next words differ by %.4f nats a token", d.KL)
+	}
+	return sentence + "."
+}
+
+func (r *Report) chosenBy() string {
+	if r.Plan.Metric == "" {
+		return "named by hand"
+	}
+	return "chosen by " + r.label(r.Plan.Metric)
+}
+
 func (r *Report) summaryTable() (Table, bool) {
 	t := Table{Title: "What became of the model", Header: []string{"", "whole", "smaller", "kept"}}
-	if s := r.Size; s != nil {
-		t.add("parameters", count(s.ParametersDense), count(s.ParametersPruned), share(s.ParametersPruned, s.ParametersDense))
-		t.add("weights", size(s.BytesDense), size(s.BytesPruned), share(s.BytesPruned, s.BytesDense))
+	if k := r.Retention; k != nil {
+		t.add("retention, mean of the tasks' ratios", "", "", percent(k.MeanOfRatios))
+		t.add("retention beyond chance, mean of ratios", "", "", percent(k.MeanOfCorrected))
+		t.add("retention, ratio of mean accuracies", "", "", percent(k.RatioOfMeans))
+	}
+	if d := r.Divergence; d != nil {
+		t.add("same most likely token", "", "", percent(avss.Value(d.SameTop)))
+		t.add("KL(whole ‖ smaller), nats a token", "", fmt.Sprintf("%.4f", d.KL), "")
 	}
 	if p := r.Plan; p != nil {
 		t.add("layers", fmt.Sprint(r.Model.Layers), fmt.Sprint(len(p.Kept)), share(int64(len(p.Kept)), int64(r.Model.Layers)))
 	}
+	if s := r.Size; s != nil {
+		t.add("parameters", count(s.ParametersDense), count(s.ParametersPruned), share(s.ParametersPruned, s.ParametersDense))
+		t.add("weights", size(s.BytesDense), size(s.BytesPruned), share(s.BytesPruned, s.BytesDense))
+	}
 	if s := r.Speed; s != nil && s.TokensPerSecondDense > 0 {
 		pruned, gain := "–", "–"
 		if s.TokensPerSecondPruned > 0 {
-			pruned, gain = fmt.Sprintf("%.0f", s.TokensPerSecondPruned), fmt.Sprintf("%.2f ×", s.TokensPerSecondPruned/s.TokensPerSecondDense)
+			pruned, gain = fmt.Sprintf("%.0f", s.TokensPerSecondPruned), percent(avss.Value(s.TokensPerSecondPruned/s.TokensPerSecondDense))
 		}
 		t.add("tokens/s read", fmt.Sprintf("%.0f", s.TokensPerSecondDense), pruned, gain)
-	}
-	if k := r.Retention; k != nil {
-		t.add("retention, mean of ratios", "", "", percent(k.MeanOfRatios))
-		t.add("retention, mean of ratios, corrected for chance", "", "", percent(k.MeanOfCorrected))
-		t.add("retention, ratio of mean accuracies", "", "", percent(k.RatioOfMeans))
-	}
-	if d := r.Divergence; d != nil {
-		t.add("KL(whole ‖ smaller), nats a token", "", fmt.Sprintf("%.4f", d.KL), "")
-		t.add("same most likely token", "", "", percent(avss.Value(d.SameTop)))
 	}
 	return t, len(t.Rows) > 0
 }
 
+// taskTable is the figures of each task. What its metric means exactly stands below: it is too long for a column.
 func (r *Report) taskTable() (Table, bool) {
 	if len(r.Tasks) == 0 {
 		return Table{}, false
 	}
 	compared := r.Tasks[0].Pruned != nil
-	t := Table{Title: "Tasks", Header: []string{"task", "n", "metric", "value"}}
+	t := Table{Title: "Tasks", Header: []string{"task", "n", "metric", "value"}, Note: "± one standard error."}
 	if compared {
-		t.Header = []string{"task", "n", "metric", "whole", "smaller", "retention", "beyond chance", "p", "KL", "same top"}
-		t.Note = "± one standard error. Retention: smaller/whole for accuracies, whole/smaller for perplexities; beyond chance: what guessing gives is taken off both. p: two-sided paired test (McNemar for accuracies, paired bootstrap for perplexities)."
+		t.Header = []string{"task", "n", "metric", "whole", "smaller", "retention", "p"}
+		t.Note = "± one standard error. Retention: smaller/whole for accuracies, whole/smaller for perplexities. p: two-sided paired test (McNemar for accuracies, paired bootstrap for perplexities)."
 	}
 	for _, task := range r.Tasks {
-		metric := task.Metric
-		if task.Convention != "" {
-			metric += ", " + task.Convention
-		}
-		row := []string{task.Name, fmt.Sprint(task.N), metric, task.Dense.String()}
+		row := []string{task.Name, fmt.Sprint(task.N), task.Metric, task.Dense.String()}
 		if compared {
-			row = append(row, task.Pruned.String(), percent(task.Retention), percent(task.ChanceCorrected), probability(task.P), fmt.Sprintf("%.4f", task.KL), percent(avss.Value(task.SameTop)))
+			row = append(row, task.Pruned.String(), percent(task.Retention), probability(task.P))
 		}
 		t.Rows = append(t.Rows, row)
+		if task.Convention != "" {
+			t.note("%s: %s is by the convention %q.", task.Name, task.Metric, task.Convention)
+		}
+		if task.Note != "" {
+			t.note("%s: %s", task.Name, task.Note)
+		}
+	}
+	return t, true
+}
+
+// wordsTable is what right answers alone hide.
+func (r *Report) wordsTable() (Table, bool) {
+	if len(r.Tasks) == 0 || r.Tasks[0].Pruned == nil {
+		return Table{}, false
+	}
+	t := Table{Title: "What accuracy alone hides", Header: []string{"task", "by guessing", "retention beyond chance", "KL, nats a token", "same top token"},
+		Note: "Beyond chance: what guessing gives is taken off both models' accuracy. KL(whole ‖ smaller) and the share of the same most likely token are means over scored tokens."}
+	for _, task := range r.Tasks {
+		guess := "–"
+		if task.Chance > 0 {
+			guess = percent(avss.Value(task.Chance))
+		}
+		t.add(task.Name, guess, percent(task.ChanceCorrected), fmt.Sprintf("%.4f", task.KL), percent(avss.Value(task.SameTop)))
 	}
 	return t, true
 }
@@ -85,9 +135,11 @@ func (r *Report) planTable() (Table, bool) {
 	if r.Plan == nil {
 		return Table{}, false
 	}
-	t := Table{Title: "Layers that go", Header: []string{"chosen by", "layers", ""},
-		Note: "Layers are numbered from 0. The first line is what was done; the others are what the other rankings of the same pass would have dropped."}
+	t := Table{Title: "Layers that go", Header: []string{"chosen by", "layers", ""}, Note: "Layers are numbered from 0."}
 	t.add(r.label(r.Plan.Metric)+" ("+r.Plan.Rule+")", layers(r.Plan.Dropped), "dropped")
+	if len(r.Others) > 0 {
+		t.Note += " The first line is what was done; the others are what the other rankings of the same pass would have dropped."
+	}
 	for _, other := range r.Others {
 		same := ""
 		if slices.Equal(other.Dropped, r.Plan.Dropped) {
@@ -95,7 +147,36 @@ func (r *Report) planTable() (Table, bool) {
 		}
 		t.add(r.label(other.Metric), layers(other.Dropped), same)
 	}
+	var follow []string
+	for _, key := range r.Keys() {
+		if rho, known := r.depth(key); known && rho > depthTrap {
+			follow = append(follow, fmt.Sprintf("%s (%.3f)", r.label(key), rho))
+		}
+	}
+	if len(follow) > 0 {
+		t.note("The depth trap: scores that rise with depth (Spearman's correlation above %.2f) only say \"the earliest layers first\", and those are what "+
+			"a decoder can least do without. Here: %s.", depthTrap, strings.Join(follow, ", "))
+	}
 	return t, true
+}
+
+// depthTrap is the rank correlation with depth from which a ranking says no more than "the first layers first".
+const depthTrap = 0.95
+
+// depth is the rank correlation of a ranking with depth; not known of too few layers, of scores that are no numbers, and of rankings by place.
+func (r *Report) depth(key string) (float64, bool) {
+	s := r.Scores[key]
+	if info, err := avss.Lookup(s.Metric); err != nil || info.Kind == avss.Baseline || len(s.Values) < 4 {
+		return 0, false
+	}
+	place := make([]float64, len(s.Values))
+	for layer, v := range s.Values {
+		if math.IsNaN(v) {
+			return 0, false
+		}
+		place[layer] = float64(layer)
+	}
+	return avss.Spearman(s.Values, place), true
 }
 
 // Keys are the scores in the order they are shown: the one that chose, AVSS's formulas, the others by name.
@@ -110,7 +191,7 @@ func (r *Report) Keys() []string {
 			return 0
 		case key == "avss":
 			return 1
-		case key == "avss-paper-block":
+		case key == paperKey:
 			return 2
 		case r.Scores[key].Metric != "avss":
 			return 3
@@ -126,6 +207,9 @@ func (r *Report) Keys() []string {
 	return keys
 }
 
+// paperKey is the key of the published formula on what it was published for.
+const paperKey = "avss-paper-block"
+
 // label is what a person calls a key of the scores.
 func (r *Report) label(key string) string {
 	if key == "" {
@@ -138,106 +222,6 @@ func (r *Report) label(key string) string {
 	return fmt.Sprintf("AVSS %s, %s", s.Mode, s.Site)
 }
 
-func (r *Report) layerTable() (Table, bool) {
-	keys := r.Keys()
-	if len(keys) == 0 {
-		return Table{}, false
-	}
-	t := Table{Title: "Layers", Header: []string{"layer"}, Note: "Lowest scores go first. Below AVSS: variance of what the layer adds, share of it below 1e-2 of the residual stream."}
-	var shown []string
-	for _, key := range keys {
-		if s := r.Scores[key]; s.Metric == "avss" && !slices.Contains([]string{"avss", "avss-paper-block"}, key) && (r.Plan == nil || r.Plan.Metric != key) {
-			continue
-		}
-		shown = append(shown, key)
-		t.Header = append(t.Header, r.label(key))
-	}
-	if len(r.Layers) == r.Model.Layers {
-		t.Header = append(t.Header, "variance", "sparsity")
-	}
-	t.Header = append(t.Header, "")
-	for layer := range r.Model.Layers {
-		row := []string{fmt.Sprint(layer)}
-		for _, key := range shown {
-			row = append(row, short(r.Scores[key].Values[layer]))
-		}
-		if len(r.Layers) == r.Model.Layers {
-			delta := r.Layers[layer].Sites["delta"]
-			row = append(row, short(float64(delta.Variance)), short(float64(delta.RelativeSparsity)))
-		}
-		mark := ""
-		if r.Plan != nil && slices.Contains(r.Plan.Dropped, layer) {
-			mark = "dropped"
-		}
-		t.Rows = append(t.Rows, append(row, mark))
-	}
-	return t, true
-}
-
-func (r *Report) stabilityTable() (Table, bool) {
-	t := Table{Title: "How sure the rankings are", Header: []string{"ranking", "split-half τ", "lowest", "highest", "notes"},
-		Note: "τ: Kendall's, between the rankings of the even and of the odd sequences; 1 is the same order. Intervals (2.5–97.5 %) are in report.json and in the pictures."}
-	for _, key := range r.Keys() {
-		s := r.Scores[key]
-		order := s.Ranking()
-		n := min(4, len(order))
-		t.add(r.label(key), short(float64(s.Tau)), layers(order[:n]), layers(order[len(order)-n:]), strings.Join(s.Notes, " "))
-	}
-	return t, len(t.Rows) > 0
-}
-
-func (r *Report) sweepTable() (Table, bool) {
-	if r.Sweep == nil || len(r.Sweep.Points) == 0 {
-		return Table{}, false
-	}
-	t := Table{Title: "Metrics × layers dropped", Header: []string{"metric", "dropped", "layers", "retention", "beyond chance", "KL"}}
-	for _, task := range r.Sweep.Points[0].Tasks {
-		t.Header = append(t.Header, task.Name)
-	}
-	sized, timed := r.Sweep.Points[0].Parameters > 0, r.Sweep.Points[0].TokensPerSecond > 0
-	if sized {
-		t.Header = append(t.Header, "parameters")
-	}
-	if timed {
-		t.Header = append(t.Header, "tokens/s")
-	}
-	for _, p := range r.Sweep.Points {
-		row := []string{p.Metric, fmt.Sprintf("%d (%.0f %%)", p.Count, 100*p.Share), layers(p.Dropped), percent(p.Retention.MeanOfRatios),
-			percent(p.Retention.MeanOfCorrected), fmt.Sprintf("%.3f", p.Divergence.KL)}
-		for _, task := range p.Tasks {
-			row = append(row, short(float64(task.Value)))
-		}
-		if sized {
-			row = append(row, count(p.Parameters))
-		}
-		if timed {
-			row = append(row, fmt.Sprintf("%.0f", p.TokensPerSecond))
-		}
-		t.Rows = append(t.Rows, row)
-	}
-	t.Note = fmt.Sprintf("Judged in %d walks through the model instead of %d, %d layer applications instead of %d, %.1f s.",
-		r.Sweep.Passes, r.Sweep.PassesAlone, r.Sweep.Blocks, r.Sweep.BlocksAlone, r.Sweep.Seconds)
-	if r.Sweep.SecondsAlone > 0 {
-		t.Note += fmt.Sprintf(" One by one it took %.1f s.", r.Sweep.SecondsAlone)
-	}
-	return t, true
-}
-
-func (r *Report) agreementTable() (Table, bool) {
-	if r.Sweep == nil || len(r.Sweep.Metrics) == 0 {
-		return Table{}, false
-	}
-	t := Table{Title: "Agreement between metrics (Kendall's τ)", Header: append([]string{""}, r.Sweep.Metrics...)}
-	for i, name := range r.Sweep.Metrics {
-		row := []string{name}
-		for _, tau := range r.Sweep.Tau[i] {
-			row = append(row, fmt.Sprintf("%.2f", tau))
-		}
-		t.Rows = append(t.Rows, row)
-	}
-	return t, true
-}
-
 func (r *Report) timeTable() (Table, bool) {
 	if r.Speed == nil || len(r.Speed.Seconds) == 0 {
 		return Table{}, false
@@ -245,7 +229,7 @@ func (r *Report) timeTable() (Table, bool) {
 	t := Table{Title: "Time", Header: []string{"phase", "seconds"}}
 	total := 0.0
 	for _, s := range r.Speed.Seconds {
-		t.add(s.Phase, fmt.Sprintf("%.2f", s.Seconds))
+		t.add(s.Name, fmt.Sprintf("%.2f", s.Seconds))
 		total += s.Seconds
 	}
 	t.add("together", fmt.Sprintf("%.2f", total))
@@ -253,82 +237,4 @@ func (r *Report) timeTable() (Table, bool) {
 		t.Note = "Most memory resident: " + size(r.Speed.PeakRSS) + "."
 	}
 	return t, true
-}
-
-func (t *Table) add(cells ...string) { t.Rows = append(t.Rows, cells) }
-
-// String is the figure with its standard error.
-func (f Figure) String() string {
-	if math.IsNaN(float64(f.Stderr)) || f.Stderr == 0 {
-		return short(float64(f.Value))
-	}
-	return short(float64(f.Value)) + " ± " + fmt.Sprintf("%.2g", float64(f.Stderr))
-}
-
-// short shows four figures.
-func short(v float64) string {
-	switch {
-	case math.IsNaN(v):
-		return "–"
-	case math.IsInf(v, 1):
-		return "∞"
-	case v != 0 && (math.Abs(v) < 1e-3 || math.Abs(v) >= 1e5):
-		return fmt.Sprintf("%.3g", v)
-	}
-	return fmt.Sprintf("%.4g", v)
-}
-
-func percent(v avss.Value) string {
-	if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-		return "–"
-	}
-	return fmt.Sprintf("%.1f %%", 100*float64(v))
-}
-
-func probability(p avss.Value) string {
-	switch {
-	case math.IsNaN(float64(p)):
-		return "–"
-	case p < 1e-3:
-		return "< 0.001"
-	}
-	return fmt.Sprintf("%.3f", float64(p))
-}
-
-func share(a, b int64) string {
-	if b == 0 {
-		return "–"
-	}
-	return percent(avss.Value(float64(a) / float64(b)))
-}
-
-// layers lists layers as a person writes them.
-func layers(drop []int) string {
-	return strings.Trim(strings.ReplaceAll(fmt.Sprint(drop), " ", ", "), "[]")
-}
-
-// count shows a number with a suffix: 3.2 M.
-func count(n int64) string {
-	for _, unit := range []struct {
-		size float64
-		name string
-	}{{1e12, " T"}, {1e9, " G"}, {1e6, " M"}, {1e3, " k"}} {
-		if float64(n) >= unit.size {
-			return fmt.Sprintf("%.3g%s", float64(n)/unit.size, unit.name)
-		}
-	}
-	return fmt.Sprint(n)
-}
-
-// size shows bytes in IEC units.
-func size(n int64) string {
-	for _, unit := range []struct {
-		shift int
-		name  string
-	}{{40, "TiB"}, {30, "GiB"}, {20, "MiB"}, {10, "KiB"}} {
-		if n >= 1<<unit.shift {
-			return fmt.Sprintf("%.1f %s", float64(n)/float64(int64(1)<<unit.shift), unit.name)
-		}
-	}
-	return fmt.Sprintf("%d B", n)
 }

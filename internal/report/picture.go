@@ -1,0 +1,173 @@
+package report
+
+// What all pictures share: how they look, and how they become SVG and PNG. Legends stand beside the plot, never over its data.
+
+import (
+	"bytes"
+	"fmt"
+	"image/color"
+	"math"
+	"slices"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
+	"gonum.org/v1/plot/vg/vgsvg"
+)
+
+// Picture is a plot that the report has data for.
+type Picture struct {
+	Name          string // file name without its end
+	Title         string
+	plot          *plot.Plot
+	legend        *plot.Legend // nil: none
+	width, height vg.Length
+}
+
+// The palette keeps apart for readers with colour-blindness (Okabe and Ito 2008).
+var palette = []color.RGBA{{0, 114, 178, 255}, {213, 94, 0, 255}, {0, 158, 115, 255}, {204, 121, 167, 255}, {86, 180, 233, 255}, {230, 159, 0, 255},
+	{0, 0, 0, 255}, {148, 103, 189, 255}, {140, 86, 75, 255}}
+
+var (
+	keptColour     = palette[0]
+	droppedColour  = palette[1]
+	baselineColour = color.RGBA{130, 130, 130, 255}
+)
+
+// shapes tell lines apart that run over each other, and colours for those who do not see them.
+var shapes = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.TriangleGlyph{}, draw.SquareGlyph{}, draw.PlusGlyph{}, draw.CrossGlyph{}, draw.PyramidGlyph{}, draw.BoxGlyph{}, draw.RingGlyph{}}
+
+const (
+	narrow    = 14 * vg.Centimeter
+	wide      = 20 * vg.Centimeter
+	low       = 7.5 * vg.Centimeter
+	textSize  = 10
+	titleSize = 12
+)
+
+// Pictures are all pictures the report has something for.
+func (r *Report) Pictures() ([]Picture, error) {
+	makers := []func() (Picture, bool, error){r.retentionPicture, r.sweepPicture("retention"), r.sweepPicture("perplexity"), r.sweepPicture("divergence")}
+	for _, key := range r.Keys() {
+		makers = append(makers, func() (Picture, bool, error) { return r.scorePicture(key) })
+	}
+	makers = append(makers, r.depthPicture(relativeVariance), r.depthPicture(relativeSparsity), r.depthPicture(rawVariance))
+	var all []Picture
+	for _, make := range makers {
+		p, has, err := make()
+		if err != nil {
+			return nil, fmt.Errorf("report: picture %s: %w", p.Name, err)
+		}
+		if has {
+			all = append(all, p)
+		}
+	}
+	return all, nil
+}
+
+func isFinite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// newPicture is an empty plot with a grid and a legend.
+func newPicture(name, title, x, y string) Picture {
+	p := plot.New()
+	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
+	sans := font.Font{Typeface: "Liberation", Variant: "Sans", Size: textSize}
+	for _, f := range []*font.Font{&p.X.Label.TextStyle.Font, &p.Y.Label.TextStyle.Font, &p.X.Tick.Label.Font, &p.Y.Tick.Label.Font} {
+		*f = sans
+	}
+	p.Title.TextStyle.Font = sans
+	p.Title.TextStyle.Font.Size = titleSize
+	p.Title.Padding = vg.Points(8)
+	grid := plotter.NewGrid()
+	grid.Vertical.Color, grid.Horizontal.Color = color.Gray{225}, color.Gray{225}
+	p.Add(grid)
+	legend := plot.NewLegend()
+	legend.TextStyle.Font = sans
+	legend.Top, legend.Left, legend.Padding, legend.ThumbnailWidth = true, true, vg.Points(3), vg.Points(18)
+	return Picture{Name: name, Title: title, plot: p, legend: &legend, width: narrow, height: low}
+}
+
+// stretched says whether positive values span so much that only a logarithm shows them all.
+func stretched(values []float64) bool {
+	low, high := math.Inf(1), 0.0
+	for _, v := range values {
+		if isFinite(v) {
+			low, high = min(low, v), max(high, v)
+		}
+	}
+	return low > 0 && high/low > 100
+}
+
+// logarithmic gives the y axis a logarithm.
+func (p *Picture) logarithmic() {
+	p.plot.Y.Scale, p.plot.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+}
+
+// level makes room above and below values that are all the same, which a plot could not scale.
+func (p *Picture) level() {
+	if low, high := p.plot.Y.Min, p.plot.Y.Max; high-low <= 1e-9*math.Abs(high) {
+		margin := max(math.Abs(high)/10, 1e-12)
+		p.plot.Y.Min, p.plot.Y.Max = low-margin, high+margin
+		if _, log := p.plot.Y.Scale.(plot.LogScale); log && p.plot.Y.Min <= 0 {
+			p.plot.Y.Min = high / 2
+		}
+	}
+}
+
+// byLayer marks the x axis with layers, at a step that leaves room for the numbers.
+func (p *Picture) byLayer(layers int) {
+	step := 1
+	for layers/step > 20 {
+		step *= 2
+	}
+	var ticks []plot.Tick
+	for layer := 0; layer < layers; layer += step {
+		ticks = append(ticks, plot.Tick{Value: float64(layer), Label: fmt.Sprint(layer)})
+	}
+	p.plot.X.Tick.Marker = plot.ConstantTicks(ticks)
+	p.plot.X.Min, p.plot.X.Max = -0.5, float64(layers)-0.5
+}
+
+// draw puts the plot and, at its right, the legend.
+func (p Picture) draw(c draw.Canvas) {
+	if p.legend != nil {
+		if box := p.legend.Rectangle(c); box.Max.X > box.Min.X {
+			width := box.Max.X - box.Min.X + vg.Points(8)
+			beside := draw.Crop(c, c.Max.X-c.Min.X-width, 0, 0, -vg.Points(26))
+			p.legend.Draw(beside)
+			c = draw.Crop(c, 0, -width-vg.Points(6), 0, 0)
+		}
+	}
+	p.plot.Draw(c)
+}
+
+// SVG is the picture as text that a page can hold.
+func (p Picture) SVG() (string, error) {
+	c := vgsvg.New(p.width, p.height)
+	p.draw(draw.New(c))
+	var b bytes.Buffer
+	if _, err := c.WriteTo(&b); err != nil {
+		return "", fmt.Errorf("report: picture %s: %w", p.Name, err)
+	}
+	// What stands before the element itself has no place inside a page.
+	return string(b.Bytes()[max(0, bytes.Index(b.Bytes(), []byte("<svg"))):]), nil
+}
+
+// PNG is the picture in pixels.
+func (p Picture) PNG() ([]byte, error) {
+	c := vgimg.NewWith(vgimg.UseWH(p.width, p.height), vgimg.UseDPI(150), vgimg.UseBackgroundColor(color.White))
+	p.draw(draw.New(c))
+	var b bytes.Buffer
+	if _, err := (vgimg.PngCanvas{Canvas: c}).WriteTo(&b); err != nil {
+		return nil, fmt.Errorf("report: picture %s: %w", p.Name, err)
+	}
+	return b.Bytes(), nil
+}
+
+// dropped says whether the plan leaves a layer out.
+func (r *Report) dropped(layer int) bool {
+	return r.Plan != nil && slices.Contains(r.Plan.Dropped, layer)
+}

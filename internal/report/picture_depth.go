@@ -1,0 +1,69 @@
+package report
+
+import (
+	"avssnative/avss"
+	"avssnative/engine"
+
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// measure is something measured of a layer's sites that is drawn by depth.
+type measure struct {
+	name, title, axis string
+	of                func(avss.SiteSummary) avss.Value
+	whole             bool // also of what is divided by its own size, of which the variance is 1 everywhere
+}
+
+var (
+	relativeVariance = measure{"variance", "Variance by depth, relative to the residual stream", "variance of relative values",
+		func(s avss.SiteSummary) avss.Value { return s.RelativeVariance }, false}
+	relativeSparsity = measure{"sparsity", "Sparsity by depth", "share of relative values below 1e-2",
+		func(s avss.SiteSummary) avss.Value { return s.RelativeSparsity }, true}
+	rawVariance = measure{"raw-variance", "Variance by depth, as the published formula takes it", "variance of raw values",
+		func(s avss.SiteSummary) avss.Value { return s.Variance }, true}
+)
+
+// depthPicture shows a measure by depth, a line a site.
+func (r *Report) depthPicture(m measure) func() (Picture, bool, error) {
+	return func() (Picture, bool, error) {
+		p := newPicture(m.name, m.title, "layer", m.axis)
+		var all []float64
+		for i := range engine.Sites {
+			name := i.String()
+			if !m.whole && (name == "block" || name == "act") {
+				continue
+			}
+			var line plotter.XYs
+			for _, row := range r.Layers {
+				s, has := row.Sites[name]
+				if v := float64(m.of(s)); has && v > 0 && isFinite(v) {
+					line = append(line, plotter.XY{X: float64(row.Index), Y: v})
+					all = append(all, v)
+				}
+			}
+			if len(line) < 2 {
+				continue
+			}
+			l, points, err := plotter.NewLinePoints(line)
+			if err != nil {
+				return p, false, err
+			}
+			colour := palette[int(i)%len(palette)]
+			l.Color, l.Width = colour, vg.Points(1.5)
+			points.GlyphStyle = draw.GlyphStyle{Color: colour, Radius: vg.Points(2.5), Shape: shapes[int(i)%len(shapes)]}
+			p.plot.Add(l, points)
+			p.legend.Add(name, l, points)
+		}
+		if len(all) == 0 {
+			return p, false, nil
+		}
+		if stretched(all) {
+			p.logarithmic()
+		}
+		p.level()
+		p.byLayer(r.Model.Layers)
+		return p, true, nil
+	}
+}

@@ -1,0 +1,116 @@
+package report
+
+import (
+	"math"
+
+	"avssnative/avss"
+
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// spans are points with intervals, as plotter wants them.
+type spans struct {
+	plotter.XYs
+	plotter.YErrors
+}
+
+// scorePicture shows one ranking's scores by layer with their intervals. What goes has another colour and shape; infinite scores stand at the top.
+func (r *Report) scorePicture(key string) (Picture, bool, error) {
+	s := r.Scores[key]
+	p := newPicture("scores-"+key, r.label(key), "layer", "score (lowest goes first)")
+	log := stretched(s.Values)
+	if log {
+		p.logarithmic()
+	}
+	top := math.Inf(-1)
+	for layer, v := range s.Values {
+		if isFinite(v) {
+			top = max(top, v)
+			if len(s.High) > layer && isFinite(s.High[layer]) {
+				top = max(top, s.High[layer])
+			}
+		}
+	}
+	if !isFinite(top) {
+		return p, false, nil
+	}
+	above := top + 0.1*math.Abs(top)
+	if log {
+		above = 2 * top
+	}
+	var kept, dropped spans
+	var infinite plotter.XYs
+	for layer, v := range s.Values {
+		switch {
+		case math.IsInf(v, 1):
+			infinite = append(infinite, plotter.XY{X: float64(layer), Y: above})
+		case isFinite(v):
+			to := &kept
+			if r.dropped(layer) {
+				to = &dropped
+			}
+			to.XYs = append(to.XYs, plotter.XY{X: float64(layer), Y: v})
+			to.YErrors = append(to.YErrors, interval(s, layer, log, above))
+		}
+	}
+	for _, group := range []struct {
+		name string
+		spans
+		style draw.GlyphStyle
+	}{{"stays", kept, draw.GlyphStyle{Color: keptColour, Radius: vg.Points(3), Shape: draw.CircleGlyph{}}},
+		{"goes", dropped, draw.GlyphStyle{Color: droppedColour, Radius: vg.Points(4), Shape: draw.PyramidGlyph{}}}} {
+		if len(group.XYs) == 0 {
+			continue
+		}
+		points, err := plotter.NewScatter(group.XYs)
+		if err != nil {
+			return p, false, err
+		}
+		points.GlyphStyle = group.style
+		bars, err := plotter.NewYErrorBars(group.spans)
+		if err != nil {
+			return p, false, err
+		}
+		bars.LineStyle.Color = group.style.Color
+		p.plot.Add(bars, points)
+		if r.Plan != nil {
+			p.legend.Add(group.name, points)
+		}
+	}
+	if len(infinite) > 0 {
+		points, err := plotter.NewScatter(infinite)
+		if err != nil {
+			return p, false, err
+		}
+		points.GlyphStyle = draw.GlyphStyle{Color: baselineColour, Radius: vg.Points(3.5), Shape: draw.RingGlyph{}}
+		p.plot.Add(points)
+		p.legend.Add("infinite", points)
+	}
+	p.level()
+	p.byLayer(len(s.Values))
+	return p, true, nil
+}
+
+// interval is how far a score reaches down and up; what reaches to infinity ends at `above`.
+func interval(s avss.Scores, layer int, log bool, above float64) struct{ Low, High float64 } {
+	var reach struct{ Low, High float64 }
+	if len(s.Low) <= layer || len(s.High) <= layer {
+		return reach
+	}
+	v := s.Values[layer]
+	if low := s.Low[layer]; isFinite(low) {
+		reach.Low = max(0, v-low)
+	}
+	if log && v-reach.Low <= 0 {
+		reach.Low = v / 2
+	}
+	switch high := s.High[layer]; {
+	case math.IsInf(high, 1):
+		reach.High = max(0, above-v)
+	case isFinite(high):
+		reach.High = max(0, high-v)
+	}
+	return reach
+}
