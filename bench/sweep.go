@@ -29,7 +29,7 @@ type Sweep struct {
 	Suite   *Suite
 	// Size says how large the model is without some layers, in parameters and bytes; nil leaves sizes out.
 	Size func(engine.Drop) (parameters, bytes int64)
-	// Speed times every distinct set in a pass of its own; nil leaves speeds out.
+	// Speed times sets in passes of their own, one of each count and size; nil leaves speeds out.
 	Speed *Speed
 	// Pass carries the caller's Memory, Rows and Progress.
 	Pass engine.Pass
@@ -107,13 +107,32 @@ func (s *Sweep) Run(ctx context.Context, runner Runner) (*Table, error) {
 		}
 	}
 	if s.Speed != nil {
-		for i := range t.Sets {
-			if t.Sets[i].TokensPerSecond, err = s.Speed.Measure(ctx, runner, t.Sets[i].Drop); err != nil {
-				return nil, err
-			}
-		}
+		return t, s.time(ctx, runner, t)
 	}
 	return t, nil
+}
+
+// time measures speeds. Sets that leave as many layers of as many bytes do the same work, so one of them is measured for all.
+func (s *Sweep) time(ctx context.Context, runner Runner, t *Table) error {
+	type work struct {
+		layers int
+		bytes  int64
+	}
+	known := map[work]float64{}
+	for i := range t.Sets {
+		set := &t.Sets[i]
+		kind := work{len(set.Drop), set.Bytes}
+		speed, measured := known[kind]
+		if !measured {
+			var err error
+			if speed, err = s.Speed.Measure(ctx, runner, set.Drop); err != nil {
+				return err
+			}
+			known[kind] = speed
+		}
+		set.TokensPerSecond = speed
+	}
+	return nil
 }
 
 // plan asks every metric for its choices and gathers the distinct sets.
