@@ -17,7 +17,7 @@ func runCommand() *cli.Command {
 	return &cli.Command{
 		Name: "run", Usage: "the whole job: score the layers, choose what goes, judge before and after, report, and with --out write the smaller model",
 		Flags: flags(modelFlags, calibrationFlags, []cli.Flag{bosFlag}, metricFlags, dropFlags, taskFlags,
-			[]cli.Flag{reportFlag, outFlag, formatFlag, forceFlag, jsonFlag}),
+			[]cli.Flag{number("generate", 24, "tokens that both models say after the beginnings of two calibration texts; 0: none"), reportFlag, outFlag, formatFlag, forceFlag, jsonFlag}),
 		Action: runAll,
 	}
 }
@@ -38,6 +38,9 @@ func runAll(c *cli.Context) error {
 	judging, err := judging(c)
 	if err != nil {
 		return err
+	}
+	if c.Int("generate") < 0 {
+		return usage("--generate %d: want 0 (none) or more", c.Int("generate"))
 	}
 	judging.Speed = true
 	write, err := writing(c)
@@ -62,6 +65,9 @@ func runAll(c *cli.Context) error {
 		_, err := j.Judge(c.Context, judging, drop)
 		return err
 	}); err != nil {
+		return err
+	}
+	if err := j.Generate(c.Context, job.Generating{Tokens: c.Int("generate")}, drop); err != nil {
 		return err
 	}
 	if c.String("out") != "" {

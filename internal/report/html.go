@@ -60,6 +60,9 @@ type drawing struct {
 	Wide bool
 }
 
+// perLayer are the tables that stand behind the pictures.
+var perLayer = []string{titleLayers, titleIntervals, titleStability, titleActivations, titleTime}
+
 // HTML writes one page that needs nothing else: tables, pictures as SVG, no scripts, nothing loaded from elsewhere. The pictures stand behind
 // the tables of what was found, before those of single layers.
 func (r *Report) HTML(out io.Writer) error {
@@ -76,14 +79,14 @@ func (r *Report) HTML(out io.Writer) error {
 		drawings = append(drawings, drawing{template.HTML(svg), p.width > narrow}) //nolint:gosec // made by gonum/plot, which escapes the text in it
 	}
 	var sheets []sheet
-	after := -1
+	after := -1 // a sweep's tables are long: its pictures come first
 	for i, t := range r.Tables() {
 		sheets = append(sheets, t.sheet())
-		if after == -1 && slices.Contains([]string{"Layers", "Time"}, t.Title) {
-			after = i - 1
+		if r.Sweep == nil && !slices.Contains(perLayer, t.Title) {
+			after = i
 		}
 	}
-	return page.Execute(out, map[string]any{"Report": r, "Tables": sheets, "After": max(after, 0), "Pictures": drawings, "Warnings": r.AllWarnings(),
+	return page.Execute(out, map[string]any{"Report": r, "Tables": sheets, "After": after, "Pictures": drawings, "Warnings": r.AllWarnings(),
 		"Verdict": r.Verdict(), "Parameters": count(r.Model.Parameters), "Bytes": size(r.Model.Bytes)})
 }
 

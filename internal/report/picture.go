@@ -78,6 +78,7 @@ func newPicture(name, title, x, y string) Picture {
 	for _, f := range []*font.Font{&p.X.Label.TextStyle.Font, &p.Y.Label.TextStyle.Font, &p.X.Tick.Label.Font, &p.Y.Tick.Label.Font} {
 		*f = sans
 	}
+	p.X.Tick.Marker, p.Y.Tick.Marker = plot.TickerFunc(steps), plot.TickerFunc(steps)
 	p.Title.TextStyle.Font = sans
 	p.Title.TextStyle.Font.Size = titleSize
 	p.Title.Padding = vg.Points(8)
@@ -103,7 +104,53 @@ func stretched(values []float64) bool {
 
 // logarithmic gives the y axis a logarithm.
 func (p *Picture) logarithmic() {
-	p.plot.Y.Scale, p.plot.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+	p.plot.Y.Scale, p.plot.Y.Tick.Marker = plot.LogScale{}, plot.TickerFunc(decades)
+}
+
+// steps marks a linear axis at round numbers, six at most.
+func steps(low, high float64) []plot.Tick {
+	if !(high > low) {
+		return nil
+	}
+	step := math.Pow(10, math.Floor(math.Log10((high-low)/6)))
+	for _, factor := range []float64{2, 2.5, 2} { // 1, 2, 5, 10 times a power of ten
+		if (high-low)/step > 6 {
+			step *= factor
+		}
+	}
+	var ticks []plot.Tick
+	// Adding zero makes 0 of −0.
+	for i := math.Ceil(low/step-1e-9) + 0; i*step <= high+1e-9*step; i++ {
+		places := max(0, -int(math.Floor(math.Log10(step)+1e-9)))
+		label := decimals(i*step, places)
+		if high >= 1e5 || places > 4 {
+			label = fmt.Sprintf("%.3g", i*step)
+		}
+		ticks = append(ticks, plot.Tick{Value: i * step, Label: label})
+	}
+	return ticks
+}
+
+// decades marks a logarithmic axis within its ends; where it spans few powers of ten, also at two and five times each.
+func decades(low, high float64) []plot.Tick {
+	var ticks []plot.Tick
+	if !(low > 0) {
+		return nil
+	}
+	for power := math.Floor(math.Log10(low)); power <= math.Log10(high); power++ {
+		for digit := 1.0; digit < 10; digit++ {
+			v := digit * math.Pow(10, power)
+			if v < low || v > high {
+				continue
+			}
+			tick := plot.Tick{Value: v}
+			if digit == 1 || high/low < 1e3 && (digit == 2 || digit == 5) {
+				tick.Label = fmt.Sprintf("%.3g", v)
+			}
+			ticks = append(ticks, tick)
+		}
+	}
+	return ticks
 }
 
 // level makes room above and below values that are all the same, which a plot could not scale.

@@ -3,7 +3,6 @@ package report
 import (
 	"slices"
 
-	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -44,7 +43,6 @@ func (r *Report) retentionPicture() (Picture, bool, error) {
 	p.plot.Add(bars, labels)
 	p.plot.NominalY(names...)
 	p.plot.X.Min, p.plot.X.Max = 0, max(115, slices.Max(values)*1.15)
-	p.plot.X.Tick.Marker = plot.DefaultTicks{}
 	p.legend = nil
 	p.height = vg.Length(2.2+1.1*float64(len(values))) * vg.Centimeter
 	return p, true, nil

@@ -26,7 +26,7 @@ func (r *Report) layerTable() (Table, bool) {
 	if len(keys) == 0 {
 		return Table{}, false
 	}
-	t := Table{Title: "Layers", Note: "Lowest scores go first."}
+	t := Table{Title: titleLayers, Note: "Lowest scores go first."}
 	columns := [][]string{numbers(r.Model.Layers)}
 	t.Header = []string{"layer"}
 	for _, key := range keys {
@@ -75,7 +75,7 @@ func (r *Report) paperNote(values []float64) string {
 
 // intervalTable is the interval of every score that has a column in layerTable.
 func (r *Report) intervalTable() (Table, bool) {
-	t := Table{Title: "Intervals of the scores (2.5 to 97.5 %, bootstrap over sequences)", Header: []string{"layer"}}
+	t := Table{Title: titleIntervals, Header: []string{"layer"}}
 	columns := [][]string{numbers(r.Model.Layers)}
 	for _, key := range r.shown() {
 		s := r.Scores[key]
@@ -98,7 +98,7 @@ func (r *Report) intervalTable() (Table, bool) {
 
 // stabilityTable is how far each ranking can be believed; what must be known of a ranking's scores stands below it.
 func (r *Report) stabilityTable() (Table, bool) {
-	t := Table{Title: "How sure the rankings are", Header: []string{"ranking", "split-half τ", "with depth", "lowest", "highest"},
+	t := Table{Title: titleStability, Header: []string{"ranking", "split-half τ", "with depth", "lowest", "highest"},
 		Note: "τ: Kendall's, between the rankings of the even and of the odd sequences; 1 is the same order. With depth: Spearman's correlation with the layer's number."}
 	var notes []string
 	about := map[string][]string{}
@@ -129,7 +129,7 @@ func (r *Report) activationTable() (Table, bool) {
 	if len(r.Layers) != r.Model.Layers || len(r.Layers) == 0 {
 		return Table{}, false
 	}
-	t := Table{Title: "Variance and sparsity by depth", Header: []string{"layer"},
+	t := Table{Title: titleActivations, Header: []string{"layer"},
 		Note: "Relative to the residual stream at each token (act: to its own size): the variance of the values, and the share of them below 1e-2. " +
 			"block: the residual stream itself; delta: what the layer adds; attn, mlp: its two halves; act: what enters the MLP's output projection."}
 	columns := [][]string{numbers(r.Model.Layers)}

@@ -21,6 +21,15 @@ type Table struct {
 	Notes  []string // below that, one by one
 }
 
+// Titles of the tables about single layers and about the run itself.
+const (
+	titleLayers      = "Layers"
+	titleIntervals   = "Intervals of the scores (2.5 to 97.5 %, bootstrap over sequences)"
+	titleStability   = "How sure the rankings are"
+	titleActivations = "Variance and sparsity by depth"
+	titleTime        = "Time"
+)
+
 // Tables are all tables the report has something for, in the order a reader wants them.
 func (r *Report) Tables() []Table {
 	var all []Table
@@ -44,7 +53,7 @@ func (r *Report) Verdict() string {
 	if r.Plan == nil || r.Retention == nil {
 		return ""
 	}
-	sentence := fmt.Sprintf("Without %s (%d of %d, %s) the model keeps %s of what it could do (mean of the ratios of %d %s)", plural("layer", r.Plan.Dropped),
+	sentence := fmt.Sprintf("Without %s (%d of %d, %s) the model keeps %s on %d %s (mean of ratios)", plural("layer", r.Plan.Dropped),
 		len(r.Plan.Dropped), r.Model.Layers, r.chosenBy(), percent(r.Retention.MeanOfRatios), len(r.Tasks), some("task", len(r.Tasks)))
 	if d := r.Divergence; d != nil {
 		sentence += fmt.Sprintf("; its next words differ by %.4f nats a token", d.KL)
@@ -226,7 +235,7 @@ func (r *Report) timeTable() (Table, bool) {
 	if r.Speed == nil || len(r.Speed.Seconds) == 0 {
 		return Table{}, false
 	}
-	t := Table{Title: "Time", Header: []string{"phase", "seconds"}}
+	t := Table{Title: titleTime, Header: []string{"phase", "seconds"}}
 	total := 0.0
 	for _, s := range r.Speed.Seconds {
 		t.add(s.Name, fmt.Sprintf("%.2f", s.Seconds))

@@ -130,9 +130,9 @@ func (r *Report) heading(s io.Writer) {
 func (r *Report) generations(s io.Writer) {
 	for _, g := range r.Generation {
 		fmt.Fprintf(s, "\n%s\n", wrapped(fmt.Sprintf("Continuing %q:", g.Prompt), "  "))
-		fmt.Fprintln(s, wrapped(fmt.Sprintf("  whole    %q", g.Dense), "           "))
+		fmt.Fprintln(s, "  "+wrapped(fmt.Sprintf("whole: %q", g.Dense), "    "))
 		if g.Pruned != nil {
-			fmt.Fprintln(s, wrapped(fmt.Sprintf("  smaller  %q", *g.Pruned), "           "))
+			fmt.Fprintln(s, "  "+wrapped(fmt.Sprintf("smaller: %q", *g.Pruned), "    "))
 		}
 		fmt.Fprintf(s, "  repeats itself: %s\n", g.Repetition())
 	}
