@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"avssnative/internal/demo"
 	"avssnative/internal/hub"
@@ -29,5 +30,8 @@ func Resolve(ref string) (string, error) {
 
 // openFile opens a model that is a single file.
 func openFile(path string, o Options) (*Model, error) {
-	return nil, fmt.Errorf("engine: model %s: %q is no known model file; give a folder with config.json and *.safetensors", path, filepath.Ext(path))
+	if strings.EqualFold(filepath.Ext(path), ".gguf") {
+		return openGGUF(path, o)
+	}
+	return nil, fmt.Errorf("engine: model %s: %q is no known model file; give a folder with config.json and *.safetensors, or a .gguf file", path, filepath.Ext(path))
 }

@@ -1,0 +1,219 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"avssnative/internal/gguf"
+)
+
+// openGGUF opens a model that is one GGUF file. Its metadata becomes the configuration, its tensors get the names, that the family's file
+// in this package knows; what GGUF stores otherwise than the family's own files (see revise) is then changed in the Spec.
+func openGGUF(path string, o Options) (*Model, error) {
+	file, err := gguf.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("engine: model %s: %w", path, err)
+	}
+	m, err := ggufModel(file, o)
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("engine: model %s: %w", path, err)
+	}
+	m.Ref, m.File = path, path
+	return m, nil
+}
+
+func ggufModel(file *gguf.File, o Options) (*Model, error) {
+	meta := &ggufMetadata{file: file}
+	arch, present, err := gguf.Get[string](file, "general.architecture")
+	if err != nil || !present {
+		return nil, errors.New("general.architecture: missing or no text")
+	}
+	meta.arch = arch
+	family := ggufFamilies[arch]
+	if family == nil || architectures[family.model] == nil {
+		return nil, fmt.Errorf("general.architecture %.80q: unknown architecture; known in GGUF files: %s", arch, strings.Join(ggufArchitectures(), ", "))
+	}
+	if parts, _, _ := file.Integer("split.count"); parts > 1 {
+		return nil, fmt.Errorf("one of %d parts of a model; join them first (llama.cpp's llama-gguf-split --merge)", parts)
+	}
+	n := meta.shape()
+	if meta.fault != nil {
+		return nil, meta.fault
+	}
+	values := meta.config(n)
+	values["model_type"] = family.model
+	if family.fill != nil {
+		family.fill(meta, values, n)
+	}
+	source, err := family.source(file, n)
+	if meta.fault != nil || err != nil {
+		return nil, errors.Join(meta.fault, err)
+	}
+	config, err := parsed(values)
+	if err != nil {
+		return nil, err
+	}
+	factors := meta.values("rope_freqs.weight", mostHeadDim)
+	if meta.fault != nil {
+		return nil, meta.fault
+	}
+	return newGGUFModel(config, source, o, func(s *Spec) error { return family.revise(s, factors) })
+}
+
+// newGGUFModel is newModel with a change to the Spec before it is held against the tensors.
+func newGGUFModel(config *Config, source Source, o Options, revise func(*Spec) error) (*Model, error) {
+	family, err := ArchitectureOf(config)
+	if err != nil {
+		return nil, err
+	}
+	spec := family.Build(&Builder{Config: config, source: source})
+	if err := config.Err(); err != nil {
+		return nil, fmt.Errorf("metadata as a configuration: %w", err)
+	}
+	spec.Family = config.StringOr("model_type", "")
+	if err := revise(spec); err != nil {
+		return nil, err
+	}
+	if err := spec.check(source); err != nil {
+		return nil, err
+	}
+	for _, name := range source.Names() {
+		stored, _ := source.Lookup(name)
+		if _, _, err := stored.Type.Block(); err != nil {
+			return nil, fmt.Errorf("%w (tensor %s)", err, name)
+		}
+	}
+	return &Model{Spec: spec, Config: config, Source: source, options: o}, nil
+}
+
+// source names a file's tensors as the family does. A tensor without another name keeps its own, which the check against the Spec reports.
+func (f *ggufFamily) source(file *gguf.File, n ggufShape) (*ggufSource, error) {
+	s := newGGUFSource(file)
+	queries, values := n.heads*n.headDim, n.kvHeads*n.valueDim
+	for _, t := range file.Tensors() {
+		if slices.Contains(ggufTables, t.Name) {
+			continue
+		}
+		stem, ending := t.Name, ""
+		if dot := strings.LastIndexByte(t.Name, '.'); dot >= 0 {
+			stem, ending = t.Name[:dot], t.Name[dot:]
+		}
+		prefix := ""
+		if after, inside := strings.CutPrefix(stem, "blk."); inside {
+			number, rest, _ := strings.Cut(after, ".")
+			if layer, err := strconv.Atoi(number); err != nil || layer < 0 || layer >= n.layers {
+				return nil, fmt.Errorf("tensor %.80q: want blk.N.… with N below %d", t.Name, n.layers)
+			}
+			stem, prefix = "blk."+rest, strings.Replace(f.layers, "%d", number, 1)
+		}
+		to, known := f.names[stem]
+		var err error
+		switch parts := strings.Split(to, "|"); {
+		case !known:
+			err = s.add(t.Name, t)
+		case len(parts) == 3:
+			for i := range parts {
+				parts[i] = prefix + parts[i] + ending
+			}
+			err = s.split(t, parts, []int{queries, n.kvHeads * n.headDim, values})
+		case strings.Contains(to, "%e"):
+			err = s.experts(t, prefix+to+ending, n.experts)
+		default:
+			err = s.add(prefix+to+ending, t)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// ggufTables are tensors that became part of the configuration or of the rotary frequencies.
+var ggufTables = []string{"rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"}
+
+// revise changes a Spec, built as for the family's own files, into that of a GGUF file:
+//   - no matrix is stored [in × out];
+//   - the ones that a family adds to its norms' weights are in the stored weights already;
+//   - queries, keys and values of a fused projection follow each other, never grouped by head;
+//   - rotary pairs are neighbours where llama.cpp's converter has put them so;
+//   - rotary frequencies are divided by rope_freqs.weight (Llama 3.1's scaling).
+func (f *ggufFamily) revise(s *Spec, factors []float32) error {
+	walk(s, func(r *Ref) {
+		if r.Transposed && len(r.Shape) == 2 {
+			r.Transposed = false
+			r.Shape = []int{r.Shape[1], r.Shape[0]}
+		}
+	})
+	walk(s, func(norm *NormSpec) { norm.Offset = 0 })
+	walk(s, func(a *AttentionSpec) {
+		if a.Q.Weight.Name != a.K.Weight.Name {
+			return
+		}
+		at := 0
+		for _, l := range []*Linear{&a.Q, &a.K, &a.V} {
+			count := l.Weight.Out
+			*l = l.Part(Segment{at, count})
+			at += count
+		}
+	})
+	var fault error
+	walk(s, func(r *Rope) {
+		r.Interleaved = f.neighbours
+		if factors == nil {
+			return
+		}
+		if len(factors) != len(r.Frequencies) {
+			fault = fmt.Errorf("tensor rope_freqs.weight: %d values, want %d", len(factors), len(r.Frequencies))
+			return
+		}
+		for i, factor := range factors {
+			if !(factor > 0) {
+				fault = fmt.Errorf("tensor rope_freqs.weight: value %d is %v, want a number above 0", i, factor)
+				return
+			}
+			r.Frequencies[i] /= float64(factor)
+		}
+	})
+	return fault
+}
+
+// walk visits every T that a Spec holds, once each, whatever kinds of mixers and MLPs it is made of.
+func walk[T any](s *Spec, visit func(*T)) {
+	seen := map[any]bool{}
+	var into func(v reflect.Value)
+	into = func(v reflect.Value) {
+		switch v.Kind() {
+		case reflect.Pointer, reflect.Interface:
+			if v.IsNil() || v.Kind() == reflect.Pointer && seen[v.Interface()] {
+				return
+			}
+			if v.Kind() == reflect.Pointer {
+				seen[v.Interface()] = true
+			}
+			into(v.Elem())
+		case reflect.Slice:
+			if v.Type().Elem().Kind() == reflect.Struct || v.Type().Elem().Kind() == reflect.Pointer || v.Type().Elem().Kind() == reflect.Interface {
+				for i := range v.Len() {
+					into(v.Index(i))
+				}
+			}
+		case reflect.Struct:
+			if v.CanAddr() && v.CanInterface() {
+				if found, ok := v.Addr().Interface().(*T); ok {
+					visit(found)
+				}
+			}
+			for i := range v.NumField() {
+				if v.Type().Field(i).IsExported() {
+					into(v.Field(i))
+				}
+			}
+		}
+	}
+	into(reflect.ValueOf(s))
+}

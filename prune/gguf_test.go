@@ -1,0 +1,82 @@
+package prune_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"avssnative/engine"
+	"avssnative/internal/gguf"
+	"avssnative/prune"
+)
+
+// Every converted golden is written without some of its layers; Write compares the logits of the file, opened again, bit for bit.
+func TestEveryGGUFReloadsShorter(t *testing.T) {
+	files, _ := filepath.Glob("../engine/testdata/gguf/*.gguf")
+	if len(files) == 0 {
+		t.Fatal("no files in engine/testdata/gguf")
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			m := open(t, file)
+			for _, drop := range []engine.Drop{{0}, {2}, {0, 2}} {
+				out := filepath.Join(t.TempDir(), "smaller.gguf")
+				if err := prune.Write(context.Background(), m, drop, out, prune.Options{}); err != nil {
+					t.Fatal(err)
+				}
+				if s := open(t, out); s.Layers() != m.Layers()-len(drop) {
+					t.Errorf("%d layers, want %d", s.Layers(), m.Layers()-len(drop))
+				}
+			}
+		})
+	}
+}
+
+// What stays in a pruned file stays as it was: every tensor's bytes, every key but those that speak of single blocks.
+func TestGGUFKeepsBytes(t *testing.T) {
+	path := "../engine/testdata/gguf/llama-f32.gguf"
+	out := filepath.Join(t.TempDir(), "smaller.gguf")
+	if err := prune.Write(context.Background(), open(t, path), engine.Drop{1}, out, prune.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	before, after := openGGUF(t, path), openGGUF(t, out)
+	for _, tensor := range after.Tensors() {
+		old, found := before.Lookup(strings.Replace(tensor.Name, "blk.1.", "blk.2.", 1))
+		if !found || old.Type != tensor.Type || !slices.Equal(old.Shape, tensor.Shape) || !bytes.Equal(old.Data, tensor.Data) {
+			t.Errorf("tensor %s is not that of the whole model", tensor.Name)
+		}
+	}
+	if blocks, _, _ := after.Integer("llama.block_count"); blocks != 2 {
+		t.Errorf("%d blocks, want 2", blocks)
+	}
+	if got, want := len(after.Metadata()), len(before.Metadata()); got != want {
+		t.Errorf("%d keys, want %d", got, want)
+	}
+}
+
+func openGGUF(t testing.TB, path string) *gguf.File {
+	t.Helper()
+	f, err := gguf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// A GGUF file is written as one, not as a folder of safetensors.
+func TestGGUFRefusesOtherFormats(t *testing.T) {
+	path := "../engine/testdata/gguf/llama-f32.gguf"
+	parent := t.TempDir()
+	err := prune.Write(context.Background(), open(t, path), engine.Drop{1}, filepath.Join(parent, "out"), prune.Options{Format: prune.FormatHF})
+	if err == nil || !strings.Contains(err.Error(), "use --format gguf") {
+		t.Errorf("error %v", err)
+	}
+	if entries, _ := os.ReadDir(parent); len(entries) != 0 {
+		t.Errorf("%d entries were left behind", len(entries))
+	}
+}
