@@ -13,7 +13,7 @@ func buildGPTNeoX(b *Builder) *Spec {
 	eps := b.FloatOr("layer_norm_eps", 1e-5)
 	act := b.Activation("hidden_act", "gelu")
 	biased := b.BoolOr("attention_bias", true)
-	rope := b.partialRope(headDim, 10000, 0.25, "")
+	rope := b.Rope(headDim, 10000, 0.25, "")
 	s := &Spec{Hidden: hidden, Vocab: b.Int("vocab_size"), Context: b.IntOr("max_position_embeddings", 2048), BlockPrefix: b.prefix + "layers.%d."}
 	s.Embed.Table = b.Matrix("embed_in.weight", s.Vocab, hidden)
 	for i := range b.Int("num_hidden_layers") {

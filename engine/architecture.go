@@ -191,13 +191,15 @@ func (s *Spec) check(source Source) error {
 	used := map[string]bool{}
 	var missing, wrong error
 	s.Refs(func(r *Ref) {
-		used[r.Name] = true
-		if stored, found := source.Lookup(r.Name); !found {
-			if missing == nil {
-				missing = fmt.Errorf("engine: %s: tensor %s: missing from the model's files", s.Family, r.Name)
+		for _, name := range append([]string{r.Name}, r.Joined...) {
+			used[name] = true
+			if stored, found := source.Lookup(name); !found {
+				if missing == nil {
+					missing = fmt.Errorf("engine: %s: tensor %s: missing from the model's files", s.Family, name)
+				}
+			} else if !slices.Equal(stored.Shape, r.Shape) && wrong == nil {
+				wrong = fmt.Errorf("engine: %s: %s: shape %v, want %v", s.Family, name, stored.Shape, r.Shape)
 			}
-		} else if !slices.Equal(stored.Shape, r.Shape) && wrong == nil {
-			wrong = fmt.Errorf("engine: %s: %s: shape %v, want %v", s.Family, r.Name, stored.Shape, r.Shape)
 		}
 	})
 	if missing != nil || wrong != nil {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"strconv"
 	"strings"
 )
 
@@ -24,6 +26,19 @@ func ParseConfig(data []byte) (*Config, error) {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
 	return &Config{values: values, fault: new(error)}, nil
+}
+
+// asConfig reads values that are already parsed.
+func asConfig(values map[string]any) *Config { return &Config{values: values, fault: new(error)} }
+
+// jsonNumber is a number as a parsed configuration holds it.
+func jsonNumber(n int) json.Number { return json.Number(strconv.Itoa(n)) }
+
+// with is the configuration with one key changed.
+func (c *Config) with(key string, value any) *Config {
+	changed := &Config{values: maps.Clone(c.values), where: c.where, fault: c.fault}
+	changed.values[key] = value
+	return changed
 }
 
 // Err is the first thing that was wrong.

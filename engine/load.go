@@ -26,7 +26,7 @@ func load(d Device, source Source, visit func(func(*Ref))) (*layerWeights, error
 		if r.Name == "" || fault != nil {
 			return
 		}
-		w.names = append(w.names, r.Name)
+		w.names = append(append(w.names, r.Name), r.Joined...)
 		if r.In > 0 {
 			stored, err := weight(source, r)
 			if err != nil {
@@ -72,7 +72,7 @@ func names(visit func(func(*Ref))) []string {
 	var all []string
 	visit(func(r *Ref) {
 		if r.Name != "" {
-			all = append(all, r.Name)
+			all = append(append(all, r.Name), r.Joined...)
 		}
 	})
 	return all

@@ -8,7 +8,7 @@ type AttentionSpec struct {
 	SinkLogits    Ref      // a logit a head; empty: none
 	QNorm, KNorm  NormSpec // on queries and keys, a whole row or (Groups) a head
 	NormAfterRope bool
-	Rope          *Rope       // nil: no rotary positions here
+	Rope          *Rotary     // nil: no rotary positions here
 	Clip          float32     // queries, keys and values are limited to ±Clip; 0: not
 	Temperature   Temperature // queries grow with their position
 }
@@ -39,8 +39,8 @@ func (a *AttentionSpec) mix(f *forward, x Tensor) Tensor {
 		f.norm(k, k, &a.KNorm)
 	}
 	if a.Rope != nil {
-		f.device.Rope(q, *a.Rope, f.positions)
-		f.device.Rope(k, *a.Rope, f.positions)
+		f.rotate(q, a.Rope)
+		f.rotate(k, a.Rope)
 	}
 	if a.NormAfterRope {
 		f.norm(q, q, &a.QNorm)

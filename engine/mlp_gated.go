@@ -4,12 +4,16 @@ package engine
 type GatedSpec struct {
 	Gate, Up, Down Linear
 	Activation     Activation
+	Read           []Ref // stored parameters that Activation already holds
 }
 
 func (g *GatedSpec) refs(visit func(*Ref)) {
 	g.Gate.refs(visit)
 	g.Up.refs(visit)
 	g.Down.refs(visit)
+	for i := range g.Read {
+		visit(&g.Read[i])
+	}
 }
 
 func (g *GatedSpec) apply(f *forward, x Tensor) Tensor {

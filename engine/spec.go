@@ -51,6 +51,7 @@ type Ref struct {
 	Out, In    int    // the matrix as a product sees it; a vector has In = 0
 	Transposed bool
 	Segments   []Segment
+	Joined     []string // a vector: further stored tensors, each of Shape, whose values follow
 }
 
 // Linear is x·Wᵀ + b.

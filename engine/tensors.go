@@ -66,6 +66,13 @@ func vector(s Source, r *Ref) ([]float32, error) {
 	if err := w.Float32s(all, 0); err != nil {
 		return nil, err
 	}
+	for _, name := range r.Joined {
+		more, err := vector(s, &Ref{Name: name, Shape: r.Shape, Out: count})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, more...)
+	}
 	all = all[r.Offset:]
 	if len(r.Segments) == 0 {
 		if len(all) < r.Out {
