@@ -103,10 +103,7 @@ func TestParquet(t *testing.T) {
 }
 
 func TestPyarrowFile(t *testing.T) {
-	python := need.Program(t, "python3")
-	if err := exec.Command(python, "-c", "import pyarrow").Run(); err != nil {
-		need.Missing(t, "Python package pyarrow")
-	}
+	python := need.Python(t, "pyarrow")
 	path := filepath.Join(t.TempDir(), "x.parquet")
 	if out, err := exec.Command(python, "-c", `
 import sys, pyarrow as pa, pyarrow.parquet as pq

@@ -104,10 +104,7 @@ func TestDequantiseErrors(t *testing.T) {
 
 // Many more random blocks than the golden file holds, made and judged by the Python library.
 func TestDequantiseAgainstPython(t *testing.T) {
-	python := need.Program(t, "python3")
-	if err := exec.Command(python, "-c", "import gguf").Run(); err != nil {
-		need.Missing(t, "Python package gguf")
-	}
+	python := need.Python(t, "gguf", "numpy")
 	random := rand.New(rand.NewPCG(3, 5))
 	places := map[Type][]int{Q4_0: {0}, Q4_1: {0, 2}, Q5_0: {0}, Q5_1: {0, 2}, Q8_0: {0}, Q2_K: {80, 82}, Q3_K: {108}, Q4_K: {0, 2}, Q5_K: {0, 2}, Q6_K: {208}}
 	for kind, scales := range places {

@@ -253,10 +253,7 @@ func TestWriteErrors(t *testing.T) {
 
 // The Python library reads what Write wrote.
 func TestPythonReadsOurs(t *testing.T) {
-	python := need.Program(t, "python3")
-	if err := exec.Command(python, "-c", "import gguf").Run(); err != nil {
-		need.Missing(t, "Python package gguf")
-	}
+	python := need.Python(t, "gguf")
 	f := model(t, 6)
 	metadata, sources, err := DropBlocks(f, []int{0, 2, 5})
 	if err != nil {

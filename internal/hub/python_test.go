@@ -12,10 +12,7 @@ import (
 
 // The Python library finds, without a network, what Pull put into the cache; and Find what the Python library put there.
 func TestPythonSharesTheCache(t *testing.T) {
-	python := need.Program(t, "python3")
-	if err := exec.Command(python, "-c", "import huggingface_hub").Run(); err != nil {
-		need.Missing(t, "Python package huggingface_hub")
-	}
+	python := need.Python(t, "huggingface_hub")
 	ours, theirs := t.TempDir(), t.TempDir()
 	s := newServer(t, tiny())
 	dir, err := pull(s, ours, nil)

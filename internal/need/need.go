@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -30,6 +31,20 @@ func Program(t testing.TB, name string) string {
 		Missing(t, "program "+name)
 	}
 	return path
+}
+
+// Python returns the interpreter that AVSSNATIVE_PYTHON names, or python3 where it names none, if it has all of the packages.
+func Python(t testing.TB, packages ...string) string {
+	t.Helper()
+	python := os.Getenv("AVSSNATIVE_PYTHON")
+	if python == "" {
+		python = Program(t, "python3")
+	}
+	probe := "import importlib.util as u, sys; sys.exit(', '.join(m for m in sys.argv[1:] if u.find_spec(m) is None))"
+	if missing, err := exec.Command(python, append([]string{"-c", probe}, packages...)...).CombinedOutput(); err != nil {
+		Missing(t, "Python package "+strings.TrimSpace(string(missing))+" in "+python)
+	}
+	return python
 }
 
 // Missing skips the test, or fails it where everything is required.

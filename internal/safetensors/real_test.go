@@ -13,10 +13,7 @@ import (
 // Files that other programs wrote are read, and the Python library reads what is copied from them to the same bytes.
 func TestAgainstPython(t *testing.T) {
 	source := need.Reference(t, "architectures/gpt2")
-	python := need.Program(t, "python3")
-	if err := exec.Command(python, "-c", "import safetensors, numpy").Run(); err != nil {
-		need.Missing(t, "Python package safetensors")
-	}
+	python := need.Python(t, "safetensors", "numpy")
 	set, err := OpenDir(source)
 	if err != nil {
 		t.Fatal(err)

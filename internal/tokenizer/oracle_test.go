@@ -31,13 +31,7 @@ type question struct {
 
 func ask(t *testing.T, questions []question) []json.RawMessage {
 	t.Helper()
-	python := os.Getenv("AVSSNATIVE_PYTHON")
-	if python == "" {
-		need.Missing(t, "AVSSNATIVE_PYTHON, a Python with tokenizers")
-	}
-	if err := exec.Command(python, "-c", "import tokenizers").Run(); err != nil {
-		need.Missing(t, "the Python package tokenizers in "+python)
-	}
+	python := need.Python(t, "tokenizers")
 	input, err := json.Marshal(questions)
 	if err != nil {
 		t.Fatal(err)
