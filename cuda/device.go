@@ -111,7 +111,9 @@ type device struct {
 	index   int
 	card    card
 	compute engine.Compute
-	sync    bool // wait for every launch, check it, time it; pool nothing
+	sync    bool  // wait for every launch, check it, time it; pool nothing
+	plain   bool  // join no operations: the slow twin of those that are
+	forced  *tile // take this shape for every product: for tests, which hold the shapes against each other
 
 	context            primary
 	module             module
@@ -120,11 +122,13 @@ type device struct {
 	memory             memory
 	uploads            *uploader
 
-	mu      sync.Mutex
-	err     error          // the first failure, until Sync reports it
-	pending []func() error // what Sync does once everything has been computed
-	layouts []*placed
-	profile map[string]*timing
+	mu       sync.Mutex
+	err      error          // the first failure, until Sync reports it
+	pending  []func() error // what Sync does once everything has been computed
+	later    *addition      // an Add that waits for what comes next
+	layouts  []*placed
+	profile  map[string]*timing
+	launches int // on the compute stream, so far
 }
 
 func (d *device) start(limit int64) error {
@@ -167,13 +171,37 @@ func (d *device) bound(f func() error) error {
 
 // do runs the body of an operation unless one has failed before.
 func (d *device) do(operation string, body func() error) {
+	d.joining(operation, func(after *addition) error {
+		if err := d.add(after); err != nil {
+			return err
+		}
+		return body()
+	})
+}
+
+// joining is do for an operation that may take over the addition asked for just before it, nil where there was none.
+func (d *device) joining(operation string, body func(after *addition) error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.err != nil {
 		return
 	}
-	if err := d.bound(body); err != nil {
+	after := d.later
+	d.later = nil
+	if err := d.bound(func() error { return body(after) }); err != nil {
 		d.err = fmt.Errorf("cuda: cuda:%d: %s: %w", d.index, operation, err)
+	}
+}
+
+// settle does the addition that waits, before something that is no operation.
+func (d *device) settle() {
+	after := d.later
+	d.later = nil
+	if after == nil || d.err != nil {
+		return
+	}
+	if err := d.bound(func() error { return d.add(after) }); err != nil {
+		d.err = fmt.Errorf("cuda: cuda:%d: add: %w", d.index, err)
 	}
 }
 
@@ -184,6 +212,7 @@ func (d *device) Info() engine.Info { return d.card.info(d.index, d.compute) }
 func (d *device) Sync() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.settle()
 	err := d.err
 	if wait := d.bound(func() error { return d.drv.waitStream(d.computing) }); err == nil && wait != nil {
 		err = fmt.Errorf("cuda: cuda:%d: %w", d.index, wait)

@@ -2,6 +2,8 @@ package cuda
 
 import (
 	"os"
+	"os/exec"
+	"strings"
 	"testing"
 
 	"avssnative/engine"
@@ -30,11 +32,145 @@ func open(t testing.TB, compute engine.Compute) *device {
 	return d.(*device)
 }
 
+// silent fails the test where the driver is the PTX machine and has found something by the test's end.
+func silent(t testing.TB) {
+	if os.Getenv("AVSSNATIVE_LIBCUDA") == "" {
+		return
+	}
+	m := openMachine(t)
+	m.clear()
+	t.Cleanup(func() {
+		if m.findings(nil) != 0 {
+			t.Errorf("the PTX machine found:\n%s", m.report())
+		}
+	})
+}
+
 // TestConformance holds every operation against "reference", in both precisions.
 func TestConformance(t *testing.T) {
 	for _, compute := range []engine.Compute{engine.ComputeF32, engine.ComputeBF16} {
 		t.Run(string(compute), func(t *testing.T) {
+			silent(t)
 			devicetest.Run(t, func(t testing.TB) engine.Device { return open(t, compute) })
 		})
+	}
+}
+
+// TestTiles: all shapes of the bfloat16 product give the same bits.
+func TestTiles(t *testing.T) {
+	d := open(t, engine.ComputeBF16)
+	silent(t)
+	const rows, in, out = 130, 100, 261
+	m, err := d.Matrix(weight(out, in))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Release()
+	x, y := filled(d, rows, in), d.NewTensor(rows, out)
+	var want []float32
+	for _, shape := range []*tile{&tileBig, &tileMid, &tileFew} {
+		d.forced = shape
+		d.Product(y, x, m, nil)
+		got := make([]float32, rows*out)
+		d.Download(got, y, 0)
+		if err := d.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		if want == nil {
+			want = got
+		}
+		for i := range got {
+			if got[i] != want[i] {
+				t.Fatalf("%s: value %d is %g, %s gave %g", shape.kernel, i, got[i], tileBig.kernel, want[i])
+			}
+		}
+	}
+}
+
+// TestQuantised: a product that reads quantised blocks gives the bits of one on their dequantised values.
+func TestQuantised(t *testing.T) {
+	d := open(t, engine.ComputeBF16)
+	silent(t)
+	const rows, in, out = 19, 768, 37
+	for kind, w := range map[string]engine.Weight{"Q8_0": blocks(engine.Q8_0, in, out, 34, 32), "Q4_K": blocks(engine.Q4_K, in, out, 144, 256)} {
+		m, err := d.Matrix(w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, y := filled(d, rows, in), d.NewTensor(rows, out)
+		var got [2][]float32
+		for i, force := range []*tile{nil, &tileFew} {
+			d.forced = force
+			d.Product(y, x, m, nil)
+			got[i] = make([]float32, rows*out)
+			d.Download(got[i], y, 0)
+		}
+		d.forced = nil
+		if err := d.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		m.Release()
+		for i := range got[0] {
+			if got[0][i] != got[1][i] {
+				t.Fatalf("%s: value %d is %g, dequantised first %g", kind, i, got[0][i], got[1][i])
+			}
+		}
+	}
+}
+
+// TestNoDriver: without a driver library a device that is asked for by name is an error that says so; it needs a process of its own.
+func TestNoDriver(t *testing.T) {
+	if os.Getenv("AVSSNATIVE_LIBCUDA") == "none/libcuda.so.1" {
+		if _, err := engine.OpenDevice("cuda:0", engine.DeviceOptions{}); err == nil || !strings.Contains(err.Error(), "no driver") {
+			t.Fatalf("error %v, want one that says that there is no driver", err)
+		}
+		if _, err := engine.Devices("cuda"); err == nil {
+			t.Fatal("devices listed without a driver")
+		}
+		return
+	}
+	child := exec.Command(os.Args[0], "-test.run=^TestNoDriver$")
+	child.Env = append(os.Environ(), "AVSSNATIVE_LIBCUDA=none/libcuda.so.1")
+	if out, err := child.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+}
+
+// TestRefusals: what a device does not offer is an error that names it.
+func TestRefusals(t *testing.T) {
+	open(t, engine.ComputeF32)
+	for name, o := range map[string]engine.DeviceOptions{"compute \"f64\"": {Compute: engine.ComputeF64}, "out of memory": {Memory: 1 << 12}} {
+		if d, err := engine.OpenDevice("cuda:0", o); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%v, error %v, want one about %s", d, err, name)
+		}
+	}
+	if _, err := engine.OpenDevice("cuda:99", engine.DeviceOptions{}); err == nil || !strings.Contains(err.Error(), "no such device") {
+		t.Errorf("error %v, want one that says that there is no such device", err)
+	}
+}
+
+// TestLimit: memory beyond the limit is refused, and what was given back can be had again.
+func TestLimit(t *testing.T) {
+	if _, _, err := cards(); err != nil {
+		open(t, engine.ComputeF32) // skips
+	}
+	opened, err := engine.OpenDevice("cuda:0", engine.DeviceOptions{Compute: engine.ComputeF32, Memory: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
+	for range 3 {
+		opened.NewTensor(1000, 150).Free()
+	}
+	if err := opened.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	opened.NewTensor(1000, 300)
+	if err := opened.Sync(); err == nil || !strings.Contains(err.Error(), "out of memory") {
+		t.Errorf("error %v, want out of memory", err)
+	}
+	opened.NewTensor(10, 10)
+	if err := opened.Sync(); err != nil {
+		t.Errorf("after a failure that was reported: %v", err)
 	}
 }

@@ -44,6 +44,7 @@ func flag(b bool) uint64 {
 
 // launch queues a kernel on the compute stream.
 func (d *device) launch(name string, s shape, arguments ...uint64) error {
+	d.launches++
 	return d.launchOn(d.computing, name, s, arguments)
 }
 

@@ -14,9 +14,13 @@ type matrix struct {
 	wide   bool // float32
 	pitch  int  // values from row to row
 	block  *block
+	raw    *block        // the stored blocks, of a type that a product reads as it is; then block is made when a product first wants it
+	line   int           // bytes from row to row of raw
 	ready  chan struct{} // closed when the upload has been queued, or has failed
 	done   event         // recorded on the copy stream behind the upload
 	err    error
+
+	released bool
 }
 
 func (m *matrix) Out() int { return m.weight.Out }
@@ -32,7 +36,12 @@ func (d *device) Matrix(w engine.Weight) (engine.Matrix, error) {
 	defer d.mu.Unlock()
 	err := d.bound(func() error {
 		var err error
-		if m.block, err = d.memory.take(int64(w.Out) * int64(m.pitch) * m.size()); err != nil {
+		if values, bytes, err := w.Type.Block(); err == nil && !m.wide && fewKernel[w.Type] != "" && w.Stride == w.In {
+			m.line = w.In / values * bytes
+			if m.raw, err = d.memory.take(int64(w.Out) * int64(m.line)); err != nil {
+				return err
+			}
+		} else if m.block, err = d.memory.take(int64(w.Out) * int64(m.pitch) * m.size()); err != nil {
 			return err
 		}
 		m.done, err = d.drv.newEvent(false)
@@ -58,25 +67,47 @@ func (m *matrix) Release() {
 	<-m.ready
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if m.block == nil || d.context == 0 {
+	if m.released || d.context == 0 {
 		return
 	}
+	m.released = true
+	d.settle()
 	err := d.bound(func() error {
 		if err := d.drv.after(d.computing, m.done); err != nil {
 			return err
 		}
-		if err := d.memory.give(m.block, d.computing); err != nil {
-			return err
+		for _, b := range []*block{m.block, m.raw} {
+			if b == nil {
+				continue
+			}
+			if err := d.memory.give(b, d.computing); err != nil {
+				return err
+			}
 		}
 		return d.drv.freeEvent(m.done)
 	})
-	m.block = nil
+	m.block, m.raw = nil, nil
 	if err != nil && d.err == nil {
 		d.err = fmt.Errorf("cuda: cuda:%d: %s: release: %w", d.index, m.weight.Name, err)
 	}
 }
 
 func (m *matrix) at() uint64 { return uint64(m.block.at) }
+
+// widened makes sure that the weight is there in the precision of the products.
+func (m *matrix) widened() error {
+	if m.block != nil {
+		return nil
+	}
+	d, w := m.on, m.weight
+	b, err := d.memory.take(int64(w.Out) * int64(m.pitch) * m.size())
+	if err != nil {
+		return fmt.Errorf("%s: %w", w.Name, err)
+	}
+	m.block = b
+	return d.launch("dequantise", cells(w.Out, m.pitch), m.at(), number(m.pitch), flag(m.wide), uint64(m.raw.at), number(m.line), quantisedAs[w.Type], real(1),
+		number(w.Out), number(w.In), number(m.pitch))
+}
 
 // matrix checks a weight argument and makes the compute stream wait for its upload.
 func (a *arguments) matrix(name string, w engine.Matrix) *matrix {
@@ -86,7 +117,7 @@ func (a *arguments) matrix(name string, w engine.Matrix) *matrix {
 		a.want(false, "%s is of another device", name)
 		return none
 	}
-	if m.block == nil {
+	if m.released {
 		a.want(false, "%s was released", name)
 		return none
 	}

@@ -25,9 +25,9 @@ const (
 	recordSize = int(engine.Sites)*slots + 4
 )
 
-// Measure fills m.Out once Sync has returned.
+// Measure fills m.Out once Sync has returned. Where y is what has just been added up, one kernel does both.
 func (d *device) Measure(m *engine.Measure) {
-	d.do("measure", func() error {
+	d.joining("measure", func(after *addition) error {
 		a := arguments{d: d}
 		x, y := a.optional("x", m.X, any_, any_), a.optional("y", m.Y, any_, any_)
 		attn, mlp := a.optional("attn", m.Attn, any_, any_), a.optional("mlp", m.MLP, any_, any_)
@@ -45,6 +45,12 @@ func (d *device) Measure(m *engine.Measure) {
 			a.want(t == nil || t == act || y == nil || t.cols == y.cols, "x, y, attn and mlp of different widths")
 		}
 		a.layout(m.Layout, rows)
+		if a.err != nil || !after.into(y) || x != nil && x.in == y.in || attn != nil && attn.in == y.in || mlp != nil && mlp.in == y.in || act != nil && act.in == y.in {
+			if err := d.add(after); err != nil {
+				return err
+			}
+			after = &addition{}
+		}
 		if a.err != nil {
 			return a.err
 		}
@@ -86,7 +92,7 @@ func (d *device) Measure(m *engine.Measure) {
 		}
 		err = with(d, eps, func(limits uint64) error {
 			return d.launch("measure", grid(256, rows, 1, 0), uint64(records.at), x.at(), x.ld(), y.at(), y.ld(), attn.at(), attn.ld(), mlp.at(), mlp.ld(), act.at(), act.ld(),
-				0, 0, 0, 0, 0, limits, real(m.Relative), number(cols), number(actCols))
+				after.a.at(), after.a.ld(), after.b.at(), after.b.ld(), real(after.scale), limits, real(m.Relative), number(cols), number(actCols))
 		})
 		if err != nil {
 			return err

@@ -28,6 +28,17 @@ func (d *device) product(to uint64, ld int, x *tensor, m *matrix, first, outputs
 	if x.rows == 0 || outputs == 0 {
 		return nil
 	}
+	if name := fewKernel[m.weight.Type]; m.raw != nil && x.rows <= fewRows && d.forced == nil {
+		c, err := d.narrow(x, 1)
+		if err != nil {
+			return err
+		}
+		return d.launch(name, grid(64, upTo(x.rows, 16), upTo(outputs, 32), 0), to, number(ld), uint64(c.block.at), number(c.pitch), uint64(m.raw.at)+uint64(first*m.line), number(m.line),
+			bias, number(x.rows), number(outputs), number(x.cols))
+	}
+	if err := m.widened(); err != nil {
+		return err
+	}
 	w := m.at() + uint64(first)*uint64(m.pitch)*uint64(m.size())
 	if m.wide {
 		name, tall := "product_f32", 64
@@ -46,6 +57,12 @@ func (d *device) product(to uint64, ld int, x *tensor, m *matrix, first, outputs
 		w, number(m.pitch), bias, number(x.rows), number(outputs), number(m.pitch))
 }
 
+// fewKernel names the kernels that read a stored type as it is (product_quantised.cu).
+var fewKernel = map[engine.DType]string{engine.Q8_0: "product_q8_0_few", engine.Q4_K: "product_q4_k_few"}
+
+// fewRows is how many rows count as few: so many that reading the weight is what takes the time.
+const fewRows = 32
+
 // tile is one of the shapes of product_bf16.cu. All give the same bits.
 type tile struct {
 	kernel                      string
@@ -63,7 +80,9 @@ func init() { largestShared[tileBig.kernel] = tileBig.shared }
 // tileFor takes the shape that reads least where there is enough work for every multiprocessor.
 func (d *device) tileFor(rows, cols int) tile {
 	switch {
-	case rows <= 32:
+	case d.forced != nil:
+		return *d.forced
+	case rows <= fewRows:
 		return tileFew
 	case upTo(rows, tileBig.rows)*upTo(cols, tileBig.cols) < d.card.processors || rows <= 64:
 		return tileMid

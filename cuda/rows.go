@@ -4,11 +4,11 @@ import (
 	"avssnative/engine"
 )
 
-// What works row by row: the kernels norm, add, scale, clamp, activate.
+// What works row by row: the kernels normalise, add, scale, clamp, activate.
 
-// Norm normalises every row of x, or every group of a row.
+// Norm normalises every row of x, or every group of a row. Where x is what has just been added up, one kernel does both.
 func (d *device) Norm(dst, x engine.Tensor, n engine.Norm) {
-	d.do("norm", func() error {
+	d.joining("norm", func(after *addition) error {
 		a := arguments{d: d}
 		from := a.tensor("x", x, any_, any_)
 		to := a.tensor("dst", dst, from.rows, from.cols)
@@ -17,6 +17,13 @@ func (d *device) Norm(dst, x engine.Tensor, n engine.Norm) {
 		a.want(n.Kind == engine.NormRMS || n.Kind == engine.NormLayer || n.Kind == engine.NormL2, "unknown kind %d", n.Kind)
 		weight, sharedWeight := a.perColumn("weight", n.Weight, from.cols, from.cols/groups)
 		bias, sharedBias := a.perColumn("bias", n.Bias, from.cols, from.cols/groups)
+		joined := a.err == nil && after.into(from) && !after.touches(to)
+		if !joined {
+			if err := d.add(after); err != nil {
+				return err
+			}
+			after = &addition{a: from}
+		}
 		if a.err != nil || from.empty() {
 			return a.err
 		}
@@ -31,7 +38,7 @@ func (d *device) Norm(dst, x engine.Tensor, n engine.Norm) {
 		if from.cols/groups <= 256 {
 			blocks = grid(256, upTo(from.rows*groups, 8), 1, 0)
 		}
-		return d.launch("norm", blocks, to.at(), to.ld(), 0, 0, from.at(), from.ld(), 0, 0, 0, copyAt, number(pitch), number(pitch),
+		return d.launch("normalise", blocks, to.at(), to.ld(), after.dst.at(), after.dst.ld(), after.a.at(), after.a.ld(), after.b.at(), after.b.ld(), real(after.scale), copyAt, number(pitch), number(pitch),
 			weight.at(), flag(sharedWeight), bias.at(), flag(sharedBias), real(n.Offset), number(int(n.Kind)), real(n.Eps), number(groups), number(from.rows), number(from.cols))
 	})
 }
@@ -56,7 +63,7 @@ func (d *device) copyOf(to *tensor) (at uint64, pitch int, err error) {
 	return uint64(c.block.at), c.pitch, nil
 }
 
-// Add sets dst = a + scale·b.
+// Add sets dst = a + scale·b. It waits for the next operation, which may take it over.
 func (d *device) Add(dst, a, b engine.Tensor, scale float32) {
 	d.do("add", func() error {
 		c := arguments{d: d}
@@ -69,8 +76,38 @@ func (d *device) Add(dst, a, b engine.Tensor, scale float32) {
 		if err := to.wrote(); err != nil {
 			return err
 		}
-		return d.launch("add", cells(to.rows, to.cols), to.at(), to.ld(), first.at(), first.ld(), second.at(), second.ld(), real(scale), number(to.rows), number(to.cols))
+		d.later = &addition{dst: to, a: first, b: second, scale: scale}
+		return nil
 	})
+}
+
+// addition is dst = a + scale·b.
+type addition struct {
+	dst, a, b *tensor
+	scale     float32
+}
+
+// add does an addition by itself; nil is none.
+func (d *device) add(p *addition) error {
+	if p == nil {
+		return nil
+	}
+	return d.launch("add", cells(p.dst.rows, p.dst.cols), p.dst.at(), p.dst.ld(), p.a.at(), p.a.ld(), p.b.at(), p.b.ld(), real(p.scale), number(p.dst.rows), number(p.dst.cols))
+}
+
+// into says whether the addition's result is this very view, and lies apart from its terms or in the place of the first: then a kernel that
+// handles a row as a whole may do it on the way.
+func (p *addition) into(t *tensor) bool {
+	return p != nil && !p.dst.on.plain && t != nil && same(p.dst, t) && (same(p.dst, p.a) || p.dst.in != p.a.in) && p.dst.in != p.b.in
+}
+
+// touches says whether a tensor shares memory with the addition.
+func (p *addition) touches(t *tensor) bool {
+	return t != nil && (t.in == p.dst.in || t.in == p.a.in || t.in == p.b.in)
+}
+
+func same(a, b *tensor) bool {
+	return a.in == b.in && a.first == b.first && a.rows == b.rows && a.cols == b.cols && a.stride == b.stride
 }
 
 // Scale multiplies x by factor, and row i also by rows[i] where rows is not nil.

@@ -78,6 +78,7 @@ func (t *tensor) Free() {
 	d := t.on
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.settle()
 	in := t.in
 	t.in, t.rows = nil, 0
 	if d.context == 0 {

@@ -75,8 +75,12 @@ func (u *uploader) close() {
 // bring queues everything that fills one matrix.
 func (u *uploader) bring(m *matrix) error {
 	d := u.d
-	if m.block.freed != 0 { // its last owner's work may still be queued
-		if err := d.drv.after(d.copying, m.block.freed); err != nil {
+	first := m.block
+	if m.raw != nil {
+		first = m.raw
+	}
+	if first.freed != 0 { // its last owner's work may still be queued
+		if err := d.drv.after(d.copying, first.freed); err != nil {
 			return err
 		}
 	}
@@ -112,7 +116,18 @@ func (u *uploader) bringRows(m *matrix, segments []engine.Segment) error {
 		for done := 0; done < s.Count; {
 			rows := min(s.Count-done, max(1, pieceBytes/line))
 			first := (s.At + done) * line
-			raw, err := u.piece(w.Data[first : first+(rows-1)*line+last])
+			data := w.Data[first : first+(rows-1)*line+last]
+			if m.raw != nil { // kept as it is
+				if _, err := u.piece(data, m.raw.at+pointer(to*line)); err != nil {
+					return err
+				}
+				if err := u.sent(); err != nil {
+					return err
+				}
+				to, done = to+rows, done+rows
+				continue
+			}
+			raw, err := u.piece(data, 0)
 			if err != nil {
 				return err
 			}
@@ -143,7 +158,7 @@ func (u *uploader) bringTransposed(m *matrix, segments []engine.Segment) error {
 	line := w.Stride * bytes
 	for done := 0; done < w.In; {
 		lines := min(w.In-done, max(1, pieceBytes/line))
-		raw, err := u.piece(w.Data[done*line : min(len(w.Data), (done+lines)*line)])
+		raw, err := u.piece(w.Data[done*line:min(len(w.Data), (done+lines)*line)], 0)
 		if err != nil {
 			return err
 		}
@@ -168,8 +183,9 @@ func (u *uploader) bringTransposed(m *matrix, segments []engine.Segment) error {
 	return nil
 }
 
-// piece copies bytes to the device by way of the next stage, and says where they will lie.
-func (u *uploader) piece(data []byte) (pointer, error) {
+// piece copies bytes to the device by way of the next stage, and says where they will lie: at the address given, or, where that is 0, in
+// the stage's own memory.
+func (u *uploader) piece(data []byte, to pointer) (pointer, error) {
 	d, s := u.d, &u.stages[u.next]
 	if s.used {
 		if err := d.drv.waitEvent(s.free); err != nil {
@@ -182,7 +198,10 @@ func (u *uploader) piece(data []byte) (pointer, error) {
 		}
 	}
 	copy(s.host, data)
-	return s.raw.at, d.drv.toDevice(s.raw.at, unsafe.Pointer(&s.host[0]), int64(len(data)), d.copying)
+	if to == 0 {
+		to = s.raw.at
+	}
+	return to, d.drv.toDevice(to, unsafe.Pointer(&s.host[0]), int64(len(data)), d.copying)
 }
 
 func (u *uploader) grow(s *stage, bytes int) error {

@@ -23,7 +23,6 @@ template <int DIM, int KEYS>
 DEVICE void attend_bf16(float *dst, i64 to, const bf16 *q, i64 lq, const bf16 *k, i64 lk, const bf16 *v, i64 lv, const QueryTile *tiles, const float *slopes,
                         const float *sinks, int heads, int kv_heads, int dim, int value_dim, int value_width, Mask mask) {
   constexpr int PIECES = DIM / 8, STEPS = DIM / 16, KEY_TILES = KEYS / 8;
-  constexpr bool HELD = DIM <= 64; // whether the queries' operands stay in registers
   extern __shared__ __align__(128) u8 space[];
   u32 queries = shared_address(space), stages = queries + 64 * DIM * 2;
   QueryTile tile = tiles[block_x()];
@@ -51,7 +50,6 @@ DEVICE void attend_bf16(float *dst, i64 to, const bf16 *q, i64 lq, const bf16 *k
   float slope = slopes ? slopes[head] : 0.f, most[2], sum[2], mean[DIM / 8][4] = {};
   most[0] = most[1] = sinks ? sinks[head] : -INFINITE;
   sum[0] = sum[1] = sinks && (lane & 3) == 0 ? 1.f : 0.f; // four lanes share a row; their sums are added at the end
-  u32 held[HELD ? STEPS : 1][4];
   // Where a lane reads at step 0: the exchange makes step s the same place with s·32 exclusive-or'd in.
   u32 query_at = head_offset<DIM>(warp * 16 + (lane & 15), lane >> 4), key_at = head_offset<DIM>((lane & 7) + (lane >> 4 << 3), lane >> 3 & 1);
   u32 value_at = head_offset<DIM>((lane & 7) + (lane >> 3 & 1) * 8, lane >> 4);
@@ -61,17 +59,13 @@ DEVICE void attend_bf16(float *dst, i64 to, const bf16 *q, i64 lq, const bf16 *k
   for (int j0 = from, n = 0; j0 < end; j0 += KEYS, n++) {
     copy_wait<0>();
     __syncthreads();
-    if (HELD && n == 0)
-#pragma unroll
-      for (int s = 0; s < (HELD ? STEPS : 1); s++) load_matrices(held[s], queries + (query_at ^ (u32)(s * 32)));
     if (j0 + KEYS < end) load(j0 + KEYS, (n + 1) & 1);
     u32 keys = stages + (u32)((n & 1) * 2 * KEYS * DIM * 2), values = keys + KEYS * DIM * 2;
     float scores[KEY_TILES][4] = {};
 #pragma unroll
     for (int s = 0; s < STEPS; s++) {
       u32 a[4];
-      if (HELD) a[0] = held[HELD ? s : 0][0], a[1] = held[HELD ? s : 0][1], a[2] = held[HELD ? s : 0][2], a[3] = held[HELD ? s : 0][3];
-      else load_matrices(a, queries + (query_at ^ (u32)(s * 32)));
+      load_matrices(a, queries + (query_at ^ (u32)(s * 32)));
 #pragma unroll
       for (int j = 0; j < KEY_TILES; j += 2) {
         u32 b[4];
@@ -119,7 +113,6 @@ DEVICE void attend_bf16(float *dst, i64 to, const bf16 *q, i64 lq, const bf16 *k
       }
     }
   }
-  copy_wait<0>();
 #pragma unroll
   for (int h = 0; h < 2; h++) {
 #pragma unroll
@@ -134,7 +127,7 @@ DEVICE void attend_bf16(float *dst, i64 to, const bf16 *q, i64 lq, const bf16 *k
       int col = d * 8 + (lane & 3) * 2;
       float v0 = mean[d][2 * h] * by, v1 = mean[d][2 * h + 1] * by;
       if (pairs && col + 1 < value_width) {
-        *(f32x2 *)(line + col) = f32x2{v0, v1};
+        store_pair(line + col, v0, v1);
       } else {
         if (col < value_width) line[col] = v0;
         if (col + 1 < value_width) line[col + 1] = v1;
@@ -145,7 +138,7 @@ DEVICE void attend_bf16(float *dst, i64 to, const bf16 *q, i64 lq, const bf16 *k
 
 // Dim and value_dim are the heads' widths in q, k and v, padded with zeros to multiples of 8; value_width is ValueDim as dst has it.
 #define ATTENTION_BF16(name, size, keys)                                                                                                    \
-  KERNEL(128) name(float *dst, i64 to, const bf16 *q, i64 lq, const bf16 *k, i64 lk, const bf16 *v, i64 lv, const QueryTile *tiles,         \
+  KERNEL(128, 1) name(float *dst, i64 to, const bf16 *q, i64 lq, const bf16 *k, i64 lk, const bf16 *v, i64 lv, const QueryTile *tiles,         \
                    const float *slopes, const float *sinks, int heads, int kv_heads, int dim, int value_dim, int value_width, int causal,   \
                    int window, int chunk, float scale, float cap) {                                                                         \
     attend_bf16<size, keys>(dst, to, q, lq, k, lk, v, lv, tiles, slopes, sinks, heads, kv_heads, dim, value_dim, value_width,               \

@@ -59,7 +59,6 @@ DEVICE void attend_f32(float *dst, i64 to, const float *q, i64 lq, const float *
       for (int p = 0; p < PARTS; p++)
         if (int col = p * 8 + part; col < value_dim) mean[p] = fused(w, values[j * (value_dim + 1) + col], mean[p]);
     }
-    warp_barrier();
   }
   if (mine >= tile.rows) return;
 #pragma unroll

@@ -15,6 +15,7 @@ DEVICE float finished_logit(float product, const float *bias, int col, float sca
   return cap > 0.f ? cap * hyperbolic_tangent(quotient(v, cap)) : v;
 }
 
+// These three use shared memory of their own each. One round's barriers stand between its reads and the next round's writes.
 // The greatest of the block's values and the least place where it stands.
 DEVICE void block_most(float *most, int *place, float *values, int *places) {
 #pragma unroll
@@ -23,7 +24,6 @@ DEVICE void block_most(float *most, int *place, float *values, int *places) {
     int p = shuffle_xor(*place, mask);
     if (v > *most || (v == *most && p < *place)) *most = v, *place = p;
   }
-  __syncthreads();
   if ((thread_x() & 31) == 0) values[thread_x() >> 5] = *most, places[thread_x() >> 5] = *place;
   __syncthreads();
   *most = values[0], *place = places[0];
@@ -33,7 +33,6 @@ DEVICE void block_most(float *most, int *place, float *values, int *places) {
 }
 DEVICE double head_block_sum(double v, double *shared) {
   v = warp_sum(v);
-  __syncthreads();
   if ((thread_x() & 31) == 0) shared[thread_x() >> 5] = v;
   __syncthreads();
   double sum = 0.;
@@ -48,7 +47,7 @@ KERNEL(256) head_tile(HeadState *states, double *found, const float *logits, i64
                       const int *offsets, const int *targets, int wanted, int variants, int diverge, int first, int width, int row0, int rows) {
   __shared__ float values[8];
   __shared__ int places[8];
-  __shared__ double shared[8];
+  __shared__ double sums[8], differences[8];
   int self = (int)thread_x(), row = row0 + (int)block_x();
   const float *line0 = logits + (i64)block_x() * ld;
   float most0 = 0.f, keep0 = 0.f, scale0 = 0.f;
@@ -74,8 +73,8 @@ KERNEL(256) head_tile(HeadState *states, double *found, const float *logits, i64
         if (weight > 0.f) difference += (double)weight * ((double)l0 - (double)l);
       }
     }
-    double total = head_block_sum((double)sum, shared);
-    if (diverge && v > 0) difference = head_block_sum(difference, shared);
+    double total = head_block_sum((double)sum, sums);
+    if (diverge && v > 0) difference = head_block_sum(difference, differences);
     if (self == 0) {
       HeadState next;
       next.sum = (old.most == -INFINITE ? 0. : old.sum * (double)exponential(old.most - greatest)) + total * (double)exponential(most - greatest);

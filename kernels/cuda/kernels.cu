@@ -15,5 +15,6 @@
 #include "norm.cu"
 #include "product_bf16.cu"
 #include "product_f32.cu"
+#include "product_quantised.cu"
 #include "rope.cu"
 #include "scale.cu"

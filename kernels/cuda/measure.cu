@@ -3,11 +3,10 @@
 // merge then adds the rows of each sequence, pooled the means over tokens of each column, pooled_variance their variance.
 // Every sum is float64, in a slot of its own and in an order that the row's width and the row's place in its sequence fix; no atomics.
 //
-// measure can do the residual addition y = a + scale·f on the way (its second function name: add_measure), so that statistics cost no
-// pass over the residual stream of their own.
+// measure can do the residual addition y = a + scale·f on the way, so that statistics cost no pass over the residual stream of their own.
 //
 // Slow twin: engine's reference.Measure. Launch: measure one block of 256 threads a row, merge one block of 256 a sequence and site,
-// pooled 256 columns a block and sequence. Shared memory: measure 1.7 KB, merge 2 KB. Moved: 4 bytes a value of every site once from memory
+// pooled 256 columns a block and sequence. Shared memory: measure 2.9 KB, merge 2 KB. Moved: 4 bytes a value of every site once from memory
 // (a row is read twice, the second time from the first-level cache), 1 KB a row of records.
 #include "functions.cuh"
 
@@ -15,21 +14,24 @@ enum { SITE_BLOCK, SITE_DELTA, SITE_ATTN, SITE_MLP, SITE_ACT, SITES };
 enum { SUM1, SUM2, SUM3, SUM4, SUM_ABS, LEAST, MOST, RELATIVE1, RELATIVE2, NEAR, BELOW, NANS = BELOW + 8, INFS, SLOTS };
 enum { RECORD = SITES * SLOTS + 4, COSINE = SITES * SLOTS, DISTANCE, RELATIVE }; // doubles a row; one is spare
 
-// A double sum over the block in a fixed order; every thread gets it.
-DEVICE double block_sum(double v, double *shared) {
-  v = warp_sum(v);
-  __syncthreads();
-  if ((thread_x() & 31) == 0) shared[thread_x() >> 5] = v;
-  __syncthreads();
-  double sum = 0.;
+// Sums of several values over the block in a fixed order; every thread gets them. Shared is used for nothing else.
+template <int n> DEVICE void block_sums(double (&values)[n], double (*shared)[8]) {
 #pragma unroll
-  for (int w = 0; w < 8; w++) sum += shared[w];
-  return sum;
+  for (int i = 0; i < n; i++) {
+    values[i] = warp_sum(values[i]);
+    if ((thread_x() & 31) == 0) shared[i][thread_x() >> 5] = values[i];
+  }
+  __syncthreads();
+#pragma unroll
+  for (int i = 0; i < n; i++) {
+    values[i] = 0.;
+#pragma unroll
+    for (int w = 0; w < 8; w++) values[i] += shared[i][w];
+  }
 }
 
-struct Thresholds { float below[8]; };
-
-// One site of one row: value(col) for col < cols, relative to `rms`. Writes SLOTS doubles of the record.
+// One site of one row: value(col) for col < cols, relative to `rms`. Writes SLOTS doubles of the record. Two sites in a row use different
+// shared memory, so that the barrier between a site's writing and reading also keeps the next but one from writing too early.
 template <class Value>
 DEVICE void measure_site(double *record, Value value, int cols, double rms, float relative, const float *eps, double (*shared)[SLOTS]) {
   double sum1 = 0., sum2 = 0., sum3 = 0., sum4 = 0., sum_abs = 0.;
@@ -52,7 +54,6 @@ DEVICE void measure_site(double *record, Value value, int cols, double rms, floa
   low = warp_min(low), high = warp_max(high), near = warp_sum(near), nans = warp_sum(nans), infs = warp_sum(infs);
 #pragma unroll
   for (int e = 0; e < 8; e++) below[e] = warp_sum(below[e]);
-  __syncthreads();
   if (lane == 0) {
     double *s = shared[warp];
     s[SUM1] = sum1, s[SUM2] = sum2, s[SUM3] = sum3, s[SUM4] = sum4, s[SUM_ABS] = sum_abs, s[LEAST] = low, s[MOST] = high, s[NEAR] = near;
@@ -80,7 +81,7 @@ DEVICE void measure_site(double *record, Value value, int cols, double rms, floa
 KERNEL(256) measure(double *records, const float *x, i64 lx, float *y, i64 ly, const float *attn, i64 la, const float *mlp, i64 lm,
                     const float *act, i64 lt, const float *a, i64 l0, const float *f, i64 lf, float scale, const float *eps, float relative, int cols,
                     int act_cols) {
-  __shared__ double shared[8][SLOTS];
+  __shared__ double shared[2][8][SLOTS], sums[5][8];
   __shared__ float limits[8];
   i64 row = block_x();
   int self = (int)thread_x();
@@ -110,21 +111,22 @@ KERNEL(256) measure(double *records, const float *x, i64 lx, float *y, i64 ly, c
       double v = act[row * lt + col];
       squares_act = fused(v, v, squares_act);
     }
-  squares_y = block_sum(squares_y, &shared[0][0]), squares_act = block_sum(squares_act, &shared[0][0]);
-  squares_x = block_sum(squares_x, &shared[0][0]), product = block_sum(product, &shared[0][0]);
-  squares_delta = block_sum(squares_delta, &shared[0][0]);
+  double all[5] = {squares_y, squares_act, squares_x, product, squares_delta};
+  block_sums(all, sums);
+  squares_y = all[0], squares_act = all[1], squares_x = all[2], product = all[3], squares_delta = all[4];
+  int turn = 0;
   double rms = root(squares_y / cols), rms_act = root(squares_act / act_cols);
   if (x && y && self == 0) {
     double length_x = root(squares_x), length_y = root(squares_y), distance = root(squares_delta);
     record[COSINE] = length_x == 0. || length_y == 0. ? 0. : product / (length_x * length_y);
     record[DISTANCE] = distance, record[RELATIVE] = length_y == 0. ? 0. : distance / length_y;
   }
-  if (y) measure_site(record + SITE_BLOCK * SLOTS, [&](int col) { return y[row * ly + col]; }, cols, rms, relative, limits, shared);
+  if (y) measure_site(record + SITE_BLOCK * SLOTS, [&](int col) { return y[row * ly + col]; }, cols, rms, relative, limits, shared[turn++ & 1]);
   if (x && y)
-    measure_site(record + SITE_DELTA * SLOTS, [&](int col) { return y[row * ly + col] - x[row * lx + col]; }, cols, rms, relative, limits, shared);
-  if (attn) measure_site(record + SITE_ATTN * SLOTS, [&](int col) { return attn[row * la + col]; }, cols, rms, relative, limits, shared);
-  if (mlp) measure_site(record + SITE_MLP * SLOTS, [&](int col) { return mlp[row * lm + col]; }, cols, rms, relative, limits, shared);
-  if (act) measure_site(record + SITE_ACT * SLOTS, [&](int col) { return act[row * lt + col]; }, act_cols, rms_act, relative, limits, shared);
+    measure_site(record + SITE_DELTA * SLOTS, [&](int col) { return y[row * ly + col] - x[row * lx + col]; }, cols, rms, relative, limits, shared[turn++ & 1]);
+  if (attn) measure_site(record + SITE_ATTN * SLOTS, [&](int col) { return attn[row * la + col]; }, cols, rms, relative, limits, shared[turn++ & 1]);
+  if (mlp) measure_site(record + SITE_MLP * SLOTS, [&](int col) { return mlp[row * lm + col]; }, cols, rms, relative, limits, shared[turn++ & 1]);
+  if (act) measure_site(record + SITE_ACT * SLOTS, [&](int col) { return act[row * lt + col]; }, act_cols, rms_act, relative, limits, shared[turn++ & 1]);
 }
 
 // merge adds the records of the rows start[s] to start[s+1]: block (s, group of 32 slots), eight rows at a time, then the eight in order.
@@ -168,13 +170,13 @@ KERNEL(256) pooled(double *out, const float *value, i64 ld, const float *minus, 
 
 // pooled_variance: out[s] = the unbiased variance of the cols means of sequence s; 0 for fewer than two.
 KERNEL(256) pooled_variance(double *out, const double *means, int cols) {
-  __shared__ double shared[8];
+  __shared__ double first[1][8], second[1][8];
   const double *line = means + (i64)block_x() * cols;
-  double sum = 0.;
-  for (int col = (int)thread_x(); col < cols; col += 256) sum += line[col];
-  double mean = block_sum(sum, shared) / cols;
-  sum = 0.;
-  for (int col = (int)thread_x(); col < cols; col += 256) sum = fused(line[col] - mean, line[col] - mean, sum);
-  sum = block_sum(sum, shared);
-  if (thread_x() == 0) out[block_x()] = cols < 2 ? 0. : sum / (cols - 1);
+  double sum[1] = {0.}, squares[1] = {0.};
+  for (int col = (int)thread_x(); col < cols; col += 256) sum[0] += line[col];
+  block_sums(sum, first);
+  double mean = sum[0] / cols;
+  for (int col = (int)thread_x(); col < cols; col += 256) squares[0] = fused(line[col] - mean, line[col] - mean, squares[0]);
+  block_sums(squares, second);
+  if (thread_x() == 0) out[block_x()] = cols < 2 ? 0. : squares[0] / (cols - 1);
 }

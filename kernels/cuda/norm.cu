@@ -1,4 +1,4 @@
-// norm: RMS, layer and L2 normalisation of every group of every row, times (weight + offset), plus bias; and the same with the residual
+// normalise: RMS, layer and L2 normalisation of every group of every row, times (weight + offset), plus bias; and the same with the residual
 // addition in front (y = x + scale·f, stored, then normalised): one read of x and f and one write of y and of the normalised row. The
 // sums run in float64, so that Σx² − n·mean² loses nothing that float32 values had. The bfloat16 copy that the next product reads is
 // written in the same go.
@@ -64,7 +64,7 @@ DEVICE void norm_group(float *dst, float *y, const float *x, const float *f, flo
 }
 
 // Weight and bias are [cols], or [cols / groups] where shared_weight and shared_bias say so.
-KERNEL(256) norm(float *dst, i64 to, float *y, i64 ly, const float *x, i64 from, const float *f, i64 lf, float scale, bf16 *copy, i64 lc, int padded,
+KERNEL(256) normalise(float *dst, i64 to, float *y, i64 ly, const float *x, i64 from, const float *f, i64 lf, float scale, bf16 *copy, i64 lc, int padded,
                  const float *weight, int shared_weight, const float *bias, int shared_bias, float offset, int kind, float eps, int groups,
                  int rows, int cols) {
   __shared__ double shared[16];

@@ -12,7 +12,8 @@
 #define __align__(n) __attribute__((aligned(n)))
 #endif
 
-#define KERNEL(threads) extern "C" __global__ void __launch_bounds__(threads)
+// KERNEL(threads) or KERNEL(threads, least blocks a multiprocessor).
+#define KERNEL(...) extern "C" __global__ void __launch_bounds__(__VA_ARGS__)
 #define DEVICE static __device__ __forceinline__
 
 typedef unsigned char u8;
@@ -22,7 +23,6 @@ typedef unsigned long long u64;
 typedef long long i64;
 typedef u16 bf16; // bfloat16 by its bits
 
-struct __align__(8) f32x2 { float x, y; };
 struct __align__(16) f32x4 { float x, y, z, w; };
 struct __align__(16) i32x4 { int x, y, z, w; };
 
@@ -75,6 +75,14 @@ DEVICE u32 shared_address(const void *p) {
   asm("{ .reg .u64 t; cvta.to.shared.u64 t, %1; cvt.u32.u64 %0, t; }" : "=r"(a) : "l"(p));
   return a;
 }
+DEVICE f32x4 load_four(u32 address) {
+  f32x4 v;
+  asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];" : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w) : "r"(address) : "memory");
+  return v;
+}
+DEVICE void store_four(u32 address, u32 a, u32 b, u32 c, u32 d) {
+  asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(a), "r"(b), "r"(c), "r"(d) : "memory");
+}
 // copy_async copies 16 bytes from global to shared memory, bypassing the first-level cache, or writes 16 zeros where wanted is false
 // (from must be a valid address even then).
 DEVICE void copy_async(u32 to, const void *from, bool wanted) {
@@ -83,6 +91,11 @@ DEVICE void copy_async(u32 to, const void *from, bool wanted) {
 DEVICE void copy_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 // copy_wait waits until at most n of this thread's committed groups are under way.
 template <int n> DEVICE void copy_wait() { asm volatile("cp.async.wait_group %0;" ::"n"(n) : "memory"); }
+
+// store_pair writes two neighbouring values at once, to global memory and a multiple of 8 bytes.
+DEVICE void store_pair(float *to, float first, float second) {
+  asm volatile("{ .reg .u64 t; cvta.to.global.u64 t, %0; st.global.v2.f32 [t], {%1, %2}; }" ::"l"(to), "f"(first), "f"(second) : "memory");
+}
 
 // load_matrices reads four 8×8 matrices of 16-bit values: lane l gives the address of row l%8 of matrix l/8, and gets of each matrix the
 // values at row l/4, columns 2·(l%4) and the next. The transposing one gets rows 2·(l%4) and the next at column l/4.

@@ -36,12 +36,12 @@ template <int BM> DEVICE void product_f32_tile(float *dst, i64 to, const float *
     for (int kk = 0; kk < F32_K; kk++) {
       float a[TM];
       if (TM == 4) {
-        f32x4 v = *(const f32x4 *)&xs[kk][exchanged(kk, ty * 4)];
+        f32x4 v = load_four(shared_address(&xs[kk][exchanged(kk, ty * 4)]));
         a[0] = v.x, a[TM > 1 ? 1 : 0] = TM > 1 ? v.y : v.x, a[TM > 2 ? 2 : 0] = TM > 2 ? v.z : v.x, a[TM > 3 ? 3 : 0] = TM > 3 ? v.w : v.x;
       } else {
         a[0] = xs[kk][ty];
       }
-      f32x4 b = *(const f32x4 *)&ws[kk][exchanged(kk, tx * 4)];
+      f32x4 b = load_four(shared_address(&ws[kk][exchanged(kk, tx * 4)]));
 #pragma unroll
       for (int i = 0; i < TM; i++) {
         sums[i][0] = fused(a[i], b.x, sums[i][0]), sums[i][1] = fused(a[i], b.y, sums[i][1]);

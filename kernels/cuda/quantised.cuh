@@ -1,4 +1,4 @@
-// Values of block-quantised rows, one at a time and, for Q8_0 and Q4_K, eight at a time.
+// Values of block-quantised rows, one at a time.
 #pragma once
 #include "functions.cuh"
 
@@ -64,7 +64,7 @@ DEVICE float dequantised_k(const u8 *row, int type, int col) {
     const u8 *b = row + (i64)at * 144;
     u8 pair = b[16 + i / 64 * 32 + l];
     scale_and_least(b + 4, s, &scale, &lowest);
-    return half_at(b) * scale * (i % 64 < 32 ? pair & 15 : pair >> 4) - half_at(b + 2) * lowest;
+    return fused(half_at(b) * scale, (float)(i % 64 < 32 ? pair & 15 : pair >> 4), -(half_at(b + 2) * lowest)); // as product_quantised.cu has it
   }
   case Q5_K: {
     const u8 *b = row + (i64)at * 176;

@@ -66,7 +66,7 @@ DEVICE void tile_store(float *dst, i64 to, const float *bias, float sums[MT][NT 
         if (row >= m) continue;
         float *at = dst + row * to + col, v0 = sums[i][j][2 * h] + b0, v1 = sums[i][j][2 * h + 1] + b1;
         if (pairs && col + 1 < n) {
-          *(f32x2 *)at = f32x2{v0, v1};
+          store_pair(at, v0, v1);
         } else {
           at[0] = v0;
           if (col + 1 < n) at[1] = v1;

@@ -1,0 +1,214 @@
+package cuda
+
+import (
+	"avssnative/engine"
+)
+
+// A scenario runs one kernel on a small case in which every one of its parts works.
+type scenario struct {
+	kernel  string
+	compute engine.Compute
+	run     func(d *device)
+}
+
+// filled is a tensor of values from −1 to 1.
+func filled(d *device, rows, cols int) engine.Tensor {
+	t := d.NewTensor(rows, cols)
+	d.Upload(t, 0, sequence(rows*cols, uint32(rows*7+cols)))
+	return t
+}
+
+func weight(out, in int) engine.Weight {
+	data := make([]byte, 2*out*in)
+	for i, v := range sequence(out*in, 3) {
+		data[2*i+1] = byte(int8(60 + int(v*3))) // bfloat16 of modest size
+		data[2*i] = byte(i)
+	}
+	return engine.Weight{Name: "scenario", Type: engine.BF16, Data: data, Out: out, In: in, Stride: in}
+}
+
+func product(rows, in, out int, force *tile) func(d *device) {
+	return func(d *device) {
+		d.forced = force
+		defer func() { d.forced = nil }()
+		m, err := d.Matrix(weight(out, in))
+		if err != nil {
+			panic(err)
+		}
+		x, y := filled(d, rows, in), d.NewTensor(rows, out)
+		d.Product(y, x, m, nil)
+		_ = d.Sync()
+		m.Release()
+		x.Free()
+		y.Free()
+	}
+}
+
+func quantised(kind engine.DType, bytes, values int) func(d *device) {
+	return func(d *device) {
+		const in, out, rows = 512, 40, 17
+		m, err := d.Matrix(blocks(kind, in, out, bytes, values))
+		if err != nil {
+			panic(err)
+		}
+		x, y := filled(d, rows, in), d.NewTensor(rows, out)
+		d.Product(y, x, m, nil)
+		_ = d.Sync()
+		m.Release()
+		x.Free()
+		y.Free()
+	}
+}
+
+// blocks is a weight of quantised blocks; any bytes are one, as long as the scales (the first four) are no more than modest.
+func blocks(kind engine.DType, in, out, bytes, values int) engine.Weight {
+	data := make([]byte, out*in/values*bytes)
+	for i := range data {
+		data[i] = byte(i*37 + i>>8)
+		if i%bytes < 4 && i%2 == 1 {
+			data[i] = 0x28
+		}
+	}
+	return engine.Weight{Name: "scenario", Type: kind, Data: data, Out: out, In: in, Stride: in}
+}
+
+func attention(rows, head, value int) func(d *device) {
+	return func(d *device) {
+		q, k, v, to := filled(d, rows, 2*head), filled(d, rows, head), filled(d, rows, value), d.NewTensor(rows, 2*value)
+		d.Attention(to, q, k, v, engine.Attention{Heads: 2, KVHeads: 1, HeadDim: head, ValueDim: value, Scale: 0.2, Causal: true, SoftCap: 20},
+			&engine.Layout{Start: []int32{0, int32(rows)}})
+		_ = d.Sync()
+		for _, t := range []engine.Tensor{q, k, v, to} {
+			t.Free()
+		}
+	}
+}
+
+func measured(d *device) {
+	const rows, cols = 20, 300
+	x, y, act := filled(d, rows, cols), filled(d, rows, cols), filled(d, rows, cols+20)
+	d.Measure(&engine.Measure{X: x, Y: y, Attn: x, MLP: y, Act: act, Layout: &engine.Layout{Start: []int32{0, rows}}, Eps: engine.DefaultEps,
+		Relative: engine.DefaultRelative, Pooled: true})
+	_ = d.Sync()
+	for _, t := range []engine.Tensor{x, y, act} {
+		t.Free()
+	}
+}
+
+// scenarios lists every kernel that threads share anything in, and the ones that only move values once.
+func scenarios() []scenario {
+	f32, bf16 := engine.ComputeF32, engine.ComputeBF16
+	list := []scenario{
+		{"product_bf16", bf16, product(130, 7*32, 260, &tileBig)},
+		{"product_bf16_mid", bf16, product(66, 7*32, 70, &tileMid)},
+		{"product_bf16_few", bf16, product(17, 15*32, 40, &tileFew)},
+		{"product_q8_0_few", bf16, quantised(engine.Q8_0, 34, 32)},
+		{"product_q4_k_few", bf16, quantised(engine.Q4_K, 144, 256)},
+		{"product_f32", f32, product(66, 50, 66, nil)},
+		{"product_f32_few", f32, product(5, 50, 66, nil)},
+		{"attention_bf16_64", bf16, attention(150, 64, 64)},
+		{"attention_bf16_128", bf16, attention(150, 128, 96)},
+		{"attention_bf16_256", bf16, attention(80, 192, 128)},
+		{"attention_f32_64", f32, attention(40, 16, 16)},
+		{"attention_f32_128", f32, attention(40, 16, 80)},
+		{"attention_f32_256", f32, attention(40, 16, 140)},
+		{"measure", f32, measured},
+		{"merge", f32, measured},
+		{"pooled", f32, measured},
+		{"pooled_variance", f32, measured},
+		{"normalise", bf16, func(d *device) {
+			x, y, weight := filled(d, 3, 301), filled(d, 3, 301), filled(d, 1, 301)
+			d.Add(x, x, y, 1)
+			d.Norm(y, x, engine.Norm{Kind: engine.NormLayer, Eps: 1e-5, Weight: weight, Bias: weight})
+			_ = d.Sync()
+		}},
+		{"head_tile", f32, func(d *device) {
+			m, err := d.Matrix(weight(vocabTile+300, 8))
+			if err != nil {
+				panic(err)
+			}
+			x := filled(d, 2, 8)
+			d.Head(&engine.Head{X: []engine.Tensor{x, x}, Weight: m, Offsets: []int32{0, 1, 2}, Targets: []int32{5, 4200}, Diverge: true})
+			_ = d.Sync()
+			m.Release()
+		}},
+		{"convert_transposed", bf16, func(d *device) {
+			w := weight(40, 40)
+			w.Transposed = true
+			if m, err := d.Matrix(w); err == nil {
+				m.Release()
+			}
+			_ = d.Sync()
+		}},
+		{"delta", f32, func(d *device) {
+			const rows = 9
+			q, v, g, to := filled(d, rows, 40), filled(d, rows, 80), filled(d, rows, 2), d.NewTensor(rows, 80)
+			d.DeltaRule(to, engine.DeltaRule{Q: q, K: q, V: v, Gate: g, Beta: g, Heads: 2, KeyHeads: 1, KeyDim: 40, ValueDim: 40}, &engine.Layout{Start: []int32{0, rows}})
+			_ = d.Sync()
+		}},
+		{"add", f32, func(d *device) { x := filled(d, 5, 70); d.Add(x, x, x, 2); _ = d.Sync() }},
+		{"scale", f32, func(d *device) { d.Scale(filled(d, 3, 70), 2, []float32{1, 2, 3}); _ = d.Sync() }},
+		{"clamp", f32, func(d *device) { d.Clamp(filled(d, 3, 70), 0.5); _ = d.Sync() }},
+		{"activate", bf16, func(d *device) {
+			x := filled(d, 3, 70)
+			d.Activate(d.NewTensor(3, 70), x, x, engine.Activation{Kind: engine.SiLU})
+			_ = d.Sync()
+		}},
+		{"rope", f32, func(d *device) {
+			d.Rope(filled(d, 3, 32), engine.Rope{HeadDim: 16, Frequencies: []float64{1, 0.1, 0.01}}, []int32{0, 1, 2})
+			_ = d.Sync()
+		}},
+		{"gather", f32, func(d *device) { d.Gather(d.NewTensor(2, 40), filled(d, 3, 40), []int32{2, 0}); _ = d.Sync() }},
+		{"scatter", f32, func(d *device) {
+			d.Scatter(d.NewTensor(3, 40), filled(d, 3, 40), []int32{2, 0, 2}, []float32{1, 2, 3})
+			_ = d.Sync()
+		}},
+		{"columns", f32, func(d *device) {
+			d.Columns(d.NewTensor(3, 40), filled(d, 3, 40), []engine.Move{{From: 1, To: 2, Count: 30}})
+			_ = d.Sync()
+		}},
+		{"convolve", f32, func(d *device) {
+			d.Convolve(d.NewTensor(9, 40), filled(d, 9, 40), filled(d, 40, 4), nil, &engine.Layout{Start: []int32{0, 4, 9}})
+			_ = d.Sync()
+		}},
+		{"embed", f32, func(d *device) {
+			if m, err := d.Matrix(weight(9, 40)); err == nil {
+				d.Embed(d.NewTensor(2, 40), m, []int32{8, 1}, 1)
+				_ = d.Sync()
+				m.Release()
+			}
+		}},
+		{"convert", f32, product(5, 50, 66, nil)},
+		{"narrow", bf16, product(5, 50, 66, nil)},
+		{"dequantise", f32, func(d *device) {
+			w := engine.Weight{Name: "scenario", Type: engine.Q8_0, Data: make([]byte, 3*68), Out: 3, In: 64, Stride: 64}
+			if m, err := d.Matrix(w); err == nil {
+				m.Release()
+			}
+			_ = d.Sync()
+		}},
+	}
+	return list
+}
+
+// rowScenarios are row kernels on rows of a real model's kind of width.
+func rowScenarios(rows, cols int) []scenario {
+	return []scenario{
+		{"add", engine.ComputeF32, func(d *device) {
+			x, y := filled(d, rows, cols), filled(d, rows, cols)
+			d.Add(d.NewTensor(rows, cols), x, y, 1)
+			_ = d.Sync()
+		}},
+		{"activate", engine.ComputeBF16, func(d *device) {
+			x, y := filled(d, rows, cols), filled(d, rows, cols)
+			d.Activate(d.NewTensor(rows, cols), x, y, engine.Activation{Kind: engine.SiLU})
+			_ = d.Sync()
+		}},
+		{"normalise", engine.ComputeBF16, func(d *device) {
+			x, f, weight := filled(d, rows, cols), filled(d, rows, cols), filled(d, 1, cols)
+			d.Add(x, x, f, 1)
+			d.Norm(d.NewTensor(rows, cols), x, engine.Norm{Kind: engine.NormRMS, Eps: 1e-5, Weight: weight})
+			_ = d.Sync()
+		}},
+	}
+}
