@@ -22,6 +22,7 @@
 enum { PANEL = 32 };      /* columns of a packed weight panel */
 enum { KC_F32 = 256 };    /* values of the inner dimension summed before the sum goes to memory; part of the result's bits */
 enum { KC_BF16 = 512, KC_AMX = 256 };
+_Static_assert(KC_AMX <= KC_BF16, "pack_w_bf16 has room for KC_BF16 values a row");
 enum { HEAD_TILE = 256 }; /* vocabulary columns a step of the head */
 
 /* How one instruction set computes a product: see product.c. a and b are packed operands of kc values (pairs are counted twice). */

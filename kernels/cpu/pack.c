@@ -262,7 +262,7 @@ BF16 void pack_w_bf16(const avss_weight *w, int64_t n0, int64_t n, int64_t k0, i
     pack_transposed_pairs(w, n0, n, k0, kc, out);
     return;
   }
-  float wide[16][KC_AMX];
+  float wide[16][KC_BF16]; /* the longer of the two K blocks that come here */
   for (int64_t p = 0; p < PANEL; p += 16) {
     const uint8_t *rows[16];
     int present = (int)most(0, least(16, n - p));
