@@ -1,9 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
+	"avssnative/avss"
 	"avssnative/internal/job"
 
 	"github.com/urfave/cli/v2"
@@ -12,7 +14,7 @@ import (
 func benchCommand() *cli.Command {
 	return &cli.Command{
 		Name: "bench", Usage: "judge what each metric would drop at several shares, in as few passes as possible, beside random, first and last",
-		Flags: flags(modelFlags, calibrationFlags, []cli.Flag{bosFlag,
+		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag(),
 			text("metrics", "avss,avss-paper-block,bi,relmag,l2,angular", "rankings to compare, by the names that score prints; all adds ppl, kl and greedy"),
 			text("shares", "12.5,25,37.5,50", "shares of the layers to drop, in per cent"),
 			text("avss-mode", "robust", "formula that avss means: robust, paper or reference"),
@@ -22,7 +24,7 @@ func benchCommand() *cli.Command {
 			number("protect-first", 0, "layers at the input that stay"), number("protect-last", 0, "layers at the output that stay"),
 			toggle("speed", "time every distinct plan in a pass of its own"),
 			toggle("one-by-one", "also judge every plan by itself, to show what walking them together saves")},
-			taskFlags, []cli.Flag{reportFlag, jsonFlag}),
+			taskFlags(), []cli.Flag{reportFlag(), jsonFlag()}),
 		Action: sweep,
 	}
 }
@@ -44,6 +46,11 @@ func sweep(c *cli.Context) error {
 	metrics := commas(c.String("metrics"))
 	if len(metrics) == 1 && metrics[0] == "all" {
 		metrics = []string{"avss", "avss-paper-block", "avss-paper-delta", "avss-paper-mlp", "avss-paper-act", "avss-reference-block", "bi", "relmag", "l2", "angular", "ppl", "kl", "greedy"}
+	}
+	for _, metric := range metrics {
+		if err := ranking(metric); err != nil {
+			return usage("--metrics: %w", err)
+		}
 	}
 	scoring, err := scoring(c, removals(metrics...)...)
 	if err != nil {
@@ -85,4 +92,21 @@ func shares(text string) ([]float64, error) {
 		return nil, usage("--shares: want at least one, as 25,50")
 	}
 	return all, nil
+}
+
+// ranking says what is wrong with the name of a ranking: a metric's, or avss-MODE-SITE.
+func ranking(name string) error {
+	formula, isFormula := strings.CutPrefix(name, "avss-")
+	if !isFormula {
+		_, err := avss.Lookup(name)
+		return err
+	}
+	mode, site, _ := strings.Cut(formula, "-")
+	if _, err := avss.ParseMode(mode); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if _, err := avss.ParseSite(site); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
 }

@@ -12,7 +12,7 @@ import (
 func devicesCommand() *cli.Command {
 	return &cli.Command{
 		Name: "devices", Usage: "show what can compute here, and with which instructions",
-		Flags: []cli.Flag{jsonFlag}, Action: showDevices,
+		Flags: []cli.Flag{jsonFlag()}, Action: showDevices,
 	}
 }
 

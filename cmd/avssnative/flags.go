@@ -36,46 +36,77 @@ func toggle(name, about string) cli.Flag {
 	return &cli.BoolFlag{Name: name, Usage: about, EnvVars: env(name)}
 }
 
-// The groups of flags that commands share.
-var (
-	modelFlags = []cli.Flag{
+// The groups of flags that commands share. Each call makes them anew: a flag keeps the value that its variable gave it.
+
+func modelFlags() []cli.Flag {
+	return []cli.Flag{
 		text("model", "demo", "folder with config.json and safetensors, .gguf file, org/name[@revision] in the local cache, or demo"),
 		text("device", "auto", "auto, cpu, cuda:N or reference"),
 		text("compute", "auto", "precision of products: auto, f32 or bf16"),
 		text("memory", "", "memory for hidden states, as 8GiB; more variants are then walked in several passes"),
 		number("threads", 0, "processor threads; 0: all"),
 	}
-	calibrationFlags = []cli.Flag{
+}
+
+func calibrationFlags() []cli.Flag {
+	return []cli.Flag{
 		list("calib", "calibration text: .txt, .jsonl, .parquet, also .gz and .zst; default: the text inside the program"),
 		text("calib-field", "", "where a .jsonl or .parquet holds its text"),
 		number("calib-tokens", job.DefaultTokens, "calibration tokens"),
 		number("seq-len", 512, "tokens a calibration sequence has at most"),
 	}
-	metricFlags = []cli.Flag{
+}
+
+func metricFlags() []cli.Flag {
+	return []cli.Flag{
 		text("metric", "avss", "what ranks the layers: avss, bi, angular, relmag, l2, ppl, kl, greedy, random, first, last"),
 		text("avss-mode", "robust", "formula of avss: robust, paper or reference"),
 		text("site", "delta", "what avss looks at: delta, block, attn, mlp or act"),
 		number("seed", 0, "seed of intervals, samples and the random baseline"),
 	}
-	dropFlags = []cli.Flag{
+}
+
+func dropFlags() []cli.Flag {
+	return []cli.Flag{
 		text("drop", "25%", "layers to drop: a share (25%), a number (8) or a list (3,7,11)"),
 		text("drop-mass", "", "instead: the lowest layers up to this share of the scores' sum, as 25%"),
 		number("protect-first", 0, "layers at the input that stay"),
 		number("protect-last", 0, "layers at the output that stay"),
 	}
-	taskFlags = []cli.Flag{
+}
+
+func taskFlags() []cli.Flag {
+	return []cli.Flag{
 		text("tasks", strings.Join(job.DefaultTasks, ","), "tasks: "+strings.Join(bench.Names(), ", ")),
 		text("task-data", "", "folder with the tasks' files, a folder a task"),
 		number("limit", 0, "items of a task at most; 0: all"),
 		text("samples", "", "write every item's log-likelihoods to this .jsonl"),
 	}
-	bosFlag    = text("bos", "auto", "beginning-of-sequence token: auto (the tokenizer's own habit), yes or no")
-	reportFlag = text("report", "", "write report.json, the tables and the HTML page to this folder")
-	outFlag    = text("out", "", "write the smaller model here")
-	formatFlag = text("format", "", "of the written model: hf, gguf or mergekit; default: what the model is")
-	forceFlag  = toggle("force", "replace what stands at the output's place")
-	jsonFlag   = toggle("json", "print one JSON object instead of tables")
-)
+}
+
+func bosFlag() cli.Flag {
+	return text("bos", "auto", "beginning-of-sequence token: auto (the tokenizer's own habit), yes or no")
+}
+
+func reportFlag() cli.Flag {
+	return text("report", "", "write report.json, the tables and the HTML page to this folder")
+}
+
+func outFlag() cli.Flag {
+	return text("out", "", "write the smaller model here")
+}
+
+func formatFlag() cli.Flag {
+	return text("format", "", "of the written model: hf, gguf or mergekit; default: what the model is")
+}
+
+func forceFlag() cli.Flag {
+	return toggle("force", "replace what stands at the output's place")
+}
+
+func jsonFlag() cli.Flag {
+	return toggle("json", "print one JSON object instead of tables")
+}
 
 func flags(groups ...[]cli.Flag) []cli.Flag {
 	var all []cli.Flag
@@ -90,7 +121,7 @@ func open(c *cli.Context) (*job.Job, error) {
 	if c.Args().Present() {
 		return nil, usage("%s: unexpected %q; flags come first and there is nothing after them", c.Command.Name, c.Args().First())
 	}
-	memory, err := bytes(c.String("memory"))
+	memory, err := byteSize(c.String("memory"))
 	if err != nil {
 		return nil, usage("--memory %s: %v", c.String("memory"), err)
 	}
@@ -132,8 +163,8 @@ func value(c *cli.Context, name string) any {
 	return c.Value(name)
 }
 
-// bytes reads a size with an IEC unit: 8GiB, 512MiB, 1024. Empty is 0.
-func bytes(size string) (int64, error) {
+// byteSize reads a size with an IEC unit: 8GiB, 512MiB, 1024. Empty is 0.
+func byteSize(size string) (int64, error) {
 	if size == "" {
 		return 0, nil
 	}

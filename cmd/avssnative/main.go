@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	_ "avssnative/cuda" // registers the devices cuda:N
@@ -54,10 +55,10 @@ func run(ctx context.Context, arguments []string, stdin io.Reader, stdout, stder
 		Writer:               stdout,
 		ErrWriter:            stderr,
 		ExitErrHandler:       func(*cli.Context, error) {},
-		OnUsageError:         func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
+		OnUsageError:         func(c *cli.Context, err error, _ bool) error { return usageError{withNearestFlag(c, err)} },
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
-				return usage("unknown command %q; avssnative --help lists the commands", c.Args().First())
+				return usage("unknown command %q%s; avssnative --help lists the commands", c.Args().First(), nearestCommand(c))
 			}
 			return cli.ShowAppHelp(c)
 		},
@@ -93,4 +94,30 @@ func run(ctx context.Context, arguments []string, stdin io.Reader, stdout, stder
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// nearestCommand suggests a command for one that does not exist, as ", perhaps score", where one is near enough.
+func nearestCommand(c *cli.Context) string {
+	near := cli.SuggestCommand(c.App.Commands, c.Args().First())
+	if near == "" || near == "help" {
+		return ""
+	}
+	return ", perhaps " + near
+}
+
+// withNearestFlag adds to the error about a flag that does not exist the one that may have been meant.
+func withNearestFlag(c *cli.Context, err error) error {
+	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+	if !unknown {
+		return err
+	}
+	known := c.App.Flags
+	command := "avssnative"
+	if c.Command != nil && len(c.Command.Flags) > 0 {
+		known, command = c.Command.Flags, c.Command.Name
+	}
+	if near := cli.SuggestFlag(known, name, true); near != "" {
+		return fmt.Errorf("%s: no flag --%s, perhaps %s; --help lists them", command, name, near)
+	}
+	return fmt.Errorf("%s: no flag --%s; --help lists them", command, name)
 }

@@ -10,9 +10,9 @@ import (
 func pruneCommand() *cli.Command {
 	return &cli.Command{
 		Name: "prune", Usage: "write the smaller model: by the scores of a file (--scores), or without the layers named (--drop 3,7,11)",
-		Flags: flags(modelFlags, metricFlags, dropFlags, []cli.Flag{
+		Flags: flags(modelFlags(), metricFlags(), dropFlags(), []cli.Flag{
 			text("scores", "", "scores.json that score wrote for this model"),
-			outFlag, formatFlag, forceFlag, jsonFlag,
+			outFlag(), formatFlag(), forceFlag(), jsonFlag(),
 		}),
 		Action: pruneModel,
 	}

@@ -10,10 +10,10 @@ import (
 func scoreCommand() *cli.Command {
 	return &cli.Command{
 		Name: "score", Usage: "measure the layers, print the table, and with --out write scores.json",
-		Flags: flags(modelFlags, calibrationFlags, []cli.Flag{bosFlag}, metricFlags, []cli.Flag{
+		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), []cli.Flag{
 			text("metrics", "", "removal metrics to measure as well: ppl, kl, greedy or all"),
 			number("greedy-layers", 0, "layers that the greedy search drops; 0: a quarter of them"),
-			reportFlag, text("out", "", "write the scores to this .json"), jsonFlag,
+			reportFlag(), text("out", "", "write the scores to this .json"), jsonFlag(),
 		}),
 		Action: score,
 	}

@@ -15,10 +15,10 @@ import (
 func traceCommand() *cli.Command {
 	return &cli.Command{
 		Name: "trace", Usage: "write what enters the first block, leaves every block, and the logits, as float32 safetensors",
-		Flags: flags(modelFlags, []cli.Flag{
+		Flags: flags(modelFlags(), []cli.Flag{
 			text("ids", "", "token ids of the sequence, as 5,6,7"),
 			text("without", "", "layers to leave out, as 3,7"),
-			outFlag,
+			outFlag(),
 		}),
 		Action: trace,
 	}
