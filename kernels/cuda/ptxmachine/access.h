@@ -22,9 +22,27 @@ inline bool allWritten(const u8* shadow, u32 n) {
   }
 }
 inline bool anyRedZone(const u8* shadow, u32 n) {
-  u8 any = 0;
-  for (u32 k = 0; k < n; k++) any |= shadow[k];
-  return any & 2;
+  u64 x = 0, y = 0;
+  switch (n) {
+    case 16: std::memcpy(&y, shadow + 8, 8); [[fallthrough]];
+    case 8: std::memcpy(&x, shadow, 8); break;
+    case 4: std::memcpy(&x, shadow, 4); break;
+    case 2: std::memcpy(&x, shadow, 2); break;
+    case 1: x = *shadow; break;
+    default:
+      for (u32 k = 0; k < n; k++) x |= shadow[k];
+  }
+  return (x | y) & redZonePattern;
+}
+inline void markWritten(u8* shadow, u32 n) {
+  switch (n) {
+    case 16: std::memcpy(shadow + 8, &writtenPattern, 8); [[fallthrough]];
+    case 8: std::memcpy(shadow, &writtenPattern, 8); break;
+    case 4: std::memcpy(shadow, &writtenPattern, 4); break;
+    case 2: std::memcpy(shadow, &writtenPattern, 2); break;
+    case 1: *shadow = 1; break;
+    default: std::memset(shadow, 1, n);
+  }
 }
 
 // The slow halves: find out what is wrong and report it; may find that all is well.
@@ -37,17 +55,15 @@ inline u8* globalAccess(Warp& w, const Instruction& i, u32 lane, u64 address, u3
   Block& b = *w.block;
   Allocation* a = b.hints[b.pcOf(i)];
   const u64 offset = a ? address - a->base : 0;
-  u8* host;
   if (!align) align = bytes;
   if (!a || bytes > a->size || offset > a->size - bytes || (address & (align - 1)) || (use != Use::Read && a->readOnly)) {
-    host = globalSlow(w, i, lane, address, bytes, use, align);
-    if (!host) return nullptr;
+    if (!globalSlow(w, i, lane, address, bytes, use, align)) return nullptr;
     a = b.hints[b.pcOf(i)];
   }
   const u64 at = address - a->base;
   u8* shadow = a->shadow + at;
   if (use != Use::Write && b.checkInit && !allWritten(shadow, bytes)) unwritten(w, i, lane, address, "global");
-  if (use != Use::Read) std::memset(shadow, 1, bytes);
+  if (use != Use::Read) markWritten(shadow, bytes);
   if (b.checkGlobalRace && (a->accesses || use != Use::Read)) noteGlobal(w, i, lane, *a, at, bytes, use);
   return a->host + at;
 }
@@ -59,7 +75,7 @@ inline u8* sharedAccess(Warp& w, const Instruction& i, u32 lane, u64 address, u3
     return sharedSlow(w, i, lane, address, bytes, use);
   u8* shadow = &b.sharedInit[address];
   if (use != Use::Write && b.checkInit && !allWritten(shadow, bytes)) unwritten(w, i, lane, address, "shared");
-  if (use != Use::Read) std::memset(shadow, 1, bytes);
+  if (use != Use::Read) markWritten(shadow, bytes);
   if (note && b.checkRace) b.race.access(w, i, lane, u32(address), bytes, use);
   return &b.shared[address];
 }

@@ -25,8 +25,12 @@ void copy(Warp& w, const Instruction& i, Lanes m) {
     const u8* s = wanted ? globalAccess(w, i, l, from[l], wanted, Use::Read, bytes) : nullptr;
     if (wanted) reading |= 1u << l;
     if (!d || (wanted && !s)) return;
-    if (wanted) std::memcpy(d, s, wanted);
-    std::memset(d + wanted, 0, bytes - wanted);
+    if (wanted == 16) {
+      std::memcpy(d, s, 16);
+    } else {
+      if (wanted) std::memcpy(d, s, wanted);
+      std::memset(d + wanted, 0, bytes - wanted);
+    }
     const u32 first = u32(target / 4), words = bytes / 4;
     if (b.checkRace) b.race.beginCopy(w, i, l, first, words);
     w.copies.push_back({l, w.copyGroup[l], first, words, b.pcOf(i)});

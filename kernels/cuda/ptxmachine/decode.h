@@ -124,6 +124,7 @@ struct Opcodes {
 };
 // Each class of instructions fills in its own opcodes.
 void addInteger(Opcodes&);
+void addCarry(Opcodes&);
 void addFloating(Opcodes&);
 void addConvert(Opcodes&);
 void addCompare(Opcodes&);

@@ -128,6 +128,7 @@ struct Block {
 
   void prepare(const Launch& launch);   // sizes, constants: once a launch
   void start(u64 index);
+  void renewClocks();                   // when they run out: history is forgotten
   void run();                           // to its end; throws Abort
   u32 threads() const { return launch->block[0] * launch->block[1] * launch->block[2]; }
 

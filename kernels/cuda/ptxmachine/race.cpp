@@ -5,10 +5,27 @@
 namespace ptx {
 
 void Warp::tick() {
-  if (block->race.nearlyFull()) block->race.forget();
+  if (block->race.nearlyFull()) block->renewClocks();
   seen[id] = ++block->race.clock;
   limit = seen;
   limit[id]--;
+}
+
+void Block::renewClocks() {
+  race.forget();
+  race.clock = 1;
+  race.startBlock();
+  auto reset = [&](Clocks& c) { c.fill(race.base()); };
+  for (Warp& w : warps) {
+    reset(w.seen);
+    reset(w.fenced);
+    w.seen[w.id] = ++race.clock;
+    w.limit = w.seen;
+    w.limit[w.id]--;
+  }
+  for (NamedBarrier& b : barriers) reset(b.joined), reset(b.fenced);
+  for (auto& p : phases)
+    for (Clocks* c : {&p.second.arriving, &p.second.arrivingFenced, &p.second.complete, &p.second.completeFenced}) reset(*c);
 }
 
 void Warp::acquire(const Clocks& clocks, const Clocks& fencedClocks) {

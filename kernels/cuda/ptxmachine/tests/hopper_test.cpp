@@ -16,7 +16,8 @@ std::string accumulators(int n) {
   return s + "}";
 }
 
-std::string productText() {
+// transposed: B lies as [k × n] and wgmma takes it so.
+std::string productText(bool transposed = false) {
   std::string s = R"(.version 8.0
 .target sm_90a
 .address_size 64
@@ -44,8 +45,8 @@ WAIT: mbarrier.try_wait.parity.shared::cta.b64 %p2, [%r9], %r7; @!%p2 bra WAIT;
   wgmma.fence.sync.aligned;
 )";
   for (int q = 0; q < 4; q++)
-    s += "  add.s64 %d2, %d0, " + std::to_string(2 * q) + "; add.s64 %d3, %d1, " + std::to_string(2 * q) + ";\n  wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 " +
-         accumulators(32) + ", %d2, %d3, 1, 1, 1, 0, 0;\n";
+    s += "  add.s64 %d2, %d0, " + std::to_string(2 * q) + "; add.s64 %d3, %d1, " + std::to_string((transposed ? 128 : 2) * q) + ";\n  wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 " +
+         accumulators(32) + ", %d2, %d3, 1, 1, 1, 0, " + (transposed ? "1" : "0") + ";\n";
   s += R"(
   wgmma.commit_group.sync.aligned;
   wgmma.wait_group.sync.aligned 0;
@@ -74,6 +75,7 @@ END:
   ret;
 }
 )";
+  if (transposed) s.replace(s.find("[%d21, {%r14, %r15}]"), 20, "[%d21, {%r15, %r14}]");
   return s;
 }
 
@@ -162,6 +164,60 @@ TEST(hopper_product) {
     CHECK(again.c == r.c);
   }
   ptxmachineOption("sched=rr");
+}
+
+TEST(hopper_product_transposed) {
+  Problem q;
+  const Run plain = product(q, productText());
+  std::vector<uint16_t> turned(size_t(rows) * k);
+  for (int n = 0; n < rows; n++)
+    for (int x = 0; x < k; x++) turned[size_t(x * rows + n)] = q.b[size_t(n * k + x)];
+  q.B.put(turned);
+  Map m;
+  const uint64_t sizes[] = {rows, k}, strides[] = {rows * 2};
+  const unsigned box[] = {64, 64}, ones[] = {1, 1};
+  CHECK_EQUAL(cuTensorMapEncodeTiled(&m, 9, 2, reinterpret_cast<void*>(q.B.address), sizes, strides, box, ones, 0, 3, 0, 0), 0);
+  CHECK_EQUAL(cuMemcpyHtoD_v2(q.mapB.address, &m, 128), 0);
+  const Run r = product(q, productText(true));
+  CHECK(r.findings.empty());
+  CHECK(!r.c.empty() && r.c == plain.c);
+}
+
+TEST(hopper_wgmma_registers) {
+  // A[i][k] = i + k from registers, B[n][k] = (k == n) + 2 (k == n + 8) in shared memory without swizzle.
+  const std::string body = R"(
+  .shared .align 128 .b8 v[256]; .reg .f32 %sum<4>; mov.u32 %r1, v;
+  setp.ge.u32 %p1, %t, 64; @%p1 bra READY;
+  and.b32 %r2, %t, 31; shr.u32 %r2, %r2, 2; and.b32 %r3, %t, 3; shl.b32 %r3, %r3, 1; shr.u32 %r4, %t, 5; shl.b32 %r4, %r4, 3; add.s32 %r3, %r3, %r4;
+  add.s32 %r5, %r2, 8; add.s32 %r6, %r3, 1;
+  setp.eq.u32 %p2, %r3, %r2; selp.f32 %f1, 0f3F800000, 0f00000000, %p2; setp.eq.u32 %p3, %r3, %r5; selp.f32 %f2, 0f40000000, 0f00000000, %p3; add.f32 %f1, %f1, %f2;
+  setp.eq.u32 %p2, %r6, %r2; selp.f32 %f3, 0f3F800000, 0f00000000, %p2; setp.eq.u32 %p3, %r6, %r5; selp.f32 %f4, 0f40000000, 0f00000000, %p3; add.f32 %f3, %f3, %f4;
+  cvt.rn.bf16x2.f32 %r7, %f3, %f1; shl.b32 %r8, %t, 2; add.s32 %r8, %r8, %r1; st.shared.b32 [%r8], %r7;
+  fence.proxy.async;
+READY: bar.sync 0;
+  shr.u32 %r10, %t, 5; shl.b32 %r10, %r10, 4; and.b32 %r11, %t, 31; shr.u32 %r12, %r11, 2; add.s32 %r10, %r10, %r12; and.b32 %r13, %r11, 3; shl.b32 %r13, %r13, 1;
+  add.s32 %r14, %r10, %r13; cvt.rn.f32.s32 %f5, %r14; add.f32 %f6, %f5, 0f3F800000; cvt.rn.bf16x2.f32 %r20, %f6, %f5;
+  add.f32 %f5, %f5, 0f41000000; add.f32 %f6, %f6, 0f41000000; cvt.rn.bf16x2.f32 %r21, %f6, %f5; mov.b32 %r22, %r21;
+  add.f32 %f5, %f5, 0f41000000; add.f32 %f6, %f6, 0f41000000; cvt.rn.bf16x2.f32 %r23, %f6, %f5;
+  shr.u32 %r15, %r1, 4; cvt.u64.u32 %d1, %r15; or.b64 %d1, %d1, 0x80000; mov.f32 %sum0, 0f7F800000; mov.f32 %sum1, %sum0; mov.f32 %sum2, %sum0; mov.f32 %sum3, %sum0;
+  setp.ne.u32 %p4, %t, %t;
+  wgmma.fence.sync.aligned;
+  wgmma.mma_async.sync.aligned.m64n8k16.f32.bf16.bf16 {%sum0,%sum1,%sum2,%sum3}, {%r20,%r21,%r22,%r23}, %d1, %p4, 1, 1, 0;
+  wgmma.commit_group.sync.aligned; wgmma.wait_group.sync.aligned 0;
+  shl.b32 %r16, %r10, 3; add.s32 %r16, %r16, %r13; mul.wide.u32 %d2, %r16, 4; add.s64 %d3, %out, %d2;
+  st.global.v2.f32 [%d3], {%sum0, %sum1}; st.global.v2.f32 [%d3+256], {%sum2, %sum3};
+)";
+  Program p(kernelText(body, "sm_90a"));
+  if (p.error) printf("    %s\n", p.log.c_str());
+  CHECK_EQUAL(p.error, 0);
+  if (p.error) return;
+  Buffer<float> out(64 * 8);
+  CHECK_EQUAL(launch(p.function("k"), {1, 128}, out.address, out.address), 0);
+  if (!findings().empty()) printf("%s", findings().c_str());
+  CHECK(findings().empty());
+  const auto d = out.get();
+  for (int i = 0; i < 64; i++)
+    for (int n = 0; n < 8; n++) CHECK_EQUAL(d[size_t(i * 8 + n)], float(i + n + 2 * (i + n + 8)));
 }
 
 TEST(hopper_planted_faults) {
