@@ -11,8 +11,9 @@ import (
 // those of other blocks left out, all others kept; <arch>.block_count is set; lists of <arch>.… with one value a block are cut to the kept
 // blocks; counts of leading or trailing blocks of a kind follow what is left of them. Everything else stays as it is.
 //
-// Some architectures give a block its kind (windowed or full attention, experts or none) by its number and have no key that could say
-// otherwise. A choice that would put a block at a number of the other kind is an error, because the file would be another model.
+// Some architectures give a block its kind (windowed or full attention, experts or none) by its number. Where the format has a list that
+// says it block by block, the list is written (releases of llama.cpp that do not read it yet go by the number still); where it has none, a
+// choice that would put a block at a number of the other kind is an error, because the file would be another model.
 func DropBlocks(f *File, kept []int) (metadata []KV, tensors []Source, err error) {
 	metadata, tensors, err = dropBlocks(f, kept)
 	if err != nil {
@@ -36,10 +37,18 @@ func dropBlocks(f *File, kept []int) (metadata []KV, tensors []Source, err error
 	if len(kept) == 0 {
 		return nil, nil, fmt.Errorf("no block kept")
 	}
-	if err := checkKinds(f, arch, kept); err != nil {
+	lists, err := kinds(f, arch, count, kept)
+	if err != nil {
 		return nil, nil, err
 	}
+	given := map[string]bool{} // keys that a list replaces
+	for _, list := range lists {
+		given[list.Key] = true
+	}
 	for _, entry := range f.Metadata() {
+		if given[entry.Key] {
+			continue
+		}
 		key, ours := strings.CutPrefix(entry.Key, arch+".")
 		if ours {
 			if entry.Value, err = cut(key, entry.Value, count, kept); err != nil {
@@ -48,6 +57,7 @@ func dropBlocks(f *File, kept []int) (metadata []KV, tensors []Source, err error
 		}
 		metadata = append(metadata, entry)
 	}
+	metadata = append(metadata, lists...)
 	for _, tensor := range f.Tensors() {
 		block, rest, ok, err := blockOf(tensor.Name, count)
 		if err != nil {

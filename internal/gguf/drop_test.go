@@ -31,7 +31,7 @@ func model(t *testing.T, blocks int, extra ...KV) *File {
 	}
 	arch := "tiny"
 	for _, entry := range extra {
-		if first, _, found := strings.Cut(entry.Key, "."); found && periods[first] != nil {
+		if first, _, _ := strings.Cut(entry.Key, "."); first != "tiny" {
 			arch = first
 		}
 	}
@@ -107,7 +107,9 @@ func TestDropBlocksErrors(t *testing.T) {
 		{"twice", nil, []int{1, 1}, "want ascending"},
 		{"negative", nil, []int{-1}, "want ascending"},
 		{"too large", nil, []int{6}, "want ascending"},
-		{"period by architecture", []KV{{"gemma2.x", true}}, []int{0, 2, 3}, "block 2 would become block 1"},
+		{"period by architecture", []KV{{"smollm3.x", true}}, []int{0, 2, 3}, "block 3 would become block 2"},
+		{"rope by number though windows are listed", []KV{{"afmoe.attention.sliding_window_pattern", []bool{true, true, true, false, true, true}}}, []int{0, 2, 3}, "block 3 would become block 2"},
+		{"experts, the second of each", []KV{{"nomic-bert-moe.moe_every_n_layers", uint32(3)}}, []int{0, 2}, "block 2 would become block 1"},
 		{"period by key", []KV{{"tiny.full_attention_interval", uint32(3)}}, []int{0, 1, 3, 4}, "every 3. block differs"},
 		{"shared", []KV{shared}, []int{0, 2, 3, 4, 5}, "share keys and values"},
 		{"leading no number", []KV{{"tiny.leading_dense_block_count", "x"}}, []int{0}, "want a number of blocks"},
@@ -126,6 +128,9 @@ func TestDropBlocksKeepsKinds(t *testing.T) {
 		extra []KV
 		kept  []int
 	}{
+		{"gemma3 without windows", []KV{{"gemma3.x", true}}, []int{1, 4}},
+		{"a recurrent list", []KV{{"qwen3next.attention.recurrent_layers", []bool{true, true, true, false, true, true}}}, []int{3, 4}},
+		{"experts in all", []KV{{"ernie4_5-moe.interleave_moe_layer_step", uint32(1)}}, []int{1, 4}},
 		{"pairs of gemma2", []KV{{"gemma2.x", true}}, []int{0, 1, 4, 5}},
 		{"gemma2, kinds written", []KV{{"gemma2.attention.sliding_window_pattern", []bool{true, false, true, false, true, false}}}, []int{1, 2}},
 		{"exaone4 without windows", []KV{{"exaone4.x", true}}, []int{1, 4}},
@@ -178,5 +183,73 @@ func TestDropBlocksOfOddFiles(t *testing.T) {
 			t.Errorf("%s: error %v, want %s", c.name, err, c.want)
 		}
 		f.Close()
+	}
+}
+
+// Where llama.cpp reads a list, the kinds that blocks have by number are written into it.
+func TestDropBlocksWritesKinds(t *testing.T) {
+	cases := []struct {
+		name  string
+		extra []KV
+		kept  []int
+		key   string
+		want  []bool
+	}{
+		{"gemma2", []KV{{"gemma2.x", true}}, []int{0, 2, 3}, "gemma2.attention.sliding_window_pattern", []bool{true, true, false}},
+		{"gemma3", []KV{{"gemma3.attention.sliding_window", uint32(8)}}, []int{4, 5}, "gemma3.attention.sliding_window_pattern", []bool{true, false}},
+		{"modern-bert's period", []KV{{"modern-bert.attention.sliding_window", uint32(8)}, {"modern-bert.attention.sliding_window_pattern", uint32(2)}},
+			[]int{1, 2}, "modern-bert.attention.sliding_window_pattern", []bool{true, false}},
+		{"qwen3next", []KV{{"qwen3next.full_attention_interval", uint32(3)}}, []int{2, 3}, "qwen3next.attention.recurrent_layers", []bool{false, true}},
+	}
+	for _, c := range cases {
+		metadata, _, err := DropBlocks(model(t, 6, c.extra...), c.kept)
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		var found []any
+		for _, entry := range metadata {
+			if entry.Key == c.key {
+				found = append(found, entry.Value)
+			}
+		}
+		if diff := cmp.Diff([]any{c.want}, found); diff != "" {
+			t.Errorf("%s: %s", c.name, diff)
+		}
+	}
+}
+
+// Some numbers of blocks mean a published model with arithmetic of its own.
+func TestDropBlocksKnowsCounts(t *testing.T) {
+	all := func(n int) []int {
+		kept := make([]int, n)
+		for i := range kept {
+			kept[i] = i
+		}
+		return kept
+	}
+	wide := []KV{{"gemma2.embedding_length", uint32(4608)}, {"gemma2.attention.head_count", uint32(32)}, {"gemma2.attention.key_length", uint32(128)}}
+	same := []KV{{"gemma3.embedding_length", uint32(4096)}, {"gemma3.attention.head_count", uint32(32)}, {"gemma3.attention.key_length", uint32(128)}}
+	cases := []struct {
+		name   string
+		extra  []KV
+		blocks int
+		kept   int
+		refuse bool
+	}{
+		{"leave exaone4's", []KV{{"exaone4.x", true}}, 64, 60, true},
+		{"stay away from it", []KV{{"exaone4.x", true}}, 63, 60, false},
+		{"enter baichuan's", []KV{{"baichuan.x", true}}, 40, 32, true},
+		{"gemma2 27B", wide, 46, 40, true},
+		{"gemma3, both scales the same", same, 62, 60, false},
+		{"deepseek2 lite", []KV{{"deepseek2.x", true}}, 27, 25, true},
+		{"deepseek2, lite to lite", []KV{{"deepseek2.x", true}}, 27, 26, false},
+		{"deepseek2, 48 of another vocabulary", []KV{{"deepseek2.x", true}}, 60, 48, false},
+		{"deepseek2, 48 of that vocabulary", []KV{{"deepseek2.vocab_size", uint32(128256)}}, 48, 40, true},
+	}
+	for _, c := range cases {
+		_, _, err := DropBlocks(model(t, c.blocks, c.extra...), all(c.kept))
+		if refused := err != nil && strings.Contains(err.Error(), "by the number of blocks"); refused != c.refuse || err != nil && !refused {
+			t.Errorf("%s: error %v", c.name, err)
+		}
 	}
 }
