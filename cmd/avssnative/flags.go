@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -120,6 +124,11 @@ func flags(groups ...[]cli.Flag) []cli.Flag {
 func open(c *cli.Context) (*job.Job, error) {
 	if c.Args().Present() {
 		return nil, usage("%s: unexpected %q; flags come first and there is nothing after them", c.Command.Name, c.Args().First())
+	}
+	for _, flag := range []string{"out", "report", "samples"} {
+		if err := writable(c.String(flag)); err != nil {
+			return nil, fmt.Errorf("--%s %s: %w", flag, c.String(flag), err)
+		}
 	}
 	memory, err := byteSize(c.String("memory"))
 	if err != nil {
@@ -254,4 +263,33 @@ func calibrateAndScore(ctx context.Context, j *job.Job, calibration job.Calibrat
 		return err
 	}
 	return j.Score(ctx, s)
+}
+
+// writable makes sure that something can be made at a path, before hours are spent on what shall stand there: in the nearest folder
+// that is there already, a file can be made. Empty is no path.
+func writable(path string) error {
+	if path == "" {
+		return nil
+	}
+	folder := filepath.Clean(path)
+	for {
+		info, err := os.Stat(folder)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && filepath.Dir(folder) != folder:
+			folder = filepath.Dir(folder)
+			continue
+		case err != nil:
+			return err
+		case !info.IsDir() && folder == filepath.Clean(path):
+			folder = filepath.Dir(folder) // a file to be replaced
+			continue
+		case !info.IsDir():
+			return fmt.Errorf("%s is no folder", folder)
+		}
+		probe, err := os.CreateTemp(folder, ".probe-*")
+		if err != nil {
+			return fmt.Errorf("nothing can be written in %s: %w", folder, errors.Unwrap(err))
+		}
+		return errors.Join(probe.Close(), os.Remove(probe.Name()))
+	}
 }

@@ -3,9 +3,12 @@ package report
 import (
 	"bytes"
 	"embed"
+	"errors"
 	"fmt"
 	"html/template"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -91,11 +94,8 @@ func (r *Report) HTML(out io.Writer) error {
 }
 
 // Save writes report.json, report.md, report.csv, report.html and the pictures as PNG to a folder, which is made where it is not there. Each
-// file appears whole.
+// file appears whole, and a folder that is made for them holds all of them or is gone again.
 func (r *Report) Save(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
 	data, err := r.JSON()
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
@@ -117,8 +117,16 @@ func (r *Report) Save(dir string) error {
 			return err
 		}
 	}
-	for name, data := range files {
-		if err := save(filepath.Join(dir, name), data); err != nil {
+	_, err = os.Stat(dir)
+	made := errors.Is(err, fs.ErrNotExist)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if err := save(filepath.Join(dir, name), files[name]); err != nil {
+			if made {
+				err = errors.Join(err, os.RemoveAll(dir))
+			}
 			return fmt.Errorf("report: %w", err)
 		}
 	}
