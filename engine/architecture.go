@@ -213,6 +213,9 @@ func (s *Spec) check(source Source) error {
 		if used[name] || slices.ContainsFunc(harmless, func(suffix string) bool { return strings.HasSuffix("."+name, suffix) }) {
 			continue
 		}
+		if layer, _, inside := s.BlockOf(name); inside && layer >= len(s.Blocks) && layer < len(s.Blocks)+s.Unused {
+			continue
+		}
 		if tied && (strings.HasSuffix(name, "lm_head.weight") || strings.HasSuffix(name, "embed_out.weight")) {
 			continue
 		}

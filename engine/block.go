@@ -37,7 +37,7 @@ func (f *forward) block(y, x Tensor, b *BlockSpec) branches {
 		f.drop(normed, x)
 		normed = f.normed(y, &b.Norm2)
 		if b.ResidualNormed {
-			f.device.Gather(y, normed, f.identity())
+			f.device.Gather(y, normed, identity(f.rows))
 		}
 	}
 	mlp := f.branch(b.MLP.apply(f, normed), &b.Post2, b.Residual)
@@ -117,9 +117,9 @@ func (f *forward) drop(t Tensor, inUse ...Tensor) {
 	f.give(t)
 }
 
-// identity lists all rows of the batch.
-func (f *forward) identity() []int32 {
-	rows := make([]int32, f.rows)
+// identity lists 0 to n−1.
+func identity(n int) []int32 {
+	rows := make([]int32, n)
 	for i := range rows {
 		rows[i] = int32(i)
 	}

@@ -27,7 +27,7 @@ func load(d Device, source Source, visit func(func(*Ref))) (*layerWeights, error
 			return
 		}
 		w.names = append(append(w.names, r.Name), r.Joined...)
-		if r.In > 0 {
+		if r.In > 0 && !r.Table {
 			stored, err := weight(source, r)
 			if err != nil {
 				fault = err
@@ -47,7 +47,11 @@ func load(d Device, source Source, visit func(func(*Ref))) (*layerWeights, error
 		}
 		w.bytes += int64(4 * len(values))
 		w.values[r] = values
-		w.vectors[r] = d.NewTensor(1, len(values))
+		rows := 1
+		if r.Table {
+			rows = r.Out
+		}
+		w.vectors[r] = d.NewTensor(rows, len(values)/rows)
 		d.Upload(w.vectors[r], 0, values)
 	})
 	if fault != nil {
@@ -67,12 +71,16 @@ func (w *layerWeights) release() {
 	}
 }
 
-// names lists the stored tensors that visit reaches, for reading ahead.
+// names lists the stored tensors that visit reaches, each once, for reading ahead.
 func names(visit func(func(*Ref))) []string {
 	var all []string
+	known := map[string]bool{"": true}
 	visit(func(r *Ref) {
-		if r.Name != "" {
-			all = append(append(all, r.Name), r.Joined...)
+		for _, name := range append([]string{r.Name}, r.Joined...) {
+			if !known[name] {
+				known[name] = true
+				all = append(all, name)
+			}
 		}
 	})
 	return all

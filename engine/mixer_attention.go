@@ -10,7 +10,9 @@ type AttentionSpec struct {
 	NormAfterRope bool
 	Rope          *Rotary     // nil: no rotary positions here
 	Clip          float32     // queries, keys and values are limited to ±Clip; 0: not
+	ClipNormed    bool        // after the norms, not before
 	Temperature   Temperature // queries grow with their position
+	Gate          Linear      // the heads' results times σ of this; empty: as they are (Qwen3-Next)
 }
 
 // Temperature multiplies the query at position p by 1 + Beta·ln(1 + ⌊(p+Shift)/Length⌋) (Llama 4's attention temperature tuning); Length 0: not.
@@ -19,7 +21,7 @@ type Temperature struct {
 }
 
 func (a *AttentionSpec) refs(visit func(*Ref)) {
-	for _, l := range []*Linear{&a.Q, &a.K, &a.V, &a.O} {
+	for _, l := range []*Linear{&a.Q, &a.K, &a.V, &a.O, &a.Gate} {
 		l.refs(visit)
 	}
 	visit(&a.SinkLogits)
@@ -29,14 +31,15 @@ func (a *AttentionSpec) refs(visit func(*Ref)) {
 
 func (a *AttentionSpec) mix(f *forward, x Tensor) Tensor {
 	q, k, v := f.linear(x, &a.Q), f.linear(x, &a.K), f.linear(x, &a.V)
-	if a.Clip > 0 {
-		for _, t := range []Tensor{q, k, v} {
-			f.device.Clamp(t, a.Clip)
-		}
+	if !a.ClipNormed {
+		a.clip(f, q, k, v)
 	}
 	if !a.NormAfterRope {
 		f.norm(q, q, &a.QNorm)
 		f.norm(k, k, &a.KNorm)
+	}
+	if a.ClipNormed {
+		a.clip(f, q, k, v)
 	}
 	if a.Rope != nil {
 		f.rotate(q, a.Rope)
@@ -56,7 +59,22 @@ func (a *AttentionSpec) mix(f *forward, x Tensor) Tensor {
 	mixed := f.take(a.Heads * a.ValueDim)
 	f.device.Attention(mixed, q, k, v, mask, f.layout)
 	f.give(q, k, v)
+	if a.Gate.Weight.Name != "" {
+		gate := f.linear(x, &a.Gate)
+		f.device.Activate(gate, gate, mixed, Activation{Kind: Sigmoid})
+		f.give(mixed)
+		mixed = gate
+	}
 	out := f.linear(mixed, &a.O)
 	f.give(mixed)
 	return out
+}
+
+// clip limits tensors' values to ±Clip.
+func (a *AttentionSpec) clip(f *forward, tensors ...Tensor) {
+	for _, t := range tensors {
+		if a.Clip > 0 {
+			f.device.Clamp(t, a.Clip)
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package engine
 
-// GatedSpec is the MLP of nearly all families: down(f(gate(x)) ⊙ up(x)) (arXiv 2002.05202), or down(f(up(x))) where Gate is absent.
+// GatedSpec is the MLP of nearly all families: down(f(gate(x)) ⊙ up(x)) (arXiv 2002.05202), or down(f(up(x))) where Gate is absent. Where
+// the activation is interleaved, Up gives gate and up by turns.
 type GatedSpec struct {
 	Gate, Up, Down Linear
 	Activation     Activation
@@ -17,16 +18,31 @@ func (g *GatedSpec) refs(visit func(*Ref)) {
 }
 
 func (g *GatedSpec) apply(f *forward, x Tensor) Tensor {
-	act := f.linear(x, &g.Up)
-	if g.Gate.Weight.Name == "" {
-		f.device.Activate(act, act, nil, g.Activation)
-	} else {
-		gate := f.linear(x, &g.Gate)
-		f.device.Activate(gate, gate, act, g.Activation)
-		f.give(act)
-		act = gate
-	}
+	act := f.pool.take(x.Rows(), f.weights.matrices[&g.Down.Weight].In())
+	g.hidden(f, act, x)
 	out := f.linear(act, &g.Down)
 	f.act = act
 	return out
+}
+
+// hidden computes what enters the output projection.
+func (g *GatedSpec) hidden(f *forward, act, x Tensor) {
+	if g.Activation.Interleaved {
+		both := f.linear(x, &g.Up)
+		f.device.Activate(act, both, nil, g.Activation)
+		f.give(both)
+		return
+	}
+	first := &g.Gate
+	if g.Gate.Weight.Name == "" {
+		first = &g.Up
+	}
+	f.device.Product(act, x, f.weights.matrices[&first.Weight], f.weights.vector(&first.Bias))
+	if first == &g.Up {
+		f.device.Activate(act, act, nil, g.Activation)
+		return
+	}
+	up := f.linear(x, &g.Up)
+	f.device.Activate(act, act, up, g.Activation)
+	f.give(up)
 }

@@ -196,12 +196,6 @@ func (b *Builder) ropeLlama3(r *Rotary, c *Config) {
 func (b *Builder) ropeYarn(r *Rotary, c *Config, theta float64, dim int) {
 	before := b.original(c)
 	factor := c.FloatOr("factor", float64(b.longest())/before)
-	widen := func(scale, by float64) float64 {
-		if scale <= 1 {
-			return 1
-		}
-		return 0.1*by*math.Log(scale) + 1
-	}
 	attention := widen(factor, 1)
 	if m, all := c.FloatOr("mscale", 0), c.FloatOr("mscale_all_dim", 0); m != 0 && all != 0 {
 		attention = widen(factor, m) / widen(factor, all)
@@ -222,4 +216,12 @@ func (b *Builder) ropeYarn(r *Rotary, c *Config, theta float64, dim int) {
 		ramp := min(max((float64(i)-low)/(high-low), 0), 1)
 		r.Frequencies[i] = f/factor*ramp + f*(1-ramp)
 	}
+}
+
+// widen is YaRN's factor on attention for positions stretched by scale.
+func widen(scale, by float64) float64 {
+	if scale <= 1 {
+		return 1
+	}
+	return 0.1*by*math.Log(scale) + 1
 }

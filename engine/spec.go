@@ -15,6 +15,8 @@ type Spec struct {
 
 	// Prefix of a block's tensors with %d for its number, as "model.layers.%d.". Writing a smaller model renumbers by it.
 	BlockPrefix string
+	// Unused layers are stored behind the last and not computed: heads that predict further tokens (arXiv 2412.19437, section 2.2).
+	Unused int
 }
 
 // EmbedSpec is what happens before the first block.
@@ -51,6 +53,7 @@ type Ref struct {
 	Out, In    int    // the matrix as a product sees it; a vector has In = 0
 	Transposed bool
 	Segments   []Segment
+	Table      bool     // kept as a tensor [Out × In] of its values, not as a product's operand
 	Joined     []string // a vector: further stored tensors, each of Shape, whose values follow
 }
 

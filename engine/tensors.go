@@ -48,22 +48,25 @@ func weight(s Source, r *Ref) (Weight, error) {
 	return w, w.Check()
 }
 
-// vector reads a reference as float32 values.
+// vector reads a reference as float32 values: Out of them, or Out·In of a table.
 func vector(s Source, r *Ref) ([]float32, error) {
 	stored, err := lookup(s, r)
 	if err != nil {
 		return nil, err
 	}
-	count := 1
+	count, want := 1, r.Out*max(r.In, 1)
 	for _, n := range stored.Shape {
 		count *= n
 	}
-	all := make([]float32, count)
-	w := Weight{Name: r.Name, Type: stored.Type, Data: stored.Data, Out: 1, In: count, Stride: count}
-	if err := w.Check(); err != nil {
-		return nil, err
+	first, last := 0, count
+	if len(r.Segments) == 0 && len(r.Joined) == 0 {
+		first, last = r.Offset, r.Offset+want
 	}
-	if err := w.Float32s(all, 0); err != nil {
+	if first < 0 || last > count {
+		return nil, fmt.Errorf("engine: %s: %d values, want %d", r.Name, count, last)
+	}
+	all, err := values(stored, first, last-first)
+	if err != nil {
 		return nil, err
 	}
 	for _, name := range r.Joined {
@@ -73,12 +76,11 @@ func vector(s Source, r *Ref) ([]float32, error) {
 		}
 		all = append(all, more...)
 	}
-	all = all[r.Offset:]
 	if len(r.Segments) == 0 {
-		if len(all) < r.Out {
-			return nil, fmt.Errorf("engine: %s: %d values, want %d", r.Name, len(all), r.Out)
+		if len(all) != want {
+			return nil, fmt.Errorf("engine: %s: %d values, want %d", r.Name, len(all), want)
 		}
-		return all[:r.Out], nil
+		return all, nil
 	}
 	var picked []float32
 	for _, segment := range r.Segments {
@@ -88,6 +90,24 @@ func vector(s Source, r *Ref) ([]float32, error) {
 		picked = append(picked, all[segment.At:segment.At+segment.Count]...)
 	}
 	return picked, nil
+}
+
+// values decodes count values of a stored tensor from the first on.
+func values(stored Stored, first, count int) ([]float32, error) {
+	block, size, err := stored.Type.Block()
+	if err != nil {
+		return nil, fmt.Errorf("%w (tensor %s)", err, stored.Name)
+	}
+	begin, end := first/block*size, (first+count)/block*size
+	if first%block != 0 || count%block != 0 || end > len(stored.Data) {
+		return nil, fmt.Errorf("engine: %s: %d bytes of %s hold no %d values from value %d on", stored.Name, len(stored.Data), stored.Type, count, first)
+	}
+	w := Weight{Name: stored.Name, Type: stored.Type, Data: stored.Data[begin:end], Out: 1, In: count, Stride: count}
+	if err := w.Check(); err != nil {
+		return nil, err
+	}
+	all := make([]float32, count)
+	return all, w.Float32s(all, 0)
 }
 
 func lookup(s Source, r *Ref) (Stored, error) {
