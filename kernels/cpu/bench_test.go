@@ -38,11 +38,24 @@ func peak(k *cpu.Kernels, bf16 int32) float64 {
 	return best
 }
 
-// report turns operations a turn into GFLOP/s and a share of the peak.
-func report(b *testing.B, begin, flops, peak float64) {
-	rate := flops * float64(b.N) / (seconds() - begin)
-	b.ReportMetric(rate/1e9, "GFLOP/s")
-	b.ReportMetric(100*rate/peak, "%peak")
+// best runs f until the benchmark has enough and returns the processor time of the quickest turn: what others do on the machine, and on the
+// same core's other thread, only ever adds to it.
+func best(b *testing.B, f func()) float64 {
+	least := 0.0
+	for b.Loop() {
+		begin := seconds()
+		f()
+		if took := seconds() - begin; least == 0 || took < least && took > 0 {
+			least = took
+		}
+	}
+	return least
+}
+
+// report turns the operations of a turn into GFLOP/s and a share of the peak.
+func report(b *testing.B, took, flops, peak float64) {
+	b.ReportMetric(flops/took/1e9, "GFLOP/s")
+	b.ReportMetric(100*flops/took/peak, "%peak")
 }
 
 // room is memory of the kernels, given back at the end.
@@ -114,12 +127,11 @@ func product(b *testing.B, k *cpu.Kernels, m, n, inner int, bf16 int32, weights 
 	a.RowsJob = min(1008/high*high, (int64(m)+high-1)/high*high)
 	jobs := (int64(n)/32 + 3) / 4 * ((int64(m) + a.RowsJob - 1) / a.RowsJob)
 	scratch := room(b, k, k.Scratch(cpu.Multiply, &a)/4+1)
-	begin := seconds()
-	for b.Loop() {
+	took := best(b, func() {
 		k.Run(cpu.Pack, &a, 0, (int64(m)+high-1)/high, nil)
 		k.Run(cpu.Multiply, &a, 0, jobs, cpu.Pointer(scratch))
-	}
-	report(b, begin, 2*float64(m)*float64(n)*float64(inner), top)
+	})
+	report(b, took, 2*float64(m)*float64(n)*float64(inner), top)
 }
 
 // BenchmarkAttention is one layer of a 7B model: 32 heads of 128.
@@ -143,12 +155,9 @@ func BenchmarkAttention(b *testing.B) {
 					HeadDim: dim, ValueDim: dim, Scale: 0.088, Causal: 1,
 				}
 				scratch := room(b, k, k.Scratch(cpu.Attend, &a)/4+1)
-				begin := seconds()
-				for b.Loop() {
-					k.Run(cpu.Attend, &a, 0, int64(blocks)*heads, cpu.Pointer(scratch))
-				}
-				report(b, begin, 2*float64(tokens)*float64(tokens)*heads*dim, top)
-				b.ReportMetric((seconds()-begin)/float64(b.N)*top/(2*float64(tokens)*(4*4096*4096+3*4096*11008))*100, "%layer")
+				took := best(b, func() { k.Run(cpu.Attend, &a, 0, int64(blocks)*heads, cpu.Pointer(scratch)) })
+				report(b, took, 2*float64(tokens)*float64(tokens)*heads*dim, top)
+				b.ReportMetric(took*top/(2*float64(tokens)*(4*4096*4096+3*4096*11008))*100, "%layer")
 			})
 		}
 	})
@@ -157,27 +166,34 @@ func BenchmarkAttention(b *testing.B) {
 // BenchmarkMeasure is every site of a block 768 wide; the share is that of the block's products at the peak.
 func BenchmarkMeasure(b *testing.B) {
 	everyISA(b, func(b *testing.B, k *cpu.Kernels) {
-		const rows, hidden, inner = 256, 768, 2048
 		top := peak(k, 0)
-		x, y, attn, mlp, act := random(b, k, rows*hidden), random(b, k, rows*hidden), random(b, k, rows*hidden), random(b, k, rows*hidden), random(b, k, rows*inner)
-		for i := range x {
-			y[i] = x[i] + 0.1*attn[len(attn)-1-i]
+		for _, rows := range []int{16, 512} { // from the second cache, and from beyond it
+			b.Run(fmt.Sprintf("rows=%d/hidden=768/inner=2048", rows), func(b *testing.B) { measure(b, k, rows, top) })
 		}
-		blocks := unsafe.Slice((*int64)(cpu.Pointer(room(b, k, 4))), 2)
-		blocks[1] = rows
-		out := room(b, k, int64(unsafe.Sizeof(cpu.RowSums{})))
-		a := cpu.MeasureArguments{
-			X: cpu.TensorOf(x, rows, hidden, hidden), Y: cpu.TensorOf(y, rows, hidden, hidden), Attn: cpu.TensorOf(attn, rows, hidden, hidden),
-			MLP: cpu.TensorOf(mlp, rows, hidden, hidden), Act: cpu.TensorOf(act, rows, inner, inner), Blocks: cpu.Pointer(blocks), Out: cpu.Pointer(out),
-			Eps: [cpu.MaxEps]float32{1e-5, 1e-4, 1e-3, 1e-2, 1e-1}, EpsCount: 5, Near: 1e-2,
-		}
-		begin := seconds()
-		for b.Loop() {
+	})
+}
+
+func measure(b *testing.B, k *cpu.Kernels, rows int, top float64) {
+	const hidden, inner = 768, 2048
+	x, y, attn, mlp, act := random(b, k, rows*hidden), random(b, k, rows*hidden), random(b, k, rows*hidden), random(b, k, rows*hidden), random(b, k, rows*inner)
+	for i := range x {
+		y[i] = x[i] + 0.1*attn[len(attn)-1-i]
+	}
+	blocks := unsafe.Slice((*int64)(cpu.Pointer(room(b, k, 4))), 2)
+	blocks[1] = int64(rows)
+	out := room(b, k, int64(unsafe.Sizeof(cpu.RowSums{})))
+	a := cpu.MeasureArguments{
+		X: cpu.TensorOf(x, rows, hidden, hidden), Y: cpu.TensorOf(y, rows, hidden, hidden), Attn: cpu.TensorOf(attn, rows, hidden, hidden),
+		MLP: cpu.TensorOf(mlp, rows, hidden, hidden), Act: cpu.TensorOf(act, rows, inner, inner), Blocks: cpu.Pointer(blocks), Out: cpu.Pointer(out),
+		Eps: [cpu.MaxEps]float32{1e-5, 1e-4, 1e-3, 1e-2, 1e-1}, EpsCount: 5, Near: 1e-2,
+	}
+	turns := 2048 / rows
+	took := best(b, func() {
+		for range turns {
 			k.Run(cpu.Measure, &a, 0, 1, nil)
 		}
-		took := (seconds() - begin) / float64(b.N)
-		values := float64(rows * (4*hidden + inner))
-		b.ReportMetric(took/values*1e9, "ns/value")
-		b.ReportMetric(100*took/(2*rows*(4*hidden*hidden+3*hidden*inner)/top), "%products")
-	})
+	}) / float64(turns)
+	values := float64(rows * (4*hidden + inner))
+	b.ReportMetric(took/values*1e9, "ns/value")
+	b.ReportMetric(100*took/(2*float64(rows)*(4*hidden*hidden+3*hidden*inner)/top), "%products")
 }

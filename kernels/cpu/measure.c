@@ -33,13 +33,16 @@ typedef struct {
 
 TARGET INLINE void NAME(site_row)(const avss_measure *a, const float *p, const float *q, int64_t n, float limit, avss_moments *m, double *sum2,
                                   NAME(products) * both) {
-  vd s1 = vd_zero(), s2 = vd_zero(), s3 = vd_zero(), s4 = vd_zero(), sa = vd_zero(), pq = vd_zero(), qq = vd_zero();
+  /* two of each sum, so that the additions do not wait for one another */
+  vd s1[2] = {vd_zero(), vd_zero()}, s2[2] = {vd_zero(), vd_zero()}, s3[2] = {vd_zero(), vd_zero()}, s4[2] = {vd_zero(), vd_zero()};
+  vd sa[2] = {vd_zero(), vd_zero()}, pq = vd_zero(), qq = vd_zero();
   vf low = v_set(INFINITY), high = v_set(-INFINITY);
   int64_t below[AVSS_MAX_EPS] = {0}, near = 0, i = 0;
   float difference[4 * LANES];
 #if LANES == 16
   const __m512i one = _mm512_set1_epi32(1);
-  __m512i near_count = _mm512_setzero_si512();
+  __m512i near_count = _mm512_setzero_si512(), counts[2] = {near_count, near_count};
+  const vf top[2] = {v_set(a->n_eps > 0 ? a->eps[a->n_eps - 1] : 0), v_set(a->n_eps > 1 ? a->eps[a->n_eps - 2] : 0)};
 #endif
   for (; i + 4 * LANES <= n; i += 4 * LANES) {
     const float *x = p + i;
@@ -62,19 +65,28 @@ TARGET INLINE void NAME(site_row)(const avss_measure *a, const float *p, const f
     }
 #pragma GCC unroll 8
     for (int j = 0; j < 4 * LANES; j += DLANES) {
+      const int z = j / DLANES % 2;
       vd d = vd_load(x + j), d2 = vd_mul(d, d);
-      s1 = vd_add(s1, d);
-      s2 = vd_add(s2, d2);
-      s3 = vd_fma(d2, d, s3);
-      s4 = vd_fma(d2, d2, s4);
-      sa = vd_add(sa, vd_abs(d));
+      s1[z] = vd_add(s1[z], d);
+      s2[z] = vd_add(s2[z], d2);
+      s3[z] = vd_fma(d2, d, s3[z]);
+      s4[z] = vd_fma(d2, d2, s4[z]);
+      sa[z] = vd_add(sa[z], vd_abs(d));
     }
 #if LANES == 16
-    for (int64_t e = a->n_eps - 1; e >= 0; e--) { /* nothing below one threshold: nothing below the smaller ones */
+    __mmask16 any = 0xffff;
+#pragma GCC unroll 2
+    for (int e = 0; e < 2; e++) { /* the two highest thresholds in any case: a branch on what is often so and often not costs more */
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; j++) counts[e] = _mm512_mask_add_epi32(counts[e], v_lt(magnitude[j], top[e]), counts[e], one);
+    }
+    if (a->n_eps > 2) {
+      const vf t = v_set(a->eps[a->n_eps - 3]);
+      any = v_lt(magnitude[0], t) | v_lt(magnitude[1], t) | v_lt(magnitude[2], t) | v_lt(magnitude[3], t);
+    }
+    for (int64_t e = a->n_eps - 3; e >= 0 && any; e--) { /* nothing below one threshold: nothing below the smaller ones */
       const vf t = v_set(a->eps[e]);
-      __mmask16 k0 = v_lt(magnitude[0], t), k1 = v_lt(magnitude[1], t), k2 = v_lt(magnitude[2], t), k3 = v_lt(magnitude[3], t);
-      if (!(k0 | k1 | k2 | k3)) break;
-      below[e] += __builtin_popcountll((uint64_t)k0 | (uint64_t)k1 << 16 | (uint64_t)k2 << 32 | (uint64_t)k3 << 48);
+      for (int j = 0; j < 4; j++) below[e] += __builtin_popcount(v_lt(magnitude[j], t));
     }
     if (limit >= 0) {
       vf t = v_set(limit);
@@ -99,8 +111,11 @@ TARGET INLINE void NAME(site_row)(const avss_measure *a, const float *p, const f
   }
 #if LANES == 16
   near = _mm512_reduce_add_epi32(near_count);
+  for (int e = 0; e < 2; e++)
+    if (a->n_eps > e) below[a->n_eps - 1 - e] = _mm512_reduce_add_epi32(counts[e]);
 #endif
-  double r1 = vd_sum(s1), r2 = vd_sum(s2), r3 = vd_sum(s3), r4 = vd_sum(s4), ra = vd_sum(sa), rpq = vd_sum(pq), rqq = vd_sum(qq);
+  double r1 = vd_sum(vd_add(s1[0], s1[1])), r2 = vd_sum(vd_add(s2[0], s2[1])), r3 = vd_sum(vd_add(s3[0], s3[1]));
+  double r4 = vd_sum(vd_add(s4[0], s4[1])), ra = vd_sum(vd_add(sa[0], sa[1])), rpq = vd_sum(pq), rqq = vd_sum(qq);
   float lanes[LANES];
   double least_value = INFINITY, most_value = -INFINITY;
   v_store(lanes, low);
