@@ -1,0 +1,217 @@
+package cpu
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"testing"
+	"unsafe"
+)
+
+// Every instruction set against the plain Go kernels, through the same arguments.
+
+// bench holds what a test's arguments point to.
+type bench struct {
+	t    *testing.T
+	r    *rand.Rand
+	pins runtime.Pinner
+}
+
+func newBench(t *testing.T) *bench {
+	b := &bench{t: t, r: rand.New(rand.NewPCG(3, 4))}
+	t.Cleanup(b.pins.Unpin)
+	return b
+}
+
+func keep[T any](b *bench, s []T) []T {
+	if len(s) > 0 {
+		b.pins.Pin(&s[0])
+	}
+	return s
+}
+
+// values are n random numbers, a few of them large.
+func (b *bench) values(n int) []float32 {
+	s := make([]float32, n)
+	for i := range s {
+		s[i] = b.r.Float32()*2 - 1
+	}
+	return keep(b, s)
+}
+
+// against runs test with each compiled set of kernels, and with plain Go.
+func against(t *testing.T, test func(t *testing.T, k, plainGo *Kernels)) {
+	b, _, err := reach()
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow := &Kernels{plain{}, Go, nil}
+	for _, i := range available(b) {
+		t.Run(i.String(), func(t *testing.T) {
+			k, err := OpenISA(i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			test(t, k, slow)
+		})
+	}
+}
+
+// do runs jobs with scratch of its own.
+func do(b *bench, k *Kernels, operation Operation, a Arguments, jobs int64) {
+	b.t.Helper()
+	scratch := k.Allocate(k.Scratch(operation, a)/4 + 1)
+	defer k.Release(scratch)
+	k.Run(operation, a, 0, jobs, unsafe.Pointer(unsafe.SliceData(scratch)))
+}
+
+// near complains where two results differ by more than tolerance times the largest wanted value.
+func near(t *testing.T, what string, got, want []float32, tolerance float64) {
+	t.Helper()
+	largest := 0.0
+	for _, w := range want {
+		largest = max(largest, math.Abs(float64(w)))
+	}
+	for i := range want {
+		if d := math.Abs(float64(got[i]) - float64(want[i])); !(d <= tolerance*largest) {
+			t.Fatalf("%s: value %d: %g, plain Go finds %g; tolerance %g", what, i, got[i], want[i], tolerance*largest)
+		}
+	}
+}
+
+// stored makes the bytes of rows × cols values of a type: random blocks whose factors are ordinary numbers.
+func (b *bench) stored(kind Type, rows, cols int) []byte {
+	size := blockSize[kind]
+	data := make([]byte, int64(rows*cols)/size.values*size.bytes)
+	for i := range data {
+		data[i] = byte(b.r.Uint32())
+	}
+	half := func(at int) { binary.LittleEndian.PutUint16(data[at:], 0x2c00|uint16(b.r.Uint32()&0x3ff)) }
+	for at := 0; at < len(data); at += int(size.bytes) {
+		switch kind {
+		case F32:
+			binary.LittleEndian.PutUint32(data[at:], math.Float32bits(b.r.Float32()-0.5))
+		case F64:
+			binary.LittleEndian.PutUint64(data[at:], math.Float64bits(b.r.Float64()-0.5))
+		case BF16:
+			binary.LittleEndian.PutUint16(data[at:], uint16(math.Float32bits(b.r.Float32()-0.5)>>16))
+		case F16, Q40, Q50, Q80:
+			half(at)
+		case Q41, Q51, Q4K, Q5K:
+			half(at)
+			half(at + 2)
+		case Q2K:
+			half(at + 80)
+			half(at + 82)
+		case Q3K:
+			half(at + 108)
+		case Q6K:
+			half(at + 208)
+		}
+	}
+	return keep(b, data)
+}
+
+func TestEmbedDecodesEveryType(t *testing.T) {
+	against(t, func(t *testing.T, k, slow *Kernels) {
+		for kind := F32; kind <= Q6K; kind++ {
+			b := newBench(t)
+			const rows, cols = 5, 512
+			data := b.stored(kind, rows, cols)
+			ids := keep(b, []int32{4, 0, 2})
+			got, want := b.values(3*cols), b.values(3*cols)
+			a := EmbedArguments{
+				Dst: TensorOf(got, 3, cols, cols), IDs: Pointer(ids), Scale: 1,
+				Table: Weight{Data: Pointer(data), Out: rows, In: cols, Stride: cols, Type: int32(kind)},
+			}
+			do(b, k, Embed, &a, 3)
+			a.Dst = TensorOf(want, 3, cols, cols)
+			do(b, slow, Embed, &a, 3)
+			for i := range want {
+				if got[i] != want[i] {
+					t.Fatalf("type %d: value %d: %g, want exactly %g", kind, i, got[i], want[i])
+				}
+			}
+		}
+	})
+}
+
+func (b *bench) multiply(k *Kernels, y, x []float32, m, inner int, w Weight, bf16 bool) {
+	packed := k.Allocate(k.PackedBytes(int64(m), int64(inner), bf16)/4 + 1)
+	defer k.Release(packed)
+	high := k.PanelRows(bf16)
+	b.pins.Pin(unsafe.SliceData(packed))
+	a := ProductArguments{
+		Dst: TensorOf(y, m, int(w.Out), int(w.Out)), X: TensorOf(x, m, inner, inner), W: w, Packed: Pointer(packed), RowsJob: 2 * high, PanelsJob: 2,
+		BF16: flag(bf16),
+	}
+	do(b, k, Pack, &a, (int64(m)+high-1)/high)
+	do(b, k, Multiply, &a, ((w.Out+Panel-1)/Panel+1)/2*((int64(m)+a.RowsJob-1)/a.RowsJob))
+}
+
+func TestProductOfEveryType(t *testing.T) {
+	against(t, func(t *testing.T, k, slow *Kernels) {
+		for kind := F32; kind <= Q6K; kind++ {
+			for _, bf16 := range []bool{false, true} {
+				b := newBench(t)
+				const m, n, inner = 37, 70, 768
+				data := b.stored(kind, n, inner)
+				w := Weight{Data: Pointer(data), Out: n, In: inner, Stride: inner, Type: int32(kind)}
+				x, got, want := b.values(m*inner), b.values(m*n), b.values(m*n)
+				b.multiply(k, got, x, m, inner, w, bf16)
+				b.multiply(slow, want, x, m, inner, w, bf16)
+				// sums of 768 products in two orders: 2·√768·2⁻²⁴ of a typical sum, some tenfold for the sums that nearly vanish
+				near(t, fmt.Sprintf("type %d, bf16 %v", kind, bf16), got, want, 3e-5)
+			}
+		}
+	})
+}
+
+func TestDeltaRule(t *testing.T) {
+	against(t, func(t *testing.T, k, slow *Kernels) {
+		b := newBench(t)
+		const rows, heads, keys, values = 40, 4, 24, 17
+		a := DeltaArguments{
+			Q: TensorOf(b.values(rows*2*keys), rows, 2*keys, 2*keys), K: TensorOf(b.values(rows*2*keys), rows, 2*keys, 2*keys),
+			V: TensorOf(b.values(rows*heads*values), rows, heads*values, heads*values), Gate: TensorOf(b.values(rows*heads), rows, heads, heads),
+			Beta: TensorOf(b.values(rows*heads), rows, heads, heads), Sequences: Pointer(keep(b, []int64{0, 15, 0, 0, 15, 40, 0, 15})),
+			Heads: heads, KeyHeads: 2, KeyDim: keys, ValueDim: values,
+		}
+		for i := range a.Gate.Rows { // a decay and a key of length one keep the state bounded
+			for h, v := range a.Gate.row(i) {
+				a.Gate.row(i)[h] = -float32(math.Abs(float64(v)))
+			}
+			for c := range a.K.row(i) {
+				a.K.row(i)[c] /= 5
+			}
+		}
+		got, want := b.values(rows*heads*values), b.values(rows*heads*values)
+		a.Dst = TensorOf(got, rows, heads*values, heads*values)
+		do(b, k, Delta, &a, 2*heads)
+		a.Dst = TensorOf(want, rows, heads*values, heads*values)
+		do(b, slow, Delta, &a, 2*heads)
+		near(t, "delta rule", got, want, 2e-5)
+	})
+}
+
+// TestSizes holds Go's structs against C's.
+func TestSizes(t *testing.T) {
+	b, _, err := reach()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := check(b); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestUnknownISA(t *testing.T) {
+	t.Setenv("AVSSNATIVE_ISA", "sse9")
+	if k, err := Open(); err == nil {
+		t.Fatalf("opened %s for an instruction set that does not exist", k.ISA)
+	} else {
+		t.Log(err)
+	}
+}
