@@ -70,6 +70,9 @@ func (r *Report) Pictures() ([]Picture, error) {
 
 func isFinite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
+// drawable says whether a value is one that a plot can scale; beyond that, sums of values overflow.
+func drawable(v float64) bool { return math.Abs(v) < 1e200 }
+
 // newPicture is an empty plot with a grid and a legend.
 func newPicture(name, title, x, y string) Picture {
 	p := plot.New()
@@ -109,8 +112,8 @@ func (p *Picture) logarithmic() {
 
 // steps marks a linear axis at round numbers, six at most.
 func steps(low, high float64) []plot.Tick {
-	if !(high > low) {
-		return nil
+	if !(high-low > 1e-9*max(math.Abs(low), math.Abs(high))) || !isFinite(high-low) || high-low < 1e-300 {
+		return nil // nothing to tell apart, or no numbers to count by
 	}
 	step := math.Pow(10, math.Floor(math.Log10((high-low)/6)))
 	for _, factor := range []float64{2, 2.5, 2} { // 1, 2, 5, 10 times a power of ten
@@ -134,7 +137,7 @@ func steps(low, high float64) []plot.Tick {
 // decades marks a logarithmic axis within its ends; where it spans few powers of ten, also at two and five times each.
 func decades(low, high float64) []plot.Tick {
 	var ticks []plot.Tick
-	if !(low > 0) {
+	if !(low > 0) || !isFinite(high) {
 		return nil
 	}
 	for power := math.Floor(math.Log10(low)); power <= math.Log10(high); power++ {

@@ -38,7 +38,7 @@ func (r *Report) depthPicture(m measure) func() (Picture, bool, error) {
 			var line plotter.XYs
 			for _, row := range r.Layers {
 				s, has := row.Sites[name]
-				if v := float64(m.of(s)); has && v > 0 && isFinite(v) {
+				if v := float64(m.of(s)); has && v > 0 && drawable(v) {
 					line = append(line, plotter.XY{X: float64(row.Index), Y: v})
 					all = append(all, v)
 				}

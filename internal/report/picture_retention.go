@@ -14,7 +14,7 @@ func (r *Report) retentionPicture() (Picture, bool, error) {
 	var values plotter.Values
 	var names []string
 	for _, t := range slices.Backward(r.Tasks) {
-		if t.Change != nil && isFinite(float64(t.Retention)) {
+		if t.Change != nil && drawable(float64(t.Retention)) {
 			values = append(values, 100*float64(t.Retention))
 			names = append(names, t.Name)
 		}

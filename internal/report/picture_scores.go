@@ -26,14 +26,14 @@ func (r *Report) scorePicture(key string) (Picture, bool, error) {
 	}
 	top := math.Inf(-1)
 	for layer, v := range s.Values {
-		if isFinite(v) {
+		if drawable(v) {
 			top = max(top, v)
-			if len(s.High) > layer && isFinite(s.High[layer]) {
+			if len(s.High) > layer && drawable(s.High[layer]) {
 				top = max(top, s.High[layer])
 			}
 		}
 	}
-	if !isFinite(top) {
+	if !drawable(top) {
 		return p, false, nil
 	}
 	above := top + 0.1*math.Abs(top)
@@ -46,7 +46,7 @@ func (r *Report) scorePicture(key string) (Picture, bool, error) {
 		switch {
 		case math.IsInf(v, 1):
 			infinite = append(infinite, plotter.XY{X: float64(layer), Y: above})
-		case isFinite(v):
+		case drawable(v):
 			to := &kept
 			if r.dropped(layer) {
 				to = &dropped
@@ -100,7 +100,7 @@ func interval(s avss.Scores, layer int, log bool, above float64) struct{ Low, Hi
 		return reach
 	}
 	v := s.Values[layer]
-	if low := s.Low[layer]; isFinite(low) {
+	if low := s.Low[layer]; drawable(low) {
 		reach.Low = max(0, v-low)
 	}
 	if log && v-reach.Low <= 0 {
@@ -109,7 +109,7 @@ func interval(s avss.Scores, layer int, log bool, above float64) struct{ Low, Hi
 	switch high := s.High[layer]; {
 	case math.IsInf(high, 1):
 		reach.High = max(0, above-v)
-	case isFinite(high):
+	case drawable(high):
 		reach.High = max(0, high-v)
 	}
 	return reach

@@ -35,7 +35,7 @@ func (r *Report) sweepPicture(what string) func() (Picture, bool, error) {
 		for i, metric := range r.Sweep.metrics() {
 			var line plotter.XYs
 			for _, point := range r.Sweep.Points {
-				if v := y(point); point.Metric == metric && isFinite(v) {
+				if v := y(point); point.Metric == metric && drawable(v) && point.Share >= 0 && point.Share <= 1 {
 					line = append(line, plotter.XY{X: 100 * point.Share, Y: v})
 					all = append(all, v)
 				}
@@ -105,7 +105,9 @@ func (s *Sweep) perplexity() int {
 func (s *Sweep) widest() float64 {
 	widest := 0.0
 	for _, p := range s.Points {
-		widest = max(widest, p.Share)
+		if p.Share <= 1 {
+			widest = max(widest, p.Share)
+		}
 	}
 	return widest
 }
