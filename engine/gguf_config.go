@@ -46,6 +46,10 @@ func (m *ggufMetadata) shape() ggufShape {
 	n.headDim = m.size("attention.key_length", max(n.hidden/n.heads, 1), mostHeadDim)
 	n.valueDim = m.size("attention.value_length", n.headDim, mostHeadDim)
 	n.inner = m.size("feed_forward_length", 1, maxExtent)
+	// Some converters write a width that the family usually has; the matrix knows better.
+	if down, found := m.file.Lookup("blk.0.ffn_down.weight"); found && len(down.Shape) == 2 && down.Shape[1] > 0 && down.Shape[1] <= maxExtent {
+		n.inner = int(down.Shape[1])
+	}
 	if n.experts = m.count("expert_count"); n.experts > mostExperts {
 		m.fail("%s.expert_count: %d, want at most %d", m.arch, n.experts, mostExperts)
 	}
@@ -85,11 +89,10 @@ func (m *ggufMetadata) rope(c map[string]any, n ggufShape) {
 	if base := m.number("rope.freq_base"); base != "" {
 		c["rope_theta"] = base
 	}
-	if turned := m.count("rope.dimension_count"); turned > 0 && turned != n.headDim {
-		if turned > n.headDim {
-			m.fail("%s.rope.dimension_count: %d of heads of %d", m.arch, turned, n.headDim)
-			turned = n.headDim
-		}
+	c["partial_rotary_factor"] = 1
+	if turned := m.count("rope.dimension_count"); turned > n.headDim {
+		m.fail("%s.rope.dimension_count: %d of heads of %d", m.arch, turned, n.headDim)
+	} else if turned > 0 && turned < n.headDim {
 		// Half an element more, so that a share of dim that floats cannot hold exactly still means the same whole number.
 		c["partial_rotary_factor"] = (float64(turned) + 0.5) / float64(n.headDim)
 	}

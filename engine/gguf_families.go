@@ -13,6 +13,8 @@ type ggufFamily struct {
 	names      map[string]string
 	neighbours bool // rotary pairs are neighbouring columns (llama.cpp's LLAMA_ROPE_TYPE_NORM)
 	fill       func(m *ggufMetadata, c map[string]any, n ggufShape)
+	// variant is another family that the same architecture's files may be, by what is in them; nil: none.
+	variant func(m *ggufMetadata) *ggufFamily
 }
 
 // ggufFamilies by general.architecture. Names on the left are those of PyPI's gguf (constants, tensor_mapping), on the right transformers'.
@@ -37,6 +39,8 @@ func ggufArchitectures() []string {
 	return names
 }
 
+const decoderLayers = "model.layers.%d."
+
 // llamaNames are those of Llama and most families since.
 var llamaNames = map[string]string{
 	"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head",
@@ -52,27 +56,4 @@ func with(changed map[string]string) map[string]string {
 	all := maps.Clone(llamaNames)
 	maps.Copy(all, changed)
 	return all
-}
-
-func init() {
-	registerGGUF("llama", ggufFamily{model: "llama", layers: "model.layers.%d.", names: llamaNames, neighbours: true})
-	registerGGUF("qwen2", ggufFamily{model: "qwen2", layers: "model.layers.%d.", names: llamaNames})
-	registerGGUF("gpt2", ggufFamily{model: "gpt2", layers: "transformer.h.%d.", names: map[string]string{
-		"token_embd": "transformer.wte", "position_embd": "transformer.wpe", "output_norm": "transformer.ln_f", "output": "lm_head",
-		"blk.attn_norm": "ln_1", "blk.attn_qkv": "attn.c_attn", "blk.attn_output": "attn.c_proj",
-		"blk.ffn_norm": "ln_2", "blk.ffn_up": "mlp.c_fc", "blk.ffn_down": "mlp.c_proj",
-	}, fill: func(m *ggufMetadata, c map[string]any, n ggufShape) {
-		c["n_inner"] = n.inner
-	}})
-	registerGGUF("gptneox", ggufFamily{model: "gpt_neox", layers: "gpt_neox.layers.%d.", names: map[string]string{
-		"token_embd": "gpt_neox.embed_in", "output_norm": "gpt_neox.final_layer_norm", "output": "embed_out",
-		"blk.attn_norm": "input_layernorm", "blk.ffn_norm": "post_attention_layernorm",
-		"blk.attn_qkv": "attention.query_key_value", "blk.attn_output": "attention.dense",
-		"blk.ffn_up": "mlp.dense_h_to_4h", "blk.ffn_down": "mlp.dense_4h_to_h",
-	}, fill: func(m *ggufMetadata, c map[string]any, n ggufShape) {
-		c["use_parallel_residual"] = m.truth("use_parallel_residual", true)
-		if c["partial_rotary_factor"] == nil {
-			c["partial_rotary_factor"] = 1
-		}
-	}})
 }

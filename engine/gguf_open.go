@@ -35,8 +35,16 @@ func ggufModel(file *gguf.File, o Options) (*Model, error) {
 	}
 	meta.arch = arch
 	family := ggufFamilies[arch]
-	if family == nil || architectures[family.model] == nil {
+	if family == nil {
 		return nil, fmt.Errorf("general.architecture %.80q: unknown architecture; known in GGUF files: %s", arch, strings.Join(ggufArchitectures(), ", "))
+	}
+	if family.variant != nil {
+		if other := family.variant(meta); other != nil {
+			family = other
+		}
+	}
+	if architectures[family.model] == nil {
+		return nil, fmt.Errorf("general.architecture %.80q: a file of the unknown family %s; known in GGUF files: %s", arch, family.model, strings.Join(ggufArchitectures(), ", "))
 	}
 	if parts, _, _ := file.Integer("split.count"); parts > 1 {
 		return nil, fmt.Errorf("one of %d parts of a model; join them first (llama.cpp's llama-gguf-split --merge)", parts)
@@ -122,7 +130,7 @@ func (f *ggufFamily) source(file *gguf.File, n ggufShape) (*ggufSource, error) {
 			}
 			err = s.split(t, parts, []int{queries, n.kvHeads * n.headDim, values})
 		case strings.Contains(to, "%e"):
-			err = s.experts(t, prefix+to+ending, n.experts)
+			err = s.stack(t, prefix+to+ending)
 		default:
 			err = s.add(prefix+to+ending, t)
 		}

@@ -85,12 +85,12 @@ func (s *ggufSource) split(t gguf.Tensor, names []string, rows []int) error {
 	return nil
 }
 
-// experts shows each entry of a stack under the name that has its number in the place of %e.
-func (s *ggufSource) experts(t gguf.Tensor, name string, count int) error {
-	if len(t.Shape) == 0 || t.Shape[0] != int64(count) {
-		return fmt.Errorf("tensor %.80q: shape %v, want %d experts", t.Name, t.Shape, count)
+// stack shows each entry of a stack under the name that has its number in the place of %e.
+func (s *ggufSource) stack(t gguf.Tensor, name string) error {
+	if len(t.Shape) < 2 || t.Shape[0] > mostExperts {
+		return fmt.Errorf("tensor %.80q: shape %v, want a stack of at most %d", t.Name, t.Shape, mostExperts)
 	}
-	for e := range count {
+	for e := range int(t.Shape[0]) {
 		part, err := cut(t, e, 1)
 		if err != nil {
 			return err
