@@ -69,7 +69,7 @@ func (c card) info(index int, compute engine.Compute) engine.Info {
 }
 
 // Open opens one GPU. It is refused where it is too old, where its memory does not suffice for a start, or where its self-test fails.
-func (registration) Open(index int, o engine.DeviceOptions) (engine.Device, error) {
+func (r registration) Open(index int, o engine.DeviceOptions) (engine.Device, error) {
 	compute := o.Compute
 	switch compute {
 	case "", engine.ComputeAuto:
@@ -102,6 +102,10 @@ func (registration) Open(index int, o engine.DeviceOptions) (engine.Device, erro
 		d.stop()
 		return nil, fmt.Errorf("cuda: cuda:%d: self-test failed, the device is not used: %w", index, err)
 	}
+	if !d.tryHopper() {
+		d.stop()
+		return r.Open(index, o)
+	}
 	return d, nil
 }
 
@@ -129,6 +133,9 @@ type device struct {
 	layouts  []*placed
 	profile  map[string]*timing
 	launches int // on the compute stream, so far
+
+	hopper     *hopper // nil where mma.sync does the products
+	hopperNote string
 }
 
 func (d *device) start(limit int64) error {
@@ -206,7 +213,13 @@ func (d *device) settle() {
 }
 
 // Info describes the device.
-func (d *device) Info() engine.Info { return d.card.info(d.index, d.compute) }
+func (d *device) Info() engine.Info {
+	i := d.card.info(d.index, d.compute)
+	if d.hopperNote != "" {
+		i.Notes = append(i.Notes, d.hopperNote)
+	}
+	return i
+}
 
 // Sync waits for everything that was asked and returns the first failure, which it clears.
 func (d *device) Sync() error {
@@ -264,6 +277,9 @@ func (d *device) stop() {
 		}
 		if d.module != 0 {
 			_ = d.drv.unload(d.module)
+		}
+		if d.hopper != nil {
+			_ = d.drv.unload(d.hopper.module)
 		}
 		return nil
 	})

@@ -23,7 +23,7 @@ var required = []string{
 	"cuEventCreate", "cuEventDestroy_v2", "cuEventRecord", "cuEventSynchronize", "cuEventElapsedTime", "cuGetErrorName", "cuGetErrorString",
 }
 
-var optional = []string{"cuMemHostAlloc", "cuMemFreeHost"}
+var optional = []string{"cuMemHostAlloc", "cuMemFreeHost", "cuTensorMapEncodeTiled"}
 
 // openLibrary opens the driver library once a process; cuInit has succeeded where the error is nil.
 var openLibrary = sync.OnceValues(func() (*library, error) {

@@ -52,6 +52,9 @@ func (d *device) product(to uint64, ld int, x *tensor, m *matrix, first, outputs
 	if err != nil {
 		return err
 	}
+	if d.hopperServes(x.rows) {
+		return d.hopperProduct(to, ld, c, m, first, outputs, bias)
+	}
 	t := d.tileFor(x.rows, outputs)
 	return d.launch(t.kernel, grid(t.threads, upTo(x.rows, t.rows), upTo(outputs, t.cols), t.shared), to, number(ld), uint64(c.block.at), number(c.pitch),
 		w, number(m.pitch), bias, number(x.rows), number(outputs), number(m.pitch))

@@ -12,3 +12,4 @@ compile() { # source, architecture, PTX version, output
   esac
 }
 compile kernels.cu sm_80 ptx70 "$folder/sm_80.ptx"
+compile hopper/product.cu sm_90a ptx80 "$folder/sm_90a.ptx"

@@ -8,3 +8,8 @@ import _ "embed"
 //
 //go:embed ptx/sm_80.ptx
 var SM80 string
+
+// SM90A is the PTX of the kernels in hopper, for GPUs of compute capability 9.0 alone.
+//
+//go:embed ptx/sm_90a.ptx
+var SM90A string

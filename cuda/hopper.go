@@ -1,0 +1,184 @@
+package cuda
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"unsafe"
+
+	"avssnative/engine"
+	kernels "avssnative/kernels/cuda"
+)
+
+// hopper is the product by wgmma and TMA (kernels/cuda/hopper), on a device of compute capability 9.0 that has shown that it computes what
+// product_bf16 computes. Products of more than 64 rows go there; below, a weight's bytes count and not the multiplications.
+//
+// A row's result does not depend on how many rows stand beside it as long as the same kernel serves; between the two kernels it may differ in
+// the last bits where the tensor cores round wgmma's sums otherwise than mma.sync's. The self-test says whether they do.
+type hopper struct {
+	drv     hopperDriver
+	module  module
+	kernels map[string]function
+	maps    map[mapped]*tensorMap // of weights and activations: a map depends on nothing else
+	forced  *hopperTile           // for tests: take this shape
+	blocks  int                   // for tests: at most so many blocks; 0: one a multiprocessor
+	off     bool                  // for tests: let mma.sync serve
+}
+
+// hopperTile is one of the shapes of hopper/product.cu. Both give the same bits.
+type hopperTile struct {
+	kernel       string
+	cols, shared int
+}
+
+const (
+	hopperRows    = 128
+	hopperThreads = 384
+	hopperLeast   = 65 // rows
+	keptMaps      = 4096
+)
+
+var (
+	hopperWhole = hopperTile{"product_hopper", 256, hopperShared(256)}
+	hopperHalf  = hopperTile{"product_hopper_half", 128, hopperShared(128)}
+)
+
+// hopperShared is four stages of both tiles, their mbarriers, and what it takes to begin at a multiple of 1024.
+func hopperShared(cols int) int { return 4*(hopperRows+cols)*boxCols*2 + 4*2*8 + 1024 }
+
+// hopperFailed holds, by device, why the Hopper product broke the context in which it was tried.
+var hopperFailed sync.Map
+
+// tryHopper sets the Hopper product up where the device has what it takes and its self-test holds; hopperNote says why not. It gives false
+// where the trial has left the context unusable: the device must be opened again, and will be without.
+func (d *device) tryHopper() bool {
+	if d.card.major != 9 || d.card.minor != 0 || d.compute != engine.ComputeBF16 {
+		return true
+	}
+	refuse := func(why string) { d.hopperNote = "products by mma.sync, not wgmma: " + why }
+	if os.Getenv("AVSSNATIVE_CUDA_HOPPER") == "off" {
+		refuse("AVSSNATIVE_CUDA_HOPPER=off")
+		return true
+	}
+	if why, failed := hopperFailed.Load(d.index); failed {
+		refuse(why.(string))
+		return true
+	}
+	h := &hopper{kernels: map[string]function{}, maps: map[mapped]*tensorMap{}}
+	if err := d.bound(func() error { return h.load(d) }); err != nil {
+		refuse(err.Error())
+		return true
+	}
+	d.hopper = h
+	same, err := d.testHopper()
+	if err == nil {
+		d.hopperNote = "products of more than 64 rows by wgmma"
+		if !same {
+			d.hopperNote += ", whose last bits differ from mma.sync's"
+		}
+		return true
+	}
+	why := "self-test: " + err.Error()
+	refuse(why)
+	if d.bound(func() error { return d.drv.waitStream(d.computing) }) != nil {
+		hopperFailed.Store(d.index, why)
+		return false
+	}
+	d.hopper = nil
+	_ = d.bound(func() error { return d.drv.unload(h.module) })
+	return true
+}
+
+func (h *hopper) load(d *device) error {
+	var able bool
+	if h.drv, able = d.drv.(hopperDriver); !able {
+		return fmt.Errorf("driver interface %s has no tensor maps", driverName)
+	}
+	if d.card.sharedPerBlock < hopperWhole.shared {
+		return fmt.Errorf("%d bytes of shared memory, the device has %d", hopperWhole.shared, d.card.sharedPerBlock)
+	}
+	var err error
+	if h.module, err = d.drv.load(kernels.SM90A); err != nil {
+		return err
+	}
+	for _, t := range []hopperTile{hopperWhole, hopperHalf} {
+		f, err := d.drv.function(h.module, t.kernel)
+		if err == nil {
+			err = d.drv.allowShared(f, t.shared)
+		}
+		if err != nil {
+			_ = d.drv.unload(h.module)
+			return err
+		}
+		h.kernels[t.kernel] = f
+	}
+	return nil
+}
+
+// hopperServes says whether products of so many rows are the Hopper product's.
+func (d *device) hopperServes(rows int) bool {
+	return d.hopper != nil && !d.hopper.off && d.forced == nil && rows >= hopperLeast
+}
+
+// mapOf gives the map of a matrix.
+func (h *hopper) mapOf(m mapped) (*tensorMap, error) {
+	if t := h.maps[m]; t != nil {
+		return t, nil
+	}
+	if len(h.maps) == keptMaps {
+		clear(h.maps)
+	}
+	t := new(tensorMap)
+	if err := h.drv.encodeTiled(t, m); err != nil {
+		return nil, err
+	}
+	h.maps[m] = t
+	return t, nil
+}
+
+// tileFor takes the wide tile where that leaves no multiprocessor without work.
+func (h *hopper) tileFor(rows, cols, processors int) hopperTile {
+	switch {
+	case h.forced != nil:
+		return *h.forced
+	case upTo(rows, hopperRows)*upTo(cols, hopperWhole.cols) >= processors:
+		return hopperWhole
+	}
+	return hopperHalf
+}
+
+// hopperProduct multiplies the rows of x, in bfloat16, by the weight's rows first to first+outputs.
+func (d *device) hopperProduct(to uint64, ld int, x *narrowed, m *matrix, first, outputs int, bias uint64) error {
+	h := d.hopper
+	xMap, err := h.mapOf(mapped{uint64(x.block.at), x.rows, x.pitch, x.pitch})
+	if err != nil {
+		return err
+	}
+	wMap, err := h.mapOf(mapped{m.at(), m.weight.Out, m.pitch, m.pitch})
+	if err != nil {
+		return err
+	}
+	t := h.tileFor(x.rows, outputs, d.card.processors)
+	blocks := min(upTo(x.rows, hopperRows)*upTo(outputs, t.cols), d.card.processors)
+	if h.blocks > 0 {
+		blocks = min(blocks, h.blocks)
+	}
+	slots := [...]uint64{to, number(ld), bias, number(x.rows), number(outputs), number(m.pitch), number(first)}
+	parameters := []unsafe.Pointer{xMap.at(), wMap.at()}
+	for i := range slots {
+		parameters = append(parameters, unsafe.Pointer(&slots[i]))
+	}
+	d.launches++
+	call := func() error {
+		return h.drv.launchParameters(h.kernels[t.kernel], uint32(blocks), hopperThreads, uint32(t.shared), d.computing, parameters)
+	}
+	if d.sync {
+		err = d.timed(d.computing, t.kernel, call)
+	} else {
+		err = call()
+	}
+	if err != nil {
+		return fmt.Errorf("kernel %s, %d blocks: %w", t.kernel, blocks, err)
+	}
+	return nil
+}
