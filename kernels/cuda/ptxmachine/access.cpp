@@ -100,9 +100,17 @@ void countShared(Traffic& t, const u64* address, Lanes m, u32 bytes) {
   const u32 phaseLanes = bytes <= 4 ? 32 : bytes <= 8 ? 16 : 8, words = bytes <= 4 ? 1 : bytes / 4;
   t.requests++;
   t.bytes += u64(bytes) * u32(__builtin_popcount(m));
+  const u64 one = address[__builtin_ctz(m)];
+  bool same = true;
+  for (u32 l = 0; l < 32; l++) same &= address[l] == one || !(m >> l & 1);
   for (u32 begin = 0; begin < 32; begin += phaseLanes) {
     const Lanes phase = m & (phaseLanes == 32 ? allLanes : ((1u << phaseLanes) - 1) << begin);
     if (!phase) continue;
+    if (same) {
+      t.units++;
+      t.least++;
+      continue;
+    }
     u32 held[32], taken = 0, others = 0;
     u32 other[32 * 4];
     eachLane(phase, [&](u32 l) {

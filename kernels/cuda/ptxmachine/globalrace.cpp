@@ -81,6 +81,7 @@ void noteGlobal(Warp& w, const Instruction& i, u32 lane, Allocation& a, u64 offs
     const u64 address = a.base + word * 4;
     if (use == Use::Read) {
       const GlobalStamp old{__atomic_load_n(read, __ATOMIC_RELAXED)};
+      if (old.v == me) continue;  // this very read was compared before
       const bool foreign = old.launch() == tag && old.block() != (b.index & 0xfffff);
       __atomic_exchange_n(read, foreign ? make(tag, false, manyBlocks, w.id, clock, pc, mask | old.bytes()) : me, __ATOMIC_SEQ_CST);
       compare(w, i, lane, a, address, {__atomic_load_n(write, __ATOMIC_SEQ_CST)}, mask, use, true);

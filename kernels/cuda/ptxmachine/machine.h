@@ -143,6 +143,21 @@ struct Block {
   u32 pcOf(const Instruction& i) const { return u32(&i - kernel->code.data()); }
 };
 
+// A read that this lane, or several of its warp, already made since the warp's last release needs no second look: whoever
+// wrote in between has met the first one.
+inline bool alreadyRead(const Warp& w, Stamp r, u32 lane, u32 bytes) {
+  return clockOf(r) == w.seen[w.id] && agentOf(r) == w.id && !(bytes & ~bytesOf(r)) && (laneOf(r) == lane || laneOf(r) == severalLanes);
+}
+
+inline void SharedRace::access(Warp& w, const Instruction& i, u32 lane, u32 address, u32 bytes, Use use) {
+  const u32 first = address / 4, last = (address + bytes - 1) / 4;
+  const u32 covered = bytes >= 4 ? 15 : ((1u << bytes) - 1) << (address & 3);
+  for (u32 word = first; word <= last; word++) {
+    if (use == Use::Read && (alreadyRead(w, read0_[word], lane, covered) || alreadyRead(w, read1_[word], lane, covered))) continue;
+    one(w, i, lane, word, covered, use);
+  }
+}
+
 template <class F>
 inline void eachLane(Lanes m, F f) {
   for (; m; m &= m - 1) f(u32(__builtin_ctz(m)));

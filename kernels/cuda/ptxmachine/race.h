@@ -53,11 +53,7 @@ class SharedRace {
   void forget();
 
   // A generic access of `bytes` at `address` by one lane.
-  void access(Warp& w, const Instruction& i, u32 lane, u32 address, u32 bytes, Use use) {
-    const u32 first = address / 4, last = (address + bytes - 1) / 4;
-    const u32 full = bytes >= 4 ? 15 : ((1u << bytes) - 1) << (address & 3);
-    for (u32 word = first; word <= last; word++) one(w, i, lane, word, full, use);
-  }
+  void access(Warp& w, const Instruction& i, u32 lane, u32 address, u32 bytes, Use use);
   // cp.async: in flight from issue to wait; then a write of that lane.
   void beginCopy(Warp& w, const Instruction& i, u32 lane, u32 firstWord, u32 words);
   void endCopy(Warp& w, u32 pc, u32 lane, u32 firstWord, u32 words);
