@@ -1,0 +1,28 @@
+"""Lets llama.cpp compute the logits of GGUF models (llama-cpp-python, on the processor, keys and values kept in float32).
+
+Reads one line of JSON on stdin, {"models": [{"path": ..., "sequences": [[ids]]}]}, and writes one: for each model the logits of every
+position, [sequences][tokens][vocabulary], or null where llama.cpp does not load the file.
+"""
+import json
+import sys
+
+import llama_cpp
+
+FLOAT32 = 0  # ggml's number of the type
+
+
+def logits(path, sequences):
+    longest = max(map(len, sequences))
+    try:
+        model = llama_cpp.Llama(path, n_ctx=longest, n_batch=longest, n_threads=1, logits_all=True, verbose=False, type_k=FLOAT32, type_v=FLOAT32)
+    except ValueError:
+        return None
+    answers = []
+    for ids in sequences:
+        model.reset()
+        model.eval(ids)
+        answers.append([[float(x) for x in row] for row in model.scores[: len(ids)]])
+    return answers
+
+
+json.dump([logits(m["path"], m["sequences"]) for m in json.load(sys.stdin)["models"]], sys.stdout)
