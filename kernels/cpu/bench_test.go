@@ -124,7 +124,11 @@ func product(b *testing.B, k *cpu.Kernels, m, n, inner int, bf16 int32, weights 
 			words[i] = 0x3f00 | uint16(i&0x7f)
 		}
 	}
-	a.RowsJob = min(1008/high*high, (int64(m)+high-1)/high*high)
+	most := int64(1008)
+	if high == 32 { // AMX
+		most /= 2
+	}
+	a.RowsJob = min(most/high*high, (int64(m)+high-1)/high*high)
 	jobs := (int64(n)/32 + 3) / 4 * ((int64(m) + a.RowsJob - 1) / a.RowsJob)
 	scratch := room(b, k, k.Scratch(cpu.Multiply, &a)/4+1)
 	took := best(b, func() {
