@@ -118,6 +118,24 @@ func TestQuantised(t *testing.T) {
 	}
 }
 
+// TestSynchronous: with AVSSNATIVE_CUDA_SYNC=1 every launch is timed under its kernel's name, and no memory is kept back.
+func TestSynchronous(t *testing.T) {
+	t.Setenv("AVSSNATIVE_CUDA_SYNC", "1")
+	d := open(t, engine.ComputeF32)
+	silent(t)
+	before := 0
+	if p := d.profile["product_f32_few"]; p != nil {
+		before = p.launches // of the self-test
+	}
+	product(5, 50, 66, nil)(d)
+	if p := d.profile["product_f32_few"]; p == nil || p.launches != before+1 {
+		t.Errorf("profile %+v, want one launch of product_f32_few more than %d", p, before)
+	}
+	if len(d.memory.idle) != 0 {
+		t.Errorf("%d sizes of memory kept", len(d.memory.idle))
+	}
+}
+
 // TestNoDriver: without a driver library a device that is asked for by name is an error that says so; it needs a process of its own.
 func TestNoDriver(t *testing.T) {
 	if os.Getenv("AVSSNATIVE_LIBCUDA") == "none/libcuda.so.1" {
