@@ -134,8 +134,11 @@ func (j *Job) length(most int) int {
 	return length
 }
 
-// Suite loads tasks and turns them into sequences.
+// Suite loads tasks, DefaultTasks where none are named, and turns them into sequences.
 func (j *Job) Suite(names []string, source bench.Source, limit bench.Limit, bos bench.BOS, length int) (*bench.Suite, error) {
+	if len(names) == 0 {
+		names = DefaultTasks
+	}
 	sets, err := bench.Load(names, source, limit)
 	if err != nil {
 		return nil, err

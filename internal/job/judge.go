@@ -30,9 +30,6 @@ var DefaultTasks = []string{"small_world_qa", "small_world_sentiment", "small_wo
 // Judge judges the whole model, and beside it, in the same pass, the model without the dropped layers; nil judges the whole model alone.
 func (j *Job) Judge(ctx context.Context, o Judging, drop engine.Drop) ([]bench.Result, error) {
 	end := j.phase("judging")
-	if len(o.Tasks) == 0 {
-		o.Tasks = DefaultTasks
-	}
 	suite, err := j.Suite(o.Tasks, o.Source, o.Limit, o.BOS, o.Length)
 	if err != nil {
 		return nil, err
