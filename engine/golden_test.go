@@ -8,9 +8,11 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	_ "avssnative/cuda"
 	"avssnative/engine"
 	"avssnative/internal/need"
 	"avssnative/internal/safetensors"
@@ -30,16 +32,19 @@ func tolerance(c engine.Compute) float64 {
 	}
 }
 
-// devices are those this machine has; AVSSNATIVE_TEST_DEVICES adds others, as the CUDA tests do.
+// devices are those this machine has; AVSSNATIVE_TEST_DEVICES adds others, as "cuda:0 f32,cuda:0 bf16" for the PTX machine.
 func devices() []string {
-	names := []string{"reference"}
-	if _, err := engine.Devices("cpu"); err == nil {
-		names = append(names, "cpu")
-	}
+	names := []string{"reference", "cpu", "cpu bf16"}
 	if more := os.Getenv("AVSSNATIVE_TEST_DEVICES"); more != "" {
-		names = append(names, filepath.SplitList(more)...)
+		names = append(names, strings.Split(more, ",")...)
 	}
 	return names
+}
+
+// on is how a model is opened on one of devices: the device's name, perhaps with a precision behind a space.
+func on(device string) engine.Options {
+	name, compute, _ := strings.Cut(device, " ")
+	return engine.Options{Device: name, DeviceOptions: engine.DeviceOptions{Compute: engine.Compute(compute)}}
 }
 
 // goldenFolders are the goldens in testdata and, where the shared ones are at hand, all of them.
@@ -109,6 +114,24 @@ func distance(got, want []float32) float64 {
 	return worst / math.Sqrt(square/float64(len(want)))
 }
 
+// otherRows counts the rows of a tensor, and those of them that are off by more than allowed of the tensor's root mean square.
+func otherRows(got engine.TraceTensor, want []float32, allowed float64) (rows, other int) {
+	square := 0.0
+	for _, v := range want {
+		square += float64(v) * float64(v)
+	}
+	limit := allowed * math.Sqrt(square/float64(len(want)))
+	for row := range got.Rows {
+		for at := row * got.Cols; at < (row+1)*got.Cols; at++ {
+			if !(math.Abs(float64(got.Values[at])-float64(want[at])) <= limit) {
+				other++
+				break
+			}
+		}
+	}
+	return got.Rows, other
+}
+
 func TestGoldens(t *testing.T) {
 	for _, folder := range goldenFolders(t) {
 		for _, device := range devices() {
@@ -118,7 +141,7 @@ func TestGoldens(t *testing.T) {
 }
 
 func golden(t *testing.T, folder, device string) {
-	m, err := engine.Open(context.Background(), folder, engine.Options{Device: device})
+	m, err := engine.Open(context.Background(), folder, on(device))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,6 +160,12 @@ func golden(t *testing.T, folder, device string) {
 		// transformers runs the delta rule in float32 even in a float64 run: its own values are off by 3e-5 there.
 		allowed *= 10
 	}
+	// Where operands are rounded, a router may choose another expert, and from there on a token's values are others: rows are counted then.
+	routed := d.Info().Compute == engine.ComputeBF16 && slices.ContainsFunc(m.Spec.Blocks, func(b engine.BlockSpec) bool {
+		_, experts := b.MLP.(*engine.ExpertsSpec)
+		return experts
+	})
+	all, elsewhere := 0, 0
 	seen, worst := 0, 0.0
 	pass := engine.Pass{Trace: func(tensor engine.TraceTensor) error {
 		name := fmt.Sprintf("%d.%s", tensor.Sequence, tensor.Name)
@@ -149,7 +178,10 @@ func golden(t *testing.T, folder, device string) {
 			return fmt.Errorf("%s: %d values, want %d", name, len(tensor.Values), len(values))
 		}
 		off := distance(tensor.Values, values)
-		if !(off <= allowed) {
+		if routed {
+			rows, other := otherRows(tensor, values, allowed)
+			all, elsewhere = all+rows, elsewhere+other
+		} else if !(off <= allowed) {
 			t.Errorf("%s: off by %.2g of its root mean square, allowed %.2g", name, off, allowed)
 		}
 		worst = max(worst, off)
@@ -164,6 +196,12 @@ func golden(t *testing.T, folder, device string) {
 	}
 	if wanted := len(pass.Sequences) * (m.Layers() + 2); seen != wanted {
 		t.Errorf("compared %d tensors, want %d", seen, wanted)
+	}
+	if routed {
+		t.Logf("%d of %d rows are off by more than allowed, as other experts make them", elsewhere, all)
+		if 4*elsewhere > all {
+			t.Errorf("%d of %d rows are off: more than a quarter are not other experts", elsewhere, all)
+		}
 	}
 	t.Logf("largest error %.2g of the root mean square, allowed %.2g", worst, allowed)
 }

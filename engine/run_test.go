@@ -15,7 +15,7 @@ import (
 
 func open(t testing.TB, folder, device string) *engine.Model {
 	t.Helper()
-	m, err := engine.Open(context.Background(), folder, engine.Options{Device: device})
+	m, err := engine.Open(context.Background(), folder, on(device))
 	if err != nil {
 		t.Fatal(err)
 	}
