@@ -1,8 +1,15 @@
 package engine
 
+import "errors"
+
 // GPT-2 (Radford et al. 2019): layer norms, learned positions, matrices stored [in × out], one fused projection for queries, keys, values.
 func init() {
-	RegisterArchitecture(Architecture{ModelTypes: []string{"gpt2"}, Build: buildGPT2})
+	RegisterArchitecture(Architecture{ModelTypes: []string{"gpt2"}, Build: buildGPT2, Drop: func(config map[string]any, layers int, kept []int) error {
+		if asConfig(config).BoolOr("scale_attn_by_inverse_layer_idx", false) && kept[len(kept)-1] != len(kept)-1 {
+			return errors.New("config.json: scale_attn_by_inverse_layer_idx: divides by a layer's place, which cannot be said of layers that move; only the last layers can be left out")
+		}
+		return nil
+	}})
 }
 
 func buildGPT2(b *Builder) *Spec {

@@ -24,7 +24,7 @@ func buildMPT(b *Builder) *Spec {
 		qkv := l.Linear("attn.Wqkv", 3*hidden, hidden, false)
 		attention := Causal(heads, heads, hidden/heads)
 		attention.Scale = float32(c.FloatOr("softmax_scale", float64(attention.Scale)))
-		attention.Slopes = alibiSlopesMPT(heads, c.FloatOr("alibi_bias_max", 8))
+		attention.Slopes = alibiSlopesMPT(heads, 8) // as it was trained and as transformers computes it; alibi_bias_max is read by neither
 		s.Blocks = append(s.Blocks, BlockSpec{
 			Norm1: l.LayerNorm("norm_1", hidden, eps, false),
 			Norm2: l.LayerNorm("norm_2", hidden, eps, false),

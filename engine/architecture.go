@@ -40,6 +40,9 @@ func ModelTypes() []string {
 
 // ArchitectureOf finds the family of a configuration.
 func ArchitectureOf(c *Config) (*Architecture, error) {
+	if q := c.Section("quantization_config"); len(q.values) > 0 {
+		return nil, fmt.Errorf("engine: quantization_config: weights quantised by %q are not read; give a model in F32, F16 or BF16, or a .gguf file", q.StringOr("quant_method", "an unnamed method"))
+	}
 	name := c.StringOr("model_type", "")
 	if a := architectures[name]; a != nil {
 		return a, nil

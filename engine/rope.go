@@ -13,6 +13,7 @@ type Rotary struct {
 type Stretch struct {
 	After  int
 	Long   []float64 // the frequencies then (LongRoPE, arXiv 2402.13753); nil: those of a base that grows with the length (dynamic NTK)
+	Scale  float32   // of both components then; 0: as before
 	Theta  float64
 	Factor float64
 }
@@ -50,6 +51,9 @@ func (f *forward) rotate(x Tensor, r *Rotary) {
 	for i := 0; i < f.layout.Sequences(); i++ {
 		rope := r.Rope
 		rope.Frequencies = r.frequencies(lengths[i])
+		if s := r.Stretch; lengths[i] > s.After && s.Scale != 0 {
+			rope.Scale = s.Scale
+		}
 		first, end := int(f.layout.Start[i]), int(f.layout.Start[i+1])
 		f.device.Rope(x.Slice(first, end-first), rope, f.positions[first:end])
 	}
@@ -174,6 +178,9 @@ func (b *Builder) ropeLong(r *Rotary, c *Config) {
 	short, long := divided("short_factor"), divided("long_factor")
 	r.Frequencies = short
 	r.Stretch = &Stretch{After: int(before), Long: long}
+	if c.Has("short_mscale") || c.Has("long_mscale") { // Phi-3.5-MoE's
+		r.Scale, r.Stretch.Scale = float32(c.positive("short_mscale", attention)), float32(c.positive("long_mscale", attention))
+	}
 }
 
 // ropeLlama3 keeps fast rotations, slows slow ones by factor, and blends between (Llama 3.1, section 3 of arXiv 2407.21783).

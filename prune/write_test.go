@@ -43,7 +43,7 @@ func TestEveryArchitectureReloadsShorter(t *testing.T) {
 	for _, folder := range folders {
 		t.Run(filepath.Base(folder), func(t *testing.T) {
 			m := open(t, folder)
-			for _, drop := range []engine.Drop{{0}, {1}, {2}, {0, 2}} {
+			for _, drop := range []engine.Drop{{0}, {1}, {2}, {0, 1}, {0, 2}, {1, 2}} {
 				out := filepath.Join(t.TempDir(), "smaller")
 				// Write itself compares the reloaded model's logits, bit for bit.
 				if err := prune.Write(context.Background(), m, drop, out, prune.Options{}); err != nil {
@@ -134,22 +134,62 @@ func TestWriteMergekit(t *testing.T) {
 	}
 }
 
-// A model whose configuration says something per layer that cannot be said of fewer layers must not be written wrongly.
-func TestVerifyCatchesAModelThatComputesSomethingElse(t *testing.T) {
+// What a configuration says of a layer's place cannot be said of layers that move, and is refused before anything is written.
+func TestWriteRefusesWhatFewerLayersCannotSay(t *testing.T) {
+	parent := t.TempDir()
+	m := open(t, changed(t, "gpt2", `"scale_attn_by_inverse_layer_idx": false`, `"scale_attn_by_inverse_layer_idx": true`))
+	err := prune.Write(context.Background(), m, engine.Drop{0}, filepath.Join(parent, "out"), prune.Options{})
+	if err == nil || !strings.Contains(err.Error(), "only the last layers can be left out") {
+		t.Errorf("error %v", err)
+	}
+	nothing(t, parent)
+	if err := prune.Write(context.Background(), m, engine.Drop{1, 2}, filepath.Join(parent, "out"), prune.Options{}); err != nil {
+		t.Errorf("the last layers: %v", err)
+	}
+}
+
+// changed is a copy of a golden with one text of its configuration replaced.
+func changed(t testing.TB, golden, from, to string) string {
+	t.Helper()
 	folder := t.TempDir()
-	if err := os.CopyFS(folder, os.DirFS(architectures+"/gpt2")); err != nil {
+	if err := os.CopyFS(folder, os.DirFS(architectures+"/"+golden)); err != nil {
 		t.Fatal(err)
 	}
 	config, _ := os.ReadFile(folder + "/config.json")
-	changed := strings.Replace(string(config), `"scale_attn_by_inverse_layer_idx": false`, `"scale_attn_by_inverse_layer_idx": true`, 1)
-	if changed == string(config) {
-		t.Fatal("the golden has no such key")
+	text := strings.Replace(string(config), from, to, 1)
+	if text == string(config) {
+		t.Fatalf("the golden has no %s", from)
 	}
-	if err := os.WriteFile(folder+"/config.json", []byte(changed), 0o644); err != nil {
+	if err := os.WriteFile(folder+"/config.json", []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	return folder
+}
+
+// test_uncut is GPT-2 with layer i's scores divided by i + 1, and nothing that says how this is cut.
+func init() {
+	engine.RegisterArchitecture(engine.Architecture{ModelTypes: []string{"test_uncut"}, Build: func(b *engine.Builder) *engine.Spec {
+		c, err := engine.ParseConfig([]byte(`{"model_type": "gpt2"}`))
+		if err != nil {
+			panic(err)
+		}
+		family, err := engine.ArchitectureOf(c)
+		if err != nil {
+			panic(err)
+		}
+		s := family.Build(b)
+		for i := range s.Blocks {
+			s.Blocks[i].Mixer.(*engine.AttentionSpec).Scale /= float32(i + 1)
+		}
+		return s
+	}})
+}
+
+// A family that says something per layer and forgets to say how it is cut must not be written wrongly.
+func TestVerifyCatchesAModelThatComputesSomethingElse(t *testing.T) {
 	parent := t.TempDir()
-	err := prune.Write(context.Background(), open(t, folder), engine.Drop{0}, filepath.Join(parent, "out"), prune.Options{})
+	m := open(t, changed(t, "gpt2", `"model_type": "gpt2"`, `"model_type": "test_uncut"`))
+	err := prune.Write(context.Background(), m, engine.Drop{0}, filepath.Join(parent, "out"), prune.Options{})
 	if err == nil || !strings.Contains(err.Error(), "computes other logits") {
 		t.Errorf("error %v", err)
 	}
