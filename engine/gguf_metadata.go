@@ -41,7 +41,7 @@ func (m *ggufMetadata) get(key string) any {
 	first := list.Index(0).Interface()
 	for i := range list.Len() {
 		if other := list.Index(i).Interface(); !reflect.DeepEqual(first, other) {
-			m.fail("%s.%s: %.40v in block 0 and %.40v in block %d; blocks of different sizes are not supported", m.arch, key, first, other, i)
+			m.fail("%s.%s: %.40s in block 0 and %.40s in block %d; blocks of different sizes are not supported", m.arch, key, fmt.Sprint(first), fmt.Sprint(other), i)
 			return nil
 		}
 	}
@@ -95,7 +95,7 @@ func (m *ggufMetadata) whole(key string, value any) int {
 	case v.CanUint() && v.Uint() <= math.MaxInt32:
 		return int(v.Uint())
 	}
-	m.fail("%s.%s: %.40v (%T), want a whole number below 2^31", m.arch, key, value, value)
+	m.fail("%s.%s: %.40s (%T), want a whole number below 2^31", m.arch, key, fmt.Sprint(value), value)
 	return 0
 }
 
@@ -106,7 +106,7 @@ func (m *ggufMetadata) number(key string) json.Number {
 	v := reflect.ValueOf(value)
 	if value == nil || !v.CanFloat() || math.IsNaN(v.Float()) || math.IsInf(v.Float(), 0) {
 		if value != nil {
-			m.fail("%s.%s: %.40v (%T), want a number", m.arch, key, value, value)
+			m.fail("%s.%s: %.40s (%T), want a number", m.arch, key, fmt.Sprint(value), value)
 		}
 		return ""
 	}
@@ -127,7 +127,7 @@ func (m *ggufMetadata) text(key string) string {
 	value := m.get(key)
 	s, ok := value.(string)
 	if value != nil && !ok {
-		m.fail("%s.%s: %.40v (%T), want a text", m.arch, key, value, value)
+		m.fail("%s.%s: %.40s (%T), want a text", m.arch, key, fmt.Sprint(value), value)
 	}
 	return s
 }
@@ -140,7 +140,7 @@ func (m *ggufMetadata) truth(key string, otherwise bool) bool {
 	}
 	b, ok := value.(bool)
 	if !ok {
-		m.fail("%s.%s: %.40v (%T), want true or false", m.arch, key, value, value)
+		m.fail("%s.%s: %.40s (%T), want true or false", m.arch, key, fmt.Sprint(value), value)
 	}
 	return b
 }
