@@ -167,8 +167,6 @@ void emitFunction(Decoder& d, Class c, bool wide, bool halves) {
 template <class Op>
 void sumLike(Decoder& d, const char* name) {
   if (decodeChain(d, name)) return;
-  Statement const& s = d.statement();
-  (void)s;
   const Type t = d.type();
   if (!isFloat(t)) return integerBinary(d, name, t);
   emitFloat<Op, 2>(d, t, form(d), Class::Float);
