@@ -26,9 +26,9 @@ func TestHelpAndUsage(t *testing.T) {
 	if out := done(t, "score", "--help"); !strings.Contains(out, "AVSSNATIVE_CALIB_TOKENS") {
 		t.Errorf("help of score names no variable: %q", out)
 	}
-	refused(t, exitUsage, []string{`unknown command "scroe"`, "score"}, "scroe")
+	refused(t, exitUsage, []string{`unknown command "scroe", perhaps score;`}, "scroe")
 	refused(t, exitUsage, []string{"unknown command", "--help"}, "xyzzyplugh")
-	refused(t, exitUsage, []string{"metirc", "--metric"}, "run", "--metirc", "bi")
+	refused(t, exitUsage, []string{"run: no flag --metirc, perhaps --metric;"}, "run", "--metirc", "bi")
 	refused(t, exitUsage, []string{"limit"}, "eval", "--limit", "many")
 	refused(t, exitUsage, []string{"log-level", "debug"}, "--log-level", "loud", "devices")
 	refused(t, exitUsage, []string{"unexpected", "left"}, "score", "left", "over")
@@ -144,6 +144,9 @@ func TestScorePruneEval(t *testing.T) {
 	written := object(t, done(t, "eval", "--model", smaller, "--limit=6", "--json"))
 	if diff := cmp.Diff(alone["results"], written["results"]); diff != "" {
 		t.Errorf("alone and written: %s", diff)
+	}
+	if list, ok := alone["generation"].([]any); !ok || len(list) > 0 {
+		t.Errorf("generation is %v, want an empty list", alone["generation"])
 	}
 	if n := alone["n-samples"].(map[string]any)["small_world_qa"].(map[string]any)["effective"]; n != 6.0 {
 		t.Errorf("%v items", n)

@@ -71,19 +71,16 @@ func printJSON(c *cli.Context, value any) error {
 	return e.Encode(value)
 }
 
-// printMerged prints a value's fields and those of a map as one JSON object; the value's win.
-func printMerged(c *cli.Context, value any, more map[string]any) error {
-	data, err := json.Marshal(value)
-	if err != nil {
-		return err
-	}
+// printMerged prints the fields of a JSON object and those of a map as one object; the former win.
+func printMerged(c *cli.Context, object []byte, more map[string]any) error {
 	merged := map[string]json.RawMessage{}
 	for key, v := range more {
+		var err error
 		if merged[key], err = json.Marshal(v); err != nil {
 			return err
 		}
 	}
-	if err := json.Unmarshal(data, &merged); err != nil {
+	if err := json.Unmarshal(object, &merged); err != nil {
 		return err
 	}
 	return printJSON(c, merged)

@@ -16,7 +16,7 @@ func evalCommand() *cli.Command {
 			text("drop", "", "layers to leave out, as 3,7,11: judged beside the whole model"),
 			toggle("alone", "with --drop: judge the smaller model alone"),
 			number("seed", 0, "seed of samples and of the paired bootstrap")}, taskFlags(),
-			[]cli.Flag{reportFlag(), jsonFlag()}),
+			[]cli.Flag{samplesFlag(), reportFlag(), jsonFlag()}),
 		Action: eval,
 	}
 }
@@ -64,5 +64,9 @@ func eval(c *cli.Context) error {
 		}
 	}
 	// The report's own keys and lm-evaluation-harness's stand side by side, so that readers of either find theirs.
-	return printMerged(c, j.Report, bench.Harness(results))
+	data, err := j.Report.JSON()
+	if err != nil {
+		return err
+	}
+	return printMerged(c, data, bench.Harness(results))
 }

@@ -84,12 +84,15 @@ func taskFlags() []cli.Flag {
 		text("tasks", strings.Join(job.DefaultTasks, ","), "tasks: "+strings.Join(bench.Names(), ", ")),
 		text("task-data", "", "folder with the tasks' files, a folder a task"),
 		number("limit", 0, "items of a task at most; 0: all"),
-		text("samples", "", "write every item's log-likelihoods to this .jsonl"),
 	}
 }
 
 func bosFlag() cli.Flag {
 	return text("bos", "auto", "beginning-of-sequence token: auto (the tokenizer's own habit), yes or no")
+}
+
+func samplesFlag() cli.Flag {
+	return text("samples", "", "write every item's log-likelihoods to this .jsonl")
 }
 
 func reportFlag() cli.Flag {

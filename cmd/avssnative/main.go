@@ -98,8 +98,10 @@ func run(ctx context.Context, arguments []string, stdin io.Reader, stdout, stder
 
 // nearestCommand suggests a command for one that does not exist, as ", perhaps score", where one is near enough.
 func nearestCommand(c *cli.Context) string {
-	near := cli.SuggestCommand(c.App.Commands, c.Args().First())
-	if near == "" || near == "help" {
+	// The library's suggestion is a sentence with the name between quotes.
+	_, near, found := strings.Cut(cli.SuggestCommand(c.App.Commands, c.Args().First()), `"`)
+	near, _, _ = strings.Cut(near, `"`)
+	if !found || near == "help" {
 		return ""
 	}
 	return ", perhaps " + near

@@ -84,7 +84,7 @@ func refused(t *testing.T, code int, words []string, arguments ...string) {
 	if !strings.HasPrefix(line, "avssnative: ") || more != "" {
 		t.Errorf("%v: want one line, got %q", arguments, c.stderr)
 	}
-	if len(line) > 600 {
+	if len(line) > 2000 {
 		t.Errorf("%v: a line of %d characters: %q", arguments, len(line), line)
 	}
 	for _, word := range words {
