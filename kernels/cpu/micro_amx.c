@@ -14,19 +14,15 @@ long syscall(long number, ...);
 #endif
 #define AMX __attribute__((target("amx-tile,amx-bf16,avx512f")))
 
+/* Asking again changes nothing, so that nothing need be remembered. */
 int amx_permitted(void) {
 #if defined(__linux__) && defined(SYS_arch_prctl)
   enum { GET_PERMISSION = 0x1022, ASK_PERMISSION = 0x1023, TILE_DATA = 18 };
-  static int known; /* 1 yes, 2 no; two threads that ask at once find the same */
   unsigned a, b, c, d;
   unsigned long granted = 0;
-  if (known) return known == 1;
-  known = 2;
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & 1u << 24) || !(d & 1u << 22)) return 0;
   if (syscall(SYS_arch_prctl, ASK_PERMISSION, TILE_DATA) != 0) return 0;
-  if (syscall(SYS_arch_prctl, GET_PERMISSION, &granted) != 0 || !(granted & 1ul << TILE_DATA)) return 0;
-  known = 1;
-  return 1;
+  return syscall(SYS_arch_prctl, GET_PERMISSION, &granted) == 0 && (granted & 1ul << TILE_DATA) != 0;
 #else
   return 0;
 #endif
