@@ -121,7 +121,15 @@ func (m *ggufMetadata) rope(c map[string]any, n ggufShape) {
 		scaling["factor"] = factor
 		scaling["beta_fast"] = m.float("rope.scaling.yarn_beta_fast", 32)
 		scaling["beta_slow"] = m.float("rope.scaling.yarn_beta_slow", 1)
-		scaling["attention_factor"] = (0.1*math.Log(max(factor, 1)) + 1) * m.float("rope.scaling.attn_factor", 1)
+		widen := func(by float64) float64 { return 0.1*by*math.Log(max(factor, 1)) + 1 }
+		attention := widen(1) * m.float("rope.scaling.attn_factor", 1)
+		if all := m.float("rope.scaling.yarn_log_multiplier", 0); all != 0 { // mscale_all_dim, beside an mscale of 1
+			attention /= widen(all)
+		}
+		scaling["attention_factor"] = attention
+		if beta := m.float("attention.temperature_scale", 0); beta != 0 {
+			scaling["llama_4_scaling_beta"] = beta
+		}
 	case "longrope":
 		long, short := m.values("rope_factors_long.weight", mostHeadDim), m.values("rope_factors_short.weight", mostHeadDim)
 		if long == nil || short == nil {

@@ -28,6 +28,14 @@ func init() {
 			ggufExperts(m, c, n)
 			ggufGranite(m, c, n)
 		}})
+	// gpt-oss: biases everywhere, a logit a head that takes part in the softmax; its converter has parted gates from ups.
+	registerGGUF("gpt-oss", ggufFamily{model: "gpt_oss", layers: decoderLayers, names: with(mixture, map[string]string{
+		"blk.post_attention_norm": "post_attention_layernorm", "blk.attn_sinks": "self_attn.sinks!", "blk.ffn_gate_inp": "mlp.router"}),
+		fill: func(m *ggufMetadata, c map[string]any, n ggufShape) {
+			ggufExperts(m, c, n)
+			c["intermediate_size"] = c["moe_intermediate_size"]
+			m.windows(c, n, 2)
+		}})
 }
 
 // ggufExperts says how many experts there are and how wide.

@@ -9,7 +9,8 @@ import (
 type ggufFamily struct {
 	model  string // the model_type
 	layers string // prefix of a layer's tensors, %d for its number
-	// names by GGUF's, without .weight and .bias; blk. stands for a layer. a|b|c are the rows of queries, keys and values, %e numbers experts.
+	// names by GGUF's, without .weight and .bias; blk. stands for a layer. a|b|c are the rows of queries, keys and values, %e numbers experts,
+	// and a name that ends in ! is whole.
 	names      map[string]string
 	neighbours bool // rotary pairs are neighbouring columns (llama.cpp's LLAMA_ROPE_TYPE_NORM)
 	fill       func(m *ggufMetadata, c map[string]any, n ggufShape)
@@ -52,8 +53,10 @@ var llamaNames = map[string]string{
 }
 
 // with is llamaNames with some names changed or added.
-func with(changed map[string]string) map[string]string {
+func with(changes ...map[string]string) map[string]string {
 	all := maps.Clone(llamaNames)
-	maps.Copy(all, changed)
+	for _, changed := range changes {
+		maps.Copy(all, changed)
+	}
 	return all
 }

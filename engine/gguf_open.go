@@ -124,6 +124,8 @@ func (f *ggufFamily) source(file *gguf.File, n ggufShape) (*ggufSource, error) {
 		switch parts := strings.Split(to, "|"); {
 		case !known:
 			err = s.add(t.Name, t)
+		case strings.HasSuffix(to, "!"):
+			err = s.add(prefix+strings.TrimSuffix(to, "!"), t)
 		case len(parts) == 3:
 			for i := range parts {
 				parts[i] = prefix + parts[i] + ending

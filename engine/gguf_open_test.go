@@ -43,6 +43,7 @@ var unsaid = map[string]string{
 	"cohere2":    "which layers slide: every 4th does not",
 	"gemma2":     "query_pre_attn_scalar",
 	"gemma3":     "which layers slide: every 6th does not",
+	"gpt-oss":    "that the ends of the YaRN ramp are not rounded",
 	"smollm3":    "which layers rotate: every 4th does not",
 	"starcoder2": "a sliding window",
 }
