@@ -130,7 +130,7 @@ func (in *buffer) forget(d *device) error {
 	return nil
 }
 
-// tensors checks the arguments of an operation: shapes are given as rows and cols, −1 where any will do.
+// arguments checks the arguments of an operation and keeps the first complaint. Shapes are given as rows and cols, −1 where any will do.
 type arguments struct {
 	d   *device
 	err error

@@ -1,4 +1,4 @@
-// columns: dst[row][source-to-target moves]: copies columns; map[j] says for column j of dst's span which column of src it takes, or −1.
+// columns copies columns: map[j] says for column j of dst's span which column of src it takes, or −1.
 //
 // Slow twin: engine's reference.Columns. Launch: Cell blocks of 256 threads. Shared memory: none. Moved: 8 bytes a value.
 #include "prims.cuh"
