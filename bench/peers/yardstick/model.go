@@ -27,7 +27,7 @@ type Shape struct {
 // Shapes are the sizes that are measured: "small" is GPT-2's smallest, "1b" is TinyLlama's (arXiv 2401.02385), "quick" is for trying
 // the measurement itself.
 var Shapes = map[string]Shape{
-	"quick": {Layers: 4, Hidden: 128, Inner: 352, Heads: 4, KVHeads: 4, Vocab: 1000, Context: 2048},
+	"quick": {Layers: 4, Hidden: 128, Inner: 352, Heads: 4, KVHeads: 2, Vocab: 1000, Context: 2048},
 	"small": {Layers: 12, Hidden: 768, Inner: 2048, Heads: 12, KVHeads: 12, Vocab: 32000, Context: 2048},
 	"1b":    {Layers: 22, Hidden: 2048, Inner: 5632, Heads: 32, KVHeads: 4, Vocab: 32000, Context: 2048},
 }
