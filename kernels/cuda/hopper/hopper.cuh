@@ -1,6 +1,6 @@
 // What Hopper (compute capability 9.0) adds to the dialect of prims.cuh: barriers in shared memory that count bytes, tensor copies (TMA),
-// products of a whole warpgroup (wgmma) and registers that move between warpgroups. PTX ISA 8.0, sections 9.7.8.24 (tensor copies),
-// 9.7.12.15 (mbarrier), 9.7.14 (wgmma) and 9.7.17.5 (setmaxnreg).
+// products of a whole warpgroup (wgmma) and registers that move between warpgroups. PTX ISA 8.0: "cp.async.bulk.tensor", "mbarrier",
+// "Asynchronous Warpgroup Level Matrix Instructions", "setmaxnreg".
 #pragma once
 #include "../prims.cuh"
 
