@@ -14,14 +14,18 @@ import (
 	"avssnative/internal/safetensors"
 )
 
-// traced runs a model over sequences and returns every traced tensor by "sequence.name".
-func traced(t testing.TB, path, device string, sequences [][]int32) map[string][]float32 {
+// traced runs a model over sequences and returns every traced tensor by "sequence.name", and how exactly the device computes.
+func traced(t testing.TB, path, device string, sequences [][]int32) (map[string][]float32, engine.Compute) {
 	t.Helper()
-	m, err := engine.Open(context.Background(), path, engine.Options{Device: device})
+	m, err := engine.Open(context.Background(), path, on(device))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer m.Close()
+	d, err := m.Device()
+	if err != nil {
+		t.Fatal(err)
+	}
 	all := map[string][]float32{}
 	pass := engine.Pass{Trace: func(tensor engine.TraceTensor) error {
 		all[fmt.Sprintf("%d.%s", tensor.Sequence, tensor.Name)] = slices.Clone(tensor.Values)
@@ -33,7 +37,7 @@ func traced(t testing.TB, path, device string, sequences [][]int32) map[string][
 	if _, err := m.Run(context.Background(), pass); err != nil {
 		t.Fatal(err)
 	}
-	return all
+	return all, d.Info().Compute
 }
 
 // The files in testdata/gguf are goldens that llama.cpp's converter has rewritten (see testdata/gguf/README.md), so that names, permuted
@@ -67,7 +71,7 @@ func TestGGUFGoldens(t *testing.T) {
 				}
 				defer want.Close()
 				worst := 0.0
-				got := traced(t, file, device, inputs(t, folder))
+				got, compute := traced(t, file, device, inputs(t, folder))
 				if len(got) != len(want.Tensors()) {
 					t.Errorf("%d tensors, want %d", len(got), len(want.Tensors()))
 				}
@@ -78,7 +82,7 @@ func TestGGUFGoldens(t *testing.T) {
 					}
 					worst = max(worst, distance(values, floats(golden.Data)))
 				}
-				if allowed := tolerance(engine.ComputeF32); !(worst <= allowed) {
+				if allowed := tolerance(compute); !(worst <= allowed) {
 					t.Errorf("off by %.2g of the root mean square, allowed %.2g", worst, allowed)
 				}
 				t.Logf("largest error %.2g of the root mean square", worst)
