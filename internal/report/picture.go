@@ -105,8 +105,11 @@ func stretched(values []float64) bool {
 	return low > 0 && high/low > 100
 }
 
-// logarithmic gives the y axis a logarithm.
+// logarithmic gives the y axis a logarithm. Its name moves below the title: beside a logarithmic axis the library places it by the arithmetic
+// mean of the ends, and leaves room for it above the plot.
 func (p *Picture) logarithmic() {
+	p.plot.Title.Text += "\n" + p.plot.Y.Label.Text
+	p.plot.Y.Label.Text = ""
 	p.plot.Y.Scale, p.plot.Y.Tick.Marker = plot.LogScale{}, plot.TickerFunc(decades)
 }
 
