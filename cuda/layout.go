@@ -23,7 +23,7 @@ type queryTiles struct {
 	count int
 }
 
-type queryTile struct{ row, rows, position, start, prefix, prefixed, total, spare int32 }
+type queryTile struct{ row, rows, position, start, prefix, prefixed, total, _ int32 }
 
 const keptLayouts = 16
 

@@ -1,5 +1,7 @@
 package cuda
 
+//lint:file-ignore U1000 the structures below are laid out as the machine's; not every field is read here
+
 import (
 	"os"
 	"strings"
