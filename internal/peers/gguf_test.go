@@ -44,6 +44,9 @@ func opened(t testing.TB, path string) *engine.Model {
 // in another order, so sums of 32 products are rounded otherwise: 16 layers of that lose less than 2^-16 of float32's 24 bits. Its
 // vocabulary gives the folder's tokens. A pruned file has llama.cpp's perplexity.
 func TestRealModelInGGUF(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped: short: starts other programs")
+	}
 	for _, kind := range []string{"F32", "F16", "Q8_0"} {
 		t.Run(kind, func(t *testing.T) {
 			file, plain := madeGGUF(t, kind)

@@ -98,6 +98,9 @@ var refused = map[string]bool{"phi": true, "phi3": true}
 // llama.cpp computes in float32 here; activations like GELU it takes from a table of half precision (10 bits), which is what the tolerance
 // allows for: 2^-10 of the logits' root mean square, a few times over.
 func TestLlamaCppAgreesOnGGUF(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped: short: starts other programs")
+	}
 	llamaPython(t)
 	files, _ := filepath.Glob("../../engine/testdata/gguf/*.gguf")
 	if extra := os.Getenv("AVSSNATIVE_MORE_GGUF"); extra != "" {
