@@ -64,7 +64,7 @@ func (s Source) open(task Task, own bool) (*file, error) {
 	if len(tried) > 0 {
 		return nil, fmt.Errorf("no file %s", strings.Join(tried, " or "))
 	}
-	return nil, fmt.Errorf("no folder of task files given; it would hold %s", strings.Join(task.Files, " or "))
+	return nil, fmt.Errorf("no folder of task files given (--task-data); it would hold %s", strings.Join(task.Files, " or "))
 }
 
 // inside is the data of a task that the program carries.

@@ -22,7 +22,6 @@ func benchCommand() *cli.Command {
 			number("random", 3, "seeds of the random baseline"),
 			number("seed", 0, "first seed of the random baseline; seed of intervals and samples"),
 			number("protect-first", 0, "layers at the input that stay"), number("protect-last", 0, "layers at the output that stay"),
-			toggle("speed", "time every distinct plan in a pass of its own"),
 			toggle("one-by-one", "also judge every plan by itself, to show what walking them together saves")},
 			taskFlags(), []cli.Flag{reportFlag(), jsonFlag()}),
 		Action: sweep,
@@ -38,7 +37,7 @@ func sweep(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	judging.Speed = c.Bool("speed")
+	judging.Speed = true
 	shares, err := shares(c.String("shares"))
 	if err != nil {
 		return err
