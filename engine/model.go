@@ -101,6 +101,9 @@ func BuildSpec(config *Config, source Source) (*Spec, error) {
 		return nil, err
 	}
 	b := &Builder{Config: config, source: source}
+	if b.bound(); config.Err() != nil {
+		return nil, config.Err()
+	}
 	spec := family.Build(b)
 	if err := config.Err(); err != nil {
 		return nil, err
