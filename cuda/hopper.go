@@ -13,9 +13,10 @@ import (
 // hopper is the product by wgmma and TMA (kernels/cuda/hopper), on a device of compute capability 9.0 that has shown that it computes what
 // product_bf16 computes. Products of more than 64 rows go there; below, a weight's bytes count and not the multiplications.
 //
-// A row's result does not depend on how many rows stand beside it as long as the same kernel serves; between the two kernels it may differ in
-// the last bits where the tensor cores round wgmma's sums otherwise than mma.sync's. The self-test says whether they do.
+// A row's result does not depend on how many rows stand beside it as long as the same kernel serves. Where the tensor cores round wgmma's sums
+// otherwise than mma.sync's, which the self-test finds out, the Hopper product serves all rows.
 type hopper struct {
+	always  bool // its last bits differ from mma.sync's here, so that all products must be its for a row not to depend on its neighbours
 	drv     hopperDriver
 	module  module
 	kernels map[string]function
@@ -73,8 +74,8 @@ func (d *device) tryHopper() bool {
 	same, err := d.testHopper()
 	if err == nil {
 		d.hopperNote = "products of more than 64 rows by wgmma"
-		if !same {
-			d.hopperNote += ", whose last bits differ from mma.sync's"
+		if h.always = !same; h.always {
+			d.hopperNote = "all products by wgmma, whose last bits differ from mma.sync's"
 		}
 		return true
 	}
@@ -117,7 +118,7 @@ func (h *hopper) load(d *device) error {
 
 // hopperServes says whether products of so many rows are the Hopper product's.
 func (d *device) hopperServes(rows int) bool {
-	return d.hopper != nil && !d.hopper.off && d.forced == nil && rows >= hopperLeast
+	return d.hopper != nil && !d.hopper.off && d.forced == nil && (rows >= hopperLeast || d.hopper.always)
 }
 
 // mapOf gives the map of a matrix.

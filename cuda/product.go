@@ -28,7 +28,7 @@ func (d *device) product(to uint64, ld int, x *tensor, m *matrix, first, outputs
 	if x.rows == 0 || outputs == 0 {
 		return nil
 	}
-	if name := fewKernel[m.weight.Type]; m.raw != nil && x.rows <= fewRows && d.forced == nil {
+	if name := fewKernel[m.weight.Type]; m.raw != nil && x.rows <= fewRows && d.forced == nil && !d.hopperServes(x.rows) {
 		c, err := d.narrow(x, 1)
 		if err != nil {
 			return err

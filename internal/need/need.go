@@ -40,7 +40,7 @@ func Python(t testing.TB, packages ...string) string {
 	if python == "" {
 		python = Program(t, "python3")
 	}
-	probe := "import importlib.util as u, sys; sys.exit(', '.join(m for m in sys.argv[1:] if u.find_spec(m) is None))"
+	probe := "import importlib.util as u, sys; sys.exit(', '.join(m for m in sys.argv[1:] if u.find_spec(m) is None) or None)"
 	if missing, err := exec.Command(python, append([]string{"-c", probe}, packages...)...).CombinedOutput(); err != nil {
 		Missing(t, "Python package "+strings.TrimSpace(string(missing))+" in "+python)
 	}
