@@ -75,17 +75,3 @@ func ranks(values []float64) []float64 {
 	}
 	return out
 }
-
-// Agreement is Kendall's τ-b between every two of some scores: [len(scores) × len(scores)], ones on the diagonal.
-func Agreement(scores []Scores) [][]float64 {
-	out := make([][]float64, len(scores))
-	for i := range scores {
-		out[i] = make([]float64, len(scores))
-		out[i][i] = 1
-		for j := range i {
-			out[i][j] = KendallTau(scores[i].Values, scores[j].Values)
-			out[j][i] = out[i][j]
-		}
-	}
-	return out
-}

@@ -47,15 +47,3 @@ func TestCorrelationsWithTies(t *testing.T) {
 		}
 	}
 }
-
-func TestAgreementMatrix(t *testing.T) {
-	m := Agreement([]Scores{{Values: Values{1, 2, 3}}, {Values: Values{3, 2, 1}}, {Values: Values{1, 3, 2}}})
-	want := [][]float64{{1, -1, 1. / 3}, {-1, 1, -1. / 3}, {1. / 3, -1. / 3, 1}}
-	for i := range want {
-		for j := range want {
-			if math.Abs(m[i][j]-want[i][j]) > 1e-12 {
-				t.Errorf("[%d][%d] is %v, want %v", i, j, m[i][j], want[i][j])
-			}
-		}
-	}
-}
