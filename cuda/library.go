@@ -135,13 +135,22 @@ func (l *library) card(index int) (card, error) {
 	}
 	c.memory = int64(bytes)
 	for attribute, field := range map[int]*int{attributeProcessors: &c.processors, attributeMajor: &c.major, attributeMinor: &c.minor, attributeSharedOptin: &c.sharedPerBlock} {
-		var v int32
-		if err := l.check("cuDeviceGetAttribute", call(l.at["cuDeviceGetAttribute"], uintptr(unsafe.Pointer(&v)), uintptr(attribute), uintptr(device))); err != nil {
+		var err error
+		if *field, err = l.attribute(index, attribute); err != nil {
 			return card{}, err
 		}
-		*field = int(v)
 	}
 	return c, nil
+}
+
+func (l *library) attribute(index, attribute int) (int, error) {
+	device, err := l.handle(index)
+	if err != nil {
+		return 0, err
+	}
+	var v int32
+	err = l.check("cuDeviceGetAttribute", call(l.at["cuDeviceGetAttribute"], uintptr(unsafe.Pointer(&v)), uintptr(attribute), uintptr(device)))
+	return int(v), err
 }
 
 func (l *library) retain(index int) (primary, error) {
