@@ -44,21 +44,27 @@ func cards() (driver, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
+	n, err := usable(d)
+	return d, n, err
+}
+
+// usable counts a driver's GPUs; the error says why there is none, or that the driver is too old.
+func usable(d driver) (int, error) {
 	version, err := d.version()
 	if err != nil {
-		return nil, 0, err
+		return 0, err
 	}
 	if version < leastDriver {
-		return nil, 0, fmt.Errorf("cuda: driver too old: it speaks CUDA %d.%d, want at least %d.%d", version/1000, version%1000/10, leastDriver/1000, leastDriver%1000/10)
+		return 0, fmt.Errorf("cuda: driver too old: it speaks CUDA %d.%d, want at least %d.%d", version/1000, version%1000/10, leastDriver/1000, leastDriver%1000/10)
 	}
 	n, err := d.count()
 	if err != nil {
-		return nil, 0, err
+		return 0, err
 	}
 	if n == 0 {
-		return nil, 0, errors.New("cuda: no device: the driver finds no GPU")
+		return 0, errors.New("cuda: no device: the driver finds no GPU")
 	}
-	return d, n, nil
+	return n, nil
 }
 
 func (c card) info(index int, compute engine.Compute) engine.Info {
@@ -69,7 +75,15 @@ func (c card) info(index int, compute engine.Compute) engine.Info {
 }
 
 // Open opens one GPU. It is refused where it is too old, where its memory does not suffice for a start, or where its self-test fails.
-func (r registration) Open(index int, o engine.DeviceOptions) (engine.Device, error) {
+func (registration) Open(index int, o engine.DeviceOptions) (engine.Device, error) {
+	drv, err := openDriver()
+	if err != nil {
+		return nil, err
+	}
+	return openOn(drv, index, o)
+}
+
+func openOn(drv driver, index int, o engine.DeviceOptions) (engine.Device, error) {
 	compute := o.Compute
 	switch compute {
 	case "", engine.ComputeAuto:
@@ -78,7 +92,7 @@ func (r registration) Open(index int, o engine.DeviceOptions) (engine.Device, er
 	default:
 		return nil, fmt.Errorf("cuda: cuda:%d: compute %q: not offered; offered: bf16, f32", index, compute)
 	}
-	drv, n, err := cards()
+	n, err := usable(drv)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +118,7 @@ func (r registration) Open(index int, o engine.DeviceOptions) (engine.Device, er
 	}
 	if !d.tryHopper() {
 		d.stop()
-		return r.Open(index, o)
+		return openOn(drv, index, o)
 	}
 	return d, nil
 }
