@@ -96,6 +96,10 @@ template <int n> DEVICE void copy_wait() { asm volatile("cp.async.wait_group %0;
 DEVICE void store_pair(float *to, float first, float second) {
   asm volatile("{ .reg .u64 t; cvta.to.global.u64 t, %0; st.global.v2.f32 [t], {%1, %2}; }" ::"l"(to), "f"(first), "f"(second) : "memory");
 }
+// store_quad writes four neighbouring values at once, to global memory and a multiple of 16 bytes.
+DEVICE void store_quad(float *to, float a, float b, float c, float d) {
+  asm volatile("{ .reg .u64 t; cvta.to.global.u64 t, %0; st.global.v4.f32 [t], {%1, %2, %3, %4}; }" ::"l"(to), "f"(a), "f"(b), "f"(c), "f"(d) : "memory");
+}
 
 // load_matrices reads four 8×8 matrices of 16-bit values: lane l gives the address of row l%8 of matrix l/8, and gets of each matrix the
 // values at row l/4, columns 2·(l%4) and the next. The transposing one gets rows 2·(l%4) and the next at column l/4.

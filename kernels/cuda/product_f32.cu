@@ -3,7 +3,7 @@
 //
 // Slow twin: engine's reference.Product. Launch: 256 threads a tile of 64×64 (16×64 for few rows), 16 of k at a time through shared memory,
 // the next piece being fetched to registers meanwhile; a thread has 4×4 (1×4) sums. Pieces lie k-major in shared memory, columns exchanged
-// by k so that rows are stored without more than twofold conflicts and read as whole float4.
+// by k so that rows are stored without more than twofold conflicts and read as whole float4; results go out as float4 where dst allows it.
 // Shared memory: 8 KB (5 KB). Moved: tiles of x times column tiles, W times row tiles; 32 multiply-adds a value read.
 #include "functions.cuh"
 
@@ -49,15 +49,23 @@ template <int BM> DEVICE void product_f32_tile(float *dst, i64 to, const float *
       }
     }
   }
+  int first = col0 + tx * 4;
+  bool quads = ((u64)dst & 15) == 0 && (to & 3) == 0 && first + 4 <= n;
+  float shift[4];
+#pragma unroll
+  for (int j = 0; j < 4; j++) shift[j] = bias && first + j < n ? bias[first + j] : 0.f;
 #pragma unroll
   for (int i = 0; i < TM; i++) {
     int row = row0 + ty * TM + i;
     if (row >= m) continue;
-#pragma unroll
-    for (int j = 0; j < 4; j++) {
-      int col = col0 + tx * 4 + j;
-      if (col < n) dst[row * to + col] = sums[i][j] + (bias ? bias[col] : 0.f);
+    float *at = dst + row * to + first;
+    if (quads) {
+      store_quad(at, sums[i][0] + shift[0], sums[i][1] + shift[1], sums[i][2] + shift[2], sums[i][3] + shift[3]);
+      continue;
     }
+#pragma unroll
+    for (int j = 0; j < 4; j++)
+      if (first + j < n) at[j] = sums[i][j] + shift[j];
   }
 }
 

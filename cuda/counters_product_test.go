@@ -1,0 +1,75 @@
+package cuda
+
+import (
+	"testing"
+
+	"avssnative/engine"
+)
+
+// TestCountersProduct holds what the products of 4096 × 4096 by 4096 move against the least that their tiles must: of a block of rows × cols,
+// every value of both operands' pieces once, and its results. The blocks of a launch do the same work in other places, so that a slice of
+// them stands for all: its bytes are asserted, and that two blocks' are twice one's; the whole is one block's, times the number of blocks.
+// What exceeds the operands themselves is the second-level cache's to serve.
+func TestCountersProduct(t *testing.T) {
+	m := openMachine(t)
+	m.set(t, "quiet=1")
+	const edge = 4096
+	t.Logf("%-19s %10s %12s %12s %9s %9s %14s", "kernel", "tile", "block moves", "of the least", "sectors", "conflicts", "4096³, GB")
+	for _, c := range []struct {
+		kernel     string
+		compute    engine.Compute
+		force      *tile
+		rows, cols int
+		size       float64 // bytes of an operand's value
+		hopper     *hopperTile
+	}{
+		{"product_bf16", engine.ComputeBF16, &tileBig, tileBig.rows, tileBig.cols, 2, nil},
+		{"product_bf16_mid", engine.ComputeBF16, &tileMid, tileMid.rows, tileMid.cols, 2, nil},
+		{"product_bf16_few", engine.ComputeBF16, &tileFew, tileFew.rows, tileFew.cols, 2, nil},
+		{"product_f32", engine.ComputeF32, nil, 64, 64, 4, nil},
+		{"product_f32_few", engine.ComputeF32, nil, 16, 64, 4, nil},
+		{"product_hopper", engine.ComputeBF16, nil, hopperRows, hopperWhole.cols, 2, &hopperWhole},
+		{"product_hopper_half", engine.ComputeBF16, nil, hopperRows, hopperHalf.cols, 2, &hopperHalf},
+	} {
+		var d *device
+		if c.hopper == nil {
+			d = open(t, c.compute)
+		} else {
+			d = openHopper(t)
+			d.hopper.forced = c.hopper
+		}
+		moved := func(blocks int) (sectors float64, of machineCounters) {
+			m.clear()
+			product(c.rows, edge, blocks*c.cols, c.force)(d)
+			of = m.counted(t, c.kernel)
+			if m.findings(nil) != 0 {
+				t.Errorf("%s: the PTX machine found:\n%s", c.kernel, m.report())
+			}
+			if of.launches != 1 || of.blocks != uint64(blocks) {
+				t.Fatalf("%s: %d launches of %d blocks, want one of %d", c.kernel, of.launches, of.blocks, blocks)
+			}
+			return float64(of.globalLoad.units + of.globalStore.units + of.globalAsync.units), of
+		}
+		one, of := moved(1)
+		least := float64(c.rows+c.cols)*edge*c.size + 4*float64(c.rows*c.cols)
+		fewest := float64(of.globalLoad.least + of.globalStore.least + of.globalAsync.least)
+		conflicts := of.sharedLoad.units - of.sharedLoad.least + of.sharedAsync.units - of.sharedAsync.least
+		blocks := float64(upTo(edge, c.rows) * upTo(edge, c.cols))
+		t.Logf("%-19s %4d × %3d %12.0f %12.3f %9.3f %9d %14.2f", c.kernel, c.rows, c.cols, 32*one, 32*one/least, one/fewest, conflicts, blocks*32*one/1e9)
+		if !(32*one >= least) {
+			t.Errorf("%s: a block moves %.0f bytes, fewer than the %.0f it must", c.kernel, 32*one, least)
+		}
+		if !(32*one <= 1.15*least) {
+			t.Errorf("%s: a block moves %.3f of the least, allowed 1.15", c.kernel, 32*one/least)
+		}
+		if !(one <= 1.15*fewest) {
+			t.Errorf("%s: %.3f of the fewest sectors, allowed 1.15", c.kernel, one/fewest)
+		}
+		if conflicts != 0 {
+			t.Errorf("%s: %d bank conflicts", c.kernel, conflicts)
+		}
+		if two, _ := moved(2); two != 2*one {
+			t.Errorf("%s: two blocks touch %.0f sectors, one %.0f", c.kernel, two, one)
+		}
+	}
+}
