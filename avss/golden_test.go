@@ -84,7 +84,7 @@ func (g *golden) pass() engine.Pass {
 
 func openModel(t *testing.T, name, device string) *engine.Model {
 	if !slices.Contains(engine.DeviceKinds(), device) {
-		t.Skipf("skipped: device %s is not built in", device)
+		need.Missing(t, "device "+device)
 	}
 	folder := filepath.Join(need.Root(), "internal", "demo", "model")
 	if name != "tiny16" {

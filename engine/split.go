@@ -23,7 +23,7 @@ func (m *Model) runSplit(ctx context.Context, p Pass) (*Outcome, error) {
 			own.Sequences = append(own.Sequences, p.Sequences[s])
 		}
 		if len(p.Observe) > 0 {
-			recorders[i] = newRecorder(p.Observe, part)
+			recorders[i] = &recorder{wants: wanted(p.Observe), part: part}
 			own.Observe = []Observer{recorders[i]}
 		}
 		own.Progress = meter.part(i)
@@ -90,15 +90,6 @@ type recorder struct {
 	wants Wants
 	part  []int
 	seen  []Measurement
-}
-
-func newRecorder(observers []Observer, part []int) *recorder {
-	r := &recorder{part: part}
-	for _, o := range observers {
-		w := o.Wants()
-		r.wants.Pooled, r.wants.Last = r.wants.Pooled || w.Pooled, r.wants.Last || w.Last
-	}
-	return r
 }
 
 func (r *recorder) Wants() Wants { return r.wants }

@@ -19,14 +19,20 @@ func newWatched(w *walker, layer int, on bool) *watched {
 	if !o.on {
 		return o
 	}
-	for _, observer := range w.pass.Observe {
-		wants := observer.Wants()
-		o.wants.Pooled = o.wants.Pooled || wants.Pooled
-		o.wants.Last = o.wants.Last || wants.Last
-	}
+	o.wants = wanted(w.pass.Observe)
 	n := len(w.pass.Sequences)
 	o.measures, o.input, o.output = make([]SequenceMeasure, n), make([][]float32, n), make([][]float32, n)
 	return o
+}
+
+// wanted is what any of some observers reads.
+func wanted(observers []Observer) Wants {
+	var all Wants
+	for _, o := range observers {
+		own := o.Wants()
+		all.Pooled, all.Last = all.Pooled || own.Pooled, all.Last || own.Last
+	}
+	return all
 }
 
 // see measures the rows of the first state in a batch; they come first.

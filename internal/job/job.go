@@ -30,7 +30,6 @@ type Job struct {
 	calibration []engine.Sequence
 	avss        *avss.AVSS
 	scores      []avss.Scores // in the order they are shown
-	greedy      map[int]*avss.Greedy
 }
 
 // Open opens a model and its device and begins a report.
@@ -46,7 +45,7 @@ func Open(ctx context.Context, ref string, o engine.Options, command []string) (
 	}
 	info := d.Info()
 	parameters, bytes := m.Size(nil)
-	j := &Job{Model: m, greedy: map[int]*avss.Greedy{}}
+	j := &Job{Model: m}
 	j.Report = &report.Report{
 		Schema:  report.Schema,
 		Tool:    Tool(),
