@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	}
 	os.Setenv("XDG_CACHE_HOME", cache)
 	for _, setting := range os.Environ() {
-		if name, _, _ := strings.Cut(setting, "="); strings.HasPrefix(name, "AVSSNATIVE_") && !slices.Contains([]string{"AVSSNATIVE_DATA", "AVSSNATIVE_REFERENCE", "AVSSNATIVE_REQUIRE"}, name) {
+		if name, _, _ := strings.Cut(setting, "="); strings.HasPrefix(name, "AVSSNATIVE_") && !slices.Contains([]string{"AVSSNATIVE_DATA", "AVSSNATIVE_REFERENCE", "AVSSNATIVE_REQUIRE", "AVSSNATIVE_LIBCPU"}, name) {
 			os.Unsetenv(name)
 		}
 	}
