@@ -4,6 +4,7 @@
 package tokenizer
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/dlclark/regexp2"
+	"github.com/dlclark/regexp2/syntax"
 )
 
 const regexTimeout = 10 * time.Second // for one search; only a pattern that backtracks without bound comes near
@@ -31,6 +33,9 @@ func compileRegex(source string) (r *regex, err error) {
 		return nil, fmt.Errorf("pattern %.80q: %w", source, err)
 	}
 	compiled, err := regexp2.Compile(translated, regexp2.Multiline)
+	if bad := (*syntax.Error)(nil); errors.As(err, &bad) { // its own text repeats the translation, which may be long and of several lines
+		err = fmt.Errorf("%q", fmt.Sprintf(bad.Code.String(), bad.Args...))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("pattern %.80q: %w", source, err)
 	}
