@@ -125,7 +125,7 @@ func (t *table) find(field string) (*parquet.Column, error) {
 		}
 		return leaf, nil
 	}
-	return nil, fmt.Errorf("no column %.80q, it has %.200s", field, strings.Join(names, ", "))
+	return nil, fmt.Errorf("no column %.80q, it has %.200s", field, listed(names))
 }
 
 func leaves(column *parquet.Column) []*parquet.Column {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -97,5 +98,17 @@ func lookup(object json.RawMessage, field string) (string, error) {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	return "", fmt.Errorf("no field %.80q, it has %.200s", field, strings.Join(names, ", "))
+	return "", fmt.Errorf("no field %.80q, it has %.200s", field, listed(names))
+}
+
+// listed is names as an error shows them: on one line, those with odd characters quoted.
+func listed(names []string) string {
+	shown := make([]string, len(names))
+	for i, name := range names {
+		shown[i] = name
+		if quoted := strconv.Quote(name); quoted != `"`+name+`"` {
+			shown[i] = quoted
+		}
+	}
+	return strings.Join(shown, ", ")
 }
