@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 )
 
 // defaultRows is how many rows a block computes together unless told otherwise: enough that packing a weight costs a few per cent of the
@@ -145,6 +146,20 @@ func (w *walker) affordable() int {
 	return 1 + int(max(0, memory-first)/(int64(w.packing.scored)*bytes))
 }
 
+// resident says whether the weights may stay in memory: mapping them again costs a pass a few per cent.
+func (w *walker) resident() bool {
+	memory := w.pass.Memory
+	if memory <= 0 {
+		memory = w.device.Info().Memory
+	}
+	bytes := int64(0)
+	for _, name := range w.model.Source.Names() {
+		stored, _ := w.model.Source.Lookup(name)
+		bytes += int64(len(stored.Data))
+	}
+	return bytes <= memory/2
+}
+
 // foresee fills in the work that lies ahead.
 func (w *walker) foresee(groups [][]int) {
 	layers := w.model.Layers()
@@ -206,15 +221,19 @@ func (w *walker) blocks(ctx context.Context) error {
 			order = append(order, layer)
 		}
 	}
+	var reading sync.WaitGroup
+	defer reading.Wait()
 	fetch := func(i int) (*layerWeights, error) {
 		if i >= len(order) {
 			return nil, nil
 		}
 		if i+1 < len(order) {
-			source.Prefetch(names(spec.Blocks[order[i+1]].refs))
+			reading.Wait()
+			reading.Go(func() { source.Prefetch(names(spec.Blocks[order[i+1]].refs)) })
 		}
 		return load(w.device, source, spec.Blocks[order[i]].refs)
 	}
+	resident := w.resident()
 	next, err := fetch(0)
 	if err != nil {
 		return err
@@ -226,7 +245,9 @@ func (w *walker) blocks(ctx context.Context) error {
 			err = w.layer(ctx, layer, now)
 		}
 		now.release()
-		source.Discard(now.names)
+		if !resident {
+			source.Discard(now.names)
+		}
 		if err != nil {
 			if next != nil {
 				next.release()

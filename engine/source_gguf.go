@@ -110,7 +110,7 @@ func (s *ggufSource) Lookup(name string) (Stored, bool) {
 
 func (s *ggufSource) Names() []string { return s.names }
 
-func (s *ggufSource) Prefetch(names []string) { s.advise(names, mapped.WillNeed) }
+func (s *ggufSource) Prefetch(names []string) { s.advise(names, mapped.Populate) }
 
 func (s *ggufSource) Discard(names []string) { s.advise(names, mapped.DontNeed) }
 

@@ -40,7 +40,7 @@ func (s *safetensorsSource) Lookup(name string) (Stored, bool) {
 
 func (s *safetensorsSource) Names() []string { return s.names }
 
-func (s *safetensorsSource) Prefetch(names []string) { s.advise(names, mapped.WillNeed) }
+func (s *safetensorsSource) Prefetch(names []string) { s.advise(names, mapped.Populate) }
 
 func (s *safetensorsSource) Discard(names []string) { s.advise(names, mapped.DontNeed) }
 

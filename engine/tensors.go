@@ -18,7 +18,7 @@ type Stored struct {
 type Source interface {
 	Lookup(name string) (Stored, bool)
 	Names() []string // in file order
-	// Prefetch asks for the tensors' bytes to be read soon, Discard says that they will not be needed again soon.
+	// Prefetch brings the tensors' bytes into memory, Discard says that they will not be needed again soon. Both only cost or save time.
 	Prefetch(names []string)
 	Discard(names []string)
 	Close() error

@@ -20,7 +20,12 @@ func unload(data []byte) error { return os.NewSyscallError("munmap", unix.Munmap
 
 func advise(data []byte, advice Advice) error {
 	how := unix.MADV_WILLNEED
-	if advice == DontNeed {
+	switch advice {
+	case Populate:
+		if populate(data) == nil {
+			return nil
+		}
+	case DontNeed:
 		how = unix.MADV_DONTNEED
 	}
 	return os.NewSyscallError("madvise", unix.Madvise(data, how))

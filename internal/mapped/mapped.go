@@ -17,6 +17,9 @@ type Advice int
 const (
 	// WillNeed asks for the range to be read ahead in the background.
 	WillNeed Advice = iota
+	// Populate reads the range and maps its pages, as touching each would, but together; it returns when that is done. Where the system
+	// cannot, it is WillNeed.
+	Populate
 	// DontNeed releases the range's pages; touching them again reads the file again.
 	DontNeed
 )
@@ -69,7 +72,7 @@ func (f *File) Path() string { return f.path }
 // Bytes returns the whole file as a read-only view, valid until Close.
 func (f *File) Bytes() []byte { return f.data }
 
-// Advise tells the kernel about the length bytes from offset. WillNeed takes every page the range touches, DontNeed only pages that lie
+// Advise tells the kernel about the length bytes from offset. WillNeed and Populate take every page the range touches, DontNeed only pages that lie
 // wholly inside it (or reach the end of the file), so that a neighbour keeps its pages. A range outside the file is an error.
 func (f *File) Advise(offset, length int64, advice Advice) error {
 	size := int64(len(f.data))
@@ -79,7 +82,7 @@ func (f *File) Advise(offset, length int64, advice Advice) error {
 	page := int64(os.Getpagesize())
 	start, end := offset, offset+length
 	switch advice {
-	case WillNeed:
+	case WillNeed, Populate:
 		start -= start % page
 	case DontNeed:
 		start += (page - start%page) % page

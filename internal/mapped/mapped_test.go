@@ -70,7 +70,7 @@ func TestAdvise(t *testing.T) {
 	}
 	defer mapping.Close()
 	size := int64(len(content))
-	for _, advice := range []Advice{WillNeed, DontNeed} {
+	for _, advice := range []Advice{WillNeed, Populate, DontNeed} {
 		for _, r := range [][2]int64{{0, size}, {0, 0}, {size, 0}, {1, 1}, {page - 1, 2}, {page + 1, 3 * page}, {7 * page, page + 100}} {
 			if err := mapping.Advise(r[0], r[1], advice); err != nil {
 				t.Errorf("advice %d for %v: %v", advice, r, err)
