@@ -64,12 +64,15 @@ type cpuDevice struct {
 	memory  int64
 	err     error
 
-	workers []cpuMemory    // scratch, one a worker
-	packed  []cpuMemory    // packed activations, one a variant of the head
-	pins    runtime.Pinner // what the running operation's arguments point to
-	turns   []cpuTurns     // rotary tables in use
-	spare   map[int][]*cpuBlock
-	spared  int64
+	workers  []cpuMemory    // scratch, one a worker
+	packed   []cpuMemory    // packed activations, one a variant of the head
+	packedX  cpuTensor      // what packed[0] holds, until another operation than a product has run
+	products []cpuProduct   // put off: products of packedX
+	chain    rowChain       // put off: operations on rows
+	pins     runtime.Pinner // what the arguments of an operation that is done at once point to
+	turns    []cpuTurns     // rotary tables in use
+	spare    map[int][]*cpuBlock
+	spared   int64
 }
 
 func (d *cpuDevice) Info() Info {
@@ -108,6 +111,7 @@ func (d *cpuDevice) Close() error {
 }
 
 func (d *cpuDevice) Sync() error {
+	d.flush()
 	err := d.err
 	d.err = nil
 	return err
@@ -193,6 +197,8 @@ func (t *cpuTensor) Free() {
 	if t.block == nil {
 		return
 	}
+	t.device.flush()
+	t.device.packedX = cpuTensor{}
 	t.cleanup.Stop()
 	t.device.keep(t.block)
 	t.block, t.data = nil, nil
@@ -272,6 +278,8 @@ func (d *cpuDevice) of(operation string, t Tensor) *cpuTensor {
 }
 
 func (d *cpuDevice) Upload(dst Tensor, row int, src []float32) {
+	d.flush()
+	d.packedX = cpuTensor{}
 	t := d.of("upload", dst)
 	if d.err != nil || t.cols == 0 {
 		return
@@ -287,6 +295,7 @@ func (d *cpuDevice) Upload(dst Tensor, row int, src []float32) {
 }
 
 func (d *cpuDevice) Download(dst []float32, src Tensor, row int) {
+	d.flush()
 	t := d.of("download", src)
 	if d.err != nil || t.cols == 0 {
 		return

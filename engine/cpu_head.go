@@ -71,11 +71,12 @@ func (d *cpuDevice) headRows(h *Head, weight *cpuMatrix, bias *cpuTensor, varian
 	targets := h.Targets[offsets[first]:offsets[first+n]]
 	packed := make([]unsafe.Pointer, len(variants))
 	for v, x := range variants {
-		args := cpu.ProductArguments{X: x.Slice(first, n).(*cpuTensor).arguments()}
+		view := x.Slice(first, n).(*cpuTensor)
+		args := cpu.ProductArguments{X: view.arguments()}
 		if d.bf16 {
 			args.BF16 = 1
 		}
-		if packed[v] = d.pack(v, &args); packed[v] == nil {
+		if packed[v] = d.pack(v, &args, view); packed[v] == nil {
 			return
 		}
 	}
@@ -85,8 +86,8 @@ func (d *cpuDevice) headRows(h *Head, weight *cpuMatrix, bias *cpuTensor, varian
 	parts := make([]cpu.HeadPart, len(variants)*n*chunks)
 	logits := make([]float32, len(variants)*len(targets))
 	args := cpu.HeadArguments{
-		W: weight.args, Bias: bias.vector(), Packed: pinned(d, packed), Offsets: pinned(d, own), Targets: pinned(d, targets),
-		TargetLogits: pinned(d, logits), Parts: pinned(d, parts), Variants: int64(len(variants)), Rows: int64(n), TargetCount: int64(len(targets)),
+		W: weight.args, Bias: bias.vector(), Packed: pinned(&d.pins, packed), Offsets: pinned(&d.pins, own), Targets: pinned(&d.pins, targets),
+		TargetLogits: pinned(&d.pins, logits), Parts: pinned(&d.pins, parts), Variants: int64(len(variants)), Rows: int64(n), TargetCount: int64(len(targets)),
 		RowsJob: int64(rowsJob), Chunk: headChunk, Scale: h.Scale, SoftCap: h.SoftCap,
 	}
 	if args.Scale == 0 {

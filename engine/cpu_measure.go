@@ -33,9 +33,13 @@ func (d *cpuDevice) Measure(m *Measure) {
 	m.Out = make([]SequenceMeasure, m.Layout.Sequences())
 	blocks := measureBlocks(m.Layout)
 	sums := make([]cpu.RowSums, len(blocks)/2)
+	if rows > 0 {
+		d.rowwise([]*cpuTensor{x, y, attn, mlp, act})
+		d.chain.blocks = blocks
+	}
 	args := cpu.MeasureArguments{
 		X: x.arguments(), Y: y.arguments(), Attn: attn.arguments(), MLP: mlp.arguments(), Act: act.arguments(),
-		Blocks: pinned(d, blocks), Out: pinned(d, sums), EpsCount: int64(len(m.Eps)), Near: m.Relative,
+		Blocks: pinned(&d.chain.pins, blocks), Out: pinned(&d.chain.pins, sums), EpsCount: int64(len(m.Eps)), Near: m.Relative,
 	}
 	order := make([]int, len(m.Eps)) // the kernel takes the thresholds in ascending order
 	for i := range order {
@@ -51,7 +55,11 @@ func (d *cpuDevice) Measure(m *Measure) {
 			values += t.cols
 		}
 	}
-	d.do(cpu.Measure, &args, int64(len(sums)), cpuPortion(measureRows*60*float64(values)))
+	if rows > 0 {
+		d.chain.steps = append(d.chain.steps, rowStep{cpu.Measure, &args, true})
+		d.chain.cost += 60 * float64(values)
+		d.runChain()
+	}
 	if d.err != nil {
 		return
 	}
@@ -137,7 +145,7 @@ func (d *cpuDevice) pool(m *Measure, sites [Sites]*cpuTensor, x *cpuTensor) {
 		if t == nil || t.cols < 2 {
 			continue
 		}
-		args := cpu.PoolArguments{X: t.arguments(), Sequences: pinned(d, sequences), Out: pinned(d, out)}
+		args := cpu.PoolArguments{X: t.arguments(), Sequences: pinned(&d.pins, sequences), Out: pinned(&d.pins, out)}
 		if Site(site) == SiteDelta {
 			args.Minus = x.arguments()
 		}

@@ -33,20 +33,21 @@ func (d *cpuDevice) Norm(dst, x Tensor, n Norm) {
 		!d.want(n.Kind == NormRMS || n.Kind == NormLayer || n.Kind == NormL2, "norm: unknown kind %d", n.Kind) {
 		return
 	}
-	args := cpu.NormArguments{Dst: to.arguments(), X: from.arguments(), Groups: int64(groups), Eps: n.Eps, Offset: n.Offset, Kind: int32(n.Kind)}
 	for _, v := range []*cpuTensor{weight, bias} {
 		if v != nil && (v.rows != 1 || v.cols != from.cols && v.cols != from.cols/groups) {
 			d.fail("norm: weight or bias [%d × %d] for %d columns in %d groups", v.rows, v.cols, from.cols, groups)
 			return
 		}
 	}
+	d.rowwise([]*cpuTensor{to, from}, weight, bias)
+	args := cpu.NormArguments{Dst: to.arguments(), X: from.arguments(), Groups: int64(groups), Eps: n.Eps, Offset: n.Offset, Kind: int32(n.Kind)}
 	if weight != nil {
 		args.Weight, args.WeightCols = weight.vector(), int64(weight.cols)
 	}
 	if bias != nil {
 		args.Bias, args.BiasCols = bias.vector(), int64(bias.cols)
 	}
-	d.do(cpu.Normalise, &args, int64(from.rows), rowPortion(from.cols, 60))
+	d.step(cpu.Normalise, &args, 60*float64(from.cols))
 }
 
 func (d *cpuDevice) Add(dst, a, b Tensor, scale float32) {
@@ -54,8 +55,9 @@ func (d *cpuDevice) Add(dst, a, b Tensor, scale float32) {
 	if d.err != nil || !d.same("add", to, left, right) {
 		return
 	}
+	d.rowwise([]*cpuTensor{to, left, right})
 	args := cpu.AddArguments{Dst: to.arguments(), A: left.arguments(), B: right.arguments(), Factor: scale}
-	d.do(cpu.Add, &args, int64(to.rows), rowPortion(to.cols, 60))
+	d.step(cpu.Add, &args, 60*float64(to.cols))
 }
 
 func (d *cpuDevice) Scale(x Tensor, factor float32, rows []float32) {
@@ -63,8 +65,9 @@ func (d *cpuDevice) Scale(x Tensor, factor float32, rows []float32) {
 	if d.err != nil || !d.want(rows == nil || len(rows) == t.rows, "scale: %d row factors, want %d", len(rows), t.rows) || !d.same("scale", t) {
 		return
 	}
-	args := cpu.ScaleArguments{X: t.arguments(), Factor: factor, PerRow: pinned(d, rows)}
-	d.do(cpu.Scale, &args, int64(t.rows), rowPortion(t.cols, 40))
+	d.rowwise([]*cpuTensor{t})
+	args := cpu.ScaleArguments{X: t.arguments(), Factor: factor, PerRow: pinned(&d.chain.pins, rows)}
+	d.step(cpu.Scale, &args, 40*float64(t.cols))
 }
 
 func (d *cpuDevice) Clamp(x Tensor, limit float32) {
@@ -72,8 +75,9 @@ func (d *cpuDevice) Clamp(x Tensor, limit float32) {
 	if d.err != nil || !d.want(limit >= 0, "clamp: limit %g", limit) || !d.same("clamp", t) {
 		return
 	}
+	d.rowwise([]*cpuTensor{t})
 	args := cpu.ScaleArguments{X: t.arguments(), Factor: limit}
-	d.do(cpu.Clamp, &args, int64(t.rows), rowPortion(t.cols, 40))
+	d.step(cpu.Clamp, &args, 40*float64(t.cols))
 }
 
 func (d *cpuDevice) Activate(dst, gate, up Tensor, a Activation) {
@@ -96,8 +100,9 @@ func (d *cpuDevice) Activate(dst, gate, up Tensor, a Activation) {
 	if !d.same("activate", to, other) {
 		return
 	}
+	d.rowwise([]*cpuTensor{to, from, other})
 	args.Dst, args.Gate, args.Up = to.arguments(), from.arguments(), other.arguments()
-	d.do(cpu.Activate, &args, int64(to.rows), rowPortion(to.cols, 160))
+	d.step(cpu.Activate, &args, 160*float64(to.cols))
 }
 
 // cpuTurns is a table of rotations: for positions 0..n the cosines, then the sines, of all pairs.
@@ -194,11 +199,12 @@ func (d *cpuDevice) Rope(x Tensor, r Rope, positions []int32) {
 			at[i] = int32(i)
 		}
 	}
-	args := cpu.RotateArguments{X: t.arguments(), Turns: pinned(d, turns), At: pinned(d, at), HeadDim: int64(r.HeadDim), Offset: int64(r.Offset), Pairs: int64(pairs)}
+	d.rowwise([]*cpuTensor{t})
+	args := cpu.RotateArguments{X: t.arguments(), Turns: pinned(&d.chain.pins, turns), At: pinned(&d.chain.pins, at), HeadDim: int64(r.HeadDim), Offset: int64(r.Offset), Pairs: int64(pairs)}
 	if r.Interleaved {
 		args.Interleaved = 1
 	}
-	d.do(cpu.Rotate, &args, int64(t.rows), rowPortion(t.cols, 60))
+	d.step(cpu.Rotate, &args, 60*float64(t.cols))
 }
 
 func (d *cpuDevice) Embed(dst Tensor, table Matrix, ids []int32, scale float32) {
@@ -214,7 +220,7 @@ func (d *cpuDevice) Embed(dst Tensor, table Matrix, ids []int32, scale float32) 
 	if !d.same("embed", to) {
 		return
 	}
-	args := cpu.EmbedArguments{Dst: to.arguments(), Table: from.args, IDs: pinned(d, ids), Scale: scale}
+	args := cpu.EmbedArguments{Dst: to.arguments(), Table: from.args, IDs: pinned(&d.pins, ids), Scale: scale}
 	d.do(cpu.Embed, &args, int64(to.rows), rowPortion(to.cols, 200))
 }
 
@@ -237,7 +243,7 @@ func (d *cpuDevice) Gather(dst, src Tensor, rows []int32) {
 		!d.inside("gather", rows, from.rows) || !d.same("gather", to) {
 		return
 	}
-	args := cpu.RowsArguments{Dst: to.arguments(), Src: from.arguments(), Rows: pinned(d, rows)}
+	args := cpu.RowsArguments{Dst: to.arguments(), Src: from.arguments(), Rows: pinned(&d.pins, rows)}
 	d.do(cpu.Gather, &args, int64(to.rows), rowPortion(to.cols, 40))
 }
 
@@ -259,7 +265,7 @@ func (d *cpuDevice) Scatter(dst, src Tensor, rows []int32, weights []float32) {
 		!d.inside("scatter", rows, to.rows) || !d.same("scatter", from) {
 		return
 	}
-	args := cpu.RowsArguments{Dst: to.arguments(), Src: from.arguments(), Rows: pinned(d, rows), Weights: pinned(d, weights)}
+	args := cpu.RowsArguments{Dst: to.arguments(), Src: from.arguments(), Rows: pinned(&d.pins, rows), Weights: pinned(&d.pins, weights)}
 	// jobs are runs of columns, so that rows named twice are added in their order; portions on cache lines
 	portion := (cpuPortion(60*float64(from.rows)) + 63) / 64 * 64
 	d.do(cpu.Scatter, &args, int64(to.cols), portion)
@@ -282,6 +288,7 @@ func (d *cpuDevice) Columns(dst, src Tensor, moves []Move) {
 	if width == 0 || !d.same("columns", to) {
 		return
 	}
-	args := cpu.ColumnsArguments{Dst: to.arguments(), Src: from.arguments(), Moves: pinned(d, flat), Count: int64(len(moves))}
-	d.do(cpu.Columns, &args, int64(to.rows), rowPortion(width, 40))
+	d.rowwise([]*cpuTensor{to, from})
+	args := cpu.ColumnsArguments{Dst: to.arguments(), Src: from.arguments(), Moves: pinned(&d.chain.pins, flat), Count: int64(len(moves))}
+	d.step(cpu.Columns, &args, 40*float64(width))
 }

@@ -1,10 +1,14 @@
 package engine
 
 import (
+	"sync/atomic"
 	"unsafe"
 
 	"avssnative/kernels/cpu"
 )
+
+// Products of one input wait for one another: its rows are packed once, in the chain of operations that ends in them, and the threads meet
+// once, after all.
 
 // mostPacked is how many bytes of packed activations a product keeps; more rows are multiplied in several turns, and the weights packed
 // once a turn.
@@ -13,6 +17,22 @@ const mostPacked = 64 << 20
 // mostRowsJob is how many rows a job takes: as many as keep their K block in the second cache; half as many on AMX, which reads it ten times as
 // fast and its sums with it.
 const mostRowsJob = 1008
+
+// mostPanels is how many panels of a weight are multiplied together: while a K block of the rows lies in the second cache.
+const mostPanels = 4
+
+// shortestFlops is the work of the last jobs: threads end together to half of that.
+const shortestFlops = 5e6
+
+// cpuProduct is a product that waits.
+type cpuProduct struct {
+	args      *cpu.ProductArguments
+	dst, bias *cpuTensor
+	weight    *cpuMatrix
+	jobs      int64   // panels of the weight × cuts of the rows
+	cuts      int64   // of a panel
+	flops     float64 // of a job
+}
 
 func (d *cpuDevice) Product(dst, x Tensor, w Matrix, bias Tensor) {
 	to, from, weight, shift := d.of("product", dst), d.of("product", x), d.matrix("product", w), d.of("product", bias)
@@ -29,52 +49,106 @@ func (d *cpuDevice) Product(dst, x Tensor, w Matrix, bias Tensor) {
 	}
 }
 
-// multiply computes a product whose activations are packed at once.
+// multiply adds a product to those that wait, whose input has been packed, or packs its own.
 func (d *cpuDevice) multiply(to, from *cpuTensor, weight *cpuMatrix, bias *cpuTensor) {
-	args := cpu.ProductArguments{Dst: to.arguments(), X: from.arguments(), W: weight.args, Bias: bias.vector()}
+	p := cpuProduct{dst: to, bias: bias, weight: weight, args: &cpu.ProductArguments{Dst: to.arguments(), X: from.arguments(), W: weight.args, Bias: bias.vector(), PanelsJob: mostPanels}}
 	if d.bf16 {
-		args.BF16 = 1
+		p.args.BF16 = 1
 	}
-	packed := d.pack(0, &args)
-	if packed == nil {
-		return
+	if len(d.chain.steps) > 0 || !d.packedX.sameAs(from) {
+		d.runProducts()
+		if p.args.Packed = d.pack(0, p.args, from); p.args.Packed == nil {
+			return
+		}
+		d.packedX = *from
+	} else {
+		p.args.Packed = cpu.Pointer(d.packed[0].data)
 	}
-	args.Packed = packed
+	for i := range d.products {
+		if other := &d.products[i]; other.dst.guard == to.guard || bias != nil && other.dst.guard == bias.guard || other.bias != nil && other.bias.guard == to.guard {
+			d.runProducts()
+			break
+		}
+	}
+	if to.guard == d.packedX.guard {
+		d.packedX = cpuTensor{}
+	}
 	high := d.kernels.PanelRows(d.bf16)
 	rows, panels := int64(from.rows), int64((weight.Out()+cpu.Panel-1)/cpu.Panel)
-	flops := 2 * float64(rows) * float64(from.cols) * float64(panels*cpu.Panel)
-	args.RowsJob, args.PanelsJob = cutProduct(rows, high, panels, flops, d.threads)
-	jobs := (panels + args.PanelsJob - 1) / args.PanelsJob * ((rows + args.RowsJob - 1) / args.RowsJob)
-	portion := int64(1)
-	if flops <= portionFlops {
-		portion = jobs
+	p.args.RowsJob, p.args.RowsCut = cutRows(rows, high, int64(from.cols))
+	p.cuts = (p.args.RowsJob + p.args.RowsCut - 1) / p.args.RowsCut
+	p.jobs = panels * p.cuts * ((rows + p.args.RowsJob - 1) / p.args.RowsJob)
+	p.flops = 2 * float64(rows) * float64(from.cols) * float64(panels*cpu.Panel) / float64(p.jobs)
+	d.products = append(d.products, p)
+	if to.guard == from.guard || bias != nil && bias.guard == to.guard {
+		d.runProducts()
 	}
-	d.do(cpu.Multiply, &args, jobs, portion)
 }
 
-// cutProduct chooses a job's rows (a multiple of high) and panels: columns are cut first, because each cut of the rows packs the weights
-// once more, and into about six jobs a thread, so that threads end together.
-func cutProduct(rows, high, panels int64, flops float64, threads int) (rowsJob, panelsJob int64) {
-	whole := (rows + high - 1) / high * high
+// sameAs says whether two views are one.
+func (t *cpuTensor) sameAs(other *cpuTensor) bool {
+	return t.guard == other.guard && t.rows == other.rows && t.cols == other.cols && t.stride == other.stride &&
+		unsafe.SliceData(t.data) == unsafe.SliceData(other.data)
+}
+
+// cutRows chooses the rows of a block, which pack the weights once, and of a job, both multiples of high.
+func cutRows(rows, high, inner int64) (block, cut int64) {
 	most := int64(mostRowsJob)
 	if high == 32 {
 		most /= 2
 	}
-	rowsJob = min(whole, max(most/high*high, high))
-	wanted := min(6*int64(threads), int64(flops/portionFlops)+1)
-	if threads == 1 || wanted <= 1 {
-		return rowsJob, max(1, min(panels, 4))
-	}
-	panelsJob = max(1, min(panels/wanted, 4))
-	if across := (panels + panelsJob - 1) / panelsJob; across*((rows+rowsJob-1)/rowsJob) < min(wanted, 2*int64(threads)) {
-		cuts := (min(wanted, 2*int64(threads)) + across - 1) / across
-		rowsJob = min(rowsJob, ((rows+cuts-1)/cuts+high-1)/high*high)
-	}
-	return rowsJob, panelsJob
+	block = min(most/high*high, (rows+high-1)/high*high)
+	return block, min(block, max(shortestFlops/(2*cpu.Panel*max(inner, 1)), high)/high*high)
 }
 
-// pack packs x into the device's memory number i.
-func (d *cpuDevice) pack(i int, args *cpu.ProductArguments) unsafe.Pointer {
+// runProducts does the products that wait. A portion is several panels at first, and part of the rows of one at the end, so that the threads end together.
+func (d *cpuDevice) runProducts() {
+	products := d.products
+	if len(products) == 0 {
+		return
+	}
+	var total, scratch int64
+	var flops float64
+	for i := range products {
+		total += products[i].jobs
+		flops += products[i].flops * float64(products[i].jobs)
+		scratch = max(scratch, d.kernels.Scratch(cpu.Multiply, products[i].args))
+	}
+	portions := min(total, int64(flops/portionFlops)+1)
+	workers, least := min(int64(d.threads), portions), shortestFlops
+	if workers == 1 {
+		least = flops
+	}
+	var next atomic.Int64
+	d.share(portions, scratch, func(room unsafe.Pointer) {
+		for {
+			i := next.Load()
+			p, at := 0, i // job at of product p is job i of all
+			for p < len(products) && at >= products[p].jobs {
+				at -= products[p].jobs
+				p++
+			}
+			if p == len(products) {
+				return
+			}
+			cuts := products[p].cuts
+			n := min(max((total-i)/(2*workers), int64(least/products[p].flops), 1), mostPanels*cuts, products[p].jobs-at)
+			if at%cuts != 0 {
+				n = min(n, cuts-at%cuts) // the rest of a panel that somebody began
+			} else if n > cuts {
+				n -= n % cuts
+			}
+			if next.CompareAndSwap(i, i+n) {
+				d.kernels.Run(cpu.Multiply, products[p].args, at, at+n, room)
+			}
+		}
+	})
+	clear(products)
+	d.products = products[:0]
+}
+
+// pack packs x into the device's memory number i, in the chain of the operations on its rows where there is one.
+func (d *cpuDevice) pack(i int, args *cpu.ProductArguments, x *cpuTensor) unsafe.Pointer {
 	for len(d.packed) <= i {
 		d.packed = append(d.packed, cpuMemory{})
 	}
@@ -83,7 +157,11 @@ func (d *cpuDevice) pack(i int, args *cpu.ProductArguments) unsafe.Pointer {
 		d.fail("no memory for %d bytes of packed activations", bytes)
 		return nil
 	}
-	high := d.kernels.PanelRows(d.bf16)
-	d.do(cpu.Pack, args, (args.X.Rows+high-1)/high, cpuPortion(60*float64(high*args.X.Cols)))
+	d.rowwise([]*cpuTensor{x})
+	own := *args
+	d.chain.grain = int(d.kernels.PanelRows(d.bf16))
+	d.chain.steps = append(d.chain.steps, rowStep{cpu.Pack, &own, true})
+	d.chain.cost += 60 * float64(x.cols)
+	d.runChain()
 	return args.Packed
 }

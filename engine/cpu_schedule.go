@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -10,7 +11,8 @@ import (
 
 // How work is shared: an operation is a number of jobs, taken in portions from a counter by as many goroutines as the device has threads,
 // one foreign call a portion. Nothing spins: a goroutine that finds no portion left ends. Work of less than a portion is done
-// where it is asked for. Which goroutine does a job never changes what the job computes.
+// where it is asked for. Which goroutine does a job never changes what the job computes. What may wait for company waits: operations on
+// rows until they can be done row by row together (cpu_chain.go), products until all of one input are known (cpu_product.go).
 
 // portionFlops is the work of a portion: about 100 µs of a product.
 const portionFlops = 12e6
@@ -23,18 +25,38 @@ func cpuPortion(perJob float64) int64 {
 	return int64(portionFlops/perJob) + 1
 }
 
-// do runs jobs 0..jobs of an operation, portion at a time, and lets go of what its arguments pinned.
+// flush does what was put off.
+func (d *cpuDevice) flush() {
+	d.runChain()
+	d.runProducts()
+}
+
+// do runs jobs 0..jobs of an operation, portion at a time, after all that was put off, and lets go of what its arguments pinned.
 func (d *cpuDevice) do(operation cpu.Operation, a cpu.Arguments, jobs, portion int64) {
+	d.flush()
+	d.packedX = cpuTensor{}
 	defer d.pins.Unpin()
 	if jobs <= 0 || d.err != nil {
 		return
 	}
-	scratch := d.kernels.Scratch(operation, a)
-	d.spread(operation, a, jobs, portion, scratch)
+	portions := (jobs + portion - 1) / portion
+	d.portions(portions, d.kernels.Scratch(operation, a), func(i int64, room unsafe.Pointer) {
+		d.kernels.Run(operation, a, i*portion, min((i+1)*portion, jobs), room)
+	})
 }
 
-func (d *cpuDevice) spread(operation cpu.Operation, a cpu.Arguments, jobs, portion, scratch int64) {
-	portions := (jobs + portion - 1) / portion
+// portions calls run for the portions 0 to n, each once, with a worker's scratch.
+func (d *cpuDevice) portions(n, scratch int64, run func(i int64, room unsafe.Pointer)) {
+	var next atomic.Int64
+	d.share(n, scratch, func(room unsafe.Pointer) {
+		for i := next.Add(1) - 1; i < n; i = next.Add(1) - 1 {
+			run(i, room)
+		}
+	})
+}
+
+// share lets at most as many workers work as there are portions, each with scratch of its own, and waits for them.
+func (d *cpuDevice) share(portions, scratch int64, work func(room unsafe.Pointer)) {
 	workers := int(min(int64(d.threads), portions))
 	rooms := make([]unsafe.Pointer, workers)
 	if scratch > 0 {
@@ -45,19 +67,8 @@ func (d *cpuDevice) spread(operation cpu.Operation, a cpu.Arguments, jobs, porti
 			}
 		}
 	}
-	if workers == 1 {
-		d.kernels.Run(operation, a, 0, jobs, rooms[0])
+	if workers == 0 {
 		return
-	}
-	var next atomic.Int64
-	work := func(room unsafe.Pointer) {
-		for {
-			i := next.Add(1) - 1
-			if i >= portions {
-				return
-			}
-			d.kernels.Run(operation, a, i*portion, min((i+1)*portion, jobs), room)
-		}
 	}
 	var done sync.WaitGroup
 	for _, room := range rooms[1:] {
@@ -67,12 +78,12 @@ func (d *cpuDevice) spread(operation cpu.Operation, a cpu.Arguments, jobs, porti
 	done.Wait()
 }
 
-// pinned is the address of a slice that the next operation's arguments hold.
-func pinned[T any](d *cpuDevice, s []T) unsafe.Pointer {
+// pinned is the address of a slice that an operation's arguments hold: d.pins where it is done at once, d.chain.pins where it waits.
+func pinned[T any](p *runtime.Pinner, s []T) unsafe.Pointer {
 	if len(s) == 0 {
 		return nil
 	}
-	d.pins.Pin(&s[0])
+	p.Pin(&s[0])
 	return cpu.Pointer(s)
 }
 

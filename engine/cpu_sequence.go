@@ -62,8 +62,8 @@ func (d *cpuDevice) Attention(dst, q, k, v Tensor, a Attention, l *Layout) {
 	}
 	blocks := int64(len(jobs) / 7)
 	args := cpu.AttentionArguments{
-		Dst: to.arguments(), Q: query.arguments(), K: key.arguments(), V: value.arguments(), Jobs: pinned(d, jobs),
-		Slopes: pinned(d, a.Slopes), Sinks: pinned(d, a.Sinks), Heads: int64(a.Heads), KVHeads: int64(a.KVHeads),
+		Dst: to.arguments(), Q: query.arguments(), K: key.arguments(), V: value.arguments(), Jobs: pinned(&d.pins, jobs),
+		Slopes: pinned(&d.pins, a.Slopes), Sinks: pinned(&d.pins, a.Sinks), Heads: int64(a.Heads), KVHeads: int64(a.KVHeads),
 		HeadDim: int64(a.HeadDim), ValueDim: int64(a.ValueDim), Window: int64(a.Window), Chunk: int64(a.Chunk), Scale: a.Scale, SoftCap: a.SoftCap,
 	}
 	if a.Causal {
@@ -100,7 +100,7 @@ func (d *cpuDevice) Convolve(dst, x, kernel, bias Tensor, l *Layout) {
 	}
 	args := cpu.ConvolveArguments{
 		Dst: to.arguments(), X: from.arguments(), Kernel: taps.arguments(), Bias: shift.vector(),
-		Position: pinned(d, l.Positions()), Start: pinned(d, start), Before: pinned(d, before),
+		Position: pinned(&d.pins, l.Positions()), Start: pinned(&d.pins, start), Before: pinned(&d.pins, before),
 	}
 	d.do(cpu.Convolve, &args, int64(from.rows), rowPortion(from.cols*taps.cols, 60))
 }
@@ -130,7 +130,7 @@ func (d *cpuDevice) DeltaRule(dst Tensor, r DeltaRule, l *Layout) {
 	}
 	args := cpu.DeltaArguments{
 		Dst: to.arguments(), Q: q.arguments(), K: k.arguments(), V: v.arguments(), Gate: gate.arguments(), Beta: beta.arguments(),
-		Sequences: pinned(d, sequences), Heads: int64(r.Heads), KeyHeads: int64(r.KeyHeads), KeyDim: int64(r.KeyDim), ValueDim: int64(r.ValueDim),
+		Sequences: pinned(&d.pins, sequences), Heads: int64(r.Heads), KeyHeads: int64(r.KeyHeads), KeyDim: int64(r.KeyDim), ValueDim: int64(r.ValueDim),
 	}
 	jobs := int64(l.Sequences() * r.Heads)
 	work := 30 * float64(q.rows) / float64(l.Sequences()) * float64(r.KeyDim*r.ValueDim)

@@ -15,6 +15,7 @@ var cpuTypes = map[DType]cpu.Type{
 
 // cpuMatrix reads a weight where it lies: nothing is copied, products widen or dequantise it panel by panel.
 type cpuMatrix struct {
+	device   *cpuDevice
 	weight   Weight
 	released bool
 	args     cpu.Weight
@@ -25,6 +26,7 @@ type cpuMatrix struct {
 func (m *cpuMatrix) Out() int { return m.weight.Out }
 func (m *cpuMatrix) In() int  { return m.weight.In }
 func (m *cpuMatrix) Release() {
+	m.device.flush()
 	m.cleanup.Stop()
 	m.pins.Unpin()
 	m.args, m.released = cpu.Weight{}, true
@@ -39,7 +41,7 @@ func (d *cpuDevice) Matrix(w Weight) (Matrix, error) {
 	if err := w.Check(); err != nil {
 		return nil, err
 	}
-	m := &cpuMatrix{weight: w, pins: new(runtime.Pinner)}
+	m := &cpuMatrix{device: d, weight: w, pins: new(runtime.Pinner)}
 	m.args = cpu.Weight{Out: int64(w.Out), In: int64(w.In), Stride: int64(w.Stride), Type: int32(kind)}
 	if w.Transposed {
 		m.args.Transposed = 1

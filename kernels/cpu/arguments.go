@@ -97,11 +97,12 @@ type Weight struct {
 
 // ProductArguments: Dst = X·Wᵀ + Bias.
 type ProductArguments struct {
-	Dst, X             Tensor
-	W                  Weight
-	Bias, Packed       unsafe.Pointer
-	RowsJob, PanelsJob int64
-	BF16, _            int32
+	Dst, X       Tensor
+	W            Weight
+	Bias, Packed unsafe.Pointer
+	// A job is RowsCut rows of a block of RowsJob and a panel of W; up to PanelsJob panels are multiplied together.
+	RowsJob, RowsCut, PanelsJob int64
+	BF16, _                     int32
 }
 
 // AttentionArguments: Jobs holds seven int64 a block of query rows.

@@ -140,7 +140,7 @@ TARGET static void NAME(meet)(const avss_attention *a, const attention_room *r, 
     for (int64_t p = 0; p < seen; p += PANEL)
       for (int64_t i = 0; i < rows; i += isa->rows)
         isa->micro((int)least(isa->rows, rows - i), kc, (char *)queries + packed_offset(isa, rows, a->head_dim, k0, i),
-                   r->keys + k0 * TILE + p * kc, r->scores + i * TILE + p, TILE, k0 == 0);
+                   r->keys + k0 * TILE + p * kc, gained(r->scores + i * TILE + p, TILE, k0 > 0));
   }
   for (int64_t i = 0; i < rows; i++) {
     int64_t p = p0 + i, from = most(0, first_seen(a, p) - j0), end = least(n, end_seen(a, p, keys) - j0);
@@ -156,7 +156,7 @@ TARGET static void NAME(meet)(const avss_attention *a, const attention_room *r, 
     isa->pack_x(r->scores + i * TILE, TILE, (int)least(isa->rows, rows - i), seen, r->weights + i * seen, 0);
   for (int64_t c = 0; c < wide; c += PANEL)
     for (int64_t i = 0; i < rows; i += isa->rows)
-      isa->micro((int)least(isa->rows, rows - i), seen, r->weights + i * seen, r->values + c * TILE, out + i * wide + c, wide, 0);
+      isa->micro((int)least(isa->rows, rows - i), seen, r->weights + i * seen, r->values + c * TILE, gained(out + i * wide + c, wide, 1));
 }
 
 TARGET static void NAME(attend)(const avss_attention *a, const int64_t *job, int64_t kv_head, const attention_room *r) {

@@ -129,7 +129,8 @@ func product(b *testing.B, k *cpu.Kernels, m, n, inner int, bf16 int32, weights 
 		most /= 2
 	}
 	a.RowsJob = min(most/high*high, (int64(m)+high-1)/high*high)
-	jobs := (int64(n)/32 + 3) / 4 * ((int64(m) + a.RowsJob - 1) / a.RowsJob)
+	a.RowsCut = a.RowsJob
+	jobs := int64(n) / 32 * ((int64(m) + a.RowsJob - 1) / a.RowsJob)
 	scratch := room(b, k, k.Scratch(cpu.Multiply, &a)/4+1)
 	took := best(b, func() {
 		k.Run(cpu.Pack, &a, 0, (int64(m)+high-1)/high, nil)

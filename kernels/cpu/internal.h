@@ -25,6 +25,17 @@ enum { KC_BF16 = 512, KC_AMX = 256 };
 _Static_assert(KC_AMX <= KC_BF16, "pack_w_bf16 has room for KC_BF16 values a row");
 enum { HEAD_TILE = 256 }; /* vocabulary columns a step of the head */
 
+/* Where a micro-kernel's tile of rows × 32 goes: c = before + a·b, or a·b where before is NULL. before may be c. Strides are in values. */
+typedef struct {
+  float *c;
+  int64_t stride;
+  const float *before;
+  int64_t before_stride;
+} tile_to;
+
+/* A tile that stands where it grows: from what is there, or from nothing. */
+static inline tile_to gained(float *c, int64_t stride, int from_there) { return (tile_to){c, stride, from_there ? c : 0, stride}; }
+
 /* How one instruction set computes a product: see product.c. a and b are packed operands of kc values (pairs are counted twice). */
 typedef struct {
   int rows; /* rows of a full micro-tile */
@@ -33,7 +44,7 @@ typedef struct {
   int bf16; /* operands are stored as bfloat16: 2 bytes a value, else 4 */
   void (*pack_x)(const float *x, int64_t stride, int rows, int64_t kc, void *packed, int round);
   void (*pack_w)(const avss_weight *w, int64_t n0, int64_t n, int64_t k0, int64_t kc, void *packed, int round);
-  void (*micro)(int rows, int64_t kc, const void *a, const void *b, float *c, int64_t stride, int first);
+  void (*micro)(int rows, int64_t kc, const void *a, const void *b, tile_to to);
   void (*begin)(void), (*end)(void); /* around a job's tiles, or NULL */
 } product_isa;
 

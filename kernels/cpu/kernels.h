@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AVSS_ABI 3
+#define AVSS_ABI 4
 
 #if defined(_WIN32)
 #define AVSS_API __declspec(dllexport)
@@ -43,14 +43,15 @@ typedef struct {
   int32_t type, transposed;
 } avss_weight;
 
-/* dst = x·Wᵀ + bias. AVSS_PACK: jobs are row panels of x (avss_geometry rows each); AVSS_PRODUCT: job i is the tile with rows from
- * (i / across)·rows_job and column panels from (i % across)·panels_job on, across = ⌈panels / panels_job⌉. */
+/* dst = x·Wᵀ + bias. AVSS_PACK: jobs are row panels of x (avss_geometry rows each). AVSS_PRODUCT: a job is a cut of rows_cut rows in a block
+ * of rows_job rows and a panel of the weight (32 outputs): job (block·panels + panel)·cuts + cut, cuts = ⌈rows_job / rows_cut⌉. Jobs of one
+ * call that make up whole panels pack each weight once, up to panels_job panels at a time. */
 typedef struct {
   avss_tensor dst, x;
   avss_weight w;
   const float *bias; /* [out] or NULL */
   void *packed;      /* avss_packed_bytes(x.rows, x.cols, bf16), 64-byte aligned */
-  int64_t rows_job, panels_job;
+  int64_t rows_job, rows_cut, panels_job; /* rows: multiples of avss_geometry */
   int32_t bf16, pad;
 } avss_product;
 

@@ -1,6 +1,7 @@
-/* The float32 micro-kernels: a tile of c (rows × 32) gains the product of a packed row panel a [k][rows] and a packed weight panel
- * b [k][32]. Each output is one chain of fused products from zero, in ascending k, then added to what c holds (or stored, where first):
- * the same chain in every row count, so edge tiles have the bits of full ones, and AVX2, AVX-512 and NEON have each other's.
+/* The float32 micro-kernels: a tile of c (rows × 32) becomes the product of a packed row panel a [k][rows] and a packed weight panel
+ * b [k][32]. Each output is one chain of fused products from zero, in ascending k, then added to what `before` holds, which may be c itself
+ * (or stored, where there is none): the same chain in every row count, so edge tiles have the bits of full ones, and AVX2, AVX-512 and
+ * NEON have each other's.
  *
  *   AVX-512  14 × 32: 28 sums, 2 weights, broadcasts from memory: 31 of 32 registers
  *   AVX2      6 × 16, twice a panel: 12 sums, 2 weights, 1 broadcast: 15 of 16
@@ -13,6 +14,13 @@
 #if AVSS_ARM
 #include <arm_neon.h>
 #endif
+
+/* The same tile from column j on. */
+INLINE tile_to shifted(tile_to to, int j) {
+  to.c += j;
+  if (to.before) to.before += j;
+  return to;
+}
 
 /* Calls tile(rows, …) with rows known at compile time, so that every sum has its register. */
 #define FEW(tile, ...)                                                                                                                    \
@@ -35,26 +43,24 @@
   case 13: tile(13, __VA_ARGS__); break;                                                                                                  \
   case 14: tile(14, __VA_ARGS__); break;
 
-INLINE void tile_scalar(const int rows, int64_t kc, const float *restrict a, const float *restrict b, float *restrict c, int64_t stride,
-                        int first) {
+INLINE void tile_scalar(const int rows, int64_t kc, const float *restrict a, const float *restrict b, const tile_to to) {
   float sum[4][8] = {{0}};
   for (int64_t k = 0; k < kc; k++, a += rows, b += PANEL)
     for (int i = 0; i < rows; i++)
       for (int j = 0; j < 8; j++) sum[i][j] += a[i] * b[j];
   for (int i = 0; i < rows; i++)
-    for (int j = 0; j < 8; j++) c[i * stride + j] = first ? sum[i][j] : c[i * stride + j] + sum[i][j];
+    for (int j = 0; j < 8; j++) to.c[i * to.stride + j] = to.before ? to.before[i * to.before_stride + j] + sum[i][j] : sum[i][j];
 }
-static void micro_scalar(int rows, int64_t kc, const void *a, const void *b, float *c, int64_t stride, int first) {
-  for (int j = 0; j < PANEL; j += 8) switch (rows) { FEW(tile_scalar, kc, a, (const float *)b + j, c + j, stride, first) }
+static void micro_scalar(int rows, int64_t kc, const void *a, const void *b, tile_to to) {
+  for (int j = 0; j < PANEL; j += 8) switch (rows) { FEW(tile_scalar, kc, a, (const float *)b + j, shifted(to, j)) }
 }
 const product_isa product_scalar = {4, KC_F32, 1, 0, pack_x_scalar, pack_w_scalar, micro_scalar, 0, 0};
 
 #if AVSS_X86
 #define AVX2 __attribute__((target("avx2,fma")))
-#define AVX512 __attribute__((target("avx512f")))
+#define AVX512 __attribute__((target("avx512f,prfchw")))
 
-AVX2 INLINE void tile_avx2(const int rows, int64_t kc, const float *restrict a, const float *restrict b, float *restrict c, int64_t stride,
-                           int first) {
+AVX2 INLINE void tile_avx2(const int rows, int64_t kc, const float *restrict a, const float *restrict b, const tile_to to) {
   __m256 s[6][2];
 #pragma GCC unroll 6
   for (int i = 0; i < rows; i++) s[i][0] = s[i][1] = _mm256_setzero_ps();
@@ -69,28 +75,28 @@ AVX2 INLINE void tile_avx2(const int rows, int64_t kc, const float *restrict a, 
   }
 #pragma GCC unroll 6
   for (int i = 0; i < rows; i++) {
-    float *d = c + i * stride;
-    if (!first) {
-      s[i][0] = _mm256_add_ps(_mm256_loadu_ps(d), s[i][0]);
-      s[i][1] = _mm256_add_ps(_mm256_loadu_ps(d + 8), s[i][1]);
+    float *d = to.c + i * to.stride;
+    if (to.before) {
+      const float *e = to.before + i * to.before_stride;
+      s[i][0] = _mm256_add_ps(_mm256_loadu_ps(e), s[i][0]);
+      s[i][1] = _mm256_add_ps(_mm256_loadu_ps(e + 8), s[i][1]);
     }
     _mm256_storeu_ps(d, s[i][0]);
     _mm256_storeu_ps(d + 8, s[i][1]);
   }
 }
-AVX2 static void micro_avx2(int rows, int64_t kc, const void *a, const void *b, float *c, int64_t stride, int first) {
-  for (int j = 0; j < PANEL; j += 16) switch (rows) { SIX(tile_avx2, kc, a, (const float *)b + j, c + j, stride, first) }
+AVX2 static void micro_avx2(int rows, int64_t kc, const void *a, const void *b, tile_to to) {
+  for (int j = 0; j < PANEL; j += 16) switch (rows) { SIX(tile_avx2, kc, a, (const float *)b + j, shifted(to, j)) }
 }
 const product_isa product_avx2 = {6, KC_F32, 1, 0, pack_x_avx2, pack_w_avx2, micro_avx2, 0, 0};
 
-AVX512 INLINE void tile_avx512(const int rows, int64_t kc, const float *restrict a, const float *restrict b, float *restrict c, int64_t stride,
-                               int first) {
+AVX512 INLINE void tile_avx512(const int rows, int64_t kc, const float *restrict a, const float *restrict b, const tile_to to) {
   __m512 s[14][2];
 #pragma GCC unroll 14
   for (int i = 0; i < rows; i++) {
     s[i][0] = s[i][1] = _mm512_setzero_ps();
-    _mm_prefetch((const char *)(c + i * stride), _MM_HINT_T0);
-    _mm_prefetch((const char *)(c + i * stride + 16), _MM_HINT_T0);
+    __builtin_prefetch(to.c + i * to.stride, 1, 3);
+    __builtin_prefetch(to.c + i * to.stride + 16, 1, 3);
   }
   for (int64_t k = 0; k < kc; k++, a += rows, b += PANEL) {
     __m512 b0 = _mm512_loadu_ps(b), b1 = _mm512_loadu_ps(b + 16);
@@ -104,23 +110,24 @@ AVX512 INLINE void tile_avx512(const int rows, int64_t kc, const float *restrict
   }
 #pragma GCC unroll 14
   for (int i = 0; i < rows; i++) {
-    float *d = c + i * stride;
-    if (!first) {
-      s[i][0] = _mm512_add_ps(_mm512_loadu_ps(d), s[i][0]);
-      s[i][1] = _mm512_add_ps(_mm512_loadu_ps(d + 16), s[i][1]);
+    float *d = to.c + i * to.stride;
+    if (to.before) {
+      const float *e = to.before + i * to.before_stride;
+      s[i][0] = _mm512_add_ps(_mm512_loadu_ps(e), s[i][0]);
+      s[i][1] = _mm512_add_ps(_mm512_loadu_ps(e + 16), s[i][1]);
     }
     _mm512_storeu_ps(d, s[i][0]);
     _mm512_storeu_ps(d + 16, s[i][1]);
   }
 }
-AVX512 static void micro_avx512(int rows, int64_t kc, const void *a, const void *b, float *c, int64_t stride, int first) {
-  switch (rows) { FOURTEEN(tile_avx512, kc, a, b, c, stride, first) }
+AVX512 static void micro_avx512(int rows, int64_t kc, const void *a, const void *b, tile_to to) {
+  switch (rows) { FOURTEEN(tile_avx512, kc, a, b, to) }
 }
 const product_isa product_avx512 = {14, KC_F32, 1, 0, pack_x_avx512, pack_w_avx512, micro_avx512, 0, 0};
 #endif
 
 #if AVSS_ARM
-INLINE void tile_neon(const int rows, int64_t kc, const float *restrict a, const float *restrict b, float *restrict c, int64_t stride, int first) {
+INLINE void tile_neon(const int rows, int64_t kc, const float *restrict a, const float *restrict b, const tile_to to) {
   float32x4_t s[6][4];
 #pragma GCC unroll 6
   for (int i = 0; i < rows; i++) s[i][0] = s[i][1] = s[i][2] = s[i][3] = vdupq_n_f32(0);
@@ -149,12 +156,12 @@ INLINE void tile_neon(const int rows, int64_t kc, const float *restrict a, const
   for (int i = 0; i < rows; i++)
 #pragma GCC unroll 4
     for (int j = 0; j < 4; j++) {
-      float *d = c + i * stride + 4 * j;
-      vst1q_f32(d, first ? s[i][j] : vaddq_f32(vld1q_f32(d), s[i][j]));
+      float *d = to.c + i * to.stride + 4 * j;
+      vst1q_f32(d, to.before ? vaddq_f32(vld1q_f32(to.before + i * to.before_stride + 4 * j), s[i][j]) : s[i][j]);
     }
 }
-static void micro_neon(int rows, int64_t kc, const void *a, const void *b, float *c, int64_t stride, int first) {
-  for (int j = 0; j < PANEL; j += 16) switch (rows) { SIX(tile_neon, kc, a, (const float *)b + j, c + j, stride, first) }
+static void micro_neon(int rows, int64_t kc, const void *a, const void *b, tile_to to) {
+  for (int j = 0; j < PANEL; j += 16) switch (rows) { SIX(tile_neon, kc, a, (const float *)b + j, shifted(to, j)) }
 }
 const product_isa product_neon = {6, KC_F32, 1, 0, pack_x_neon, pack_w_neon, micro_neon, 0, 0};
 #endif

@@ -1,6 +1,6 @@
 /* The bfloat16 micro-kernel of AMX: TDPBF16PS multiplies a tile of 16 rows × 32 values by one of 32 values × 16 columns into 16 × 16
  * float32 sums. Four sums make a 32 × 32 tile: tmm0–3 sums, tmm4–5 activations [k/32][32][32], tmm6–7 weights [k/2][32][2], the panel
- * of micro_bf16.c. The sums begin with what c holds, so the length of a K block is no part of the result. Tile registers need the
+ * of micro_bf16.c. The sums begin with what stood before, so the length of a K block is no part of the result. Tile registers need the
  * kernel's permission, asked once a process (Linux, arch_prctl), and a configuration a call. */
 #include "internal.h"
 #if AVSS_X86
@@ -48,29 +48,32 @@ AMX static void begin(void) {
 }
 AMX static void end(void) { _tile_release(); }
 
-AMX static void micro_amx(int rows, int64_t kc, const void *packed_a, const void *packed_b, float *c, int64_t stride, int first) {
+AMX static void micro_amx(int rows, int64_t kc, const void *packed_a, const void *packed_b, tile_to to) {
   const char *a = packed_a, *b = packed_b;
   float edge[32 * PANEL];
-  float *to = c;
-  const int64_t step = rows < 32 ? PANEL * 4 : stride * 4;
+  float *c = to.c;
+  const float *before = to.before;
+  int64_t step = to.stride * 4, before_step = to.before_stride * 4;
   if (rows < 32) {
-    to = edge;
-    if (!first) {
-      for (int i = 0; i < rows; i++) memcpy(edge + i * PANEL, c + i * stride, PANEL * 4);
+    if (before) {
+      for (int i = 0; i < rows; i++) memcpy(edge + i * PANEL, before + i * to.before_stride, PANEL * 4);
       memset(edge + rows * PANEL, 0, (size_t)(32 - rows) * PANEL * 4);
+      before = edge;
     }
+    c = edge;
+    step = before_step = PANEL * 4;
   }
-  WRITTEN(to);
-  if (first) {
+  WRITTEN(before);
+  if (before) {
+    _tile_loadd(0, before, before_step);
+    _tile_loadd(1, before + 16, before_step);
+    _tile_loadd(2, (const char *)before + 16 * before_step, before_step);
+    _tile_loadd(3, (const char *)before + 16 * before_step + 64, before_step);
+  } else {
     _tile_zero(0);
     _tile_zero(1);
     _tile_zero(2);
     _tile_zero(3);
-  } else {
-    _tile_loadd(0, to, step);
-    _tile_loadd(1, to + 16, step);
-    _tile_loadd(2, (char *)to + 16 * step, step);
-    _tile_loadd(3, (char *)to + 16 * step + 64, step);
   }
   for (int64_t k = 0; k < kc; k += 32, a += 32 * 64, b += 16 * 128) {
     _tile_loadd(6, b, 128);
@@ -82,12 +85,13 @@ AMX static void micro_amx(int rows, int64_t kc, const void *packed_a, const void
     _tile_dpbf16ps(2, 5, 6);
     _tile_dpbf16ps(3, 5, 7);
   }
-  _tile_stored(0, to, step);
-  _tile_stored(1, to + 16, step);
-  _tile_stored(2, (char *)to + 16 * step, step);
-  _tile_stored(3, (char *)to + 16 * step + 64, step);
+  _tile_stored(0, c, step);
+  _tile_stored(1, c + 16, step);
+  _tile_stored(2, (char *)c + 16 * step, step);
+  _tile_stored(3, (char *)c + 16 * step + 64, step);
+  WRITTEN(c);
   if (rows < 32)
-    for (int i = 0; i < rows; i++) memcpy(c + i * stride, edge + i * PANEL, PANEL * 4);
+    for (int i = 0; i < rows; i++) memcpy(to.c + i * to.stride, edge + i * PANEL, PANEL * 4);
 }
 const product_isa product_amx = {32, KC_AMX, 32, 1, pack_x_amx, pack_w_bf16, micro_amx, begin, end};
 

@@ -4,16 +4,15 @@
 #include "internal.h"
 #if AVSS_X86
 #include <immintrin.h>
-#define BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma,f16c")))
+#define BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma,f16c,prfchw")))
 
-BF16 INLINE void tile_bf16(const int rows, int64_t kc, const uint32_t *restrict a, const uint32_t *restrict b, float *restrict c, int64_t stride,
-                           int first) {
+BF16 INLINE void tile_bf16(const int rows, int64_t kc, const uint32_t *restrict a, const uint32_t *restrict b, const tile_to to) {
   __m512 s[14][2];
 #pragma GCC unroll 14
   for (int i = 0; i < rows; i++) {
     s[i][0] = s[i][1] = _mm512_setzero_ps();
-    _mm_prefetch((const char *)(c + i * stride), _MM_HINT_T0);
-    _mm_prefetch((const char *)(c + i * stride + 16), _MM_HINT_T0);
+    __builtin_prefetch(to.c + i * to.stride, 1, 3);
+    __builtin_prefetch(to.c + i * to.stride + 16, 1, 3);
   }
   for (int64_t k = 0; k < kc; k += 2, a += rows, b += PANEL) {
     __m512bh b0 = (__m512bh)_mm512_loadu_si512(b), b1 = (__m512bh)_mm512_loadu_si512(b + 16);
@@ -26,19 +25,20 @@ BF16 INLINE void tile_bf16(const int rows, int64_t kc, const uint32_t *restrict 
   }
 #pragma GCC unroll 14
   for (int i = 0; i < rows; i++) {
-    float *d = c + i * stride;
-    if (!first) {
-      s[i][0] = _mm512_add_ps(_mm512_loadu_ps(d), s[i][0]);
-      s[i][1] = _mm512_add_ps(_mm512_loadu_ps(d + 16), s[i][1]);
+    float *d = to.c + i * to.stride;
+    if (to.before) {
+      const float *e = to.before + i * to.before_stride;
+      s[i][0] = _mm512_add_ps(_mm512_loadu_ps(e), s[i][0]);
+      s[i][1] = _mm512_add_ps(_mm512_loadu_ps(e + 16), s[i][1]);
     }
     _mm512_storeu_ps(d, s[i][0]);
     _mm512_storeu_ps(d + 16, s[i][1]);
   }
 }
-BF16 static void micro_bf16(int rows, int64_t kc, const void *a, const void *b, float *c, int64_t stride, int first) {
+BF16 static void micro_bf16(int rows, int64_t kc, const void *a, const void *b, tile_to to) {
   switch (rows) {
 #define ROWS(n)                                                                                                                           \
-  case n: tile_bf16(n, kc, a, b, c, stride, first); break;
+  case n: tile_bf16(n, kc, a, b, to); break;
     ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14)
 #undef ROWS
   }

@@ -112,8 +112,12 @@ TARGET INLINE vf NAME(load_wide)(int type, const uint8_t *p, int64_t n) {
 #endif
 }
 
-/* Transposes up to LANES rows of kc values of one of the types F32, F16, BF16 into out[k·stride + row]. Absent rows give zeros. */
-TARGET INLINE void NAME(transpose_rows)(int type, const uint8_t *const *rows, int n, int64_t kc, float *out, int64_t stride, int exact) {
+/* How transposed values are stored: whole vectors, of which the absent rows are zeros; n values, where the next place follows at once, so
+ * that what a whole vector puts too much is overwritten by what comes next; exactly n values. */
+enum { NAME(WHOLE), NAME(TIGHT), NAME(EXACT) };
+
+/* Transposes up to LANES rows of kc values of one of the types F32, F16, BF16 into out[k·stride + row]. */
+TARGET INLINE void NAME(transpose_rows)(int type, const uint8_t *const *rows, int n, int64_t kc, float *out, int64_t stride, int how) {
   const int size = type == AVSS_F32 ? 4 : 2;
   for (int64_t k = 0; k < kc; k += LANES) {
     vf r[LANES];
@@ -121,13 +125,13 @@ TARGET INLINE void NAME(transpose_rows)(int type, const uint8_t *const *rows, in
 #pragma GCC unroll 16
     for (int i = 0; i < LANES; i++) r[i] = i < n ? NAME(load_wide)(type, rows[i] + k * size, left) : v_zero();
     NAME(transpose)(r);
-    if (left == LANES && !exact) {
+    if (left == LANES && (how == NAME(WHOLE) || (how == NAME(TIGHT) && (kc - k - LANES + 1) * n >= LANES))) {
 #pragma GCC unroll 16
       for (int i = 0; i < LANES; i++) v_store(out + (k + i) * stride, r[i]);
     } else {
       for (int i = 0; i < left; i++) {
-        if (exact) v_store_n(out + (k + i) * stride, r[i], n);
-        else v_store(out + (k + i) * stride, r[i]);
+        if (how == NAME(WHOLE)) v_store(out + (k + i) * stride, r[i]);
+        else v_store_n(out + (k + i) * stride, r[i], n);
       }
     }
   }
@@ -151,7 +155,7 @@ TARGET void NAME(pack_x)(const float *x, int64_t stride, int rows, int64_t kc, v
         at[i] = (const uint8_t *)rounded[i];
       }
     }
-    NAME(transpose_rows)(AVSS_F32, at, n, kc, out + r, rows, n < LANES || rows > LANES);
+    NAME(transpose_rows)(AVSS_F32, at, n, kc, out + r, rows, n == LANES ? NAME(WHOLE) : r == 0 ? NAME(TIGHT) : NAME(EXACT));
   }
 }
 
@@ -190,9 +194,9 @@ TARGET void NAME(pack_w)(const avss_weight *w, int64_t n0, int64_t n, int64_t k0
           rows[i] = (const uint8_t *)wide[i];
         }
       }
-      if (type == AVSS_F16) NAME(transpose_rows)(AVSS_F16, rows, present, kc, out + p, PANEL, 0);
-      else if (type == AVSS_BF16) NAME(transpose_rows)(AVSS_BF16, rows, present, kc, out + p, PANEL, 0);
-      else NAME(transpose_rows)(AVSS_F32, rows, present, kc, out + p, PANEL, 0);
+      if (type == AVSS_F16) NAME(transpose_rows)(AVSS_F16, rows, present, kc, out + p, PANEL, NAME(WHOLE));
+      else if (type == AVSS_BF16) NAME(transpose_rows)(AVSS_BF16, rows, present, kc, out + p, PANEL, NAME(WHOLE));
+      else NAME(transpose_rows)(AVSS_F32, rows, present, kc, out + p, PANEL, NAME(WHOLE));
     }
   }
   if (round) NAME(round_run)(out, kc * PANEL);
@@ -221,9 +225,9 @@ BF16 INLINE void transpose_pairs(int type, const uint8_t *const *rows, int n, in
 #pragma GCC unroll 16
     for (int i = 0; i < 16; i++) r[i] = i < n ? (vf)load_pairs(type, rows[i] + k * size, left) : v_zero();
     transpose_avx512(r);
-    if (words == 16) {
+    if (words == 16 && (lanes == 16 || ((kc - k + 1) / 2 - 15) * stride >= 16)) { /* as TIGHT */
 #pragma GCC unroll 16
-      for (int i = 0; i < 16; i++) _mm512_mask_storeu_ps(out + (k / 2 + i) * stride, all, r[i]);
+      for (int i = 0; i < 16; i++) _mm512_storeu_ps(out + (k / 2 + i) * stride, r[i]);
     } else {
       for (int i = 0; i < words; i++) _mm512_mask_storeu_ps(out + (k / 2 + i) * stride, all, r[i]);
     }

@@ -57,23 +57,24 @@ func times(c []float32, stride, rows, n, inner int64, packed, panel, bias []floa
 
 func (a *ProductArguments) multiply(scratch unsafe.Pointer, from, to int64) {
 	panels := (a.W.Out + Panel - 1) / Panel
-	across, stride := (panels+a.PanelsJob-1)/a.PanelsJob, lineStride(a.X.Cols)
-	bias := slice[float32](a.Bias, a.W.Out)
+	stride, bias, cuts := lineStride(a.X.Cols), slice[float32](a.Bias, a.W.Out), (a.RowsJob+a.RowsCut-1)/a.RowsCut
 	for job := from; job < to; job++ {
-		first, n1 := job/across*a.RowsJob, min((job%across+1)*a.PanelsJob*Panel, a.W.Out)
-		for n0 := job % across * a.PanelsJob * Panel; n0 < n1; n0 += Panel {
-			n := min(Panel, n1-n0)
-			panel := a.W.panel(scratch, n0, n, a.BF16 != 0)
-			for row := first; row < min(first+a.RowsJob, a.X.Rows); row += plainRows {
-				rows := min(plainRows, min(first+a.RowsJob, a.X.Rows)-row)
-				packed := unsafe.Slice((*float32)(unsafe.Add(a.Packed, 4*row*stride)), rows*stride)
-				c := unsafe.Slice((*float32)(unsafe.Add(a.Dst.Data, 4*(row*a.Dst.Stride+n0))), (rows-1)*a.Dst.Stride+n)
-				var own []float32
-				if bias != nil {
-					own = bias[n0 : n0+n]
-				}
-				times(c, a.Dst.Stride, rows, n, a.X.Cols, packed, panel, own)
+		block, n0 := job/cuts/panels*a.RowsJob, job/cuts%panels*Panel
+		first := block + job%cuts*a.RowsCut
+		n, end := min(Panel, a.W.Out-n0), min(first+a.RowsCut, block+a.RowsJob, a.X.Rows)
+		if first >= end {
+			continue
+		}
+		panel := a.W.panel(scratch, n0, n, a.BF16 != 0)
+		for row := first; row < end; row += plainRows {
+			rows := min(plainRows, end-row)
+			packed := unsafe.Slice((*float32)(unsafe.Add(a.Packed, 4*row*stride)), rows*stride)
+			c := unsafe.Slice((*float32)(unsafe.Add(a.Dst.Data, 4*(row*a.Dst.Stride+n0))), (rows-1)*a.Dst.Stride+n)
+			var own []float32
+			if bias != nil {
+				own = bias[n0 : n0+n]
 			}
+			times(c, a.Dst.Stride, rows, n, a.X.Cols, packed, panel, own)
 		}
 	}
 }

@@ -38,16 +38,14 @@ void op_pack(const void *arguments, int64_t from, int64_t to, void *scratch) {
   }
 }
 
-/* A finished tile goes to its place: rows × cols of [rows][32], plus bias. */
-static void place(const float *tile, int64_t rows, int64_t cols, const float *bias, float *c, int64_t stride) {
-  for (int64_t i = 0; i < rows; i++, tile += PANEL, c += stride) {
-    if (bias)
-      for (int64_t j = 0; j < cols; j++) c[j] = tile[j] + bias[j];
-    else if (cols == PANEL)
-      memcpy(c, tile, PANEL * sizeof(float));
-    else
-      memcpy(c, tile, (size_t)cols * sizeof(float));
-  }
+/* A finished tile of a panel that is not full goes to its place: rows × cols of [rows][32]. */
+static void place(const float *tile, int64_t rows, int64_t cols, float *c, int64_t stride) {
+  for (int64_t i = 0; i < rows; i++, tile += PANEL, c += stride) memcpy(c, tile, (size_t)cols * sizeof(float));
+}
+
+static void add_bias(const float *bias, int64_t rows, int64_t cols, float *c, int64_t stride) {
+  for (int64_t i = 0; i < rows; i++, c += stride)
+    for (int64_t j = 0; j < cols; j++) c[j] += bias[j];
 }
 
 int64_t product_scratch(const product_isa *isa, int64_t rows, int64_t panels) {
@@ -65,11 +63,16 @@ void product_tile(const product_isa *isa, const void *packed, int64_t rows, int6
     const int64_t kc = least(isa->kc, cols - k0), last = k0 + kc == cols;
     float *tile = sums;
     for (int64_t n = n0; n < n1; n += PANEL) {
-      isa->pack_w(w, n, least(PANEL, n1 - n), k0, kc, panel, round);
+      const int64_t wide = least(PANEL, n1 - n);
+      isa->pack_w(w, n, wide, k0, kc, panel, round);
       for (int64_t row = row0; row < row1; row += isa->rows, tile += isa->rows * PANEL) {
         const int64_t high = least(isa->rows, row1 - row);
-        isa->micro((int)high, padded(kc, isa->pair), (const char *)packed + packed_offset(isa, rows, cols, k0, row), panel, tile, PANEL, k0 == 0);
-        if (last) place(tile, high, least(PANEL, n1 - n), bias ? bias + (n - n0) : 0, c + (row - row0) * stride + (n - n0), stride);
+        float *to = c + (row - row0) * stride + (n - n0);
+        tile_to at = gained(tile, PANEL, k0 > 0);
+        if (last && wide == PANEL) at.c = to, at.stride = stride;
+        isa->micro((int)high, padded(kc, isa->pair), (const char *)packed + packed_offset(isa, rows, cols, k0, row), panel, at);
+        if (last && wide < PANEL) place(tile, high, wide, to, stride);
+        if (last && bias) add_bias(bias + (n - n0), high, wide, to, stride);
       }
     }
   }
@@ -81,13 +84,19 @@ void product_tile(const product_isa *isa, const void *packed, int64_t rows, int6
 void op_product(const void *arguments, int64_t from, int64_t to, void *scratch) {
   const avss_product *p = arguments;
   const product_isa *isa = chosen(p->bf16);
-  const int64_t panels = (p->w.out + PANEL - 1) / PANEL, across = (panels + p->panels_job - 1) / p->panels_job;
+  const int64_t panels = (p->w.out + PANEL - 1) / PANEL, cuts = (p->rows_job + p->rows_cut - 1) / p->rows_cut;
   if (isa->begin) isa->begin();
-  for (int64_t job = from; job < to; job++) {
-    const int64_t row0 = job / across * p->rows_job, row1 = least(row0 + p->rows_job, p->x.rows);
-    const int64_t n0 = job % across * p->panels_job * PANEL, n1 = least(n0 + p->panels_job * PANEL, p->w.out);
-    product_tile(isa, p->packed, p->x.rows, p->x.cols, row0, row1, &p->w, n0, n1, p->bias ? p->bias + n0 : 0,
-                 p->dst.data + row0 * p->dst.stride + n0, p->dst.stride, rounds(isa, p->bf16), scratch);
+  for (int64_t job = from; job < to;) {
+    const int64_t block = job / cuts / panels * p->rows_job, end = least(block + p->rows_job, p->x.rows), first = job / cuts % panels;
+    const int64_t cut = job % cuts, whole = cut == 0 && to - job >= cuts;
+    const int64_t together = whole ? least(least(p->panels_job, (to - job) / cuts), panels - first) : 1;
+    const int64_t done = whole ? together * cuts : least(cuts - cut, to - job);
+    const int64_t row0 = block + cut * p->rows_cut, row1 = whole ? end : least(row0 + done * p->rows_cut, end);
+    const int64_t n0 = first * PANEL, n1 = least(n0 + together * PANEL, p->w.out);
+    if (row0 < row1)
+      product_tile(isa, p->packed, p->x.rows, p->x.cols, row0, row1, &p->w, n0, n1, p->bias ? p->bias + n0 : 0,
+                   p->dst.data + row0 * p->dst.stride + n0, p->dst.stride, rounds(isa, p->bf16), scratch);
+    job += done;
   }
   if (isa->end) isa->end();
 }

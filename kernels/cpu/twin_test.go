@@ -144,11 +144,11 @@ func (b *bench) multiply(k *Kernels, y, x []float32, m, inner int, w Weight, bf1
 	high := k.PanelRows(bf16)
 	b.pins.Pin(unsafe.SliceData(packed))
 	a := ProductArguments{
-		Dst: TensorOf(y, m, int(w.Out), int(w.Out)), X: TensorOf(x, m, inner, inner), W: w, Packed: Pointer(packed), RowsJob: 2 * high, PanelsJob: 2,
+		Dst: TensorOf(y, m, int(w.Out), int(w.Out)), X: TensorOf(x, m, inner, inner), W: w, Packed: Pointer(packed), RowsJob: 2 * high, RowsCut: high, PanelsJob: 2,
 		BF16: flag(bf16),
 	}
 	do(b, k, Pack, &a, (int64(m)+high-1)/high)
-	do(b, k, Multiply, &a, ((w.Out+Panel-1)/Panel+1)/2*((int64(m)+a.RowsJob-1)/a.RowsJob))
+	do(b, k, Multiply, &a, 2*((w.Out+Panel-1)/Panel)*((int64(m)+a.RowsJob-1)/a.RowsJob))
 }
 
 func TestProductOfEveryType(t *testing.T) {

@@ -3,10 +3,10 @@
 
 static void product(void) {
   enum { M = 84, N = 96, K = 512 };
-  avss_product p = {tensor(values(M * N), M, N, N), tensor(values(M * K), M, K, K), {(uint8_t *)values(N * K), 0, 0, N, K, K, AVSS_F32, 0}, 0, 0, M, 3, 0, 0};
+  avss_product p = {tensor(values(M * N), M, N, N), tensor(values(M * K), M, K, K), {(uint8_t *)values(N * K), 0, 0, N, K, K, AVSS_F32, 0}, 0, 0, M, M, 3, 0, 0};
   p.packed = avss_allocate(avss_packed_bytes(M, K, 0));
   run(AVSS_PACK, &p, 0, (M + avss_geometry(0) - 1) / avss_geometry(0));
-  run(AVSS_PRODUCT, &p, 0, 1);
+  run(AVSS_PRODUCT, &p, 0, 3);
 }
 static void attention(void) {
   enum { T = 168, D = 64 };

@@ -38,10 +38,12 @@ static void compute(avss_product *p) {
   int64_t bytes = avss_packed_bytes(p->x.rows, p->x.cols, p->bf16), high = avss_geometry(p->bf16);
   p->packed = avss_allocate(bytes);
   p->rows_job = (p->x.rows / 2 + high) / high * high;
+  p->rows_cut = (p->rows_job / high + 2) / 3 * high;
   p->panels_job = 2;
-  run(AVSS_PACK, p, 0, (p->x.rows + high - 1) / high);
-  int64_t panels = (p->w.out + PANEL - 1) / PANEL;
-  run(AVSS_PRODUCT, p, 0, (panels + 1) / 2 * ((p->x.rows + p->rows_job - 1) / p->rows_job));
+  for (int64_t i = (p->x.rows + high - 1) / high; i > 0; i--) run(AVSS_PACK, p, i - 1, i); /* backwards: no panel may reach into the next */
+  int64_t panels = (p->w.out + PANEL - 1) / PANEL, cuts = (p->rows_job + p->rows_cut - 1) / p->rows_cut;
+  const int64_t jobs = panels * cuts * ((p->x.rows + p->rows_job - 1) / p->rows_job);
+  for (int64_t end = jobs; end > 0; end -= least(end, 7)) run(AVSS_PRODUCT, p, end - least(end, 7), end);
   avss_release(p->packed, bytes);
 }
 
@@ -50,7 +52,7 @@ static void one(int64_t m, int64_t n, int64_t k, int type, int transposed, int c
   uint8_t *w = weights(type, tall > 0 ? (tall - 1) * wide + (transposed ? n + cut : k) : 0);
   float *x = values_of(kind, m > 0 ? (m - 1) * (k + pad) + k : 0), *y = values(m > 0 ? (m - 1) * (n + pad) + n : 0), *bias = values(n);
   const int64_t segments[4] = {cut, n / 2, cut + n / 2, n - n / 2};
-  avss_product p = {tensor(y, m, n, n + pad), tensor(x, m, k, k + pad), {w, segments, cut ? 2 : 0, n, k, wide, type, transposed}, bias, 0, 0, 0, bf16, 0};
+  avss_product p = {tensor(y, m, n, n + pad), tensor(x, m, k, k + pad), {w, segments, cut ? 2 : 0, n, k, wide, type, transposed}, bias, 0, 0, 0, 0, bf16, 0};
   compute(&p);
   for (int64_t i = 0; i < m; i++)
     for (int64_t j = 0; j < n; j++) {
