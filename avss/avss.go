@@ -81,8 +81,11 @@ func NewAVSS(o Options) *AVSS {
 	return &AVSS{base: base{name: "avss", options: o}}
 }
 
-// Wants asks for pooled variances where mode "reference" is to be measured.
-func (a *AVSS) Wants() engine.Wants { return engine.Wants{Pooled: a.options.Batch > 0} }
+// Wants asks for pooled variances where mode "reference" is to be measured, and for the counts that mode "robust" takes at sites attn and mlp
+// where no other mode was named.
+func (a *AVSS) Wants() engine.Wants {
+	return engine.Wants{Pooled: a.options.Batch > 0, Near: a.options.Mode == Robust}
+}
 
 // Observe adds one sequence in one layer.
 func (a *AVSS) Observe(m *engine.Measurement) error {
@@ -198,6 +201,9 @@ func (c *siteCells) exact(at int) (float64, error) {
 		return math.Inf(1), nil
 	}
 	sparsity := big.NewRat(count, n)
+	if at < 0 && count < 0 {
+		return 0, fmt.Errorf("values near zero were not counted: mode robust must be asked for when the pass is made")
+	}
 	if at < 0 {
 		sparsity = robustSparsity(count, n)
 	}

@@ -213,6 +213,52 @@ func TestShardsThatMeasuredOtherwise(t *testing.T) {
 	}
 }
 
+// TestNearNotCounted: what nobody wanted is no zero, in a state, merged or saved.
+func TestNearNotCounted(t *testing.T) {
+	o := testOptions(0)
+	if !NewAVSS(o).Wants().Near {
+		t.Error("mode robust does not ask for values near zero")
+	}
+	o.Mode = Paper
+	if NewAVSS(o).Wants().Near {
+		t.Error("mode paper asks for values near zero")
+	}
+	counts, none := NewAVSS(testOptions(0)), NewAVSS(testOptions(1))
+	sequences := randomSequences(5, 2, 3)
+	for i, a := range []*AVSS{counts, none} {
+		for layer := range 3 {
+			seen := sequences[i].measure(layer, engine.DefaultEps, engine.DefaultRelative)
+			if a == none {
+				seen.Sites[engine.SiteMLP].Near = -1
+			}
+			if err := a.Observe(&engine.Measurement{Layer: layer, Layers: 3, SequenceMeasure: seen, Eps: engine.DefaultEps, Relative: engine.DefaultRelative}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := counts.Merge(none); err != nil {
+		t.Fatal(err)
+	}
+	restored := NewAVSS(Options{})
+	if err := restored.UnmarshalBinary(marshal(t, counts)); err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range []*AVSS{none, counts, restored} {
+		if _, err := a.Of(Robust, engine.SiteMLP, 0); err == nil || !strings.Contains(err.Error(), "layer 0: site mlp: values near zero were not counted") {
+			t.Errorf("site mlp: error %v", err)
+		}
+		if _, err := a.Of(Robust, engine.SiteAttn, 0); err != nil {
+			t.Errorf("site attn: %v", err)
+		}
+		if _, err := a.Of(Paper, engine.SiteMLP, engine.DefaultEps[3]); err != nil {
+			t.Errorf("mode paper: %v", err)
+		}
+		if s, err := a.Summary(0, engine.SiteMLP); err != nil || s.RelativeNear != -1 || !math.IsNaN(float64(s.RelativeSparsity)) {
+			t.Errorf("summary %+v, error %v", s, err)
+		}
+	}
+}
+
 func TestRobustKnowsNoScale(t *testing.T) {
 	sequences := randomSequences(7, 6, 5)
 	grown := randomSequences(7, 6, 5)

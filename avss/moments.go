@@ -31,7 +31,7 @@ type siteCells struct {
 
 // momentCell is one bucket.
 type momentCell struct {
-	n, near                                 int64
+	n, near                                 int64 // near −1: not counted
 	below                                   [engine.MaxEps]int64
 	sum, sum2, relativeSum, relativeSquares Sum
 }
@@ -86,7 +86,7 @@ func (m *moments) add(layer int, site engine.Site, sequence int64, s *engine.Mom
 	}
 	b := &c.buckets[bucketOf(sequence)]
 	b.n += s.N
-	b.near += s.Near
+	b.near = counted(b.near, s.Near)
 	for i := range m.eps {
 		b.below[i] += s.Below[i]
 	}
@@ -158,7 +158,7 @@ func (c *siteCells) merge(o *siteCells) {
 
 func (b *momentCell) merge(o *momentCell) {
 	b.n += o.n
-	b.near += o.near
+	b.near = counted(b.near, o.near)
 	for i := range b.below {
 		b.below[i] += o.below[i]
 	}
@@ -177,9 +177,17 @@ func (c *siteCells) n() (n int64) {
 
 func (c *siteCells) near() (n int64) {
 	for i := range c.buckets {
-		n += c.buckets[i].near
+		n = counted(n, c.buckets[i].near)
 	}
 	return n
+}
+
+// counted adds counts of which −1 is one that was not made.
+func counted(a, b int64) int64 {
+	if a < 0 || b < 0 {
+		return -1
+	}
+	return a + b
 }
 
 func (c *siteCells) below(at int) (n int64) {

@@ -135,7 +135,11 @@ func (c *siteCells) read(r *reader, eps int) {
 
 func (b *momentCell) write(w *writer, eps int) {
 	w.count(b.n)
-	w.count(b.near)
+	if b.near < 0 {
+		w.count(b.n + 1) // more than there can be: not counted
+	} else {
+		w.count(b.near)
+	}
 	for i := range eps {
 		w.count(b.below[i])
 	}
@@ -150,8 +154,11 @@ func (b *momentCell) sums() [4]*Sum {
 
 func (b *momentCell) read(r *reader, eps int) {
 	b.n, b.near = r.count(), r.count()
-	if r.err == nil && (b.n == 0 || b.near > b.n) {
+	if r.err == nil && (b.n == 0 || b.near > b.n+1) {
 		r.fail(fmt.Sprintf("%d of %d values lie near zero", b.near, b.n))
+	}
+	if b.near == b.n+1 {
+		b.near = -1
 	}
 	for i := range eps {
 		if b.below[i] = r.count(); b.below[i] > b.n {

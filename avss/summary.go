@@ -24,7 +24,7 @@ type SiteSummary struct {
 	Below            []int64 `json:"below"`    // values below each of Eps in magnitude
 	Sparsity         Values  `json:"sparsity"` // their share
 	RelativeVariance Value   `json:"relative_variance"`
-	RelativeNear     int64   `json:"relative_near"` // relative values below 1e-2, or what the pass asked for
+	RelativeNear     int64   `json:"relative_near"` // relative values below 1e-2, or what the pass asked for; −1: not counted
 	RelativeSparsity Value   `json:"relative_sparsity"`
 	NaN              int64   `json:"nan"`
 	Inf              int64   `json:"inf"`
@@ -57,7 +57,9 @@ func (a *AVSS) Summary(layer int, site engine.Site) (SiteSummary, error) {
 	if c.numbers {
 		out.Min, out.Max = Value(c.min), Value(c.max)
 	}
-	out.RelativeSparsity = round(robustSparsity(c.near(), n))
+	if c.near() >= 0 {
+		out.RelativeSparsity = round(robustSparsity(c.near(), n))
+	}
 	if variance, _, err := c.variance(true); err == nil {
 		out.RelativeVariance = round(variance)
 	}

@@ -10,7 +10,8 @@ type forward struct {
 	layout    *Layout
 	positions []int32
 	rows      int
-	act       Tensor // what entered the MLP's output projection, for observers; returned to the pool after they have seen it
+	sums      []float32 // thresholds where a branch's results are to be summed on the way; else nil
+	act       Tensor    // what entered the MLP's output projection, for observers; returned to the pool after they have seen it
 }
 
 // branches are what a block's observers may look at, besides its input and output.

@@ -65,7 +65,7 @@ func (a *AttentionSpec) mix(f *forward, x Tensor) Tensor {
 		f.give(mixed)
 		mixed = gate
 	}
-	out := f.linear(mixed, &a.O)
+	out := f.summed(mixed, &a.O)
 	f.give(mixed)
 	return out
 }

@@ -22,7 +22,7 @@ func (s *ConvolutionSpec) mix(f *forward, x Tensor) Tensor {
 	c := f.linear(x, &s.C)
 	f.device.Activate(c, c, in, Activation{Kind: Identity})
 	f.give(in)
-	out := f.linear(c, &s.O)
+	out := f.summed(c, &s.O)
 	f.give(c)
 	return out
 }

@@ -43,7 +43,7 @@ func (s *DeltaSpec) mix(f *forward, x Tensor) Tensor {
 	z := f.linear(x, &s.Z)
 	f.device.Activate(z, z, mixed, Activation{Kind: SiLU})
 	f.give(mixed)
-	out := f.linear(z, &s.O)
+	out := f.summed(z, &s.O)
 	f.give(z)
 	return out
 }

@@ -58,7 +58,7 @@ func (a *LatentSpec) mix(f *forward, x Tensor) Tensor {
 	mixed := f.take(a.Heads * a.Value)
 	f.device.Attention(mixed, q, k, v, Attention{Heads: a.Heads, KVHeads: a.Heads, HeadDim: width, ValueDim: a.Value, Scale: a.Scale, Causal: true}, f.layout)
 	f.give(q, k, v)
-	out := f.linear(mixed, &a.O)
+	out := f.summed(mixed, &a.O)
 	f.give(mixed)
 	return out
 }

@@ -20,7 +20,7 @@ func (g *GatedSpec) refs(visit func(*Ref)) {
 func (g *GatedSpec) apply(f *forward, x Tensor) Tensor {
 	act := f.pool.take(x.Rows(), f.weights.matrices[&g.Down.Weight].In())
 	g.hidden(f, act, x)
-	out := f.linear(act, &g.Down)
+	out := f.summed(act, &g.Down)
 	f.act = act
 	return out
 }

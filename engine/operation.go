@@ -156,7 +156,7 @@ type Moments struct {
 	SumAbs                    float64
 	Min, Max                  float64
 	RelativeSum, RelativeSum2 float64
-	Near                      int64         // relative values below Measure.Relative in magnitude
+	Near                      int64         // relative values below Measure.Relative in magnitude; −1: not counted (Wants.Near)
 	Below                     [MaxEps]int64 // values below Measure.Eps[i] in magnitude
 	NaN, Inf                  int64         // values that are no numbers: counted here and in N, and left in the sums, which they spoil
 	PooledVariance            float64       // unbiased variance over columns of the mean over tokens, where Measure.Pooled
@@ -184,6 +184,7 @@ type Measure struct {
 	Eps                  []float32 // at most MaxEps thresholds
 	Relative             float32   // threshold of relative values
 	Pooled               bool      // fill PooledVariance
+	NoNear               bool      // Near of SiteAttn and SiteMLP is not wanted and may be anything, so that their rows need not be read again (Summing)
 	Out                  []SequenceMeasure
 }
 

@@ -47,6 +47,7 @@ type Observer interface {
 type Wants struct {
 	Pooled bool // Moments.PooledVariance
 	Last   bool // Measurement.Input and Output
+	Near   bool // Moments.Near of SiteAttn and SiteMLP, which needs the whole row of the block's output first; −1 there where nobody wants it
 }
 
 // Measurement is one layer's effect on one sequence.

@@ -324,7 +324,7 @@ func (w *walker) rowsOf(families int) int {
 // compute applies a block to one batch.
 func (w *walker) compute(b batch, layer int, weights *layerWeights, sources, results []state, watched *watched) {
 	hidden := w.model.Spec.Hidden
-	f := &forward{device: w.device, weights: weights, pool: w.pool, layout: b.layout, positions: b.positions, rows: b.rows}
+	f := &forward{device: w.device, weights: weights, pool: w.pool, layout: b.layout, positions: b.positions, rows: b.rows, sums: watched.sums(b)}
 	x := sources[b.spans[0].state].hidden.Slice(b.spans[0].start, b.spans[0].rows)
 	stacked := len(b.spans) > 1
 	row := 0

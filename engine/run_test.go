@@ -163,9 +163,10 @@ type recorder struct {
 	t     *testing.T
 	seen  []engine.Measurement
 	after [2]int
+	sums  bool // whatever takes whole rows is not wanted
 }
 
-func (r *recorder) Wants() engine.Wants { return engine.Wants{Pooled: true, Last: true} }
+func (r *recorder) Wants() engine.Wants { return engine.Wants{Pooled: true, Last: true, Near: !r.sums} }
 
 func (r *recorder) Observe(m *engine.Measurement) error {
 	if now := [2]int{m.Layer, m.Sequence}; len(r.seen) > 0 && (now[0] < r.after[0] || now[0] == r.after[0] && now[1] <= r.after[1]) {
@@ -181,9 +182,9 @@ func (r *recorder) Observe(m *engine.Measurement) error {
 func TestObserversSeeTheWholeModelInOrder(t *testing.T) {
 	for _, device := range devices() {
 		m := open(t, "testdata/architectures/llama", device)
-		var first *recorder
-		for _, p := range []engine.Pass{{}, {Rows: 7}, {Variants: variants, Memory: 1}} {
-			r := &recorder{t: t}
+		var first [2]*recorder
+		for i, p := range []engine.Pass{{}, {}, {Rows: 7}, {Rows: 7}, {Variants: variants, Memory: 1}, {Variants: variants, Memory: 1}} {
+			r := &recorder{t: t, sums: i%2 == 1}
 			p.Sequences, p.Observe = mixed(), []engine.Observer{r}
 			run(t, m, p)
 			if want := m.Layers() * 4; len(r.seen) != want {
@@ -194,10 +195,13 @@ func TestObserversSeeTheWholeModelInOrder(t *testing.T) {
 				if seen.Tokens != tokens || seen.Sites[engine.SiteBlock].N != int64(tokens*32) || seen.Sites[engine.SiteAct].N != int64(tokens*48) {
 					t.Errorf("%s: layer %d sequence %d: %d tokens, %d values", device, seen.Layer, seen.Sequence, seen.Tokens, seen.Sites[engine.SiteBlock].N)
 				}
+				if near := seen.Sites[engine.SiteMLP].Near; (near < 0) != r.sums {
+					t.Errorf("%s: layer %d sequence %d: %d values near zero, asked for: %v", device, seen.Layer, seen.Sequence, near, !r.sums)
+				}
 			}
-			if first == nil {
-				first = r
-			} else if difference := cmp.Diff(first.seen, r.seen); difference != "" {
+			if first[i%2] == nil {
+				first[i%2] = r
+			} else if difference := cmp.Diff(first[i%2].seen, r.seen); difference != "" {
 				t.Errorf("%s: grouping changes what observers see:\n%s", device, difference)
 			}
 		}

@@ -30,9 +30,18 @@ func wanted(observers []Observer) Wants {
 	var all Wants
 	for _, o := range observers {
 		own := o.Wants()
-		all.Pooled, all.Last = all.Pooled || own.Pooled, all.Last || own.Last
+		all.Pooled, all.Last, all.Near = all.Pooled || own.Pooled, all.Last || own.Last, all.Near || own.Near
 	}
 	return all
+}
+
+// sums are the thresholds that products' results shall be counted below on the way, nil where nothing of a batch is measured or where that
+// needs whole rows.
+func (o *watched) sums(b batch) []float32 {
+	if s := b.spans[0]; !o.on || o.wants.Near || s.state != 0 || !o.audible(s) {
+		return nil
+	}
+	return o.pass.Eps
 }
 
 // see measures the rows of the first state in a batch; they come first.
@@ -50,7 +59,7 @@ func (o *watched) see(b batch, x, y Tensor, parts branches) {
 	layout := o.packing.join(b.spans[:1])
 	x, y = window(x), window(y)
 	m := &Measure{X: x, Y: y, Attn: window(parts.attn), MLP: window(parts.mlp), Act: window(parts.act), Layout: layout,
-		Eps: o.pass.Eps, Relative: o.pass.Relative, Pooled: o.wants.Pooled}
+		Eps: o.pass.Eps, Relative: o.pass.Relative, Pooled: o.wants.Pooled, NoNear: !o.wants.Near}
 	o.device.Measure(m)
 	if err := o.device.Sync(); err != nil {
 		o.fail = err
@@ -61,6 +70,9 @@ func (o *watched) see(b batch, x, y Tensor, parts branches) {
 		f := &o.packing.families[i]
 		if !o.pass.Sequences[f.sequence].Silent {
 			o.measures[f.sequence] = m.Out[at]
+			if !o.wants.Near {
+				o.measures[f.sequence].Sites[SiteAttn].Near, o.measures[f.sequence].Sites[SiteMLP].Near = -1, -1
+			}
 			if o.wants.Last {
 				last := f.start - s.start + f.rows - 1
 				o.input[f.sequence], o.output[f.sequence] = o.row(x, last), o.row(y, last)
