@@ -66,10 +66,11 @@ var (
 	access  = regexp.MustCompile(`^(\s*(?:@!?%\w+ )?(?:ld|st)\.global\.[\w.]+\s.*\[%rd\d+)(?:\+(-?\d+))?(\].*)$`)
 )
 
-// faults plants one fault a text: each wait that ran left out; the first eight loads and stores that ran moved by 8 MiB, into the gap that the machine leaves between allocations.
+// faults plants one fault a text: each wait that ran left out; the first eight and the last eight loads and stores that ran moved by 8 MiB, into
+// the gap that the machine leaves between allocations.
 func faults(lines []string, ran []machineLine, first int) []fault {
-	var list []fault
-	moved, seen := 0, map[int]bool{}
+	var list, moved []fault
+	seen := map[int]bool{}
 	for _, r := range ran {
 		at := int(r.line) - first
 		if at < 0 || at >= len(lines) || seen[at] || r.lanes == 0 {
@@ -77,21 +78,23 @@ func faults(lines []string, ran []machineLine, first int) []fault {
 		}
 		seen[at] = true
 		line := lines[at]
-		change := func(kind, to string) {
+		change := func(kind, to string) fault {
 			changed := append([]string(nil), lines...)
 			changed[at] = to
-			list = append(list, fault{kind, fmt.Sprintf("line %d, %s, %s", at+1, strings.TrimSpace(line), kind), strings.Join(changed, "\n")})
+			return fault{kind, fmt.Sprintf("line %d, %s, %s", at+1, strings.TrimSpace(line), kind), strings.Join(changed, "\n")}
 		}
 		if waiting.MatchString(line) {
-			change("left out", "")
-		} else if part := access.FindStringSubmatch(line); part != nil && moved < 8 {
+			list = append(list, change("left out", ""))
+		} else if part := access.FindStringSubmatch(line); part != nil {
 			offset := 0
 			_, _ = fmt.Sscan(part[2], &offset)
-			change("moved", fmt.Sprintf("%s+%d%s", part[1], offset+8<<20, part[3]))
-			moved++
+			moved = append(moved, change("moved", fmt.Sprintf("%s+%d%s", part[1], offset+8<<20, part[3])))
 		}
 	}
-	return list
+	if len(moved) > 16 {
+		moved = append(moved[:8], moved[len(moved)-8:]...)
+	}
+	return append(list, moved...)
 }
 
 // kernelText cuts one kernel out of a PTX text, with what stands before the first; first is the number of its first line.

@@ -9,6 +9,7 @@ import (
 const (
 	vocabTile = 4096 // tokens of a tile: fixed, because the order of the sums follows from it
 	headRows  = 512  // rows computed together: any number gives the same bits
+	group     = 64   // columns of a slot (finish.cuh)
 )
 
 // headState is head.cu's HeadState.
@@ -56,6 +57,9 @@ func (d *device) Head(h *engine.Head) {
 				if len(h.Targets) == 0 {
 					offsets = 0
 				}
+				if d.headFuses(h, m, rows) {
+					return d.headFused(h, variants, m, bias, uint64(states.at), uint64(found.at), offsets, targets)
+				}
 				return d.headTiles(h, variants, m, bias, uint64(states.at), uint64(found.at), offsets, targets)
 			})
 		})
@@ -67,17 +71,57 @@ func (d *device) Head(h *engine.Head) {
 	})
 }
 
+// headFuses says whether the products keep the logits to themselves. A divergence needs two variants' logits side by side; products that read
+// quantised blocks as they are stored only store.
+func (d *device) headFuses(h *engine.Head, m *matrix, rows int) bool {
+	return !d.plain && !(h.Diverge && len(h.X) > 1) && !d.readsStored(m, rows)
+}
+
+// headFused takes each variant's rows, in portions, through products that reduce their logits to slots, which head_merge adds up.
+func (d *device) headFused(h *engine.Head, variants []*tensor, m *matrix, bias *tensor, states, found, offsets, targets uint64) error {
+	rows, groups := variants[0].rows, upTo(m.weight.Out, group)
+	room := min(headRows, rows)
+	slots, err := d.memory.take(int64(room) * int64(groups) * 16)
+	if err != nil {
+		return err
+	}
+	for v, x := range variants {
+		for row := 0; row < rows; row += room {
+			n := min(room, rows-row)
+			wanted := offsets
+			if wanted != 0 {
+				wanted += 4 * uint64(row)
+			}
+			f := finish{"_head", []uint64{uint64(slots.at), found + 8*uint64(v*len(h.Targets)), wanted, targets, real(factor(h)), real(h.SoftCap)}}
+			if err := d.finished(f, x.Slice(row, n).(*tensor), m, 0, m.weight.Out, bias.at()); err != nil {
+				return err
+			}
+			if err := d.launch("head_merge", grid(256, upTo(n, 8), 1, 0), states+24*uint64(v*rows+row), uint64(slots.at), number(groups), number(n)); err != nil {
+				return err
+			}
+		}
+	}
+	return d.memory.give(slots, d.computing)
+}
+
+func factor(h *engine.Head) float32 {
+	if h.Scale == 0 {
+		return 1
+	}
+	return h.Scale
+}
+
 // headTiles walks the vocabulary tile by tile, and within a tile the rows in portions.
 func (d *device) headTiles(h *engine.Head, variants []*tensor, m *matrix, bias *tensor, states, found, offsets, targets uint64) error {
 	rows, vocab := variants[0].rows, m.weight.Out
-	width, room := min(vocabTile, vocab), min(headRows, rows)
+	width, room := min(upTo(vocab, group)*group, vocabTile), min(headRows, rows)
 	logits, err := d.memory.take(int64(len(variants)*room*width) * 4)
 	if err != nil {
 		return err
 	}
-	scale := h.Scale
-	if scale == 0 {
-		scale = 1
+	kernel := "head_tile"
+	if m.wide {
+		kernel = "head_tile_f32"
 	}
 	for first := 0; first < vocab; first += width {
 		tokens := min(width, vocab-first)
@@ -89,7 +133,7 @@ func (d *device) headTiles(h *engine.Head, variants []*tensor, m *matrix, bias *
 					return err
 				}
 			}
-			if err := d.launch("head_tile", grid(256, n, 1, 0), states, found, uint64(logits.at), number(width), number(room), bias.at(), real(scale), real(h.SoftCap),
+			if err := d.launch(kernel, grid(256, n, 1, 0), states, found, uint64(logits.at), number(width), number(room), bias.at(), real(factor(h)), real(h.SoftCap),
 				offsets, targets, number(len(h.Targets)), number(len(variants)), flag(h.Diverge), number(first), number(tokens), number(row), number(rows)); err != nil {
 				return err
 			}

@@ -44,6 +44,10 @@ var (
 	hopperHalf  = hopperTile{"product_hopper_half", 128, hopperShared(128)}
 )
 
+// hopperKernels are the kernels of hopper/product.cu and their shared memory.
+var hopperKernels = map[string]int{hopperWhole.kernel: hopperWhole.shared, hopperWhole.kernel + "_sums": hopperWhole.shared,
+	hopperWhole.kernel + "_head": hopperWhole.shared, hopperHalf.kernel: hopperHalf.shared}
+
 // hopperShared is four stages of both tiles, their mbarriers, and what it takes to begin at a multiple of 1024.
 func hopperShared(cols int) int { return 4*(hopperRows+cols)*boxCols*2 + 4*2*8 + 1024 }
 
@@ -102,16 +106,16 @@ func (h *hopper) load(d *device) error {
 	if h.module, err = d.drv.load(kernels.SM90A); err != nil {
 		return err
 	}
-	for _, t := range []hopperTile{hopperWhole, hopperHalf} {
-		f, err := d.drv.function(h.module, t.kernel)
+	for name, shared := range hopperKernels {
+		f, err := d.drv.function(h.module, name)
 		if err == nil {
-			err = d.drv.allowShared(f, t.shared)
+			err = d.drv.allowShared(f, shared)
 		}
 		if err != nil {
 			_ = d.drv.unload(h.module)
 			return err
 		}
-		h.kernels[t.kernel] = f
+		h.kernels[name] = f
 	}
 	return nil
 }
@@ -148,8 +152,8 @@ func (h *hopper) tileFor(rows, cols, processors int) hopperTile {
 	return hopperHalf
 }
 
-// hopperProduct multiplies the rows of x, in bfloat16, by the weight's rows first to first+outputs.
-func (d *device) hopperProduct(to uint64, ld int, x *narrowed, m *matrix, first, outputs int, bias uint64) error {
+// hopperProduct multiplies the rows of x, in bfloat16, by the weight's rows first to first+outputs and finishes the results.
+func (d *device) hopperProduct(f finish, x *narrowed, m *matrix, first, outputs int, bias uint64) error {
 	h := d.hopper
 	xMap, err := h.mapOf(mapped{uint64(x.block.at), x.rows, x.pitch, x.pitch})
 	if err != nil {
@@ -160,11 +164,15 @@ func (d *device) hopperProduct(to uint64, ld int, x *narrowed, m *matrix, first,
 		return err
 	}
 	t := h.tileFor(x.rows, outputs, d.card.processors)
+	if f.suffix != "" {
+		t = hopperWhole
+		t.kernel += f.suffix
+	}
 	blocks := min(upTo(x.rows, hopperRows)*upTo(outputs, t.cols), d.card.processors)
 	if h.blocks > 0 {
 		blocks = min(blocks, h.blocks)
 	}
-	slots := [...]uint64{to, number(ld), bias, number(x.rows), number(outputs), number(m.pitch), number(first)}
+	slots := append(append([]uint64(nil), f.arguments...), bias, number(x.rows), number(outputs), number(m.pitch), number(first))
 	parameters := []unsafe.Pointer{xMap.at(), wMap.at()}
 	for i := range slots {
 		parameters = append(parameters, unsafe.Pointer(&slots[i]))

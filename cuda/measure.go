@@ -68,12 +68,10 @@ func (d *device) Measure(m *engine.Measure) {
 		if x != nil && y != nil {
 			sites[engine.SiteDelta] = [2]*tensor{y, x}
 		}
-		eps := make([]float32, engine.MaxEps)
-		for i := range eps {
-			eps[i] = -1
-			if i < len(m.Eps) {
-				eps[i] = m.Eps[i]
-			}
+		eps := thresholds(m.Eps)
+		var attnSums, mlpSums uint64
+		if m.NoNear {
+			attnSums, mlpSums = attn.summed(eps), mlp.summed(eps)
 		}
 		sequences := m.Layout.Sequences()
 		records, err := d.memory.take(int64(rows) * int64(recordSize) * 8)
@@ -90,8 +88,8 @@ func (d *device) Measure(m *engine.Measure) {
 				mask |= 1 << site
 			}
 		}
-		err = with(d, eps, func(limits uint64) error {
-			return d.launch("measure", grid(256, rows, 1, 0), uint64(records.at), x.at(), x.ld(), y.at(), y.ld(), attn.at(), attn.ld(), mlp.at(), mlp.ld(), act.at(), act.ld(),
+		err = with(d, eps[:], func(limits uint64) error {
+			return d.launch("measure", grid(256, rows, 1, 0), uint64(records.at), x.at(), x.ld(), y.at(), y.ld(), attn.at(), attn.ld(), attnSums, mlp.at(), mlp.ld(), mlpSums, act.at(), act.ld(),
 				after.a.at(), after.a.ld(), after.b.at(), after.b.ld(), real(after.scale), limits, real(m.Relative), number(cols), number(actCols))
 		})
 		if err != nil {

@@ -8,11 +8,7 @@ import (
 func (d *device) Product(dst, x engine.Tensor, w engine.Matrix, bias engine.Tensor) {
 	d.do("product", func() error {
 		a := arguments{d: d}
-		m := a.matrix("weight", w)
-		from := a.tensor("x", x, any_, m.weight.In)
-		to := a.tensor("dst", dst, from.rows, m.weight.Out)
-		shift := a.optional("bias", bias, 1, m.weight.Out)
-		a.apart(to, from, shift)
+		to, from, m, shift := a.product(dst, x, w, bias)
 		if a.err != nil {
 			return a.err
 		}
@@ -23,17 +19,41 @@ func (d *device) Product(dst, x engine.Tensor, w engine.Matrix, bias engine.Tens
 	})
 }
 
+// product checks a product's arguments.
+func (a *arguments) product(dst, x engine.Tensor, w engine.Matrix, bias engine.Tensor) (to, from *tensor, m *matrix, shift *tensor) {
+	m = a.matrix("weight", w)
+	from = a.tensor("x", x, any_, m.weight.In)
+	to = a.tensor("dst", dst, from.rows, m.weight.Out)
+	shift = a.optional("bias", bias, 1, m.weight.Out)
+	a.apart(to, from, shift)
+	return to, from, m, shift
+}
+
 // product multiplies the rows of x by the weight's rows first to first+outputs.
 func (d *device) product(to uint64, ld int, x *tensor, m *matrix, first, outputs int, bias uint64) error {
+	return d.finished(finish{arguments: []uint64{to, number(ld)}}, x, m, first, outputs, bias)
+}
+
+// finish is what becomes of a product's results (finish.cuh): the end of the kernels' names, and the arguments that come first.
+type finish struct {
+	suffix    string
+	arguments []uint64
+}
+
+// finished multiplies the rows of x by the weight's rows first to first+outputs and finishes the results.
+func (d *device) finished(f finish, x *tensor, m *matrix, first, outputs int, bias uint64) error {
 	if x.rows == 0 || outputs == 0 {
 		return nil
 	}
-	if name := fewKernel[m.weight.Type]; m.raw != nil && x.rows <= fewRows && d.forced == nil && !d.hopperServes(x.rows) {
+	launch := func(name string, s shape, rest ...uint64) error {
+		return d.launch(name, s, append(append([]uint64(nil), f.arguments...), rest...)...)
+	}
+	if f.suffix == "" && d.readsStored(m, x.rows) {
 		c, err := d.narrow(x, 1)
 		if err != nil {
 			return err
 		}
-		return d.launch(name, grid(64, upTo(x.rows, 16), upTo(outputs, 32), 0), to, number(ld), uint64(c.block.at), number(c.pitch), uint64(m.raw.at)+uint64(first*m.line), number(m.line),
+		return launch(fewKernel[m.weight.Type], grid(64, upTo(x.rows, 16), upTo(outputs, 32), 0), uint64(c.block.at), number(c.pitch), uint64(m.raw.at)+uint64(first*m.line), number(m.line),
 			bias, number(x.rows), number(outputs), number(x.cols))
 	}
 	if err := m.widened(); err != nil {
@@ -41,23 +61,30 @@ func (d *device) product(to uint64, ld int, x *tensor, m *matrix, first, outputs
 	}
 	w := m.at() + uint64(first)*uint64(m.pitch)*uint64(m.size())
 	if m.wide {
-		name, tall := "product_f32", 64
-		if x.rows <= 16 {
+		name, tall := "product_f32"+f.suffix, 64
+		if x.rows <= 16 && f.suffix == "" {
 			name, tall = "product_f32_few", 16
 		}
-		return d.launch(name, grid(256, upTo(x.rows, tall), upTo(outputs, 64), 0), to, number(ld), x.at(), x.ld(), w, number(m.pitch), bias,
-			number(x.rows), number(outputs), number(x.cols))
+		return launch(name, grid(256, upTo(x.rows, tall), upTo(outputs, 64), 0), x.at(), x.ld(), w, number(m.pitch), bias, number(x.rows), number(outputs), number(x.cols))
 	}
 	c, err := d.narrow(x, 1)
 	if err != nil {
 		return err
 	}
 	if d.hopperServes(x.rows) {
-		return d.hopperProduct(to, ld, c, m, first, outputs, bias)
+		return d.hopperProduct(f, c, m, first, outputs, bias)
 	}
 	t := d.tileFor(x.rows, outputs)
-	return d.launch(t.kernel, grid(t.threads, upTo(x.rows, t.rows), upTo(outputs, t.cols), t.shared), to, number(ld), uint64(c.block.at), number(c.pitch),
+	if f.suffix != "" && t.kernel == tileFew.kernel {
+		t = tileMid
+	}
+	return launch(t.kernel+f.suffix, grid(t.threads, upTo(x.rows, t.rows), upTo(outputs, t.cols), t.shared), uint64(c.block.at), number(c.pitch),
 		w, number(m.pitch), bias, number(x.rows), number(outputs), number(m.pitch))
+}
+
+// readsStored says whether products of so many rows read the weight's quantised blocks as they are stored.
+func (d *device) readsStored(m *matrix, rows int) bool {
+	return m.raw != nil && rows <= fewRows && d.forced == nil && !d.hopperServes(rows)
 }
 
 // fewKernel names the kernels that read a stored type as it is (product_quantised.cu).
@@ -78,7 +105,11 @@ var (
 	tileFew = tile{"product_bf16_few", 16, 32, 64, 12 * (16 + 32) * 64}
 )
 
-func init() { largestShared[tileBig.kernel] = tileBig.shared }
+func init() {
+	for _, suffix := range []string{"", "_sums", "_head"} {
+		largestShared[tileBig.kernel+suffix] = tileBig.shared
+	}
+}
 
 // tileFor takes the shape that reads least where there is enough work for every multiprocessor.
 func (d *device) tileFor(rows, cols int) tile {

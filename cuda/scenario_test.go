@@ -95,6 +95,49 @@ func measured(d *device) {
 	}
 }
 
+// summedProduct is a product whose results' sums are taken on the way and then used.
+func summedProduct(rows, in, out int, force *tile) func(d *device) {
+	return func(d *device) {
+		d.forced = force
+		defer func() { d.forced = nil }()
+		m, err := d.Matrix(weight(out, in))
+		if err != nil {
+			panic(err)
+		}
+		x, y, bias := filled(d, rows, in), d.NewTensor(rows, out), filled(d, 1, out)
+		d.ProductSummed(y, x, m, bias, engine.DefaultEps)
+		d.Measure(&engine.Measure{Y: y, Attn: y, MLP: y, Layout: &engine.Layout{Start: []int32{0, int32(rows)}}, Eps: engine.DefaultEps, NoNear: true})
+		_ = d.Sync()
+		m.Release()
+		for _, t := range []engine.Tensor{x, y, bias} {
+			t.Free()
+		}
+	}
+}
+
+// headed is a head of two variants, whose rows want the tokens they are the numbers of and the last one.
+func headed(rows, hidden, vocab int, force *tile, diverge bool) func(d *device) {
+	return func(d *device) {
+		d.forced = force
+		defer func() { d.forced = nil }()
+		m, err := d.Matrix(weight(vocab, hidden))
+		if err != nil {
+			panic(err)
+		}
+		x, bias := filled(d, rows, hidden), filled(d, 1, vocab)
+		h := &engine.Head{X: []engine.Tensor{x, x}, Weight: m, Bias: bias, SoftCap: 20, Offsets: []int32{0}, Diverge: diverge}
+		for r := range rows {
+			h.Targets = append(h.Targets, int32(r%vocab), int32(vocab-1))
+			h.Offsets = append(h.Offsets, int32(len(h.Targets)))
+		}
+		d.Head(h)
+		_ = d.Sync()
+		m.Release()
+		x.Free()
+		bias.Free()
+	}
+}
+
 // scenarios lists every kernel that threads share anything in, and the ones that only move values once.
 func scenarios() []scenario {
 	f32, bf16 := engine.ComputeF32, engine.ComputeBF16
@@ -106,6 +149,13 @@ func scenarios() []scenario {
 		{"product_q4_k_few", bf16, quantised(engine.Q4_K, 144, 256)},
 		{"product_f32", f32, product(66, 50, 66, nil)},
 		{"product_f32_few", f32, product(5, 50, 66, nil)},
+		{"product_bf16_sums", bf16, summedProduct(130, 7*32, 260, &tileBig)},
+		{"product_bf16_mid_sums", bf16, summedProduct(66, 7*32, 70, &tileMid)},
+		{"product_f32_sums", f32, summedProduct(66, 50, 70, nil)},
+		{"product_bf16_head", bf16, headed(130, 40, 300, &tileBig, false)},
+		{"product_bf16_mid_head", bf16, headed(66, 40, 70, &tileMid, false)},
+		{"product_f32_head", f32, headed(66, 40, 70, nil, false)},
+		{"head_merge", f32, headed(9, 8, vocabTile+300, nil, false)},
 		{"attention_bf16_64", bf16, attention(150, 64, 64)},
 		{"attention_bf16_128", bf16, attention(150, 128, 96)},
 		{"attention_bf16_256", bf16, attention(80, 192, 128)},
@@ -113,6 +163,7 @@ func scenarios() []scenario {
 		{"attention_f32_128", f32, attention(40, 16, 80)},
 		{"attention_f32_256", f32, attention(40, 16, 140)},
 		{"measure", f32, measured},
+		{"measure", f32, summedProduct(20, 50, 300, nil)},
 		{"merge", f32, measured},
 		{"pooled", f32, measured},
 		{"pooled_variance", f32, measured},
@@ -122,16 +173,8 @@ func scenarios() []scenario {
 			d.Norm(y, x, engine.Norm{Kind: engine.NormLayer, Eps: 1e-5, Weight: weight, Bias: weight})
 			_ = d.Sync()
 		}},
-		{"head_tile", f32, func(d *device) {
-			m, err := d.Matrix(weight(vocabTile+300, 8))
-			if err != nil {
-				panic(err)
-			}
-			x := filled(d, 2, 8)
-			d.Head(&engine.Head{X: []engine.Tensor{x, x}, Weight: m, Offsets: []int32{0, 1, 2}, Targets: []int32{5, 4200}, Diverge: true})
-			_ = d.Sync()
-			m.Release()
-		}},
+		{"head_tile", bf16, headed(2, 8, vocabTile+300, nil, true)},
+		{"head_tile_f32", f32, headed(2, 8, vocabTile+300, nil, true)},
 		{"convert_transposed", bf16, func(d *device) {
 			w := weight(40, 40)
 			w.Transposed = true

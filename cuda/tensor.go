@@ -17,10 +17,12 @@ type tensor struct {
 	whole      bool
 }
 
-// buffer is the memory of a tensor and its views, with the bfloat16 copies that products read. A copy is good until the buffer is written.
+// buffer is the memory of a tensor and its views, with the bfloat16 copies that products read and the sums that a product has taken of what it
+// wrote. Both are good until the buffer is written.
 type buffer struct {
 	block  *block
 	copies []*narrowed
+	sums   *groupSums
 }
 
 // narrowed is a bfloat16 copy of a view: rows of heads runs, each padded with zeros to a multiple of 8 columns.
@@ -112,7 +114,7 @@ func (t *tensor) ld() uint64 {
 
 func (t *tensor) empty() bool { return t.rows == 0 || t.cols == 0 }
 
-// wrote drops the copies of what has been overwritten.
+// wrote drops the copies and the sums of what has been overwritten.
 func (t *tensor) wrote() error {
 	if t.in == nil {
 		return nil
@@ -127,6 +129,12 @@ func (in *buffer) forget(d *device) error {
 		}
 	}
 	in.copies = nil
+	if in.sums != nil {
+		if err := d.memory.give(in.sums.block, d.computing); err != nil {
+			return err
+		}
+		in.sums = nil
+	}
 	return nil
 }
 

@@ -1,90 +1,139 @@
-// head: what is wanted of the distribution over the vocabulary, tile by tile. A product writes the logits of a few rows and one tile of the
-// vocabulary into a small buffer that the second-level cache holds; head_tile folds it into the state of each row and variant: the greatest
-// logit so far and its place, Σ exp(logit − greatest), and, for the divergence from variant 0, Σ exp(l₀ − greatest₀)·(l₀ − l). Logits of
-// wanted tokens go out. No [rows × vocabulary] buffer exists; the host takes the logarithm at the end.
-// Tiles have one width and come in ascending order, so that the sums' order is fixed.
+// head: what is wanted of the distribution over the vocabulary. Where log-probabilities and the most likely token are wanted alone, the logits
+// never leave the product (finish.cuh: Judged), and head_merge adds up its slots. The divergence from variant 0 needs two variants' logits side
+// by side: there a product writes the logits of a few rows and one tile of the vocabulary into a small buffer that the second-level cache
+// holds, and head_tile makes of them the same slots, in shared memory, and adds them up in the same way. Both keep, a row and variant, the
+// greatest logit so far and its place, Σ exp(logit − greatest), and, for the divergence, Σ exp(l₀ − greatest₀)·(l₀ − l). No
+// [rows × vocabulary] buffer exists either way; the host takes the logarithm at the end.
 //
-// Slow twin: engine's reference.Head. Launch: one block of 256 threads a row. Shared memory: 256 bytes.
-// Moved: 4 bytes a logit, from the second-level cache; 32 bytes of state a row, variant and tile.
-#include "functions.cuh"
+// A slot is 64 tokens, a tile 64 slots. A tile's slots are added in one order, and tiles come in ascending order, so that the order of the sums
+// is fixed, and both ways give the same bits.
+//
+// Slow twin: engine's reference.Head; head_tile is head_merge's. Launch: head_tile one block of 256 threads a row, head_merge one warp a row.
+// Shared memory: head_tile 3.3 KB. Moved: head_tile 4 bytes a logit, from the second-level cache, and 32 bytes of state a row, variant and
+// tile; head_merge 16 bytes for 64 logits.
+#include "finish.cuh"
+
+enum { TILE_SLOTS = 64 };
 
 struct HeadState { double sum, divergence; float most; int top; };
 
-DEVICE float finished_logit(float product, const float *bias, int col, float scale, float cap) {
-  float v = scale * (product + (bias ? bias[col] : 0.f));
-  return cap > 0.f ? cap * hyperbolic_tangent(quotient(v, cap)) : v;
-}
+DEVICE HeadState no_state() { return HeadState{0., 0., -INFINITE, 0x7fffffff}; }
 
-// These three use shared memory of their own each. One round's barriers stand between its reads and the next round's writes.
-// The greatest of the block's values and the least place where it stands.
-DEVICE void block_most(float *most, int *place, float *values, int *places) {
+// A warp adds the slots of one tile to a row's state: slot(i) for i < TILE_SLOTS; difference(i) is slot i's share of the divergence, relative to
+// variant 0's greatest logit so far, and keep what becomes of the old divergence when it goes over to that. Every lane gets the result.
+template <class Slot, class Difference> DEVICE HeadState add_tile(const HeadState &old, Slot slot, Difference difference, float keep) {
+  int lane = (int)(thread_x() & 31);
+  JudgedGroup a = slot(lane), b = slot(lane + 32);
+  float most = b.most > a.most ? b.most : a.most;
+  int top = b.most > a.most ? b.top : a.top;
 #pragma unroll
   for (int mask = 16; mask; mask >>= 1) {
-    float v = shuffle_xor(*most, mask);
-    int p = shuffle_xor(*place, mask);
-    if (v > *most || (v == *most && p < *place)) *most = v, *place = p;
+    float other = shuffle_xor(most, mask);
+    int place = shuffle_xor(top, mask);
+    if (other > most || (other == most && place < top)) most = other, top = place;
   }
-  if ((thread_x() & 31) == 0) values[thread_x() >> 5] = *most, places[thread_x() >> 5] = *place;
-  __syncthreads();
-  *most = values[0], *place = places[0];
-#pragma unroll
-  for (int w = 1; w < 8; w++)
-    if (values[w] > *most || (values[w] == *most && places[w] < *place)) *most = values[w], *place = places[w];
-}
-DEVICE double head_block_sum(double v, double *shared) {
-  v = warp_sum(v);
-  if ((thread_x() & 31) == 0) shared[thread_x() >> 5] = v;
-  __syncthreads();
-  double sum = 0.;
-#pragma unroll
-  for (int w = 0; w < 8; w++) sum += shared[w];
-  return sum;
+  HeadState next;
+  next.most = old.most > most ? old.most : most, next.top = most > old.most ? top : old.top;
+  float base = next.most == -INFINITE ? 0.f : next.most;
+  double sum = (double)a.sum * (double)exponential(a.most - base) + (double)b.sum * (double)exponential(b.most - base);
+  next.sum = old.sum * (double)exponential(old.most - base) + warp_sum(sum);
+  next.divergence = old.divergence * (double)keep + warp_sum(difference(lane) + difference(lane + 32));
+  return next;
 }
 
-// Logits holds `variants` runs of `room` rows of `ld` values: the tile of `width` tokens from `first` on, for the rows from row0 on of
-// `rows`. States are [variants × rows]. Where offsets is not null, found[v·wanted + t] gets the logit of target t.
-KERNEL(256) head_tile(HeadState *states, double *found, const float *logits, i64 ld, int room, const float *bias, float scale, float cap,
-                      const int *offsets, const int *targets, int wanted, int variants, int diverge, int first, int width, int row0, int rows) {
-  __shared__ float values[8];
-  __shared__ int places[8];
-  __shared__ double sums[8], differences[8];
-  int self = (int)thread_x(), row = row0 + (int)block_x();
-  const float *line0 = logits + (i64)block_x() * ld;
-  float most0 = 0.f, keep0 = 0.f, scale0 = 0.f;
+DEVICE JudgedGroup no_group() { return JudgedGroup{-INFINITE, 0.f, 0x7fffffff, 0}; }
+
+// The product's slots are [rows × groups].
+KERNEL(256) head_merge(HeadState *states, const JudgedGroup *slots, int groups, int rows) {
+  int row = (int)(block_x() * 8 + (thread_x() >> 5));
+  if (row >= rows) return;
+  const JudgedGroup *line = slots + (i64)row * groups;
+  HeadState state = no_state();
+  for (int first = 0; first < groups; first += TILE_SLOTS)
+    state = add_tile(state, [&](int i) { return first + i < groups ? line[first + i] : no_group(); }, [](int) { return 0.; }, 0.f);
+  if ((thread_x() & 31) == 0) states[row] = state;
+}
+
+struct __align__(8) Two { float x, y; };
+
+// The finished logits of RUN neighbouring columns from `col` on of one line of the buffer; those from `width` on are anything.
+template <int RUN> DEVICE void load_logits(float *v, const float *line, int col, int width, const float *bias, float scale, float cap) {
+  if (col + RUN <= width) {
+    if (RUN == 2) {
+      Two two = *(const Two *)(line + col);
+      v[0] = two.x, v[1] = two.y;
+    } else {
+      f32x4 four = *(const f32x4 *)(line + col);
+      v[0] = four.x, v[1] = four.y, v[2 % RUN] = four.z, v[3 % RUN] = four.w;
+    }
+  } else {
+#pragma unroll
+    for (int j = 0; j < RUN; j++) v[j] = col + j < width ? line[col + j] : 0.f;
+  }
+#pragma unroll
+  for (int j = 0; j < RUN; j++) v[j] = finished_logit(v[j] + (bias && col + j < width ? bias[col + j] : 0.f), scale, cap);
+}
+
+// Logits holds `variants` runs of `room` rows of `ld` values, a multiple of 4: the tile of `width` tokens from `first` on, for the rows from
+// row0 on of `rows`. States are [variants × rows]. Where offsets is not null, found[v·wanted + t] gets the logit of target t.
+// RUN and LANES are those of the product whose slots must have the same bits.
+template <int RUN, int LANES>
+DEVICE void head_tile_slots(HeadState *states, double *found, const float *logits, i64 ld, int room, const float *bias, float scale, float cap,
+                            const int *offsets, const int *targets, int wanted, int variants, int diverge, int first, int width, int row0, int rows) {
+  constexpr int N = GROUP / LANES, ROUNDS = LANES / 4; // 256 threads hold a tile's 4096 logits, 16 each
+  __shared__ JudgedGroup judged[2][TILE_SLOTS];
+  __shared__ double differences[2][TILE_SLOTS];
+  __shared__ float most0[TILE_SLOTS];
+  int self = (int)thread_x(), lane = self % LANES, row = row0 + (int)block_x();
+  if (bias) bias += first;
+  float v0[ROUNDS][N] = {}, base0 = 0.f, keep0 = 0.f;
   for (int v = 0; v < variants; v++) {
-    const float *line = line0 + (i64)v * room * ld;
-    HeadState *state = states + (i64)v * rows + row;
-    float most = -INFINITE;
-    int top = 0x7fffffff;
-    for (int col = self; col < width; col += 256) {
-      float l = finished_logit(line[col], bias, first + col, scale, cap);
-      if (l > most || top == 0x7fffffff) most = l, top = first + col;
-    }
-    block_most(&most, &top, values, places);
-    HeadState old = first == 0 ? HeadState{0., 0., -INFINITE, top} : *state;
-    float greatest = old.most > most ? old.most : most, sum = 0.f;
-    if (v == 0) most0 = most, keep0 = old.most == -INFINITE ? 0.f : exponential(old.most - greatest), scale0 = exponential(most - greatest);
-    double difference = 0.;
-    for (int col = self; col < width; col += 256) {
-      float l = finished_logit(line[col], bias, first + col, scale, cap);
-      sum += exponential(l - most);
-      if (diverge && v > 0) {
-        float l0 = finished_logit(line0[col], bias, first + col, scale, cap), weight = exponential(l0 - most0);
-        if (weight > 0.f) difference += (double)weight * ((double)l0 - (double)l);
+    const float *line = logits + ((i64)v * room + block_x()) * ld;
+#pragma unroll
+    for (int round = 0; round < ROUNDS; round++) {
+      int slot = round * (TILE_SLOTS / ROUNDS) + self / LANES, from = slot * GROUP;
+      float l[N];
+#pragma unroll
+      for (int i = 0; i < N; i += RUN) load_logits<RUN>(l + i, line, from + group_column<RUN, LANES>(lane, i), width, bias, scale, cap);
+      JudgedGroup g = judge_group<RUN, LANES>(l, from, lane, width);
+      if (v == 0) {
+#pragma unroll
+        for (int i = 0; i < N; i++) v0[round][i] = l[i];
+        if (lane == 0) most0[slot] = g.most; // read from the next variant on
       }
+      double difference = 0.;
+      if (diverge && v > 0) {
+#pragma unroll
+        for (int i = 0; i < N; i++) {
+          float weight = from + group_column<RUN, LANES>(lane, i) < width ? exponential(v0[round][i] - most0[slot]) : 0.f;
+          if (weight > 0.f) difference += (double)weight * ((double)v0[round][i] - (double)l[i]);
+        }
+      }
+#pragma unroll
+      for (int mask = 1; mask < LANES; mask *= 2) difference += shuffle_xor(difference, mask);
+      g.top += g.top == 0x7fffffff ? 0 : first;
+      if (lane == 0) judged[v & 1][slot] = g, differences[v & 1][slot] = difference;
     }
-    double total = head_block_sum((double)sum, sums);
-    if (diverge && v > 0) difference = head_block_sum(difference, differences);
-    if (self == 0) {
-      HeadState next;
-      next.sum = (old.most == -INFINITE ? 0. : old.sum * (double)exponential(old.most - greatest)) + total * (double)exponential(most - greatest);
-      next.divergence = old.divergence * (double)keep0 + difference * (double)scale0;
-      next.most = greatest, next.top = most > old.most ? top : old.top;
-      *state = next;
+    __syncthreads(); // one a variant: the next one's slots lie elsewhere, and the next but one's wait behind the next one's barrier
+    if (self < 32) {
+      HeadState *at = states + (i64)v * rows + row, old = first == 0 ? no_state() : *at;
+      HeadState next = add_tile(old, [&](int i) { return judged[v & 1][i]; },
+                                [&](int i) { return v > 0 ? differences[v & 1][i] * (double)exponential(most0[i] - base0) : 0.; }, keep0);
+      if (v == 0) base0 = next.most == -INFINITE ? 0.f : next.most, keep0 = exponential(old.most - base0);
+      if (self == 0) *at = next;
     }
     if (offsets)
       for (int t = offsets[row] + self; t < offsets[row + 1]; t += 256)
         if (int col = targets[t] - first; col >= 0 && col < width)
-          found[(i64)v * wanted + t] = (double)finished_logit(line[col], bias, first + col, scale, cap);
+          found[(i64)v * wanted + t] = (double)finished_logit(line[col] + (bias ? bias[col] : 0.f), scale, cap);
   }
+}
+
+KERNEL(256) head_tile(HeadState *states, double *found, const float *logits, i64 ld, int room, const float *bias, float scale, float cap,
+                      const int *offsets, const int *targets, int wanted, int variants, int diverge, int first, int width, int row0, int rows) {
+  head_tile_slots<2, 4>(states, found, logits, ld, room, bias, scale, cap, offsets, targets, wanted, variants, diverge, first, width, row0, rows);
+}
+KERNEL(256) head_tile_f32(HeadState *states, double *found, const float *logits, i64 ld, int room, const float *bias, float scale, float cap,
+                          const int *offsets, const int *targets, int wanted, int variants, int diverge, int first, int width, int row0, int rows) {
+  head_tile_slots<4, 16>(states, found, logits, ld, room, bias, scale, cap, offsets, targets, wanted, variants, diverge, first, width, row0, rows);
 }

@@ -3,12 +3,14 @@
 // merge then adds the rows of each sequence, pooled the means over tokens of each column, pooled_variance their variance.
 // Every sum is float64, in a slot of its own and in an order that the row's width and the row's place in its sequence fix; no atomics.
 //
-// measure can do the residual addition y = a + scale·f on the way, so that statistics cost no pass over the residual stream of their own.
+// measure can do the residual addition y = a + scale·f on the way, so that statistics cost no pass over the residual stream of their own. Of
+// attn and mlp it takes a product's slots (finish.cuh) instead of the rows where there are some: one byte a value instead of four, and no
+// arithmetic of a value. What is counted relative to the row is not in them.
 //
 // Slow twin: engine's reference.Measure. Launch: measure one block of 256 threads a row, merge one block of 256 a sequence and site,
 // pooled 256 columns a block and sequence. Shared memory: measure 2.9 KB, merge 2 KB. Moved: 4 bytes a value of every site once from memory
 // (a row is read twice, the second time from the first-level cache), 1 KB a row of records.
-#include "functions.cuh"
+#include "finish.cuh"
 
 enum { SITE_BLOCK, SITE_DELTA, SITE_ATTN, SITE_MLP, SITE_ACT, SITES };
 enum { SUM1, SUM2, SUM3, SUM4, SUM_ABS, LEAST, MOST, RELATIVE1, RELATIVE2, NEAR, BELOW, NANS = BELOW + 8, INFS, SLOTS };
@@ -30,36 +32,20 @@ template <int n> DEVICE void block_sums(double (&values)[n], double (*shared)[8]
   }
 }
 
-// One site of one row: value(col) for col < cols, relative to `rms`. Writes SLOTS doubles of the record. Two sites in a row use different
-// shared memory, so that the barrier between a site's writing and reading also keeps the next but one from writing too early.
-template <class Value>
-DEVICE void measure_site(double *record, Value value, int cols, double rms, float relative, const float *eps, double (*shared)[SLOTS]) {
-  double sum1 = 0., sum2 = 0., sum3 = 0., sum4 = 0., sum_abs = 0.;
-  float low = INFINITE, high = -INFINITE;
-  int below[8] = {}, near = 0, nans = 0, infs = 0;
-  double limit = (double)relative * rms;
-  for (int col = (int)thread_x(); col < cols; col += 256) {
-    float v = value(col), magnitude = absolute(v);
-    double d = (double)v, square = d * d;
-    sum1 += d, sum2 += square, sum3 = fused(square, d, sum3), sum4 = fused(square, square, sum4), sum_abs += (double)magnitude;
-    low = v < low ? v : low, high = v > high ? v : high;
-    if (v != v) nans++;
-    else if (magnitude == INFINITE) infs++;
-    if (rms == 0. ? relative > 0.f : (double)magnitude < limit) near++;
-#pragma unroll
-    for (int e = 0; e < 8; e++) below[e] += magnitude < eps[e];
-  }
+// Adds up what the block's threads have of one site of one row and writes SLOTS doubles of the record. Two sites in a row use different shared
+// memory, so that the barrier between a site's writing and reading also keeps the next but one from writing too early.
+DEVICE void finish_site(double *record, Sums s, int near, double rms, double (*shared)[SLOTS]) {
   int lane = (int)(thread_x() & 31), warp = (int)(thread_x() >> 5);
-  sum1 = warp_sum(sum1), sum2 = warp_sum(sum2), sum3 = warp_sum(sum3), sum4 = warp_sum(sum4), sum_abs = warp_sum(sum_abs);
-  low = warp_min(low), high = warp_max(high), near = warp_sum(near), nans = warp_sum(nans), infs = warp_sum(infs);
+  s.sum1 = warp_sum(s.sum1), s.sum2 = warp_sum(s.sum2), s.sum3 = warp_sum(s.sum3), s.sum4 = warp_sum(s.sum4), s.sum_abs = warp_sum(s.sum_abs);
+  s.low = warp_min(s.low), s.high = warp_max(s.high), near = warp_sum(near), s.nans = warp_sum(s.nans), s.infs = warp_sum(s.infs);
 #pragma unroll
-  for (int e = 0; e < 8; e++) below[e] = warp_sum(below[e]);
+  for (int e = 0; e < 8; e++) s.below[e] = warp_sum(s.below[e]);
   if (lane == 0) {
-    double *s = shared[warp];
-    s[SUM1] = sum1, s[SUM2] = sum2, s[SUM3] = sum3, s[SUM4] = sum4, s[SUM_ABS] = sum_abs, s[LEAST] = low, s[MOST] = high, s[NEAR] = near;
-    s[RELATIVE1] = 0., s[RELATIVE2] = 0., s[NANS] = nans, s[INFS] = infs;
+    double *to = shared[warp];
+    to[SUM1] = s.sum1, to[SUM2] = s.sum2, to[SUM3] = s.sum3, to[SUM4] = s.sum4, to[SUM_ABS] = s.sum_abs, to[LEAST] = s.low, to[MOST] = s.high;
+    to[NEAR] = near, to[RELATIVE1] = 0., to[RELATIVE2] = 0., to[NANS] = s.nans, to[INFS] = s.infs;
 #pragma unroll
-    for (int e = 0; e < 8; e++) s[BELOW + e] = below[e];
+    for (int e = 0; e < 8; e++) to[BELOW + e] = s.below[e];
   }
   __syncthreads();
   int slot = (int)thread_x();
@@ -76,10 +62,32 @@ DEVICE void measure_site(double *record, Value value, int cols, double rms, floa
   record[slot] = v;
 }
 
-// Any of x, y, attn, mlp, act may be null; their rows are lx, ly … apart. Thresholds unused are negative. Where f is not null, y is first
-// set to a + scale·f.
-KERNEL(256) measure(double *records, const float *x, i64 lx, float *y, i64 ly, const float *attn, i64 la, const float *mlp, i64 lm,
-                    const float *act, i64 lt, const float *a, i64 l0, const float *f, i64 lf, float scale, const float *eps, float relative, int cols,
+// One site of one row: value(col) for col < cols, relative to `rms`.
+template <class Value>
+DEVICE void measure_site(double *record, Value value, int cols, double rms, float relative, const float *eps, double (*shared)[SLOTS]) {
+  Sums s = no_sums();
+  int near = 0;
+  double limit = (double)relative * rms;
+  for (int col = (int)thread_x(); col < cols; col += 256) {
+    float v = value(col);
+    add_value(s, v, eps);
+    if (rms == 0. ? relative > 0.f : (double)absolute(v) < limit) near++;
+  }
+  finish_site(record, s, near, rms, shared);
+}
+
+// One site of one row from a product's slots: four lanes take one, a quarter each.
+DEVICE void merge_site(double *record, const GroupSums *slots, int groups, double rms, double (*shared)[SLOTS]) {
+  Sums s = no_sums();
+  int quarter = (int)(thread_x() & 3);
+  for (int group = (int)(thread_x() >> 2); group < groups; group += 64) add_quarter(s, quarter, slots[group].quarter[quarter]);
+  finish_site(record, s, 0, rms, shared);
+}
+
+// Any of x, y, attn, mlp, act may be null; their rows are lx, ly … apart. Where the products behind attn and mlp have left slots, those are
+// attn_slots and mlp_slots, [rows × groups of 64]. Thresholds unused are negative. Where f is not null, y is first set to a + scale·f.
+KERNEL(256) measure(double *records, const float *x, i64 lx, float *y, i64 ly, const float *attn, i64 la, const GroupSums *attn_slots, const float *mlp,
+                    i64 lm, const GroupSums *mlp_slots, const float *act, i64 lt, const float *a, i64 l0, const float *f, i64 lf, float scale, const float *eps, float relative, int cols,
                     int act_cols) {
   __shared__ double shared[2][8][SLOTS], sums[5][8];
   __shared__ float limits[8];
@@ -124,8 +132,11 @@ KERNEL(256) measure(double *records, const float *x, i64 lx, float *y, i64 ly, c
   if (y) measure_site(record + SITE_BLOCK * SLOTS, [&](int col) { return y[row * ly + col]; }, cols, rms, relative, limits, shared[turn++ & 1]);
   if (x && y)
     measure_site(record + SITE_DELTA * SLOTS, [&](int col) { return y[row * ly + col] - x[row * lx + col]; }, cols, rms, relative, limits, shared[turn++ & 1]);
-  if (attn) measure_site(record + SITE_ATTN * SLOTS, [&](int col) { return attn[row * la + col]; }, cols, rms, relative, limits, shared[turn++ & 1]);
-  if (mlp) measure_site(record + SITE_MLP * SLOTS, [&](int col) { return mlp[row * lm + col]; }, cols, rms, relative, limits, shared[turn++ & 1]);
+  int groups = (cols + GROUP - 1) / GROUP;
+  if (attn_slots) merge_site(record + SITE_ATTN * SLOTS, attn_slots + row * groups, groups, rms, shared[turn++ & 1]);
+  else if (attn) measure_site(record + SITE_ATTN * SLOTS, [&](int col) { return attn[row * la + col]; }, cols, rms, relative, limits, shared[turn++ & 1]);
+  if (mlp_slots) merge_site(record + SITE_MLP * SLOTS, mlp_slots + row * groups, groups, rms, shared[turn++ & 1]);
+  else if (mlp) measure_site(record + SITE_MLP * SLOTS, [&](int col) { return mlp[row * lm + col]; }, cols, rms, relative, limits, shared[turn++ & 1]);
   if (act) measure_site(record + SITE_ACT * SLOTS, [&](int col) { return act[row * lt + col]; }, act_cols, rms_act, relative, limits, shared[turn++ & 1]);
 }
 

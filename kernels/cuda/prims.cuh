@@ -14,7 +14,8 @@
 
 // KERNEL(threads) or KERNEL(threads, least blocks a multiprocessor).
 #define KERNEL(...) extern "C" __global__ void __launch_bounds__(__VA_ARGS__)
-#define DEVICE static __device__ __forceinline__
+#define METHOD __device__ __forceinline__
+#define DEVICE static METHOD
 
 typedef unsigned char u8;
 typedef unsigned short u16;
