@@ -23,7 +23,7 @@ type machine struct {
 	counters func(kernel *byte, counters *machineCounters) int32
 }
 
-type machineTraffic struct{ requests, bytes, units, least uint64 }
+type machineTraffic struct{ requests, bytes, units, least, fresh uint64 }
 
 type machineLine struct {
 	line, kind      uint32

@@ -64,7 +64,13 @@ u8* paramAccess(Warp& w, const Instruction& i, u32 lane, u64 address, u32 bytes)
   return const_cast<u8*>(b.launch->parameters.data()) + address;
 }
 
-void countGlobal(Traffic& t, const u64* address, Lanes m, u32 bytes) {
+// Sectors that the block has not read, or not written, before: what it asks of the memory behind a first-level cache that holds all it touches.
+void countFresh(Block& b, Traffic& t, u64 firstSector, u64 lastSector, bool writes) {
+  if (!b.countsFresh) return;
+  for (u64 sector = firstSector; sector <= lastSector; sector++) t.fresh += b.touched.insert(sector * 2 + writes).second;
+}
+
+void countGlobal(Block& b, Traffic& t, const u64* address, Lanes m, u32 bytes, bool writes) {
   if (!m || !bytes) return;
   u64 a[32];
   u32 n = 0;
@@ -84,6 +90,7 @@ void countGlobal(Traffic& t, const u64* address, Lanes m, u32 bytes) {
     if (first == last) first++;
     if (first <= end) {
       sectors += end - first + 1;
+      countFresh(b, t, first, end, writes);
       last = end;
     }
   }

@@ -112,7 +112,8 @@ inline void laneAddresses(Warp& w, u32 reference, bool narrow, s64 displacement,
 }
 
 // ---- what the hardware would move for one warp's request
-void countGlobal(Traffic& t, const u64* address, Lanes m, u32 bytes);
+void countGlobal(Block& b, Traffic& t, const u64* address, Lanes m, u32 bytes, bool writes);
+void countFresh(Block& b, Traffic& t, u64 firstSector, u64 lastSector, bool writes);
 void countShared(Traffic& t, const u64* address, Lanes m, u32 bytes);
 
 }  // namespace ptx

@@ -47,7 +47,7 @@ void atomic(Warp& w, const Instruction& i, Lanes m) {
       for (int k = 0; k < n; k++) d[l * n + k] = old[k];
   });
   InstructionCount& count = w.block->counts[w.block->pcOf(i)];
-  if (i.space == Space::Global) countGlobal(count.global, a, m, sizeof(T) * n);
+  if (i.space == Space::Global) countGlobal(*w.block, count.global, a, m, sizeof(T) * n, true);
   else if (i.space == Space::Shared) countShared(count.shared, a, m, sizeof(T) * n);
 }
 

@@ -36,7 +36,7 @@ void copy(Warp& w, const Instruction& i, Lanes m) {
     w.copies.push_back({l, w.copyGroup[l], first, words, b.pcOf(i)});
   });
   InstructionCount& c = b.counts[b.pcOf(i)];
-  countGlobal(c.global, from, reading, bytes);
+  countGlobal(b, c.global, from, reading, bytes, false);
   for (u64& a : to) a &= ~windowMask;
   countShared(c.shared, to, m, bytes);
 }

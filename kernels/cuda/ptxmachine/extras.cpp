@@ -13,7 +13,7 @@ size_t copyOut(const std::string& s, char* text, size_t n) {
   }
   return s.size();
 }
-ptxmachineTraffic plain(const Traffic& t) { return {t.requests, t.bytes, t.units, t.least}; }
+ptxmachineTraffic plain(const Traffic& t) { return {t.requests, t.bytes, t.units, t.least, t.fresh}; }
 
 template <class F>
 void eachKernel(const char* name, F f) {

@@ -174,6 +174,7 @@ void Block::prepare(const Launch& l) {
   kernel = l.kernel;
   const Options& o = options();
   checkInit = o.init;
+  countsFresh = o.fresh;
   checkRace = o.race;
   checkSync = o.sync;
   checkGlobalRace = o.race && o.globalRace;
@@ -213,6 +214,7 @@ void Block::start(u64 number) {
   std::fill_n(localInit.begin(), u64(kernel->localBytes) * warps.size() * 32, u8(0));
   for (NamedBarrier& b : barriers) b = NamedBarrier{};
   phases.clear();
+  touched.clear();
   agents = 0;
   if (race.nearlyFull()) {
     race.forget();

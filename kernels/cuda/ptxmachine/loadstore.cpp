@@ -11,7 +11,7 @@ template <Space space>
 void count(Warp& w, const Instruction& i, const u64* a, Lanes m, u32 bytes) {
   InstructionCount& c = w.block->counts[w.block->pcOf(i)];
   if constexpr (space == Space::Global) {
-    countGlobal(c.global, a, m, bytes);
+    countGlobal(*w.block, c.global, a, m, bytes, i.flags != 1);
   } else if constexpr (space == Space::Shared) {
     countShared(c.shared, a, m, bytes);
   } else if constexpr (space == Space::Generic) {
@@ -22,7 +22,7 @@ void count(Warp& w, const Instruction& i, const u64* a, Lanes m, u32 bytes) {
       inShared |= u32((a[l] & windowMask) == sharedWindow) << l;
       offset[l] = a[l] & ~windowMask;
     });
-    countGlobal(c.global, a, inGlobal, bytes);
+    countGlobal(*w.block, c.global, a, inGlobal, bytes, i.flags != 1);
     countShared(c.shared, offset, inShared, bytes);
   }
 }

@@ -9,6 +9,7 @@
 #include <map>
 #include <random>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "memory.h"
@@ -124,6 +125,8 @@ struct Block {
   std::vector<Finding> findings;
   int error = 0;  // what the driver would report for the launch
   u32 sharedBytes = 0;  // where the block's shared memory ends
+  bool countsFresh = false;
+  std::unordered_set<u64> touched;  // sectors, twice, plus one where written
   bool checkInit = true, checkRace = true, checkGlobalRace = false, checkSync = true;
 
   void prepare(const Launch& launch);   // sizes, constants: once a launch

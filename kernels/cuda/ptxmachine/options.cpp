@@ -54,6 +54,7 @@ std::string Options::set(const std::string& assignment) {
   if (name == "init") return flag(init);
   if (name == "sync") return flag(sync);
   if (name == "quiet") return flag(quiet);
+  if (name == "fresh") return flag(fresh);
   if (name == "fail") return flag(fail);
   if (name == "summary") return flag(summary);
   if (name == "sched" && (value == "rr" || value == "rand")) {

@@ -17,6 +17,7 @@ struct Options {
   u64 quantum = 256;               // instructions before another warp has its turn
   u64 budget = 20'000'000'000;     // warp instructions a block may take
   bool race = true, init = true, sync = true, globalRace = true;
+  bool fresh = false;              // sectors are also counted once a block
   bool truncate = false;           // mma=trunc: sums of 8 products truncated to float, nearer to the hardware
   bool quiet = false;              // findings are kept but not printed
   bool fail = false;               // any finding makes the launch fail, for programs that do not ask

@@ -89,8 +89,8 @@ struct Constant {
 
 // Bytes and transactions of one memory instruction. Units are 32-byte sectors (global) or wavefronts (shared).
 struct Traffic {
-  u64 requests = 0, bytes = 0, units = 0, least = 0;
-  void add(const Traffic& t) { requests += t.requests; bytes += t.bytes; units += t.units; least += t.least; }
+  u64 requests = 0, bytes = 0, units = 0, least = 0, fresh = 0;
+  void add(const Traffic& t) { requests += t.requests; bytes += t.bytes; units += t.units; least += t.least; fresh += t.fresh; }
 };
 
 struct InstructionCount {

@@ -34,6 +34,7 @@ typedef struct {
   uint64_t bytes;     // asked for by lanes
   uint64_t units;     // 32-byte sectors of global memory, or wavefronts of shared memory
   uint64_t least;     // units that the same bytes need at least
+  uint64_t fresh;     // sectors of global memory that the block had not read, or not written, before; counted with the switch fresh
 } ptxmachineTraffic;
 
 typedef struct {

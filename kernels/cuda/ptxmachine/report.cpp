@@ -14,6 +14,7 @@ void add(ptxmachineTraffic& to, const Traffic& t) {
   to.requests += t.requests;
   to.bytes += t.bytes;
   to.units += t.units;
+  to.fresh += t.fresh;
   to.least += t.least;
 }
 
@@ -46,7 +47,7 @@ void addCounters(const Kernel& k, ptxmachineKernelCounters& c) {
     c.byClass[size_t(i.kind)] += n.executed;
     const bool async = i.kind == Class::AsyncCopy;
     add(async ? c.globalAsync : i.flags == 1 ? c.globalLoad : c.globalStore, n.global);
-    add(async ? c.sharedAsync : i.flags == 1 ? c.sharedLoad : c.sharedStore, n.shared);
+    add(async ? c.sharedAsync : i.flags == 1 || i.kind == Class::Tensor ? c.sharedLoad : c.sharedStore, n.shared);
   }
 }
 

@@ -46,6 +46,7 @@ u8* globalStretch(Warp& w, const Instruction& i, u32 lane, u64 address, u64 byte
   c.global.bytes += bytes;
   c.global.units += (address + bytes - 1) / 32 - address / 32 + 1;
   c.global.least += (bytes + 31) / 32;
+  countFresh(*w.block, c.global, address / 32, (address + bytes - 1) / 32, use != Use::Read);
   return globalAccess(w, i, lane, address, u32(bytes), use, 1);
 }
 

@@ -41,7 +41,18 @@ u64 chunkAddress(const Descriptor& d, u32 row, u32 k, bool kMajor) {
 struct Reader {  // chunks of shared memory, noted as being read asynchronously
   Warp& w;
   const Instruction& i;
-  bool chunk(u64 address, u16 (&v)[8]) {
+  bool counts = true;
+  u64 held[2][32] = {};
+  u32 waiting[2] = {};
+  // Eight chunks of one half, a core matrix, are one wavefront where each lies in banks of its own.
+  bool chunk(u64 address, u16 (&v)[8], u32 half) {
+    if (counts) {
+      held[half][waiting[half]++] = address;
+      if (waiting[half] == 8) {
+        countShared(w.block->counts[w.block->pcOf(i)].shared, held[half], 0xff, 16);
+        waiting[half] = 0;
+      }
+    }
     const u8* p = sharedAccess(w, i, 0, address, 16, Use::Read, false);
     if (!p) {
       std::memset(v, 0, sizeof v);
@@ -89,29 +100,30 @@ void multiplyAsync(Warp& w, const Instruction& i, Lanes) {
     if (o & ARowMajorM) {
       for (u32 k = 0; k < 16; k++)
         for (u32 half = 0; half < 2; half++) {
-          reader.chunk(chunkAddress(d, firstRow + half * 8, k, false), v);
+          reader.chunk(chunkAddress(d, firstRow + half * 8, k, false), v, half);
           for (u32 x = 0; x < 8; x++) a[half * 8 + x][k] = signA * valueOf(v[x], bfloat);
         }
     } else {
       for (u32 row = 0; row < 16; row++)
         for (u32 half = 0; half < 2; half++) {
-          reader.chunk(chunkAddress(d, firstRow + row, half * 8, true), v);
+          reader.chunk(chunkAddress(d, firstRow + row, half * 8, true), v, half);
           for (u32 x = 0; x < 8; x++) a[row][half * 8 + x] = signA * valueOf(v[x], bfloat);
         }
     }
   }
   const Descriptor d = descriptor(w.at<u64>(bOperand[0])[0]);
+  reader.counts = w.id % 4 == 0;  // B is read once for the warpgroup
   for (u32 block = 0; block < n / 8; block++) {
     double bb[16][8], c[16][8];
     if (o & BRowMajorN) {
       for (u32 k = 0; k < 16; k++) {
-        reader.chunk(chunkAddress(d, block * 8, k, false), v);
+        reader.chunk(chunkAddress(d, block * 8, k, false), v, 0);
         for (u32 x = 0; x < 8; x++) bb[k][x] = signB * valueOf(v[x], bfloat);
       }
     } else {
       for (u32 row = 0; row < 8; row++)
         for (u32 half = 0; half < 2; half++) {
-          reader.chunk(chunkAddress(d, block * 8 + row, half * 8, true), v);
+          reader.chunk(chunkAddress(d, block * 8 + row, half * 8, true), v, half);
           for (u32 x = 0; x < 8; x++) bb[half * 8 + x][row] = signB * valueOf(v[x], bfloat);
         }
     }

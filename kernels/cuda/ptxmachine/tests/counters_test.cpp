@@ -39,6 +39,16 @@ TEST(counters_global_sectors) {
   CHECK_EQUAL(load(2, "ld.global.u16 %h0, [%d1];").units, 2u);
 }
 
+TEST(counters_fresh_sectors) {
+  const char* twice = "ld.global.u32 %r0, [%d1]; ld.global.u32 %r1, [%d1]; st.global.u32 [%d1], %r0; ld.global.u32 %r1, [%d1];";
+  CHECK_EQUAL(load(4, twice).fresh, 0u);
+  ptxmachineOption("fresh=1");
+  CHECK_EQUAL(load(4, twice).units, 12u);
+  CHECK_EQUAL(load(4, twice).fresh, 4u);
+  CHECK_EQUAL(load(32, twice).fresh, 32u);
+  ptxmachineOption("fresh=0");
+}
+
 TEST(counters_bank_conflicts) {
   CHECK_EQUAL(conflicts(4, "st.shared.u32 [%r2], %t;"), 0u);
   CHECK_EQUAL(conflicts(8, "st.shared.u32 [%r2], %t;"), 1u);
