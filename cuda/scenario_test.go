@@ -233,25 +233,3 @@ func scenarios() []scenario {
 	}
 	return list
 }
-
-// rowScenarios are row kernels on rows of a real model's kind of width.
-func rowScenarios(rows, cols int) []scenario {
-	return []scenario{
-		{"add", engine.ComputeF32, func(d *device) {
-			x, y := filled(d, rows, cols), filled(d, rows, cols)
-			d.Add(d.NewTensor(rows, cols), x, y, 1)
-			_ = d.Sync()
-		}},
-		{"activate", engine.ComputeBF16, func(d *device) {
-			x, y := filled(d, rows, cols), filled(d, rows, cols)
-			d.Activate(d.NewTensor(rows, cols), x, y, engine.Activation{Kind: engine.SiLU})
-			_ = d.Sync()
-		}},
-		{"normalise", engine.ComputeBF16, func(d *device) {
-			x, f, weight := filled(d, rows, cols), filled(d, rows, cols), filled(d, 1, cols)
-			d.Add(x, x, f, 1)
-			d.Norm(d.NewTensor(rows, cols), x, engine.Norm{Kind: engine.NormRMS, Eps: 1e-5, Weight: weight})
-			_ = d.Sync()
-		}},
-	}
-}

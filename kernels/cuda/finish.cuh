@@ -54,7 +54,7 @@ struct Summed {
     } else {
       q.word[0] = counts[0], q.word[1] = counts[1], q.word[2] = counts[2], q.word[3] = 0;
     }
-    slots[(i64)row * ((n + GROUP - 1) / GROUP) + first / GROUP].quarter[lane] = q;
+    store_words(&slots[(i64)row * ((n + GROUP - 1) / GROUP) + first / GROUP].quarter[lane], q.word[0], q.word[1], q.word[2], q.word[3]);
   }
 };
 
@@ -71,6 +71,11 @@ struct __align__(16) JudgedGroup {
   float most, sum;
   int top, unused;
 };
+DEVICE JudgedGroup load_group(const JudgedGroup *from) {
+  float v[4];
+  load_quad(v, from);
+  return JudgedGroup{v[0], v[1], (int)bits_of(v[2]), 0};
+}
 
 DEVICE float finished_logit(float product, float scale, float cap) {
   float v = scale * product;
@@ -113,7 +118,7 @@ struct Judged {
     for (int i = 0; i < GROUP / LANES; i++) v[i] = finished_logit(v[i], scale, cap);
     JudgedGroup g = judge_group<RUN, LANES>(v, first, lane, n);
     if (row >= m) return;
-    if (lane == 0) slots[(i64)row * ((n + GROUP - 1) / GROUP) + first / GROUP] = g;
+    if (lane == 0) store_words(slots + (i64)row * ((n + GROUP - 1) / GROUP) + first / GROUP, bits_of(g.most), bits_of(g.sum), (u32)g.top, 0);
     if (!offsets) return;
     for (int t = offsets[row]; t < offsets[row + 1]; t++) {
       int at = targets[t] - first;

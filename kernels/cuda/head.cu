@@ -41,6 +41,10 @@ template <class Slot, class Difference> DEVICE HeadState add_tile(const HeadStat
   return next;
 }
 
+DEVICE JudgedGroup judged_at(const JudgedGroup *shared) {
+  f32x4 v = load_four(shared_address(shared));
+  return JudgedGroup{v.x, v.y, (int)bits_of(v.z), 0};
+}
 DEVICE JudgedGroup no_group() { return JudgedGroup{-INFINITE, 0.f, 0x7fffffff, 0}; }
 
 // The product's slots are [rows × groups].
@@ -50,22 +54,15 @@ KERNEL(256) head_merge(HeadState *states, const JudgedGroup *slots, int groups, 
   const JudgedGroup *line = slots + (i64)row * groups;
   HeadState state = no_state();
   for (int first = 0; first < groups; first += TILE_SLOTS)
-    state = add_tile(state, [&](int i) { return first + i < groups ? line[first + i] : no_group(); }, [](int) { return 0.; }, 0.f);
+    state = add_tile(state, [&](int i) { return first + i < groups ? load_group(line + first + i) : no_group(); }, [](int) { return 0.; }, 0.f);
   if ((thread_x() & 31) == 0) states[row] = state;
 }
-
-struct __align__(8) Two { float x, y; };
 
 // The finished logits of RUN neighbouring columns from `col` on of one line of the buffer; those from `width` on are anything.
 template <int RUN> DEVICE void load_logits(float *v, const float *line, int col, int width, const float *bias, float scale, float cap) {
   if (col + RUN <= width) {
-    if (RUN == 2) {
-      Two two = *(const Two *)(line + col);
-      v[0] = two.x, v[1] = two.y;
-    } else {
-      f32x4 four = *(const f32x4 *)(line + col);
-      v[0] = four.x, v[1] = four.y, v[2 % RUN] = four.z, v[3 % RUN] = four.w;
-    }
+    if constexpr (RUN == 2) load_pair(v, line + col);
+    else load_quad(v, line + col);
   } else {
 #pragma unroll
     for (int j = 0; j < RUN; j++) v[j] = col + j < width ? line[col + j] : 0.f;
@@ -112,12 +109,12 @@ DEVICE void head_tile_slots(HeadState *states, double *found, const float *logit
 #pragma unroll
       for (int mask = 1; mask < LANES; mask *= 2) difference += shuffle_xor(difference, mask);
       g.top += g.top == 0x7fffffff ? 0 : first;
-      if (lane == 0) judged[v & 1][slot] = g, differences[v & 1][slot] = difference;
+      if (lane == 0) store_four(shared_address(&judged[v & 1][slot]), bits_of(g.most), bits_of(g.sum), (u32)g.top, 0), differences[v & 1][slot] = difference;
     }
     __syncthreads(); // one a variant: the next one's slots lie elsewhere, and the next but one's wait behind the next one's barrier
     if (self < 32) {
       HeadState *at = states + (i64)v * rows + row, old = first == 0 ? no_state() : *at;
-      HeadState next = add_tile(old, [&](int i) { return judged[v & 1][i]; },
+      HeadState next = add_tile(old, [&](int i) { return judged_at(&judged[v & 1][i]); },
                                 [&](int i) { return v > 0 ? differences[v & 1][i] * (double)exponential(most0[i] - base0) : 0.; }, keep0);
       if (v == 0) base0 = next.most == -INFINITE ? 0.f : next.most, keep0 = exponential(old.most - base0);
       if (self == 0) *at = next;

@@ -8,12 +8,14 @@
 // arithmetic of a value. What is counted relative to the row is not in them.
 //
 // Slow twin: engine's reference.Measure. Launch: measure one block of 256 threads a row, merge one block of 256 a sequence and site,
-// pooled 256 columns a block and sequence. Shared memory: measure 2.9 KB, merge 2 KB. Moved: 4 bytes a value of every site once from memory
-// (a row is read twice, the second time from the first-level cache), 1 KB a row of records.
+// pooled 256 columns a block and sequence. Shared memory: measure 18.9 KB, merge 2 KB. Moved: 4 bytes a value of every site once from memory
+// (a row is read twice, the second time from the first-level cache, and y, which may just have been written, from shared memory), 0.8 KB a
+// row of records.
 #include "finish.cuh"
 
 enum { SITE_BLOCK, SITE_DELTA, SITE_ATTN, SITE_MLP, SITE_ACT, SITES };
 enum { SUM1, SUM2, SUM3, SUM4, SUM_ABS, LEAST, MOST, RELATIVE1, RELATIVE2, NEAR, BELOW, NANS = BELOW + 8, INFS, SLOTS };
+enum { MEASURE_KEPT = 4096 };
 enum { RECORD = SITES * SLOTS + 4, COSINE = SITES * SLOTS, DISTANCE, RELATIVE }; // doubles a row; one is spare
 
 // Sums of several values over the block in a fixed order; every thread gets them. Shared is used for nothing else.
@@ -68,10 +70,11 @@ DEVICE void measure_site(double *record, Value value, int cols, double rms, floa
   Sums s = no_sums();
   int near = 0;
   double limit = (double)relative * rms;
+  bool all = rms == 0. && relative > 0.f; // relative values are zero then
   for (int col = (int)thread_x(); col < cols; col += 256) {
     float v = value(col);
     add_value(s, v, eps);
-    if (rms == 0. ? relative > 0.f : (double)absolute(v) < limit) near++;
+    near += all | ((double)absolute(v) < limit);
   }
   finish_site(record, s, near, rms, shared);
 }
@@ -80,7 +83,7 @@ DEVICE void measure_site(double *record, Value value, int cols, double rms, floa
 DEVICE void merge_site(double *record, const GroupSums *slots, int groups, double rms, double (*shared)[SLOTS]) {
   Sums s = no_sums();
   int quarter = (int)(thread_x() & 3);
-  for (int group = (int)(thread_x() >> 2); group < groups; group += 64) add_quarter(s, quarter, slots[group].quarter[quarter]);
+  for (int group = (int)(thread_x() >> 2); group < groups; group += 64) add_quarter(s, quarter, load_quarter(&slots[group].quarter[quarter]));
   finish_site(record, s, 0, rms, shared);
 }
 
@@ -90,7 +93,7 @@ KERNEL(256) measure(double *records, const float *x, i64 lx, float *y, i64 ly, c
                     i64 lm, const GroupSums *mlp_slots, const float *act, i64 lt, const float *a, i64 l0, const float *f, i64 lf, float scale, const float *eps, float relative, int cols,
                     int act_cols) {
   __shared__ double shared[2][8][SLOTS], sums[5][8];
-  __shared__ float limits[8];
+  __shared__ float limits[8], kept[MEASURE_KEPT]; // values of y, each where the thread that read it reads it again
   i64 row = block_x();
   int self = (int)thread_x();
   double *record = records + row * RECORD;
@@ -106,6 +109,7 @@ KERNEL(256) measure(double *records, const float *x, i64 lx, float *y, i64 ly, c
       } else {
         v = line[col];
       }
+      if (col < MEASURE_KEPT) kept[col] = v;
       squares_y = fused((double)v, (double)v, squares_y);
       if (x) {
         float u = x[row * lx + col], d = v - u;
@@ -123,21 +127,33 @@ KERNEL(256) measure(double *records, const float *x, i64 lx, float *y, i64 ly, c
   block_sums(all, sums);
   squares_y = all[0], squares_act = all[1], squares_x = all[2], product = all[3], squares_delta = all[4];
   int turn = 0;
+  auto output = [&](int col) { return col < MEASURE_KEPT ? kept[col] : y[row * ly + col]; };
   double rms = root(squares_y / cols), rms_act = root(squares_act / act_cols);
   if (x && y && self == 0) {
     double length_x = root(squares_x), length_y = root(squares_y), distance = root(squares_delta);
     record[COSINE] = length_x == 0. || length_y == 0. ? 0. : product / (length_x * length_y);
     record[DISTANCE] = distance, record[RELATIVE] = length_y == 0. ? 0. : distance / length_y;
   }
-  if (y) measure_site(record + SITE_BLOCK * SLOTS, [&](int col) { return y[row * ly + col]; }, cols, rms, relative, limits, shared[turn++ & 1]);
+  if (y) measure_site(record + SITE_BLOCK * SLOTS, output, cols, rms, relative, limits, shared[turn++ & 1]);
   if (x && y)
-    measure_site(record + SITE_DELTA * SLOTS, [&](int col) { return y[row * ly + col] - x[row * lx + col]; }, cols, rms, relative, limits, shared[turn++ & 1]);
+    measure_site(record + SITE_DELTA * SLOTS, [&](int col) { return output(col) - x[row * lx + col]; }, cols, rms, relative, limits, shared[turn++ & 1]);
   int groups = (cols + GROUP - 1) / GROUP;
   if (attn_slots) merge_site(record + SITE_ATTN * SLOTS, attn_slots + row * groups, groups, rms, shared[turn++ & 1]);
   else if (attn) measure_site(record + SITE_ATTN * SLOTS, [&](int col) { return attn[row * la + col]; }, cols, rms, relative, limits, shared[turn++ & 1]);
   if (mlp_slots) merge_site(record + SITE_MLP * SLOTS, mlp_slots + row * groups, groups, rms, shared[turn++ & 1]);
   else if (mlp) measure_site(record + SITE_MLP * SLOTS, [&](int col) { return mlp[row * lm + col]; }, cols, rms, relative, limits, shared[turn++ & 1]);
   if (act) measure_site(record + SITE_ACT * SLOTS, [&](int col) { return act[row * lt + col]; }, act_cols, rms_act, relative, limits, shared[turn++ & 1]);
+}
+
+// A choice that is no branch, whatever the compiler makes of the sources: lanes of a warp have different kinds.
+DEVICE double chosen(int first, double a, double b) {
+  double r;
+  asm("{ .reg .pred p; setp.ne.s32 p, %3, 0; selp.f64 %0, %1, %2, p; }" : "=d"(r) : "d"(a), "d"(b), "r"(first));
+  return r;
+}
+DEVICE double joined(int kind, double v, double o) {
+  double low = o < v ? o : v, high = o > v ? o : v;
+  return chosen(kind == LEAST, low, chosen(kind == MOST, high, v + o));
 }
 
 // merge adds the records of the rows start[s] to start[s+1]: block (s, group of 32 slots), eight rows at a time, then the eight in order.
@@ -151,15 +167,14 @@ KERNEL(256) merge(double *out, const double *records, const int *start, u32 site
 #pragma unroll 4
     for (int row = start[sequence] + lane; row < start[sequence + 1]; row += 8) {
       double o = records[(i64)row * RECORD + slot];
-      v = kind == LEAST ? (o < v ? o : v) : kind == MOST ? (o > v ? o : v) : v + o;
+      v = joined(kind, v, o);
     }
   part[lane][thread_x() & 31] = v;
   __syncthreads();
   if (lane != 0 || slot >= RECORD) return;
 #pragma unroll
   for (int l = 1; l < 8; l++) {
-    double o = part[l][thread_x() & 31];
-    v = kind == LEAST ? (o < v ? o : v) : kind == MOST ? (o > v ? o : v) : v + o;
+    v = joined(kind, v, part[l][thread_x() & 31]);
   }
   out[(i64)sequence * RECORD + slot] = v;
 }

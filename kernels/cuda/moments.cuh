@@ -17,8 +17,7 @@ DEVICE void add_value(Sums &s, float v, const float *eps) {
   double d = (double)v, square = d * d;
   s.sum1 += d, s.sum2 += square, s.sum3 = fused(square, d, s.sum3), s.sum4 = fused(square, square, s.sum4), s.sum_abs += (double)magnitude;
   s.low = v < s.low ? v : s.low, s.high = v > s.high ? v : s.high;
-  if (v != v) s.nans++;
-  else if (magnitude == INFINITE) s.infs++;
+  s.nans += v != v, s.infs += magnitude == INFINITE; // no branch: a warp that parts here reads its next values in pieces
 #pragma unroll
   for (int e = 0; e < 8; e++) s.below[e] += magnitude < eps[e];
 }
@@ -27,6 +26,12 @@ DEVICE void add_value(Sums &s, float v, const float *eps) {
 // the counts below thresholds 0 to 3 and 4 to 7, and of NaN and infinities, a byte each (a group has 64 values).
 struct __align__(16) Quarter { u32 word[4]; };
 struct GroupSums { Quarter quarter[4]; };
+
+DEVICE Quarter load_quarter(const Quarter *from) {
+  float v[4];
+  load_quad(v, from);
+  return Quarter{{bits_of(v[0]), bits_of(v[1]), bits_of(v[2]), bits_of(v[3])}};
+}
 
 DEVICE void pack_double(u32 *to, double v) { asm("mov.b64 {%0, %1}, %2;" : "=r"(to[0]), "=r"(to[1]) : "d"(v)); }
 DEVICE double unpack_double(const u32 *from) { double v; asm("mov.b64 %0, {%1, %2};" : "=d"(v) : "r"(from[0]), "r"(from[1])); return v; }
