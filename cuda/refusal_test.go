@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"avssnative/avss"
 	"avssnative/bench/peers/yardstick"
@@ -141,6 +142,20 @@ func freeOf(t *testing.T, drv driver) (free int64) {
 		t.Fatal(err)
 	}
 	return free
+}
+
+// TestSelfTestTime: the self-test costs a start less than 50 ms. The PTX machine knows no time.
+func TestSelfTestTime(t *testing.T) {
+	d := open(t, engine.ComputeBF16)
+	began := time.Now()
+	if err := d.selfTest(); err != nil {
+		t.Fatal(err)
+	}
+	took := time.Since(began)
+	t.Logf("self-test: %v", took)
+	if !onMachine() && took > 50*time.Millisecond {
+		t.Errorf("the self-test took %v, allowed 50 ms", took)
+	}
 }
 
 // TestOutOfMemory: a model that does not fit under the limit, and an allocation that the driver itself refuses, are errors that say how much
