@@ -30,8 +30,9 @@ func (d *device) ProductSummed(dst, x engine.Tensor, w engine.Matrix, bias engin
 		if err != nil {
 			return err
 		}
-		to.in.sums = &groupSums{first: to.first, rows: to.rows, cols: to.cols, stride: to.stride, eps: thresholds(eps), block: b}
-		return with(d, to.in.sums.eps[:], func(limits uint64) error {
+		own := thresholds(eps) // by itself: cgo passes on no memory that holds Go pointers
+		to.in.sums = &groupSums{first: to.first, rows: to.rows, cols: to.cols, stride: to.stride, eps: own, block: b}
+		return with(d, own[:], func(limits uint64) error {
 			return d.finished(finish{"_sums", []uint64{uint64(b.at), limits, to.at(), to.ld()}}, from, m, 0, m.weight.Out, shift.at())
 		})
 	})
