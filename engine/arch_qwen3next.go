@@ -1,25 +1,38 @@
 package engine
 
 // Qwen3-Next (Qwen 2025): three layers with the gated delta rule for one with attention, whose heads are gated; norms that multiply by one
-// plus their weight; experts with a gated shared one. Qwen3.5's text model has the same mixers before a dense MLP.
+// plus their weight; experts with a gated shared one. Qwen3.5's text models have the same mixers, their projections stored apart, before a
+// dense MLP or experts.
 func init() {
 	RegisterArchitecture(Architecture{ModelTypes: []string{"qwen3_next"}, Drop: dropQwen3Next, Build: func(b *Builder) *Spec {
 		s := b.qwen3Next(2, true)
 		routing := Routing{Top: b.IntOr("num_experts_per_tok", 10), Normalise: b.BoolOr("norm_topk_prob", true)}
-		b.mixtures(s, b.IntOr("moe_intermediate_size", 512), routing, b.sparse())
-		shared := b.IntOr("shared_expert_intermediate_size", 512)
-		for i := range s.Blocks {
-			if e, ok := s.Blocks[i].MLP.(*ExpertsSpec); ok && shared > 0 {
-				l := b.Layer("layers", i)
-				e.Shared = l.gated("mlp.shared_expert", shared, s.Hidden, e.Experts[0].Activation)
-				e.SharedGate = l.Linear("mlp.shared_expert_gate", 1, s.Hidden, false)
-			}
-		}
-		return s
+		return b.gatedMixtures(s, routing, b.sparse())
 	}})
 	RegisterArchitecture(Architecture{ModelTypes: []string{"qwen3_5_text"}, Drop: dropQwen3Next, Build: func(b *Builder) *Spec {
 		return b.qwen3Next(4, false)
 	}})
+	RegisterArchitecture(Architecture{ModelTypes: []string{"qwen3_5_moe_text"}, Drop: dropQwen35Moe, Build: func(b *Builder) *Spec {
+		if !b.Has("intermediate_size") { // no layer is dense
+			b.Config = b.with("intermediate_size", jsonNumber(b.IntOr("moe_intermediate_size", 512)))
+		}
+		routing := Routing{Top: b.IntOr("num_experts_per_tok", 8), Normalise: true}
+		return b.gatedMixtures(b.qwen3Next(2, false), routing, allLayers)
+	}})
+}
+
+// gatedMixtures puts experts into the layers that has says, a gated one that every token visits beside them.
+func (b *Builder) gatedMixtures(s *Spec, routing Routing, has func(layer int) bool) *Spec {
+	b.mixtures(s, b.IntOr("moe_intermediate_size", 512), routing, has)
+	shared := b.IntOr("shared_expert_intermediate_size", 512)
+	for i := range s.Blocks {
+		if e, ok := s.Blocks[i].MLP.(*ExpertsSpec); ok && shared > 0 {
+			l := b.Layer("layers", i)
+			e.Shared = l.gated("mlp.shared_expert", shared, s.Hidden, e.Experts[0].Activation)
+			e.SharedGate = l.Linear("mlp.shared_expert_gate", 1, s.Hidden, false)
+		}
+	}
+	return s
 }
 
 const linearAttention = "linear_attention"
@@ -41,6 +54,12 @@ func dropQwen3Next(config map[string]any, layers int, kept []int) error {
 	if c.Has("num_experts") || c.Has("num_local_experts") {
 		return dropSparse(config, layers, kept)
 	}
+	return c.Err()
+}
+
+func dropQwen35Moe(config map[string]any, layers int, kept []int) error {
+	c := asConfig(config)
+	writeKinds(config, layers, linearThenFull(c))
 	return c.Err()
 }
 

@@ -47,7 +47,7 @@ func ArchitectureOf(c *Config) (*Architecture, error) {
 	if a := architectures[name]; a != nil {
 		return a, nil
 	}
-	return nil, fmt.Errorf("engine: model_type %q: unknown architecture; known: %s", name, strings.Join(ModelTypes(), ", "))
+	return nil, fmt.Errorf("engine: model_type %q: unknown architecture; known: %s; and around those: %s", name, strings.Join(ModelTypes(), ", "), knownWrappers())
 }
 
 // A Builder is what a family's file works with: the configuration and the names of the stored tensors. Its methods make references with
@@ -189,8 +189,11 @@ var activationNames = map[string]ActivationKind{
 var harmless = []string{".rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias", ".attention.bias", ".attention.masked_bias",
 	".attention.attention.bias", ".attention.attention.masked_bias", ".attention.rotary_emb.inv_freq", ".position_ids", ".embeddings.position_ids"}
 
-// check holds a Spec against the stored tensors: none missing, none of another shape, none left over.
-func (s *Spec) check(source Source) error {
+// further is the prefix of layers that predict further tokens and stand outside the model's own (Qwen3-Next's): copied, not computed.
+const further = "mtp."
+
+// check holds a Spec against the stored tensors: none missing, none of another shape, none of names left over.
+func (s *Spec) check(source Source, names []string) error {
 	used := map[string]bool{}
 	var missing, wrong error
 	s.Refs(func(r *Ref) {
@@ -212,8 +215,8 @@ func (s *Spec) check(source Source) error {
 		return wrong
 	}
 	tied := s.Head.Output.Weight.Name == s.Embed.Table.Name
-	for _, name := range source.Names() {
-		if used[name] || slices.ContainsFunc(harmless, func(suffix string) bool { return strings.HasSuffix("."+name, suffix) }) {
+	for _, name := range names {
+		if used[name] || strings.HasPrefix(name, further) || slices.ContainsFunc(harmless, func(suffix string) bool { return strings.HasSuffix("."+name, suffix) }) {
 			continue
 		}
 		if layer, _, inside := s.BlockOf(name); inside && layer >= len(s.Blocks) && layer < len(s.Blocks)+s.Unused {

@@ -87,7 +87,7 @@ func newGGUFModel(config *Config, source Source, o Options, revise func(*Spec) e
 	if err := revise(spec); err != nil {
 		return nil, err
 	}
-	if err := spec.check(source); err != nil {
+	if err := spec.check(source, source.Names()); err != nil {
 		return nil, err
 	}
 	for _, name := range source.Names() {

@@ -96,11 +96,15 @@ func newModel(ref string, config *Config, source Source, o Options) (*Model, err
 
 // BuildSpec turns a configuration into a Spec and holds it against the stored tensors.
 func BuildSpec(config *Config, source Source) (*Spec, error) {
-	family, err := ArchitectureOf(config)
+	text, err := textOf(config, source)
 	if err != nil {
 		return nil, err
 	}
-	b := &Builder{Config: config, source: source}
+	family, err := ArchitectureOf(text.config)
+	if err != nil {
+		return nil, err
+	}
+	b := &Builder{Config: text.config, source: text.source}
 	if b.bound(); config.Err() != nil {
 		return nil, config.Err()
 	}
@@ -108,8 +112,11 @@ func BuildSpec(config *Config, source Source) (*Spec, error) {
 	if err := config.Err(); err != nil {
 		return nil, err
 	}
-	spec.Family = config.StringOr("model_type", "")
-	if err := spec.check(source); err != nil {
+	spec.Family, spec.Within = text.config.StringOr("model_type", ""), text.within
+	if view, wrapped := text.source.(textSource); wrapped {
+		view.rename(spec)
+	}
+	if err := spec.check(source, text.source.Names()); err != nil {
 		return nil, err
 	}
 	return spec, nil

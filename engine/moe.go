@@ -67,6 +67,7 @@ func (b *Builder) expert(e experts, i int) GatedSpec {
 		s.Down = b.Linear(name(names[2]), e.hidden, e.inner, e.expertB)
 		return s
 	}
+	e.byColumns = b.byColumns(gateUp, down, e)
 	both := b.oneOf(gateUp, e.count, i, 2*e.inner, e.hidden, e)
 	s.Down = b.oneOf(down, e.count, i, e.hidden, e.inner, e)
 	if e.gateUp {
@@ -76,6 +77,25 @@ func (b *Builder) expert(e experts, i int) GatedSpec {
 	}
 	s.Gate, s.Up = both.Part(Segment{0, e.inner}), both.Part(Segment{e.inner, e.inner})
 	return s
+}
+
+// byColumns says whether fused tensors are stored [experts × in × out]. Their shapes tell, where they are no squares: published files of a
+// family and re-saved ones may differ (Qwen3-VL's do).
+func (b *Builder) byColumns(gateUp, down string, e experts) bool {
+	for _, fused := range []struct {
+		name    string
+		out, in int
+	}{{gateUp, 2 * e.inner, e.hidden}, {down, e.hidden, e.inner}} {
+		stored, _ := b.source.Lookup(b.prefix + fused.name)
+		switch {
+		case fused.out == fused.in || len(stored.Shape) != 3:
+		case stored.Shape[1] == fused.in && stored.Shape[2] == fused.out:
+			return true
+		case stored.Shape[1] == fused.out && stored.Shape[2] == fused.in:
+			return false
+		}
+	}
+	return e.byColumns
 }
 
 // oneOf refers to expert i's matrix in a tensor of all of them, and to its bias.

@@ -16,9 +16,13 @@ var layerCounts = []string{"num_hidden_layers", "n_layer", "n_layers", "num_laye
 var layerLists = []string{"layer_types", "no_rope_layers", "mlp_layer_types", "attention_layers"}
 
 // ShortConfig is the model's configuration when only the layers in stay (ascending) remain: the layer count, every per-layer list, and what
-// the family's own rules say.
+// the family's own rules say, all of them where the language model is described.
 func (m *Model) ShortConfig(stay []int) (map[string]any, error) {
-	config := m.Config.copy()
+	whole := m.Config.copy()
+	config, added := whole, []string(nil)
+	if inside, ok := whole[m.Spec.Within].(map[string]any); ok {
+		config, added = inside, addDefaults(inside, m.Config.textKind())
+	}
 	layers := m.Layers()
 	if family := architectures[m.Spec.Family]; family.Drop != nil {
 		if err := family.Drop(config, layers, stay); err != nil {
@@ -35,7 +39,12 @@ func (m *Model) ShortConfig(stay []int) (map[string]any, error) {
 			config[key] = KeepOnly(list, stay)
 		}
 	}
-	return config, nil
+	for _, key := range added {
+		if !slices.Contains(layerCounts, key) {
+			delete(config, key)
+		}
+	}
+	return whole, nil
 }
 
 // KeepOnly is the part of a per-layer list that belongs to the layers that stay.

@@ -4,6 +4,7 @@ package engine
 // every stored tensor. The files arch_*.go turn a configuration into a Spec; block.go computes any Spec. All fields are data.
 type Spec struct {
 	Family  string // the configuration's model_type
+	Within  string // the object of config.json that describes the language model; empty: all of it
 	Hidden  int
 	Vocab   int
 	Context int // longest sequence the model was made for; 0 unknown

@@ -18,7 +18,7 @@ import (
 
 // companions are the files beside the weights that the smaller model needs as they are. Patterns of filepath.Match.
 var companions = []string{"generation_config.json", "tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt",
-	"*.tiktoken", "spiece.model", "sentencepiece*", "chat_template*", "preprocessor_config.json", "LICENSE*", "NOTICE*", "configuration_*.py", "modeling_*.py", "tokenization_*.py"}
+	"*.tiktoken", "spiece.model", "sentencepiece*", "chat_template*", "*processor_config.json", "tekken.json", "LICENSE*", "NOTICE*", "configuration_*.py", "modeling_*.py", "tokenization_*.py"}
 
 // writeHF writes a folder as transformers loads it: kept tensors renumbered and copied byte for byte, the configuration's layer count and
 // per-layer lists cut, tokenizer and generation files copied, and a model card.

@@ -16,13 +16,15 @@ import transformers
 
 def compute(folder):
     with open(os.path.join(folder, "config.json")) as file:
-        kind = json.load(file)["model_type"]
-    auto = transformers.AutoModelForSequenceClassification if kind in ("bert", "distilbert") else transformers.AutoModelForCausalLM
+        config = json.load(file)
+    auto = transformers.AutoModelForSequenceClassification if config["model_type"] in ("bert", "distilbert") else transformers.AutoModelForCausalLM
+    if "text_config" in config:  # a model that sees or hears, asked for text alone
+        auto = getattr(transformers, config["architectures"][0])
     model, loading = auto.from_pretrained(folder, dtype=torch.float32, output_loading_info=True, local_files_only=True)
     # The grouped products that experts are computed with by default have no float64 form.
     model.config._experts_implementation = "eager"
     # Nothing is generated; transformers' cache refuses models of which no attention layer is left.
-    model.config.use_cache = False
+    model.config.get_text_config().use_cache = False
     model = model.eval().double()
     with open(os.path.join(folder, "inputs.json")) as file:
         sequences = json.load(file)["sequences"]
