@@ -113,11 +113,24 @@ func (b *Builder) latent(eps float64, neighbours bool) *Spec {
 		}
 		a.KVDown = l.Linear("self_attn.kv_a_proj_with_mqa", rank+rotated, s.Hidden, biased)
 		a.KVNorm = l.RMS("self_attn.kv_a_layernorm", rank, 1e-6)
-		kv := l.Linear("self_attn.kv_b_proj", heads*(still+value), rank, false)
-		a.K = kv.Part(Heads(heads, still+value, 0, still)...)
-		a.V = kv.Part(Heads(heads, still+value, still, value)...)
+		if l.Stored("self_attn.k_b_proj.weight") { // GGUF's
+			a.KHeads, a.VHeads = l.stacked("self_attn.k_b_proj", heads, rank, still), l.stacked("self_attn.v_b_proj", heads, value, rank)
+		} else {
+			kv := l.Linear("self_attn.kv_b_proj", heads*(still+value), rank, false)
+			a.K = kv.Part(Heads(heads, still+value, 0, still)...)
+			a.V = kv.Part(Heads(heads, still+value, still, value)...)
+		}
 		a.O = l.Linear("self_attn.o_proj", s.Hidden, heads*value, biased)
 		s.Blocks[i].Mixer = a
 	}
 	return s
+}
+
+// stacked refers to the matrices [out × in] of one tensor [count × out × in].
+func (b *Builder) stacked(name string, count, out, in int) []Linear {
+	all := make([]Linear, count)
+	for i := range all {
+		all[i].Weight = Ref{Name: b.prefix + name + ".weight", Shape: []int{count, out, in}, Offset: i * out * in, Out: out, In: in}
+	}
+	return all
 }

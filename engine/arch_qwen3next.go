@@ -92,19 +92,22 @@ func (b *Builder) delta(hidden int, eps float64, fused bool) *DeltaSpec {
 		s.Heads, s.KeyHeads, s.KeyDim, s.ValueDim = 1, 1, 1, 1
 	}
 	n, keys, values := s.Heads/s.KeyHeads, s.KeyHeads*s.KeyDim, s.Heads*s.ValueDim
-	if fused {
+	if fused && !b.Stored("linear_attn.in_proj_qkv.weight") {
 		group := 2*s.KeyDim + 2*n*s.ValueDim
 		all := b.Linear("linear_attn.in_proj_qkvz", s.KeyHeads*group, hidden, false)
 		s.Q = all.Part(Heads(s.KeyHeads, group, 0, s.KeyDim)...)
 		s.K = all.Part(Heads(s.KeyHeads, group, s.KeyDim, s.KeyDim)...)
 		s.V = all.Part(Heads(s.KeyHeads, group, 2*s.KeyDim, n*s.ValueDim)...)
 		s.Z = all.Part(Heads(s.KeyHeads, group, 2*s.KeyDim+n*s.ValueDim, n*s.ValueDim)...)
-		both := b.Linear("linear_attn.in_proj_ba", 2*s.Heads, hidden, false)
-		s.Beta, s.Decay = both.Part(Heads(s.KeyHeads, 2*n, 0, n)...), both.Part(Heads(s.KeyHeads, 2*n, n, n)...)
 	} else {
 		all := b.Linear("linear_attn.in_proj_qkv", 2*keys+values, hidden, false)
 		s.Q, s.K, s.V = all.Part(Segment{0, keys}), all.Part(Segment{keys, keys}), all.Part(Segment{2 * keys, values})
 		s.Z = b.Linear("linear_attn.in_proj_z", values, hidden, false)
+	}
+	if fused {
+		both := b.Linear("linear_attn.in_proj_ba", 2*s.Heads, hidden, false)
+		s.Beta, s.Decay = both.Part(Heads(s.KeyHeads, 2*n, 0, n)...), both.Part(Heads(s.KeyHeads, 2*n, n, n)...)
+	} else {
 		s.Beta, s.Decay = b.Linear("linear_attn.in_proj_b", s.Heads, hidden, false), b.Linear("linear_attn.in_proj_a", s.Heads, hidden, false)
 	}
 	width := b.IntOr("linear_conv_kernel_dim", 4)

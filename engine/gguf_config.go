@@ -19,7 +19,8 @@ const (
 
 // ggufShape is what the names of a file's tensors and its configuration follow from.
 type ggufShape struct {
-	layers, hidden, vocab    int
+	layers, blocks           int // computed, and stored: heads that predict further tokens are blocks behind the last layer
+	hidden, vocab            int
 	heads, kvHeads           int
 	headDim, valueDim, inner int
 	experts                  int
@@ -37,12 +38,15 @@ func (m *ggufMetadata) shape() ggufShape {
 	if stated := m.size("embedding_length", 0, maxExtent); stated != n.hidden {
 		m.fail("%s.embedding_length: %d, but token_embd.weight has rows of %d", m.arch, stated, n.hidden)
 	}
-	n.layers = m.size("block_count", 0, maxExtent)
-	if n.layers > len(m.file.Tensors()) {
-		m.fail("%s.block_count: %d, in a file of %d tensors", m.arch, n.layers, len(m.file.Tensors()))
+	n.blocks = m.size("block_count", 0, maxExtent)
+	if n.blocks > len(m.file.Tensors()) {
+		m.fail("%s.block_count: %d, in a file of %d tensors", m.arch, n.blocks, len(m.file.Tensors()))
+	}
+	if n.layers = n.blocks - m.count("nextn_predict_layers"); n.layers < 1 {
+		m.fail("%s.nextn_predict_layers: %d of %d blocks", m.arch, n.blocks-n.layers, n.blocks)
 	}
 	n.heads = m.size("attention.head_count", 0, mostHeads)
-	n.kvHeads = m.size("attention.head_count_kv", n.heads, mostHeads)
+	n.kvHeads = m.keyValueHeads(n.heads)
 	n.headDim = m.size("attention.key_length", max(n.hidden/n.heads, 1), mostHeadDim)
 	n.valueDim = m.size("attention.value_length", n.headDim, mostHeadDim)
 	n.inner = m.size("feed_forward_length", 1, maxExtent)
@@ -54,6 +58,25 @@ func (m *ggufMetadata) shape() ggufShape {
 		m.fail("%s.expert_count: %d, want at most %d", m.arch, n.experts, mostExperts)
 	}
 	return n
+}
+
+// keyValueHeads reads their number, which is 0 in the blocks of a list that attend to nothing.
+func (m *ggufMetadata) keyValueHeads(heads int) int {
+	const key = "attention.head_count_kv"
+	value, _ := m.raw(key)
+	list := reflect.ValueOf(value)
+	if list.Kind() != reflect.Slice {
+		return m.size(key, heads, mostHeads)
+	}
+	found := 0
+	for i := range list.Len() {
+		n := m.whole(key, list.Index(i).Interface())
+		if n > mostHeads || n > 0 && found > 0 && n != found {
+			m.fail("%s.%s: %d in block %d; blocks of different sizes are not supported", m.arch, key, n, i)
+		}
+		found = max(found, n)
+	}
+	return max(found, 1)
 }
 
 // config is what all families have.
@@ -162,7 +185,7 @@ func (m *ggufMetadata) windows(c map[string]any, n ggufShape, period int) {
 	switch pattern := value.(type) {
 	case nil:
 	case []bool:
-		if len(pattern) != n.layers {
+		if len(pattern) != n.blocks {
 			m.fail("%s.%s: %d values for %d blocks", m.arch, key, len(pattern), n.layers)
 			return
 		}

@@ -6,6 +6,9 @@ func init() {
 		registerGGUF(arch, ggufFamily{model: model, layers: decoderLayers, names: with(changed), neighbours: neighbours, fill: fill})
 	}
 	plain("qwen2", "qwen2", false, nil, nil)
+	// The text models of Qwen's models that see; the tower is in another file.
+	plain("qwen2vl", "qwen2", false, nil, nil)
+	plain("qwen3vl", "qwen3", false, nil, nil)
 	plain("mistral3", "ministral3", true, nil, nil)
 	plain("qwen3", "qwen3", false, nil, nil)
 	plain("seed_oss", "seed_oss", false, map[string]string{"blk.post_attention_norm": "post_attention_layernorm"}, func(m *ggufMetadata, c map[string]any, n ggufShape) {

@@ -28,6 +28,16 @@ func init() {
 		"blk.ffn_norm": "post_attention_layernorm", "blk.ffn_up": "mlp.dense_h_to_4h", "blk.ffn_down": "mlp.dense_4h_to_h",
 	}
 	registerGGUF("bloom", ggufFamily{model: "bloom", layers: "transformer.h.%d.", names: bloom})
+	registerGGUF("mpt", ggufFamily{model: "mpt", layers: "transformer.blocks.%d.", names: map[string]string{
+		"token_embd": "transformer.wte", "output_norm": "transformer.norm_f", "output": "lm_head",
+		"blk.attn_norm": "norm_1", "blk.attn_qkv": "attn.Wqkv", "blk.attn_output": "attn.out_proj",
+		"blk.ffn_norm": "norm_2", "blk.ffn_up": "ffn.up_proj", "blk.ffn_down": "ffn.down_proj",
+	}, fill: func(m *ggufMetadata, c map[string]any, n ggufShape) {
+		if bias := m.float("attention.max_alibi_bias", 0); bias != 8 {
+			m.fail("mpt.attention.max_alibi_bias: %v, want the 8 that published models have", bias)
+		}
+		c["attn_config"] = map[string]any{"clip_qkv": m.float("attention.clamp_kqv", 0)}
+	}})
 	falcon := func(m *ggufMetadata, c map[string]any, n ggufShape) {
 		two := m.stored("blk.0.attn_norm_2.weight")
 		c["new_decoder_architecture"] = two || n.kvHeads != 1 && n.kvHeads != n.heads

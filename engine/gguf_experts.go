@@ -13,10 +13,12 @@ func init() {
 			"blk.ffn_gate_inp": "block_sparse_moe.gate", "blk.ffn_gate_exps": "block_sparse_moe.experts.%e.w1", "blk.ffn_up_exps": "block_sparse_moe.experts.%e.w3",
 			"blk.ffn_down_exps": "block_sparse_moe.experts.%e.w2"}), fill: ggufExperts}
 	}})
-	registerGGUF("qwen3moe", ggufFamily{model: "qwen3_moe", layers: decoderLayers, names: with(mixture), fill: func(m *ggufMetadata, c map[string]any, n ggufShape) {
-		ggufExperts(m, c, n)
-		c["norm_topk_prob"], c["decoder_sparse_step"] = true, 1
-	}})
+	for _, arch := range []string{"qwen3moe", "qwen3vlmoe"} { // the second beside a vision tower in another file
+		registerGGUF(arch, ggufFamily{model: "qwen3_moe", layers: decoderLayers, names: with(mixture), fill: func(m *ggufMetadata, c map[string]any, n ggufShape) {
+			ggufExperts(m, c, n)
+			c["norm_topk_prob"], c["decoder_sparse_step"] = true, 1
+		}})
+	}
 	registerGGUF("olmoe", ggufFamily{model: "olmoe", layers: decoderLayers, names: with(mixture), fill: func(m *ggufMetadata, c map[string]any, n ggufShape) {
 		ggufExperts(m, c, n)
 		c["norm_topk_prob"], c["clip_qkv"] = false, m.float("attention.clamp_kqv", 0)
@@ -42,7 +44,7 @@ func init() {
 func ggufExperts(m *ggufMetadata, c map[string]any, n ggufShape) {
 	c["num_local_experts"], c["num_experts"] = n.experts, n.experts
 	c["num_experts_per_tok"] = m.size("expert_used_count", 0, max(n.experts, 1))
-	inner := n.inner
+	inner := m.size("expert_feed_forward_length", n.inner, maxExtent)
 	if stack, found := m.file.Lookup("blk.0.ffn_up_exps.weight"); found && len(stack.Shape) == 3 && stack.Shape[1] > 0 && stack.Shape[1] < maxExtent {
 		inner = int(stack.Shape[1])
 	}

@@ -13,7 +13,10 @@ type ggufFamily struct {
 	// and a name that ends in ! is whole.
 	names      map[string]string
 	neighbours bool // rotary pairs are neighbouring columns (llama.cpp's LLAMA_ROPE_TYPE_NORM)
+	tiled      bool // value heads of a delta rule: head h is of key head h mod keyHeads
 	fill       func(m *ggufMetadata, c map[string]any, n ggufShape)
+	// made adds tensors that the family's own files have and GGUF keeps as metadata; nil: none.
+	made func(m *ggufMetadata, n ggufShape, s *ggufSource) error
 	// variant is another family that the same architecture's files may be, by what is in them; nil: none.
 	variant func(m *ggufMetadata) *ggufFamily
 }

@@ -66,7 +66,7 @@ func TestGGUFRefuses(t *testing.T) {
 		without []string
 		want    string
 	}{
-		{"unknown architecture", map[string]any{"general.architecture": "nonsuch"}, nil, `"nonsuch": unknown architecture; known in GGUF files: arcee`},
+		{"unknown architecture", map[string]any{"general.architecture": "nonsuch"}, nil, `"nonsuch": unknown architecture; known in GGUF files: apertus`},
 		{"architecture of a wrong type", map[string]any{"general.architecture": uint8(3)}, nil, "general.architecture: missing or no text"},
 		{"no architecture", map[string]any{"general.architecture": nil}, nil, "general.architecture: missing"},
 		{"a part", map[string]any{"split.count": uint16(3)}, nil, "one of 3 parts"},
@@ -108,22 +108,27 @@ func TestGGUFRefuses(t *testing.T) {
 	}
 }
 
-// FuzzOpenGGUF opens files whose bytes are anything. What opens must also run.
+// FuzzOpenGGUF opens files whose bytes are anything: changed ones of every family here. What opens must also run.
 func FuzzOpenGGUF(f *testing.F) {
-	golden, err := os.ReadFile("testdata/gguf/llama-f32.gguf")
-	if err != nil {
-		f.Fatal(err)
+	files, _ := filepath.Glob("testdata/gguf/*-f32.gguf")
+	var goldens [][]byte
+	for i, file := range files {
+		golden, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		goldens = append(goldens, golden)
+		f.Add(byte(i), golden[:4096], uint16(300), byte(255))
 	}
-	f.Add(golden[:4096], uint16(0), byte(0))
-	f.Add(golden[:2048], uint16(300), byte(255))
-	f.Add([]byte("GGUF\x03\x00\x00\x00"), uint16(1), byte(1))
-	f.Fuzz(func(t *testing.T, head []byte, at uint16, change byte) {
+	f.Add(byte(0), []byte("GGUF\x03\x00\x00\x00"), uint16(1), byte(1))
+	f.Fuzz(func(t *testing.T, which byte, head []byte, at uint16, change byte) {
 		// The data behind the header stays, so that a changed header is what is tried.
-		data := slices.Clone(golden)
+		data := slices.Clone(goldens[int(which)%len(goldens)])
 		copy(data, head)
 		data[int(at)%len(data)] ^= change
 		path := filepath.Join(t.TempDir(), "x.gguf")
-		if err := os.WriteFile(path, data, 0o600); err != nil {
+		err := os.WriteFile(path, data, 0o600)
+		if err != nil {
 			t.Fatal(err)
 		}
 		var m *engine.Model

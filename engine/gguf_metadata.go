@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"avssnative/internal/gguf"
@@ -144,6 +145,36 @@ func (m *ggufMetadata) truth(key string, otherwise bool) bool {
 	}
 	return b
 }
+
+// floats reads a list with one number a layer, or one number for all of them.
+func (m *ggufMetadata) floats(key string, layers int) []float32 {
+	value, _ := m.raw(key)
+	list := reflect.ValueOf(value)
+	if list.Kind() != reflect.Slice {
+		x := float32(m.float(key, math.NaN()))
+		if x != x {
+			m.fail("%s.%s: missing", m.arch, key)
+		}
+		return slices.Repeat([]float32{x}, layers)
+	}
+	if list.Len() != layers {
+		m.fail("%s.%s: %d values for %d layers", m.arch, key, list.Len(), layers)
+		return nil
+	}
+	all := make([]float32, layers)
+	for i := range all {
+		v := list.Index(i)
+		if !v.CanFloat() {
+			m.fail("%s.%s: %.40s (%T), want numbers", m.arch, key, fmt.Sprint(value), value)
+			return nil
+		}
+		all[i] = float32(v.Float())
+	}
+	return all
+}
+
+// blk is the name of a block's tensor.
+func blk(layer int, rest string) string { return fmt.Sprintf("blk.%d.%s", layer, rest) }
 
 // stored says whether the file has a tensor.
 func (m *ggufMetadata) stored(name string) bool {

@@ -59,6 +59,9 @@ func ggufModel(file *gguf.File, o Options) (*Model, error) {
 		family.fill(meta, values, n)
 	}
 	source, err := family.source(file, n)
+	if err == nil && family.made != nil {
+		err = family.made(meta, n, source)
+	}
 	if meta.fault != nil || err != nil {
 		return nil, errors.Join(meta.fault, err)
 	}
@@ -70,7 +73,10 @@ func ggufModel(file *gguf.File, o Options) (*Model, error) {
 	if meta.fault != nil {
 		return nil, meta.fault
 	}
-	return newGGUFModel(config, source, o, func(s *Spec) error { return family.revise(s, factors) })
+	return newGGUFModel(config, source, o, func(s *Spec) error {
+		s.Unused = n.blocks - n.layers
+		return family.revise(s, source, factors)
+	})
 }
 
 // newGGUFModel is newModel with a change to the Spec before it is held against the tensors.
@@ -108,20 +114,26 @@ func (f *ggufFamily) source(file *gguf.File, n ggufShape) (*ggufSource, error) {
 			continue
 		}
 		stem, ending := t.Name, ""
-		if dot := strings.LastIndexByte(t.Name, '.'); dot >= 0 {
-			stem, ending = t.Name[:dot], t.Name[dot:]
+		for _, usual := range []string{".weight", ".bias"} {
+			if before, found := strings.CutSuffix(t.Name, usual); found {
+				stem, ending = before, usual
+			}
 		}
-		prefix := ""
+		prefix, further := "", false
 		if after, inside := strings.CutPrefix(stem, "blk."); inside {
 			number, rest, _ := strings.Cut(after, ".")
-			if layer, err := strconv.Atoi(number); err != nil || layer < 0 || layer >= n.layers {
-				return nil, fmt.Errorf("tensor %.80q: want blk.N.… with N below %d", t.Name, n.layers)
+			layer, err := strconv.Atoi(number)
+			if err != nil || layer < 0 || layer >= n.blocks {
+				return nil, fmt.Errorf("tensor %.80q: want blk.N.… with N below %d", t.Name, n.blocks)
 			}
+			further = layer >= n.layers
 			stem, prefix = "blk."+rest, strings.Replace(f.layers, "%d", number, 1)
 		}
 		to, known := f.names[stem]
 		var err error
 		switch parts := strings.Split(to, "|"); {
+		case further: // carried along
+			err = s.add(prefix+strings.TrimPrefix(stem, "blk.")+ending, t)
 		case !known:
 			err = s.add(t.Name, t)
 		case strings.HasSuffix(to, "!"):
@@ -147,18 +159,27 @@ func (f *ggufFamily) source(file *gguf.File, n ggufShape) (*ggufSource, error) {
 var ggufTables = []string{"rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"}
 
 // revise changes a Spec, built as for the family's own files, into that of a GGUF file:
-//   - no matrix is stored [in × out];
+//   - no matrix is stored [in × out], no kernel [channels × 1 × width];
+//   - a gate of one output is a vector;
+//   - what a delta rule decays by is stored itself, not its logarithm;
 //   - the ones that a family adds to its norms' weights are in the stored weights already;
 //   - queries, keys and values of a fused projection follow each other, never grouped by head;
 //   - rotary pairs are neighbours where llama.cpp's converter has put them so;
 //   - rotary frequencies are divided by rope_freqs.weight (Llama 3.1's scaling).
-func (f *ggufFamily) revise(s *Spec, factors []float32) error {
+func (f *ggufFamily) revise(s *Spec, source Source, factors []float32) error {
 	walk(s, func(r *Ref) {
 		if r.Transposed && len(r.Shape) == 2 {
 			r.Transposed = false
 			r.Shape = []int{r.Shape[1], r.Shape[0]}
 		}
+		if stored, found := source.Lookup(r.Name); found && r.Out == 1 && len(r.Shape) == 2 && len(stored.Shape) == 1 {
+			r.Shape = r.Shape[1:]
+		}
+		if r.Table && len(r.Shape) == 3 && r.Shape[1] == 1 {
+			r.Shape = []int{r.Shape[0], r.Shape[2]}
+		}
 	})
+	walk(s, func(d *DeltaSpec) { d.Decaying, d.Tiled = true, f.tiled })
 	walk(s, func(norm *NormSpec) { norm.Offset = 0 })
 	walk(s, func(a *AttentionSpec) {
 		if a.Q.Weight.Name != a.K.Weight.Name {

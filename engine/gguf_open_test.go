@@ -44,12 +44,13 @@ func traced(t testing.TB, path, device string, sequences [][]int32) (map[string]
 // rows, split and stacked tensors and metadata are not our own idea of them. Their logits are the goldens', but where the converter has no
 // key for what the golden says.
 var unsaid = map[string]string{
-	"cohere2":    "which layers slide: every 4th does not",
-	"gemma2":     "query_pre_attn_scalar",
-	"gemma3":     "which layers slide: every 6th does not",
-	"gpt-oss":    "that the ends of the YaRN ramp are not rounded",
-	"smollm3":    "which layers rotate: every 4th does not",
-	"starcoder2": "a sliding window",
+	"cohere2":      "which layers slide: every 4th does not",
+	"gemma2":       "query_pre_attn_scalar",
+	"gemma3":       "which layers slide: every 6th does not",
+	"gpt-oss":      "that the ends of the YaRN ramp are not rounded",
+	"llama4-steps": "the golden has layers with experts that are no multiples of a step, and a chunk of 8",
+	"smollm3":      "which layers rotate: every 4th does not",
+	"starcoder2":   "a sliding window",
 }
 
 func TestGGUFGoldens(t *testing.T) {
@@ -82,7 +83,11 @@ func TestGGUFGoldens(t *testing.T) {
 					}
 					worst = max(worst, distance(values, floats(golden.Data)))
 				}
-				if allowed := tolerance(compute); !(worst <= allowed) {
+				allowed := tolerance(compute)
+				if strings.HasPrefix(name, "qwen3-next") || strings.HasPrefix(name, "qwen3-5") {
+					allowed *= 10 // transformers' own float32, see golden
+				}
+				if !(worst <= allowed) {
 					t.Errorf("off by %.2g of the root mean square, allowed %.2g", worst, allowed)
 				}
 				t.Logf("largest error %.2g of the root mean square", worst)

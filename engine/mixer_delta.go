@@ -14,6 +14,9 @@ type DeltaSpec struct {
 	Activation                Activation // behind the convolution
 	Heads, KeyHeads           int
 	KeyDim, ValueDim          int
+
+	Decaying bool // LogA holds −exp(LogA)
+	Tiled    bool // head h is of key head h mod KeyHeads; else each key head has the next Heads/KeyHeads heads
 }
 
 func (s *DeltaSpec) refs(visit func(*Ref)) {
@@ -33,11 +36,16 @@ func (s *DeltaSpec) mix(f *forward, x Tensor) Tensor {
 	f.device.Norm(k, k, unit)
 	f.device.Scale(q, float32(1/math.Sqrt(float64(s.KeyDim))), nil)
 
+	keyHeads := s.KeyHeads
+	if s.Tiled {
+		q, k, keyHeads = s.tile(f, q), s.tile(f, k), s.Heads
+	}
+
 	beta, gate := f.linear(x, &s.Beta), s.decay(f, x)
 	f.device.Activate(beta, beta, nil, Activation{Kind: Sigmoid})
 	mixed := f.take(s.Heads * s.ValueDim)
 	f.device.DeltaRule(mixed, DeltaRule{Q: q, K: k, V: v, Gate: gate, Beta: beta,
-		Heads: s.Heads, KeyHeads: s.KeyHeads, KeyDim: s.KeyDim, ValueDim: s.ValueDim}, f.layout)
+		Heads: s.Heads, KeyHeads: keyHeads, KeyDim: s.KeyDim, ValueDim: s.ValueDim}, f.layout)
 	f.give(q, k, v, beta, gate)
 	f.norm(mixed, mixed, &s.Norm)
 	z := f.linear(x, &s.Z)
@@ -46,6 +54,16 @@ func (s *DeltaSpec) mix(f *forward, x Tensor) Tensor {
 	out := f.summed(z, &s.O)
 	f.give(z)
 	return out
+}
+
+// tile repeats all key heads until every head has its own.
+func (s *DeltaSpec) tile(f *forward, x Tensor) Tensor {
+	all := f.take(s.Heads * s.KeyDim)
+	for h := 0; h < s.Heads; h += s.KeyHeads {
+		f.device.Columns(all, x, []Move{{From: 0, To: h * s.KeyDim, Count: s.KeyHeads * s.KeyDim}})
+	}
+	f.give(x)
+	return all
 }
 
 // convolved is a projection behind its convolution and activation.
@@ -69,7 +87,11 @@ func (s *DeltaSpec) decay(f *forward, x Tensor) Tensor {
 		h := i % s.Heads
 		a := float64(v) + float64(bias[h])
 		softplus := math.Max(a, 0) + math.Log1p(math.Exp(-math.Abs(a)))
-		values[i] = float32(-math.Exp(float64(logA[h])) * softplus)
+		rate := float64(logA[h])
+		if !s.Decaying {
+			rate = -math.Exp(rate)
+		}
+		values[i] = float32(rate * softplus)
 	}
 	f.device.Upload(t, 0, values)
 	return t

@@ -8,8 +8,11 @@ type LatentSpec struct {
 	Q      Linear   // → heads·(Still+Rotated)
 	KVDown Linear   // hidden → Rank+Rotated: the latent row, then the rotated key
 	KVNorm NormSpec // on the latent row
-	K, V   Linear   // Rank → heads·Still, heads·Value
+	K, V   Linear   // Rank → heads·Still, heads·Value; empty where files keep KHeads and VHeads
 	O      Linear
+
+	// KHeads are Still → Rank, a head: what turns its queries so that the latent row itself is their key. VHeads are Rank → Value, a head.
+	KHeads, VHeads []Linear
 
 	Heads, Still, Rotated, Value, Rank int
 	Scale                              float32
@@ -19,6 +22,10 @@ type LatentSpec struct {
 func (a *LatentSpec) refs(visit func(*Ref)) {
 	for _, l := range []*Linear{&a.QDown, &a.Q, &a.KVDown, &a.K, &a.V, &a.O} {
 		l.refs(visit)
+	}
+	for h := range a.KHeads {
+		a.KHeads[h].refs(visit)
+		a.VHeads[h].refs(visit)
 	}
 	a.QNorm.refs(visit)
 	a.KVNorm.refs(visit)
@@ -44,6 +51,9 @@ func (a *LatentSpec) mix(f *forward, x Tensor) Tensor {
 	f.give(down)
 	f.norm(latent, latent, &a.KVNorm)
 	f.rotate(rotated, a.Rope)
+	if a.KHeads != nil {
+		return a.absorbed(f, q, latent, rotated)
+	}
 	still, v := f.linear(latent, &a.K), f.linear(latent, &a.V)
 	k := f.take(a.Heads * width)
 	var own, common []Move
@@ -60,5 +70,38 @@ func (a *LatentSpec) mix(f *forward, x Tensor) Tensor {
 	f.give(q, k, v)
 	out := f.summed(mixed, &a.O)
 	f.give(mixed)
+	return out
+}
+
+// absorbed is the same attention with one key and value row for all heads: qᵀ(W_K c) is (W_Kᵀ q)ᵀc, and Σ p W_V c is W_V Σ p c (arXiv
+// 2405.04434, section 2.1.2). It gives its arguments back.
+func (a *LatentSpec) absorbed(f *forward, q, latent, rotated Tensor) Tensor {
+	width, wide := a.Still+a.Rotated, a.Rank+a.Rotated
+	turned, key := f.take(a.Heads*wide), f.take(wide)
+	own := f.take(a.Still)
+	for h := range a.Heads {
+		f.device.Columns(own, q, []Move{{From: h * width, To: 0, Count: a.Still}})
+		t := f.linear(own, &a.KHeads[h])
+		f.device.Columns(turned, t, []Move{{From: 0, To: h * wide, Count: a.Rank}})
+		f.device.Columns(turned, q, []Move{{From: h*width + a.Still, To: h*wide + a.Rank, Count: a.Rotated}})
+		f.give(t)
+	}
+	f.device.Columns(key, latent, []Move{{From: 0, To: 0, Count: a.Rank}})
+	f.device.Columns(key, rotated, []Move{{From: 0, To: a.Rank, Count: a.Rotated}})
+	f.give(q, rotated, own)
+
+	mixed := f.take(a.Heads * a.Rank)
+	f.device.Attention(mixed, turned, key, latent, Attention{Heads: a.Heads, KVHeads: 1, HeadDim: wide, ValueDim: a.Rank, Scale: a.Scale, Causal: true}, f.layout)
+	f.give(turned, key, latent)
+	values, own := f.take(a.Heads*a.Value), f.take(a.Rank)
+	for h := range a.Heads {
+		f.device.Columns(own, mixed, []Move{{From: h * a.Rank, To: 0, Count: a.Rank}})
+		v := f.linear(own, &a.VHeads[h])
+		f.device.Columns(values, v, []Move{{From: 0, To: h * a.Value, Count: a.Value}})
+		f.give(v)
+	}
+	f.give(mixed, own)
+	out := f.linear(values, &a.O)
+	f.give(values)
 	return out
 }

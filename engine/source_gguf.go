@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"strconv"
@@ -43,6 +44,20 @@ func (s *ggufSource) add(name string, t gguf.Tensor) error {
 	}
 	s.names = append(s.names, name)
 	s.views[name] = ggufView{Stored{Name: name, Type: DType(t.Type.String()), Shape: shape, Data: t.Data}, t}
+	return nil
+}
+
+// make shows float32 values that no tensor of the file holds.
+func (s *ggufSource) make(name string, shape []int, values []float32) error {
+	if _, there := s.views[name]; there {
+		return fmt.Errorf("tensor %.80q: in the file, and in its metadata too", name)
+	}
+	var data []byte
+	for _, v := range values {
+		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(v))
+	}
+	s.names = append(s.names, name)
+	s.views[name] = ggufView{stored: Stored{Name: name, Type: F32, Shape: shape, Data: data}}
 	return nil
 }
 
@@ -116,7 +131,7 @@ func (s *ggufSource) Discard(names []string) { s.advise(names, mapped.DontNeed) 
 
 func (s *ggufSource) advise(names []string, advice mapped.Advice) {
 	for _, name := range names {
-		if view, found := s.views[name]; found {
+		if view, found := s.views[name]; found && len(view.tensor.Data) > 0 {
 			// Advice that the system does not take costs time, never correctness.
 			_ = view.tensor.Advise(advice)
 		}

@@ -74,7 +74,7 @@ func TestWrappers(t *testing.T) {
 		{"llama", "smolvlm", "text_config", "model.text_model.", "lm_head."},
 		{"qwen2", "qwen2_5_vl", "", "model.", "lm_head."},
 		{"qwen3-5", "qwen3_5", "text_config", "model.language_model.", "lm_head."},
-		{"qwen3-next", "qwen3_next", "", "model.", "lm_head."}, // alone, beside a layer that predicts further tokens
+		{"qwen3-next", "qwen3_next", "", "model.", "lm_head."},                   // alone, beside a layer that predicts further tokens
 		{"apertus", "llava", "text_config", "model.language_model.", "lm_head."}, // reads tensors while it is built
 		{"gpt-oss", "internvl", "text_config", "language_model.model.", "language_model.lm_head."},
 	} {

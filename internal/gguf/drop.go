@@ -8,8 +8,8 @@ import (
 )
 
 // DropBlocks returns what Write needs for the same model with only the kept blocks, ascending, 0-based. Tensors blk.N.… are renumbered,
-// those of other blocks left out, all others kept; <arch>.block_count is set; lists of <arch>.… with one value a block are cut to the kept
-// blocks; counts of leading or trailing blocks of a kind follow what is left of them. Everything else stays as it is.
+// those of other blocks left out, all others kept; <arch>.block_count is set; lists of <arch>.… and xielu.… with one value a block are cut to the
+// kept blocks; counts of leading or trailing blocks of a kind follow what is left of them. Everything else stays as it is.
 //
 // Some architectures give a block its kind (windowed or full attention, experts or none) by its number. Where the format has a list that
 // says it block by block, the list is written (releases of llama.cpp that do not read it yet go by the number still); where it has none, a
@@ -50,6 +50,9 @@ func dropBlocks(f *File, kept []int) (metadata []KV, tensors []Source, err error
 			continue
 		}
 		key, ours := strings.CutPrefix(entry.Key, arch+".")
+		if !ours { // what the activation of Apertus has a block
+			key, ours = strings.CutPrefix(entry.Key, "xielu.")
+		}
 		if ours {
 			if entry.Value, err = cut(key, entry.Value, count, kept); err != nil {
 				return nil, nil, fmt.Errorf("%s: %w", entry.Key, err)
