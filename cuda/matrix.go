@@ -31,6 +31,11 @@ func (d *device) Matrix(w engine.Weight) (engine.Matrix, error) {
 	if err := w.Check(); err != nil {
 		return nil, err
 	}
+	if values, _, _ := w.Type.Block(); values > 1 {
+		if _, known := quantisedAs[w.Type]; !known {
+			return nil, fmt.Errorf("cuda: cuda:%d: %s: no kernel reads %s; use --device cpu", d.index, w.Name, w.Type)
+		}
+	}
 	m := &matrix{on: d, weight: w, wide: d.compute == engine.ComputeF32, pitch: (w.In + 7) &^ 7, ready: make(chan struct{})}
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 // cpuTypes maps data types to the kernels' numbers.
 var cpuTypes = map[DType]cpu.Type{
 	F32: cpu.F32, F16: cpu.F16, BF16: cpu.BF16, F64: cpu.F64, Q4_0: cpu.Q40, Q4_1: cpu.Q41, Q5_0: cpu.Q50, Q5_1: cpu.Q51, Q8_0: cpu.Q80,
-	Q2_K: cpu.Q2K, Q3_K: cpu.Q3K, Q4_K: cpu.Q4K, Q5_K: cpu.Q5K, Q6_K: cpu.Q6K,
+	Q2_K: cpu.Q2K, Q3_K: cpu.Q3K, Q4_K: cpu.Q4K, Q5_K: cpu.Q5K, Q6_K: cpu.Q6K, MXFP4: cpu.MXFP4,
 }
 
 // cpuMatrix reads a weight where it lies: nothing is copied, products widen or dequantise it panel by panel.

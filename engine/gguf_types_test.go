@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"avssnative/internal/gguf"
@@ -41,6 +42,8 @@ func randomTensor(t testing.TB, r *rand.Rand, name string, kind gguf.Type, rows,
 			binary.LittleEndian.PutUint16(data[at+place:], exponent<<10|uint16(r.IntN(1024)))
 		}
 		switch kind {
+		case gguf.MXFP4: // values up to 12 · 2^-10
+			data[at] = byte(116 + r.IntN(3))
 		case gguf.F16:
 			binary.LittleEndian.PutUint16(data[at:], uint16(r.IntN(2))<<15|uint16(8+r.IntN(3))<<10|uint16(r.IntN(1024)))
 		case gguf.BF16:
@@ -110,10 +113,13 @@ func randomLlama(t testing.TB, kind gguf.Type) (stored, plain string) {
 // same bits; "cpu" may sum in another order, over at most 512 products.
 func TestGGUFTypes(t *testing.T) {
 	sequences := [][]int32{{1}, {5, 3, 9, 40, 2, 2, 7}, {47, 46, 45, 44, 43, 42, 41, 40, 39, 38, 37, 36}}
-	for _, kind := range []gguf.Type{gguf.F32, gguf.F16, gguf.BF16, gguf.Q4_0, gguf.Q4_1, gguf.Q5_0, gguf.Q5_1, gguf.Q8_0, gguf.Q2_K, gguf.Q3_K, gguf.Q4_K, gguf.Q5_K, gguf.Q6_K} {
+	for _, kind := range []gguf.Type{gguf.F32, gguf.F16, gguf.BF16, gguf.Q4_0, gguf.Q4_1, gguf.Q5_0, gguf.Q5_1, gguf.Q8_0, gguf.Q2_K, gguf.Q3_K, gguf.Q4_K, gguf.Q5_K, gguf.Q6_K, gguf.MXFP4} {
 		stored, plain := randomLlama(t, kind)
 		for _, device := range devices() {
 			t.Run(fmt.Sprint(kind, "/", device), func(t *testing.T) {
+				if kind == gguf.MXFP4 && strings.HasPrefix(device, "cuda") {
+					t.Skip("skipped: no kernel of this device reads MXFP4, which it says")
+				}
 				want, _ := traced(t, plain, device, sequences)
 				got, compute := traced(t, stored, device, sequences)
 				allowed := tolerance(compute)

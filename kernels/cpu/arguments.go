@@ -53,6 +53,7 @@ const (
 	Q4K
 	Q5K
 	Q6K
+	MXFP4
 )
 
 // Panel is the number of outputs of a packed weight panel; QueryRows the most query rows of an attention job; MaxEps the most

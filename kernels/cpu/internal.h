@@ -65,8 +65,8 @@ static inline int64_t weight_row(const avss_weight *w, int64_t i) {
 }
 
 /* Values and bytes of a block of each type. */
-static const int32_t block_values[AVSS_TYPES] = {1, 1, 1, 1, 32, 32, 32, 32, 32, 256, 256, 256, 256, 256};
-static const int32_t block_bytes[AVSS_TYPES] = {4, 2, 2, 8, 18, 20, 22, 24, 34, 84, 110, 144, 176, 210};
+static const int32_t block_values[AVSS_TYPES] = {1, 1, 1, 1, 32, 32, 32, 32, 32, 256, 256, 256, 256, 256, 32};
+static const int32_t block_bytes[AVSS_TYPES] = {4, 2, 2, 8, 18, 20, 22, 24, 34, 84, 110, 144, 176, 210, 17};
 
 /* Byte at which value k of a stored row begins; k falls on a whole block. */
 static inline int64_t weight_offset(const avss_weight *w, int64_t row, int64_t k) {

@@ -27,7 +27,7 @@ enum avss_isa { AVSS_SCALAR, AVSS_AVX2, AVSS_AVX512, AVSS_AVX512BF16, AVSS_AMX, 
 /* Data types of stored weights. */
 enum avss_type {
   AVSS_F32, AVSS_F16, AVSS_BF16, AVSS_F64, AVSS_Q4_0, AVSS_Q4_1, AVSS_Q5_0, AVSS_Q5_1, AVSS_Q8_0, AVSS_Q2_K, AVSS_Q3_K, AVSS_Q4_K,
-  AVSS_Q5_K, AVSS_Q6_K, AVSS_TYPES
+  AVSS_Q5_K, AVSS_Q6_K, AVSS_MXFP4, AVSS_TYPES
 };
 
 typedef struct {

@@ -115,7 +115,7 @@ var blockSize = [...]struct {
 }{
 	F32: {1, 4, 0}, F16: {1, 2, 0}, BF16: {1, 2, 0}, F64: {1, 8, 0}, Q40: {32, 18, gguf.Q4_0}, Q41: {32, 20, gguf.Q4_1}, Q50: {32, 22, gguf.Q5_0},
 	Q51: {32, 24, gguf.Q5_1}, Q80: {32, 34, gguf.Q8_0}, Q2K: {256, 84, gguf.Q2_K}, Q3K: {256, 110, gguf.Q3_K}, Q4K: {256, 144, gguf.Q4_K},
-	Q5K: {256, 176, gguf.Q5_K}, Q6K: {256, 210, gguf.Q6_K},
+	Q5K: {256, 176, gguf.Q5_K}, Q6K: {256, 210, gguf.Q6_K}, MXFP4: {32, 17, gguf.MXFP4},
 }
 
 // stored is the stored row (column, where transposed) of output i.

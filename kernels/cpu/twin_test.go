@@ -109,6 +109,8 @@ func (b *bench) stored(kind Type, rows, cols int) []byte {
 			half(at + 108)
 		case Q6K:
 			half(at + 208)
+		case MXFP4:
+			data[at] = byte(120 + b.r.Uint32()%4)
 		}
 	}
 	return keep(b, data)
@@ -116,7 +118,7 @@ func (b *bench) stored(kind Type, rows, cols int) []byte {
 
 func TestEmbedDecodesEveryType(t *testing.T) {
 	against(t, func(t *testing.T, k, slow *Kernels) {
-		for kind := F32; kind <= Q6K; kind++ {
+		for kind := F32; kind <= MXFP4; kind++ {
 			b := newBench(t)
 			const rows, cols = 5, 512
 			data := b.stored(kind, rows, cols)
@@ -153,7 +155,7 @@ func (b *bench) multiply(k *Kernels, y, x []float32, m, inner int, w Weight, bf1
 
 func TestProductOfEveryType(t *testing.T) {
 	against(t, func(t *testing.T, k, slow *Kernels) {
-		for kind := F32; kind <= Q6K; kind++ {
+		for kind := F32; kind <= MXFP4; kind++ {
 			for _, bf16 := range []bool{false, true} {
 				b := newBench(t)
 				const m, n, inner = 37, 70, 768

@@ -21,6 +21,9 @@ static inline void scale_min(int j, const uint8_t *q, uint8_t *d, uint8_t *m) {
   }
 }
 
+/* The values of four bits E2M1, doubled (OCP Microscaling Formats 1.0, section 5.3.3). */
+static const float mxfp4_codes[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+
 #define BODY "weight.c"
 #include "every.h"
 #else
@@ -61,6 +64,15 @@ TARGET static void NAME(q8_0)(const uint8_t *b, float *y) {
   float d = half(b);
   const int8_t *q = (const int8_t *)(b + 2);
   for (int j = 0; j < 32; j++) y[j] = (float)q[j] * d;
+}
+TARGET static void NAME(mxfp4)(const uint8_t *b, float *y) {
+  uint32_t bits = b[0] < 2 ? 0x200000u << b[0] : (uint32_t)(b[0] - 1) << 23; /* half of 2^(b[0] - 127): codes are doubled */
+  float d;
+  memcpy(&d, &bits, 4);
+  for (int j = 0; j < 16; j++) {
+    y[j] = mxfp4_codes[b[1 + j] & 0xF] * d;
+    y[j + 16] = mxfp4_codes[b[1 + j] >> 4] * d;
+  }
 }
 TARGET static void NAME(q2_k)(const uint8_t *b, float *y) {
   const uint8_t *scales = b, *q = b + 16;
@@ -176,6 +188,7 @@ TARGET static void NAME(widen)(int32_t type, const uint8_t *p, int64_t n, float 
     BLOCKS(AVSS_Q4_K, 256, 144, q4_k)
     BLOCKS(AVSS_Q5_K, 256, 176, q5_k)
     BLOCKS(AVSS_Q6_K, 256, 210, q6_k)
+    BLOCKS(AVSS_MXFP4, 32, 17, mxfp4)
 #undef BLOCKS
   }
 }
