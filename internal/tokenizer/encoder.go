@@ -72,6 +72,7 @@ func splitAll(splitters []splitter, text string, first bool) ([]piece, error) {
 // byteBPE is BPE over bytes. Words are looked up as they stand in the text; the byte alphabet exists only in the file.
 type byteBPE struct {
 	before  []splitter       // splitters ahead of the last
+	cutters []*patternSplit  // the same, where all of them do nothing but cut; else nil
 	prefix  bool             // a space goes in front of every piece that lacks one
 	scan    scanner          // nil: a piece is a word
 	symbols [256]int32       // -1: a byte without a token, which is dropped
@@ -102,6 +103,14 @@ func newByteBPE(splitters []splitter, m *bpe) *byteBPE {
 			b.before, b.scan = b.before[:n-1], s.scan
 		}
 	}
+	for _, s := range b.before {
+		cutter, ok := s.(*patternSplit)
+		if !ok || !cutter.cuts() {
+			b.cutters = nil
+			break
+		}
+		b.cutters = append(b.cutters, cutter)
+	}
 	dropsUnknown := m.unknown == -1 && !m.byteFallback
 	for i, r := range byteRunes {
 		if b.symbols[i] = m.runes.get(r); b.symbols[i] < 0 && !dropsUnknown {
@@ -123,6 +132,9 @@ func (b *byteBPE) encode(ids []int32, text string, first bool) ([]int32, error) 
 	if len(b.before) == 0 {
 		return b.piece(ids, text), nil
 	}
+	if b.cutters != nil {
+		return b.cut(ids, text, b.cutters), nil
+	}
 	pieces, err := splitAll(b.before, text, first)
 	if err != nil {
 		return ids, err
@@ -131,6 +143,40 @@ func (b *byteBPE) encode(ids []int32, text string, first bool) ([]int32, error) 
 		ids = b.piece(ids, p.text)
 	}
 	return ids, nil
+}
+
+// cut goes through all cutters with each stretch as it is found, so that no list of pieces is ever made.
+func (b *byteBPE) cut(ids []int32, text string, cutters []*patternSplit) []int32 {
+	if len(cutters) == 0 {
+		return b.piece(ids, text)
+	}
+	s, rest := cutters[0], cutters[1:]
+	if s.scan != nil {
+		for i := 0; i < len(text); {
+			end := s.scan.next(text, i)
+			ids = b.cut(ids, text[i:end], rest)
+			i = end
+		}
+		return ids
+	}
+	done := 0
+	for i := 0; i < len(text); {
+		end := s.match.match(text, i)
+		if end == i {
+			_, n := decode(text, i)
+			i += n
+			continue
+		}
+		if done < i {
+			ids = b.cut(ids, text[done:i], rest)
+		}
+		ids = b.cut(ids, text[i:end], rest)
+		i, done = end, end
+	}
+	if done < len(text) {
+		ids = b.cut(ids, text[done:], rest)
+	}
+	return ids
 }
 
 func (b *byteBPE) piece(ids []int32, text string) []int32 {

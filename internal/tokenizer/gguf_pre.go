@@ -40,7 +40,7 @@ var gpt2Pre = map[string]preRecipe{
 		`[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+`, `\p{N}`}},
 	"deepseek-coder": {patterns: []string{`[\r\n]`, `\s?\p{L}+`, `\s?\p{P}+`, `[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+`, `\p{N}`}},
 	"deepseek-v3": {patterns: []string{`\p{N}{1,3}`, `[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+`,
-		"[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"}},
+		patternDeepseek3}},
 	"bloom": bloom, "poro-chat": bloom, "gpt3-finnish": bloom,
 }
 

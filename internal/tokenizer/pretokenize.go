@@ -185,6 +185,27 @@ func reverse(cuts []cut) {
 	}
 }
 
+// cutMatches covers text with matches and what lies between them, in order.
+func cutMatches(m matcher, text string, visit func(start, end int, match bool)) {
+	done := 0
+	for i := 0; i < len(text); {
+		end := m.match(text, i)
+		if end == i {
+			_, n := decode(text, i)
+			i += n
+			continue
+		}
+		if done < i {
+			visit(done, i, false)
+		}
+		visit(i, end, true)
+		i, done = end, end
+	}
+	if done < len(text) {
+		visit(done, len(text), false)
+	}
+}
+
 // charSplit matches single characters.
 type charSplit struct {
 	is  func(rune) bool
@@ -258,8 +279,8 @@ func (f fixedLength) split(pieces []piece, p piece) ([]piece, error) {
 type patternSplit struct {
 	literal string
 	regex   *regex
-	scan    scanner         // set where the pattern is one of the known ones
-	single  func(rune) bool // set where it is one class of characters
+	scan    scanner // set where the pattern is one of the known ones
+	match   matcher // set where its form is known
 	how     behaviour
 	invert  bool
 }
@@ -290,8 +311,8 @@ func newPatternSplit(pattern string, how behaviour, invert bool) (*patternSplit,
 	if scan := scannerFor(pattern); scan != nil {
 		return &patternSplit{scan: scan, how: how, invert: invert}, nil
 	}
-	if is := singleClasses[pattern]; is != nil {
-		return &patternSplit{single: is, how: how, invert: invert}, nil
+	if match := matcherFor(pattern); match != nil {
+		return &patternSplit{match: match, how: how, invert: invert}, nil
 	}
 	regex, err := compileRegex(pattern)
 	if err != nil {
@@ -300,11 +321,9 @@ func newPatternSplit(pattern string, how behaviour, invert bool) (*patternSplit,
 	return &patternSplit{regex: regex, how: how, invert: invert}, nil
 }
 
-// singleClasses are patterns that match one character at a time.
-var singleClasses = map[string]func(rune) bool{
-	`\p{N}`:  func(r rune) bool { return classTable()[r]&classNumber != 0 },
-	`\s`:     isSpace,
-	`[\r\n]`: func(r rune) bool { return r == '\r' || r == '\n' },
+// cuts reports that what the split makes of a text is the stretches that its scanner or matcher finds, and those between them.
+func (s *patternSplit) cuts() bool {
+	return (s.scan != nil || s.match != nil) && !s.invert && s.how == isolated
 }
 
 // whole reports that the split only ever cuts into the words of its scanner.
@@ -320,8 +339,13 @@ func (s *patternSplit) split(pieces []piece, p piece) ([]piece, error) {
 			cuts = append(cuts, cut{i, end, true})
 			i = end
 		}
-	case s.single != nil:
-		cuts = cutRunes(p.text, s.single)
+	case s.match != nil && s.how == isolated && !s.invert: // no list of cuts is needed
+		cutMatches(s.match, p.text, func(start, end int, _ bool) {
+			pieces = append(pieces, piece{p.text[start:end], p.first && start == 0})
+		})
+		return pieces, nil
+	case s.match != nil:
+		cutMatches(s.match, p.text, func(start, end int, match bool) { cuts = append(cuts, cut{start, end, match}) })
 	case s.regex != nil:
 		err = s.regex.each(p.text, func(start, end int, match bool) { cuts = append(cuts, cut{start, end, match}) })
 	case s.literal == "":

@@ -93,6 +93,58 @@ func TestScannersAgainstPatterns(t *testing.T) {
 	}
 }
 
+func TestMatchersAgainstPatterns(t *testing.T) {
+	texts := oddTexts(7, 3000)
+	known := 0
+	for name, recipe := range gpt2Pre {
+		for _, pattern := range recipe.patterns {
+			if scannerFor(pattern) != nil {
+				continue
+			}
+			match := matcherFor(pattern)
+			if match == nil {
+				t.Errorf("%s: %s is not recognised", name, pattern)
+				continue
+			}
+			known++
+			againstRegex(t, pattern, match, texts)
+		}
+	}
+	if known < 10 {
+		t.Errorf("%d patterns", known)
+	}
+	for _, pattern := range []string{`[^\s\p{L}]+`, ` ?[a-f\-\]\u0400-\u04ff]+`, `\s?\p{S}+`, `[\p{L}\p{M}\p{N}]{1,3}`, `[\r\n][\r\n][\r\n]`, `\s`, `\p{N}`, `[\r\n]`} {
+		match := matcherFor(pattern)
+		if match == nil {
+			t.Fatalf("%s is not recognised", pattern)
+		}
+		againstRegex(t, pattern, match, texts)
+	}
+	for _, pattern := range []string{`\s?`, `[a-z`, `\s?[a-z]`, `[a-z]*`, `[z-a]+`, `[\w]+`, `[\p{Han}]+`, `[a&&b]+`, `[[:alpha:]]+`, `[^[^a]]+`, `\p{L}\p{N}`, `a+`, `\p{L`, `[\`, ``} {
+		if matcherFor(pattern) != nil {
+			t.Errorf("%s is recognised", pattern)
+		}
+	}
+}
+
+func againstRegex(t *testing.T, pattern string, match matcher, texts []string) {
+	t.Helper()
+	slow, err := compileRegex(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range texts {
+		var got, want []cut
+		cutMatches(match, text, func(start, end int, match bool) { got = append(got, cut{start, end, match}) })
+		if err := slow.each(text, func(start, end int, match bool) { want = append(want, cut{start, end, match}) }); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("%s: %+q: got %v, want %v", pattern, text, got, want)
+		}
+	}
+}
+
 // plain returns tok without short ways and without memory of words.
 func plain(t testing.TB, tok *Tokenizer, splitters []splitter, m model) *Tokenizer {
 	t.Helper()
