@@ -161,6 +161,10 @@ func (b *byteBPE) cut(ids []int32, text string, cutters []*patternSplit) []int32
 	}
 	done := 0
 	for i := 0; i < len(text); {
+		if !s.begins[text[i]] {
+			i++
+			continue
+		}
 		end := s.match.match(text, i)
 		if end == i {
 			_, n := decode(text, i)

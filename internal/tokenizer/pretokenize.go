@@ -279,8 +279,9 @@ func (f fixedLength) split(pieces []piece, p piece) ([]piece, error) {
 type patternSplit struct {
 	literal string
 	regex   *regex
-	scan    scanner // set where the pattern is one of the known ones
-	match   matcher // set where its form is known
+	scan    scanner   // set where the pattern is one of the known ones
+	match   matcher   // set where its form is known
+	begins  [256]bool // whether a match may begin with a byte
 	how     behaviour
 	invert  bool
 }
@@ -312,7 +313,11 @@ func newPatternSplit(pattern string, how behaviour, invert bool) (*patternSplit,
 		return &patternSplit{scan: scan, how: how, invert: invert}, nil
 	}
 	if match := matcherFor(pattern); match != nil {
-		return &patternSplit{match: match, how: how, invert: invert}, nil
+		s := &patternSplit{match: match, how: how, invert: invert}
+		for c := range s.begins {
+			s.begins[c] = c >= utf8.RuneSelf || match.begins(byte(c))
+		}
+		return s, nil
 	}
 	regex, err := compileRegex(pattern)
 	if err != nil {

@@ -6,6 +6,8 @@ const patternDeepseek3 = "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|
 // scanDeepseek3 is a matcher, because numbers that stand alone are in none of its alternatives.
 type scanDeepseek3 struct{ classes *classBytes }
 
+func (s scanDeepseek3) begins(c byte) bool { return true }
+
 func (s scanDeepseek3) match(text string, i int) int {
 	r, c, n := runeAt(s.classes, text, i)
 	if r < 0x80 && c&classSymbol != 0 { // all of ASCII's are in the first alternative

@@ -14,6 +14,7 @@ import (
 // A matcher returns the end of the match that begins at text[i], or i where none does. Unlike a scanner's, its pattern leaves text out.
 type matcher interface {
 	match(text string, i int) int
+	begins(c byte) bool // whether a match may begin with this ASCII character
 }
 
 // matcherFor is the matcher of a pattern, nil where its form is not known.
@@ -75,6 +76,10 @@ func (r classRunMatcher) match(text string, i int) int {
 	return r.run(text, i)
 }
 
+func (r classRunMatcher) begins(c byte) bool {
+	return r.class.has(rune(c)) || r.space != nil && r.space(rune(c))
+}
+
 // run is the end of the class's run at i, or i where it is too short.
 func (r classRunMatcher) run(text string, i int) int {
 	j, count := i, 0
@@ -115,6 +120,8 @@ func (spaceAtEnd) match(text string, i int) int {
 	}
 	return j
 }
+
+func (spaceAtEnd) begins(c byte) bool { return isSpace(rune(c)) }
 
 // charSet is a set of characters: spans in ascending order, and a bit for each that is ASCII.
 type charSet struct {
