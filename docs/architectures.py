@@ -3,7 +3,8 @@
     go test ./engine -v -run TestGoldens > goldens.txt
     go test ./prune -v -run TestEveryArchitectureReloadsShorter > reload.txt
     go test ./internal/peers -v -run TestTransformersLoadsEveryPrunedArchitecture > transformers.txt
-    python3 docs/architectures.py goldens.txt reload.txt transformers.txt > docs/architectures.md
+    go test ./internal/peers -v -run TestTransformersLoadsEveryPrunedWrapper > wrappers.txt
+    python3 docs/architectures.py goldens.txt reload.txt transformers.txt wrappers.txt > docs/architectures.md
 """
 import re
 import sys
@@ -56,6 +57,23 @@ def main():
         there = [float(peers[key]) for key in peers if key[0] == name]
         print(f"| {name} | {SPECIAL.get(name, '')} | {goldens.get((name, 'reference'), '')} | {goldens.get((name, 'cpu'), '')} | "
               f"{'equal' if name in passed else 'not shown'} | {f'{max(there):.2g}' if there else 'not known to it'} |")
+    wrappers(sys.argv[4])
+
+
+def wrappers(path):
+    answers = errors(path, r"TestTransformersLoadsEveryPrunedWrapper/(\S+)")
+    print('''
+## Around a language model
+Models that see or hear, given text alone: the largest error of the text model's logits against transformers 5.23, whole, and without the first, the middle or
+the last layer of what `prune` wrote. Everything that is not the text model's is copied byte for byte. For Cohere's and Granite's, transformers leaves out the
+text model's factor on logits; the comparison puts it back. Images and sound are not read.
+
+| wrapper | whole | without a layer |
+|---|---|---|''')
+    whole = [name for (name,) in answers if "-without-" not in name]
+    for name in sorted(whole):
+        cut = [float(error) for (other,), error in answers.items() if other.startswith(name + "-without-")]
+        print(f"| {name} | {answers[name,]} | {max(cut):.2g} |")
 
 
 if __name__ == "__main__":
