@@ -25,7 +25,14 @@ func TestEveryGGUFReloadsShorter(t *testing.T) {
 			m := open(t, file)
 			for _, drop := range []engine.Drop{{0}, {2}, {0, 2}} {
 				out := filepath.Join(t.TempDir(), "smaller.gguf")
-				if err := prune.Write(context.Background(), m, drop, out, prune.Options{}); err != nil {
+				err := prune.Write(context.Background(), m, drop, out, prune.Options{})
+				if strings.HasPrefix(filepath.Base(file), "llama4-") { // its layers' kinds go by their numbers
+					if _, missing := os.Stat(out); err == nil || !strings.Contains(err.Error(), "which llama4 takes for another kind") || missing == nil {
+						t.Errorf("without %v: error %v, file: %v", drop, err, missing)
+					}
+					continue
+				}
+				if err != nil {
 					t.Fatal(err)
 				}
 				if s := open(t, out); s.Layers() != m.Layers()-len(drop) {
