@@ -77,6 +77,10 @@ func (d *device) testHopperFinish(from, to *tensor, m *matrix, shift *tensor) er
 	var differs error
 	d.do("self-test", func() error {
 		defer func() { d.hopper.blocks, d.forced = 0, nil }()
+		a := arguments{d: d}
+		if a.matrix("weight", m); a.err != nil { // waits for the weight
+			return a.err
+		}
 		offsets, targets := make([]int32, from.rows+1), make([]int32, from.rows)
 		for r := range targets {
 			offsets[r+1], targets[r] = int32(r+1), int32(r*31%to.cols)

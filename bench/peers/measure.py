@@ -24,7 +24,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 CACHE = os.environ["AVSSNATIVE_BENCH_CACHE"]
 OURS = "avssnative"
-SECTIONS = ["forward", "job", "removal", "busy", "own"]
+SECTIONS = ["forward", "large", "job", "removal", "busy", "own"]
 TORCH = {"eager": "torch eager", "compile": "torch.compile", "hooks": "hook script", "headless": "hook script without the head", "loop": "transformers loop"}
 
 
@@ -144,26 +144,33 @@ HEAD = ["what", "products", "program", "seconds", "tokens/s", "time against avss
 
 
 def forward(m):
+    return passes(m, "small", "Forward", "12 layers × 768, 134 million weights")
+
+
+def large(m):
+    return passes(m, "1b", "Forward, a larger model", "22 layers × 2048, 1.1 billion weights")
+
+
+def passes(m, shape, title, about):
     """One sequence through the whole model, with logits (peers) or log-likelihoods (avssnative) of every token."""
     lines, programs = [], {}
-    shapes = ["quick"] if m.args.quick else m.args.shapes.split(",")
-    for shape in shapes:
-        for compute in m.args.compute.split(","):
-            opened = {name: m.program(name, shape, compute) for name in [OURS, "torch"] + (["llama.cpp"] if m.args.with_llama else [])}
-            programs.update({p.name: p.info for p in opened.values()})
-            peak = m.peak(opened[OURS])
-            for tokens in ([64, 128] if m.args.quick else [512, 2048]):
-                request = {"Job": "forward", "Sequences": 1, "Tokens": tokens}
-                contenders = [(OURS, opened[OURS], request)]
-                contenders += [(TORCH[mode], opened["torch"], {**request, "Mode": mode}) for mode in ("eager", "compile")]
-                contenders += [("llama.cpp", opened["llama.cpp"], request)] if m.args.with_llama else []
-                seconds, flops, failed = m.contest(contenders, m.args.rounds, {"loss": 1e-4 if compute == "f32" else 5e-3})
-                lines += rows(f"T = {tokens}, {shape}", compute, seconds, tokens, flops, peak, failed)
-            for program in opened.values():
-                program.close()
-    return ("Forward", programs, "One sequence through the whole model: token ids in, the logits of every token out (avssnative: their log-likelihoods; no tensor of logits exists). "
-            "small is 12 layers × 768, 134 million weights; 1b is 22 × 2048, 1.1 billion; both have a vocabulary of 32,000. "
-            "f32 weights are stored as F32, bf16 ones as BF16.", page.table(HEAD, lines))
+    if m.args.quick:
+        shape = "quick"
+    for compute in m.args.compute.split(","):
+        opened = {name: m.program(name, shape, compute) for name in [OURS, "torch"] + (["llama.cpp"] if m.args.with_llama else [])}
+        programs.update({p.name: p.info for p in opened.values()})
+        peak = m.peak(opened[OURS])
+        for tokens in ([64, 128] if m.args.quick else [512, 2048]):
+            request = {"Job": "forward", "Sequences": 1, "Tokens": tokens}
+            contenders = [(OURS, opened[OURS], request)]
+            contenders += [(TORCH[mode], opened["torch"], {**request, "Mode": mode}) for mode in ("eager", "compile")]
+            contenders += [("llama.cpp", opened["llama.cpp"], request)] if m.args.with_llama else []
+            seconds, flops, failed = m.contest(contenders, m.args.rounds, {"loss": 1e-4 if compute == "f32" else 5e-3})
+            lines += rows(f"T = {tokens}", compute, seconds, tokens, flops, peak, failed)
+        for program in opened.values():
+            program.close()
+    return (title, programs, "One sequence through the whole model: token ids in, the logits of every token out (avssnative: their log-likelihoods; no tensor of logits exists). "
+            f"The model is {about}, a vocabulary of 32,000. f32 weights are stored as F32, bf16 ones as BF16.", page.table(HEAD, lines))
 
 
 def simple(m, job, count, tokens, modes, tolerance, title, about):
@@ -247,7 +254,6 @@ def main():
     parser = argparse.ArgumentParser(prog="bench/peers/run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default=",".join(SECTIONS), help="sections, with commas between: " + ", ".join(SECTIONS))
     parser.add_argument("--with-llama", action="store_true", help="llama-cpp-python too")
-    parser.add_argument("--shapes", default="small,1b", help="of the forward section")
     parser.add_argument("--compute", default="f32,bf16", help="precisions, with commas between")
     parser.add_argument("--threads", type=int, default=0, help="threads of every program; 0: as many as there are cores")
     parser.add_argument("--rounds", type=int, default=5)
@@ -265,7 +271,7 @@ def main():
     m = Measurement(args)
     for name in wanted:
         begin = time.monotonic()
-        title, programs, about, text = {"forward": forward, "job": job, "removal": removal, "busy": busy, "own": own}[name](m)
+        title, programs, about, text = {"forward": forward, "large": large, "job": job, "removal": removal, "busy": busy, "own": own}[name](m)
         options = [a for a in sys.argv[1:] if not a.startswith("--only") and a != args.only and not a.startswith("--out") and a != args.out]
         command = shlex.join(["bench/peers/run", "--only", name, *options])
         versions = [info["versions"] for info in programs.values() if "versions" in info]
