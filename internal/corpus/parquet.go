@@ -120,7 +120,8 @@ func (t *table) find(field string) (*parquet.Column, error) {
 		if leaf.MaxRepetitionLevel() > 0 {
 			return nil, fmt.Errorf("column %.80q holds lists, want text", field)
 		}
-		if leaf.Type().Kind() != parquet.ByteArray {
+		// A damaged schema may call a list, a map or a group without columns a leaf: it has no physical type, nor a kind that could be asked for.
+		if leaf.Type().PhysicalType() == nil || leaf.Type().Kind() != parquet.ByteArray {
 			return nil, fmt.Errorf("column %.80q holds %s, want text", field, leaf.Type())
 		}
 		return leaf, nil
