@@ -69,6 +69,9 @@ func (d *cpuDevice) Attention(dst, q, k, v Tensor, a Attention, l *Layout) {
 	if a.Causal {
 		args.Causal = 1
 	}
+	if d.bf16 {
+		args.BF16 = 1
+	}
 	count := blocks * int64(a.KVHeads)
 	d.do(cpu.Attend, &args, count, cpuPortion(2*work/float64(count)))
 }

@@ -106,14 +106,14 @@ type ProductArguments struct {
 	BF16, _                     int32
 }
 
-// AttentionArguments: Jobs holds seven int64 a block of query rows.
+// AttentionArguments: Jobs holds seven int64 a block of query rows. BF16 rounds the operands of both products.
 type AttentionArguments struct {
 	Dst, Q, K, V                      Tensor
 	Jobs, Slopes, Sinks               unsafe.Pointer
 	Heads, KVHeads, HeadDim, ValueDim int64
 	Window, Chunk                     int64
 	Scale, SoftCap                    float32
-	Causal, _                         int32
+	Causal, BF16                      int32
 }
 
 // NormArguments: Kind as engine.NormKind.

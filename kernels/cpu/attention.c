@@ -1,33 +1,57 @@
 /* Softmax attention without the matrix of scores: keys in tiles of 256 counted from the start of the sequence (its prefix included), an
- * online softmax between them (Milakov & Gimelshein, arXiv 1805.02867; Dao et al., arXiv 2205.14135), both products on the float32
- * micro-kernel. A job is one key head and a block of query rows of one sequence: a key tile is packed once for all query heads that
- * share it. A row's result depends on the keys it sees alone: tiles are fixed by positions, masked scores weigh exactly nothing, and a
- * value that is no finite number is multiplied only with the weights of rows that see it. */
+ * online softmax between them (Milakov & Gimelshein, arXiv 1805.02867; Dao et al., arXiv 2205.14135), both products on the micro-kernels of
+ * the product. A job is one key head and a block of query rows of one sequence: a key tile is packed once for all query heads that share it.
+ * With bf16 the operands (queries · scale, keys, weights, values) are rounded to bfloat16; sums, softmax and the sum of the weights, which
+ * are not yet rounded there, are float32.
+ * A row's result depends on the keys it sees alone: tiles are fixed by positions, masked scores weigh exactly nothing, and a value that is
+ * no finite number is zero in the packed tile and is added to the rows that see it. */
 #ifndef BODY
 #include "internal.h"
 enum { TILE = 256, BLOCK = 84 }; /* keys a tile; query rows a block: whole micro-tiles of 14, 6 and 4 rows */
+_Static_assert((int)TILE <= (int)KC_F32, "pack_x rounds rows of up to KC_F32 values");
+_Static_assert(KC_F32 % 32 == 0 && KC_BF16 % 32 == 0, "K blocks of keys end where pack_w pads to");
+_Static_assert(14 * KC_F32 <= BLOCK * TILE && 14 * KC_BF16 <= BLOCK * TILE, "a micro-tile's queries are scaled in the room of the scores");
+_Static_assert(TILE * PANEL <= BLOCK * TILE, "a panel of values is gathered in the room of the scores");
 
 static inline int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+/* How a call multiplies, and what stands where in its scratch. */
 typedef struct {
-  float *keys, *values, *queries, *out, *scores, *weights, *highest, *sum;
+  const product_isa *isa;
+  int round;           /* as the packers take it: operands are rounded but stored as float32 */
+  int64_t bytes, deep; /* of a packed value, and of a packed row of queries */
+  char *keys, *values, *queries, *weights; /* packed */
+  float *out, *scores, *highest, *sum;
 } attention_room;
-static int64_t lay_out(attention_room *r, const avss_attention *a, float *base) {
-  int64_t group = a->heads / a->kv_heads, rows = up(AVSS_QUERY_ROWS, BLOCK), wide = up(a->value_dim, PANEL);
+static int64_t lay_out(attention_room *r, const avss_attention *a, char *base) {
+  const product_isa *isa = a->bf16 ? avss_table->attention_bf16 : avss_table->f32;
+  const int64_t group = a->heads / a->kv_heads, rows = up(AVSS_QUERY_ROWS, BLOCK), wide = up(a->value_dim, PANEL);
+  const int64_t bytes = isa->bf16 ? 2 : 4, deep = up(a->head_dim, isa->pair) * bytes, size = sizeof(float);
+  const int64_t need[8] = {TILE * up(a->head_dim, 32) * bytes, TILE * wide * bytes, group * rows * deep, BLOCK * TILE * bytes,
+                           group * rows * wide * size, BLOCK * TILE * size, group * rows * size, group * rows * size};
   int64_t at = 0;
-  float *room[8];
-  const int64_t need[8] = {TILE * a->head_dim, TILE * wide, group * rows * a->head_dim, group * rows * wide, BLOCK * TILE, BLOCK * TILE,
-                           group * rows, group * rows};
+  char *room[8];
   for (int i = 0; i < 8; i++) {
     room[i] = base + at;
-    at += up(need[i] + 16, 16);
+    at += up(need[i] + 64, 64);
   }
-  if (r) *r = (attention_room){room[0], room[1], room[2], room[3], room[4], room[5], room[6], room[7]};
-  return at * (int64_t)sizeof(float);
+  if (r)
+    *r = (attention_room){isa, a->bf16 && !isa->bf16, bytes, deep, room[0], room[1], room[2], room[3],
+                          (float *)room[4], (float *)room[5], (float *)room[6], (float *)room[7]};
+  return at;
 }
 int64_t attention_scratch(const avss_attention *a) {
-  static float nothing;
+  static char nothing;
   return lay_out(0, a, &nothing);
 }
+
+/* Where the keys from p on of K block k0 stand: a panel's inner dimension is padded to 32, as far as pack_w writes. */
+static inline char *key_panel(const attention_room *r, int64_t k0, int64_t kc, int64_t p) {
+  return r->keys + (k0 * TILE + p * up(kc, 32)) * r->bytes;
+}
+
+/* The row of key j of a job's sequence: its prefix's, then its own. */
+static inline int64_t key_row(const int64_t *job, int64_t j) { return j < job[6] ? job[5] + j : job[3] + j - job[6]; }
 
 /* First key seen from position p, and one past the last. */
 static inline int64_t first_seen(const avss_attention *a, int64_t p) {
@@ -80,43 +104,77 @@ TARGET static float NAME(soften)(const avss_attention *a, float *s, int64_t n, i
   return factor;
 }
 
-/* The second product where the tile holds values that are not finite: as the micro-kernel does it, but seen keys alone. */
-TARGET static void NAME(weigh_seen)(const float *weights, const float *values, int64_t from, int64_t end, float *out) {
-  for (int c = 0; c < PANEL; c += LANES) {
-    vf s = v_zero();
-    for (int64_t j = from; j < end; j++) s = v_fma(v_set(weights[j]), v_load(values + j * PANEL + c), s);
-    v_store(out + c, v_add(v_load(out + c), s));
+/* Whether a packed panel of values of n keys is finite. */
+TARGET static int NAME(finite)(const attention_room *r, const void *panel, int64_t n) {
+  if (r->isa->bf16) {
+    const uint32_t *pairs = panel;
+    uint32_t over = 0; /* an exponent of ones and one more run over into the sign's place */
+    for (int64_t i = 0; i < up(n, 2) / 2 * PANEL; i++) over |= (pairs[i] & 0x7f807f80) + 0x00800080;
+    return !(over & 0x80008000);
   }
-}
-
-TARGET static int NAME(finite)(const float *x, int64_t n) {
+  const float *x = panel;
   vf s = v_zero();
-  for (int64_t i = 0; i < n; i += LANES) s = v_fma(v_load(x + i), v_zero(), s);
+  for (int64_t i = 0; i < n * PANEL; i += LANES) s = v_fma(v_load(x + i), v_zero(), s);
   float t = v_sum(s);
   return t == t;
 }
 
+/* Makes zeros of the values of such a panel that are not finite. */
+TARGET static void NAME(blank)(const attention_room *r, void *panel, int64_t n) {
+  if (r->isa->bf16) {
+    uint32_t *pairs = panel;
+    for (int64_t i = 0; i < up(n, 2) / 2 * PANEL; i++) pairs[i] &= ~((((pairs[i] & 0x7f807f80) + 0x00800080) >> 15 & 0x00010001) * 0xffff);
+    return;
+  }
+  float *x = panel;
+  for (int64_t i = 0; i < n * PANEL; i += LANES) {
+    vf v = v_load(x + i);
+    v_store(x + i, v_pick(v_lt(v_abs(v), v_set(INFINITY)), v, v_zero()));
+  }
+}
+
+/* Adds to a row of out what `blank` took from the keys [from, end) of the tile at j0, which the row sees. Twice what is not finite is the
+ * same, and twice what bfloat16 rounds to an infinity is one. */
+TARGET static void NAME(spoil)(const avss_attention *a, const int64_t *job, int64_t head, const float *weights, int64_t j0, int64_t from, int64_t end,
+                               float *out) {
+  const vf limit = v_set(a->bf16 ? 0x1.ffp127f : INFINITY);
+  for (int64_t j = from; j < end; j++) {
+    const float *v = a->v.data + key_row(job, j0 + j) * a->v.stride + head * a->value_dim;
+    for (int64_t c = 0; c < a->value_dim; c += LANES) {
+      vf x = v_load_n(v + c, least(LANES, a->value_dim - c));
+      vf taken = v_pick(v_lt(v_abs(x), limit), v_zero(), v_add(x, x));
+      v_store(out + c, v_fma(v_set(weights[j]), taken, v_load(out + c)));
+    }
+  }
+}
+
 /* Packs keys and values j0..j0+n of the sequence; returns whether all the values are finite. */
 TARGET static int NAME(pack_tile)(const avss_attention *a, const attention_room *r, int64_t head, const int64_t *job, int64_t j0, int64_t n) {
-  const product_isa *isa = &NAME(product);
+  const product_isa *isa = r->isa;
   const int64_t start = job[3], own = job[4], prefix = job[5], before = job[6];
   const int64_t segments[4] = {prefix, before, start, own};
   avss_weight keys = {(const uint8_t *)(a->k.data + head * a->head_dim), segments, 2, before + own, a->head_dim, a->k.stride, AVSS_F32, 0};
-  for (int64_t k0 = 0; k0 < a->head_dim; k0 += KC_F32) {
-    int64_t kc = least(KC_F32, a->head_dim - k0);
-    for (int64_t p = 0; p < n; p += PANEL) isa->pack_w(&keys, j0 + p, least(PANEL, n - p), k0, kc, r->keys + k0 * TILE + p * kc, 0);
+  for (int64_t k0 = 0; k0 < a->head_dim; k0 += isa->kc) {
+    int64_t kc = least(isa->kc, a->head_dim - k0);
+    for (int64_t p = 0; p < n; p += PANEL) isa->pack_w(&keys, j0 + p, least(PANEL, n - p), k0, kc, key_panel(r, k0, kc, p), r->round);
   }
-  int64_t from_prefix = most(0, least(n, before - j0)), panels = up(a->value_dim, PANEL) / PANEL;
-  const float *v = a->v.data + head * a->value_dim;
+  const int apart = j0 < before && before < j0 + n; /* the prefix ends inside: its rows and the others come together first */
   int all = 1;
-  for (int64_t p = 0; p < panels; p++) {
-    float *to = r->values + p * PANEL * TILE;
-    int64_t cols = least(PANEL, a->value_dim - p * PANEL);
-    avss_weight run = {(const uint8_t *)(v + (prefix + j0) * a->v.stride), 0, 0, a->value_dim, n, a->v.stride, AVSS_F32, 1};
-    if (from_prefix > 0) isa->pack_w(&run, p * PANEL, cols, 0, from_prefix, to, 0);
-    run.data = (const uint8_t *)(v + (start + j0 + from_prefix - before) * a->v.stride);
-    if (from_prefix < n) isa->pack_w(&run, p * PANEL, cols, 0, n - from_prefix, to + from_prefix * PANEL, 0);
-    all &= NAME(finite)(to, n * PANEL);
+  for (int64_t p = 0; p < a->value_dim; p += PANEL) {
+    char *to = r->values + p * TILE * r->bytes;
+    int64_t cols = least(PANEL, a->value_dim - p);
+    const float *v = a->v.data + head * a->value_dim + p;
+    avss_weight run = {(const uint8_t *)(v + key_row(job, j0) * a->v.stride), 0, 0, cols, n, a->v.stride, AVSS_F32, 1};
+    if (apart) {
+      for (int64_t j = 0; j < n; j++) memcpy(r->scores + j * PANEL, v + key_row(job, j0 + j) * a->v.stride, (size_t)cols * sizeof(float));
+      run.data = (const uint8_t *)r->scores;
+      run.stride = PANEL;
+    }
+    isa->pack_w(&run, 0, cols, 0, n, to, r->round);
+    if (!NAME(finite)(r, to, n)) {
+      NAME(blank)(r, to, n);
+      all = 0;
+    }
   }
   return all;
 }
@@ -124,7 +182,7 @@ TARGET static int NAME(pack_tile)(const avss_attention *a, const attention_room 
 /* One key tile (j0, n keys) meets one block of query rows (from row `row` of the job on) of one head. */
 TARGET static void NAME(meet)(const avss_attention *a, const attention_room *r, const int64_t *job, int64_t head, int64_t g, int64_t row, int64_t j0,
                               int64_t n, int finite) {
-  const product_isa *isa = &NAME(product);
+  const product_isa *isa = r->isa;
   const int64_t all = up(AVSS_QUERY_ROWS, BLOCK), wide = up(a->value_dim, PANEL);
   const int64_t rows = least(BLOCK, job[1] - row), keys = job[4] + job[6], p0 = job[2] + row;
   int64_t seen = 0, least_seen = n;
@@ -133,34 +191,33 @@ TARGET static void NAME(meet)(const avss_attention *a, const attention_room *r, 
     least_seen = least(least_seen, most(0, first_seen(a, p0 + i) - j0));
   }
   if (seen <= least_seen) return;
-  float *queries = r->queries + g * all * a->head_dim + row * a->head_dim;
+  const char *queries = r->queries + (g * all + row) * r->deep;
   float *out = r->out + (g * all + row) * wide, *highest = r->highest + g * all + row, *sum = r->sum + g * all + row;
-  for (int64_t k0 = 0; k0 < a->head_dim; k0 += KC_F32) {
-    int64_t kc = least(KC_F32, a->head_dim - k0);
+  for (int64_t k0 = 0; k0 < a->head_dim; k0 += isa->kc) {
+    int64_t kc = least(isa->kc, a->head_dim - k0);
     for (int64_t p = 0; p < seen; p += PANEL)
       for (int64_t i = 0; i < rows; i += isa->rows)
-        isa->micro((int)least(isa->rows, rows - i), kc, (char *)queries + packed_offset(isa, rows, a->head_dim, k0, i),
-                   r->keys + k0 * TILE + p * kc, gained(r->scores + i * TILE + p, TILE, k0 > 0));
+        isa->micro((int)least(isa->rows, rows - i), up(kc, isa->pair), queries + packed_offset(isa, rows, a->head_dim, k0, i),
+                   key_panel(r, k0, kc, p), gained(r->scores + i * TILE + p, TILE, k0 > 0));
   }
   for (int64_t i = 0; i < rows; i++) {
     int64_t p = p0 + i, from = most(0, first_seen(a, p) - j0), end = least(n, end_seen(a, p, keys) - j0);
     float factor = NAME(soften)(a, r->scores + i * TILE, up(seen, LANES), from, end, a->slopes ? a->slopes[head] : 0, j0, p, highest + i, sum + i);
     if (factor != 1)
       for (int64_t c = 0; c < wide; c += LANES) v_store(out + i * wide + c, v_mul(v_load(out + i * wide + c), v_set(factor)));
-    if (!finite)
-      for (int64_t c = 0; c < wide; c += PANEL)
-        if (from < end) NAME(weigh_seen)(r->scores + i * TILE, r->values + c * TILE, from, end, out + i * wide + c);
+    if (!finite) NAME(spoil)(a, job, head / (a->heads / a->kv_heads), r->scores + i * TILE, j0, from, end, out + i * wide);
   }
-  if (!finite) return;
+  const int64_t kc = up(seen, isa->pair); /* soften left zeros behind what is seen */
   for (int64_t i = 0; i < rows; i += isa->rows)
-    isa->pack_x(r->scores + i * TILE, TILE, (int)least(isa->rows, rows - i), seen, r->weights + i * seen, 0);
+    isa->pack_x(r->scores + i * TILE, TILE, (int)least(isa->rows, rows - i), kc, r->weights + i * kc * r->bytes, r->round);
   for (int64_t c = 0; c < wide; c += PANEL)
     for (int64_t i = 0; i < rows; i += isa->rows)
-      isa->micro((int)least(isa->rows, rows - i), seen, r->weights + i * seen, r->values + c * TILE, gained(out + i * wide + c, wide, 1));
+      isa->micro((int)least(isa->rows, rows - i), kc, r->weights + i * kc * r->bytes, r->values + c * TILE * r->bytes,
+                 gained(out + i * wide + c, wide, 1));
 }
 
 TARGET static void NAME(attend)(const avss_attention *a, const int64_t *job, int64_t kv_head, const attention_room *r) {
-  const product_isa *isa = &NAME(product);
+  const product_isa *isa = r->isa;
   const int64_t group = a->heads / a->kv_heads, all = up(AVSS_QUERY_ROWS, BLOCK), wide = up(a->value_dim, PANEL);
   const int64_t keys = job[4] + job[6], rows = job[1], p0 = job[2];
   int64_t first = keys, end = 0;
@@ -172,17 +229,16 @@ TARGET static void NAME(attend)(const avss_attention *a, const int64_t *job, int
     int64_t head = kv_head * group + g;
     for (int64_t row = 0; row < rows; row += BLOCK) {
       int64_t n = least(BLOCK, rows - row);
-      float *scaled = r->scores; /* [n][kc]: free until the first product */
-      for (int64_t k0 = 0; k0 < a->head_dim; k0 += KC_F32) {
-        int64_t kc = least(KC_F32, a->head_dim - k0);
-        for (int64_t i = 0; i < n; i++) {
-          const float *q = a->q.data + (job[0] + row + i) * a->q.stride + head * a->head_dim + k0;
-          for (int64_t d = 0; d < kc; d++) scaled[i * kc + d] = q[d] * a->scale;
+      for (int64_t k0 = 0; k0 < a->head_dim; k0 += isa->kc)
+        for (int64_t i = 0; i < n; i += isa->rows) {
+          const int64_t kc = least(isa->kc, a->head_dim - k0), high = least(isa->rows, n - i);
+          float *scaled = r->scores; /* [high][kc]: free until the first product */
+          for (int64_t j = 0; j < high; j++) {
+            const float *q = a->q.data + (job[0] + row + i + j) * a->q.stride + head * a->head_dim + k0;
+            for (int64_t d = 0; d < kc; d++) scaled[j * kc + d] = q[d] * a->scale;
+          }
+          isa->pack_x(scaled, kc, (int)high, kc, r->queries + (g * all + row) * r->deep + packed_offset(isa, n, a->head_dim, k0, i), r->round);
         }
-        for (int64_t i = 0; i < n; i += isa->rows)
-          isa->pack_x(scaled + i * kc, kc, (int)least(isa->rows, n - i), kc,
-                      (char *)(r->queries + (g * all + row) * a->head_dim) + packed_offset(isa, n, a->head_dim, k0, i), 0);
-      }
     }
     for (int64_t i = 0; i < rows; i++) {
       r->highest[g * all + i] = a->sinks ? a->sinks[head] : -INFINITY;

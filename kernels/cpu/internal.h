@@ -51,6 +51,7 @@ typedef struct {
 typedef void (*kernel)(const void *arguments, int64_t from, int64_t to, void *scratch);
 typedef struct {
   const product_isa *f32, *bf16;
+  const product_isa *attention_bf16; /* bf16, but never AMX, whose tiles are large for a tile of keys */
   kernel run[AVSS_OPERATIONS];
 } kernel_table;
 extern const kernel_table *avss_table;

@@ -1,21 +1,21 @@
 /* Which instruction sets this build and this processor have, and the table of the one in use. */
 #include "internal.h"
 
-#define TABLE(isa, f32, bf16, peak)                                                                                                       \
-  {&f32, &bf16, {op_pack, op_product, op_attention_##isa, op_norm_##isa, op_add_##isa, op_scale_##isa, op_clamp_##isa, op_activate_##isa,      \
-                 op_rope_##isa, op_embed_##isa, op_gather_##isa, op_scatter_##isa, op_columns_##isa, op_convolve_##isa, op_delta_##isa,        \
-                 op_measure_##isa, op_head_##isa, peak, op_pool_##isa}}
+#define TABLE(isa, f32, bf16, attention, peak)                                                                                            \
+  {&f32, &bf16, &attention, {op_pack, op_product, op_attention_##isa, op_norm_##isa, op_add_##isa, op_scale_##isa, op_clamp_##isa,             \
+                 op_activate_##isa, op_rope_##isa, op_embed_##isa, op_gather_##isa, op_scatter_##isa, op_columns_##isa, op_convolve_##isa,     \
+                 op_delta_##isa, op_measure_##isa, op_head_##isa, peak, op_pool_##isa}}
 
 static const kernel_table tables[AVSS_ISAS] = {
-    [AVSS_SCALAR] = TABLE(scalar, product_scalar, product_scalar, op_peak_scalar),
+    [AVSS_SCALAR] = TABLE(scalar, product_scalar, product_scalar, product_scalar, op_peak_scalar),
 #if AVSS_X86
-    [AVSS_AVX2] = TABLE(avx2, product_avx2, product_avx2, op_peak_avx2),
-    [AVSS_AVX512] = TABLE(avx512, product_avx512, product_avx512, op_peak_avx512),
-    [AVSS_AVX512BF16] = TABLE(avx512, product_avx512, product_avx512bf16, op_peak_avx512bf16),
-    [AVSS_AMX] = TABLE(avx512, product_avx512, product_amx, op_peak_amx),
+    [AVSS_AVX2] = TABLE(avx2, product_avx2, product_avx2, product_avx2, op_peak_avx2),
+    [AVSS_AVX512] = TABLE(avx512, product_avx512, product_avx512, product_avx512, op_peak_avx512),
+    [AVSS_AVX512BF16] = TABLE(avx512, product_avx512, product_avx512bf16, product_avx512bf16, op_peak_avx512bf16),
+    [AVSS_AMX] = TABLE(avx512, product_avx512, product_amx, product_avx512bf16, op_peak_amx),
 #endif
 #if AVSS_ARM
-    [AVSS_NEON] = TABLE(neon, product_neon, product_neon, op_peak_neon),
+    [AVSS_NEON] = TABLE(neon, product_neon, product_neon, product_neon, op_peak_neon),
 #endif
 };
 

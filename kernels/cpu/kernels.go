@@ -27,7 +27,7 @@ var isaNames = []string{"scalar", "avx2", "avx512", "avx512bf16", "amx", "neon",
 func (i ISA) String() string { return isaNames[i] }
 
 // abi must equal AVSS_ABI of kernels.h.
-const abi = 4
+const abi = 5
 
 // backend is one way to reach kernels: compiled in, in a shared library, or none.
 type backend interface {

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define AVSS_ABI 4
+#define AVSS_ABI 5
 
 #if defined(_WIN32)
 #define AVSS_API __declspec(dllexport)
@@ -64,7 +64,7 @@ typedef struct {
   const float *slopes, *sinks; /* [heads] or NULL */
   int64_t heads, kv_heads, head_dim, value_dim, window, chunk;
   float scale, soft_cap;
-  int32_t causal, pad;
+  int32_t causal, bf16; /* bf16: both products' operands are rounded to bfloat16 */
 } avss_attention;
 
 enum avss_norm_kind { AVSS_NORM_NONE, AVSS_NORM_RMS, AVSS_NORM_LAYER, AVSS_NORM_L2 };

@@ -182,15 +182,19 @@ func halfValue(h uint16) float32 {
 	return math.Float32frombits(sign | math.Float32bits(float32(rest)*0x1p-24))
 }
 
-// roundBF16 rounds to bfloat16, to nearest, ties to even; NaN stays NaN.
+// roundedBF16 is the nearest bfloat16, ties to even; NaN stays NaN.
+func roundedBF16(v float32) float32 {
+	u := math.Float32bits(v)
+	if v == v {
+		u += 0x7fff + u>>16&1
+	} else {
+		u |= 0x400000
+	}
+	return math.Float32frombits(u &^ 0xffff)
+}
+
 func roundBF16(x []float32) {
 	for i, v := range x {
-		u := math.Float32bits(v)
-		if v == v {
-			u += 0x7fff + u>>16&1
-		} else {
-			u |= 0x400000
-		}
-		x[i] = math.Float32frombits(u &^ 0xffff)
+		x[i] = roundedBF16(v)
 	}
 }

@@ -1,6 +1,9 @@
 package cpu
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Plain Go for what works along sequences: loops in float64, one row at a time.
 
@@ -31,6 +34,14 @@ func (a *AttentionArguments) attend(from, to int64) {
 	}
 }
 
+// operand is a value as the products take it.
+func (a *AttentionArguments) operand(v float32) float32 {
+	if a.BF16 != 0 {
+		return roundedBF16(v)
+	}
+	return v
+}
+
 // row is one head of query row r of a job.
 func (a *AttentionArguments) row(job []int64, r, head int64) {
 	kv, p := head/(a.Heads/a.KVHeads), job[2]+r
@@ -41,7 +52,10 @@ func (a *AttentionArguments) row(job []int64, r, head int64) {
 		}
 		return job[3] + j - job[6]
 	}
-	q := a.Q.row(job[0] + r)[head*a.HeadDim:][:a.HeadDim]
+	q := slices.Clone(a.Q.row(job[0] + r)[head*a.HeadDim:][:a.HeadDim])
+	for d, v := range q {
+		q[d] = a.operand(v * a.Scale)
+	}
 	scores, most := make([]float64, max(0, end-first)), math.Inf(-1)
 	if a.Sinks != nil {
 		most = float64(slice[float32](a.Sinks, a.Heads)[head])
@@ -49,9 +63,8 @@ func (a *AttentionArguments) row(job []int64, r, head int64) {
 	for j := range scores {
 		key := a.K.row(at(first + int64(j)))[kv*a.HeadDim:]
 		for d, v := range q {
-			scores[j] += float64(v) * float64(key[d])
+			scores[j] += float64(v) * float64(a.operand(key[d]))
 		}
-		scores[j] *= float64(a.Scale)
 		if a.SoftCap > 0 {
 			scores[j] = float64(a.SoftCap) * math.Tanh(scores[j]/float64(a.SoftCap))
 		}
@@ -66,9 +79,12 @@ func (a *AttentionArguments) row(job []int64, r, head int64) {
 	}
 	for j, score := range scores {
 		weight := math.Exp(score - most)
-		sum += weight
+		sum += weight // not yet rounded
+		if a.BF16 != 0 {
+			weight = float64(roundedBF16(float32(weight)))
+		}
 		for d, v := range a.V.row(at(first + int64(j)))[kv*a.ValueDim:][:a.ValueDim] {
-			out[d] += weight * float64(v)
+			out[d] += weight * float64(a.operand(v))
 		}
 	}
 	dst := a.Dst.row(job[0] + r)[head*a.ValueDim:]

@@ -171,6 +171,129 @@ func TestProductOfEveryType(t *testing.T) {
 	})
 }
 
+// An attentionCase is one sequence of `own` rows behind a prefix of `before`.
+type attentionCase struct {
+	own, before, heads, kvHeads, dim, valueDim int64
+	set                                        func(*AttentionArguments) // masks; nil: causal alone
+	extras                                     bool                      // slopes and sinks
+	bad                                        map[int64]float32         // values of key heads' first columns, by position
+}
+
+// attention computes a case in jobs of at most `block` query rows. Rows that belong to no one are NaN.
+func (b *bench) attention(k *Kernels, c attentionCase, bf16 bool, block int64) []float32 {
+	b.r = rand.New(rand.NewPCG(3, 4)) // the same values each time
+	const prefix = 2
+	start := prefix + c.before + 3
+	rows := int(start + c.own + 1)
+	at := func(p int64) int64 { // the row of a position
+		if p < c.before {
+			return prefix + p
+		}
+		return start + p - c.before
+	}
+	tensor := func(cols int64) Tensor {
+		t := TensorOf(b.values(rows*int(cols)), rows, int(cols), int(cols))
+		for _, row := range []int64{0, 1, start - 3, start - 2, start - 1, int64(rows) - 1} {
+			for i := range t.row(row) {
+				t.row(row)[i] = float32(math.NaN())
+			}
+		}
+		return t
+	}
+	a := AttentionArguments{
+		Q: tensor(c.heads * c.dim), K: tensor(c.kvHeads * c.dim), V: tensor(c.kvHeads * c.valueDim), Dst: tensor(c.heads * c.valueDim),
+		Heads: c.heads, KVHeads: c.kvHeads, HeadDim: c.dim, ValueDim: c.valueDim, Scale: 0.3, Causal: 1, BF16: flag(bf16),
+	}
+	if c.set != nil {
+		c.set(&a)
+	}
+	slopes, sinks := b.values(int(c.heads)), b.values(int(c.heads))
+	if c.extras {
+		a.Slopes, a.Sinks = Pointer(slopes), Pointer(sinks)
+	}
+	for p, v := range c.bad {
+		for h := range c.kvHeads {
+			a.V.row(at(p))[h*c.valueDim] = v
+		}
+	}
+	var jobs []int64
+	for row := int64(0); row < c.own; row += block {
+		jobs = append(jobs, start+row, min(block, c.own-row), c.before+row, start, c.own, prefix, c.before)
+	}
+	a.Jobs = Pointer(keep(b, jobs))
+	do(b, k, Attend, &a, int64(len(jobs)/7)*c.kvHeads)
+	var out []float32
+	for p := c.before; p < c.before+c.own; p++ {
+		out = append(out, a.Dst.row(at(p))...)
+	}
+	return out
+}
+
+func TestAttention(t *testing.T) {
+	infinity, nan := float32(math.Inf(1)), float32(math.NaN())
+	window := func(n int64) func(*AttentionArguments) { return func(a *AttentionArguments) { a.Window = n } }
+	cases := []attentionCase{
+		{own: 1, heads: 1, kvHeads: 1, dim: 1, valueDim: 1},
+		{own: 2, heads: 2, kvHeads: 1, dim: 2, valueDim: 3},
+		{own: 33, heads: 2, kvHeads: 1, dim: 7, valueDim: 5},
+		{own: 90, heads: 4, kvHeads: 2, dim: 8, valueDim: 8},
+		{own: 100, heads: 6, kvHeads: 2, dim: 80, valueDim: 80},
+		{own: 60, before: 7, heads: 2, kvHeads: 2, dim: 33, valueDim: 9, set: func(a *AttentionArguments) { a.Causal = 0 }},
+		{own: 100, before: 201, heads: 2, kvHeads: 1, dim: 96, valueDim: 20, set: func(a *AttentionArguments) { a.SoftCap = 2 }},
+		{own: 150, before: 256, heads: 1, kvHeads: 1, dim: 20, valueDim: 96},
+		{own: 20, before: 511, heads: 2, kvHeads: 1, dim: 16, valueDim: 33},
+		{own: 400, heads: 1, kvHeads: 1, dim: 5, valueDim: 40, extras: true},
+		{own: 280, before: 31, heads: 1, kvHeads: 1, dim: 8, valueDim: 8, set: window(1)},
+		{own: 280, before: 31, heads: 1, kvHeads: 1, dim: 8, valueDim: 8, set: window(21), extras: true},
+		{own: 280, before: 31, heads: 1, kvHeads: 1, dim: 8, valueDim: 8, set: func(a *AttentionArguments) { a.Chunk = 51 }},
+		{own: 280, before: 30, heads: 1, kvHeads: 1, dim: 8, valueDim: 8, set: func(a *AttentionArguments) { a.Chunk, a.Causal = 50, 0 }},
+		{own: 300, before: 5, heads: 2, kvHeads: 1, dim: 300, valueDim: 70, extras: true, set: func(a *AttentionArguments) {
+			a.Chunk, a.Window, a.SoftCap = 100, 41, 3
+		}},
+		{own: 40, heads: 1, kvHeads: 1, dim: 700, valueDim: 8},
+		{own: 100, heads: 2, kvHeads: 1, dim: 8, valueDim: 8, bad: map[int64]float32{50: nan}},
+		{own: 340, before: 9, heads: 2, kvHeads: 2, dim: 8, valueDim: 45, set: window(30), bad: map[int64]float32{4: infinity, 51: -infinity, 60: infinity, 300: nan}},
+		{own: 90, heads: 1, kvHeads: 1, dim: 8, valueDim: 8, bad: map[int64]float32{33: infinity, 70: math.MaxFloat32}},
+	}
+	against(t, func(t *testing.T, k, slow *Kernels) {
+		for i, c := range cases {
+			for _, bf16 := range []bool{false, true} {
+				what, b := fmt.Sprintf("case %d, bf16 %v", i, bf16), newBench(t)
+				got, want := b.attention(k, c, bf16, QueryRows), b.attention(slow, c, bf16, QueryRows)
+				// Scores are below 10 here, so float32 errs by 1e-5 at most. With bf16 both sides multiply the same rounded queries, keys and
+				// values, but round a weight against different maxima, the largest score and the largest of the tiles so far: each by 2⁻⁸ of
+				// itself at most, so the two means of values within ±1 are 2⁻⁷ apart at most. Where one tile holds all keys the maxima are the
+				// same, and only a weight that float32's error takes across a tie differs: one in 4000 by 2⁻⁸, here 2·10⁻⁶ on the average.
+				// Operands that are not rounded make 10⁻⁴ and more.
+				tolerance, squares := 1e-5, 0.0
+				if bf16 {
+					tolerance += 0x1p-7
+				}
+				for i := range want {
+					g, w := float64(got[i]), float64(want[i])
+					switch {
+					case g == w || g != g && w != w:
+					case !(math.Abs(g-w) <= tolerance):
+						t.Fatalf("%s: value %d: %g, plain Go finds %g", what, i, g, w)
+					default:
+						squares += (g - w) * (g - w)
+					}
+				}
+				if r := math.Sqrt(squares / float64(len(want))); c.before+c.own <= 256 && r > 2e-5 {
+					t.Fatalf("%s: %g from plain Go on the average", what, r)
+				}
+				for _, block := range []int64{84, 5} {
+					for i, v := range b.attention(k, c, bf16, block) {
+						if v != got[i] && (v == v || got[i] == got[i]) {
+							t.Fatalf("%s: value %d in jobs of %d rows: %g, want exactly %g", what, i, block, v, got[i])
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
 func TestDeltaRule(t *testing.T) {
 	against(t, func(t *testing.T, k, slow *Kernels) {
 		b := newBench(t)

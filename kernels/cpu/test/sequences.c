@@ -2,8 +2,10 @@
  * no other. */
 #include "check.h"
 
+static double operand(float x, int bf16) { return bf16 ? bf16_round(x) : x; }
+
 static void attend(int64_t own, int64_t before, int64_t heads, int64_t kv, int64_t dim, int64_t vdim, int causal, int64_t window, int64_t chunk,
-                   float cap, int extras, int bad) {
+                   float cap, int extras, int bad, int bf16) {
   const int64_t rows = before + own, jobs_n = (own + 83) / 84;
   float *q = values(rows * heads * dim), *k = values(rows * kv * dim), *v = values(rows * kv * vdim), *d = values(rows * heads * vdim);
   float *slopes = values(heads), *sinks = values(heads);
@@ -15,7 +17,7 @@ static void attend(int64_t own, int64_t before, int64_t heads, int64_t kv, int64
   if (bad >= 0) v[bad * kv * vdim] = NAN;
   avss_attention a = {tensor(d, rows, heads * vdim, heads * vdim), tensor(q, rows, heads * dim, heads * dim), tensor(k, rows, kv * dim, kv * dim),
                       tensor(v, rows, kv * vdim, kv * vdim), jobs, extras ? slopes : 0, extras ? sinks : 0, heads, kv, dim, vdim, window, chunk,
-                      0.3f, cap, causal, 0};
+                      0.3f, cap, causal, bf16};
   run(AVSS_ATTENTION, &a, 0, jobs_n * kv);
   double *score = malloc((size_t)rows * 8), *sum = malloc((size_t)vdim * 8);
   for (int64_t i = before; i < rows; i++)
@@ -26,8 +28,7 @@ static void attend(int64_t own, int64_t before, int64_t heads, int64_t kv, int64
         score[j] = -INFINITY;
         if ((causal && j > i) || (window && i - j >= window) || (chunk && i / chunk != j / chunk)) continue;
         double s = 0;
-        for (int64_t e = 0; e < dim; e++) s += (double)q[(i * heads + h) * dim + e] * k[(j * kv + g) * dim + e];
-        s *= 0.3f;
+        for (int64_t e = 0; e < dim; e++) s += operand(q[(i * heads + h) * dim + e] * 0.3f, bf16) * operand(k[(j * kv + g) * dim + e], bf16);
         if (cap > 0) s = cap * tanh(s / cap);
         if (extras) s += (double)slopes[h] * (double)(j - i);
         score[j] = s;
@@ -39,13 +40,15 @@ static void attend(int64_t own, int64_t before, int64_t heads, int64_t kv, int64
         if (score[j] == -INFINITY) continue;
         double w = exp(score[j] - most_);
         total += w;
-        for (int64_t e = 0; e < vdim; e++) sum[e] += w * v[(j * kv + g) * vdim + e];
+        for (int64_t e = 0; e < vdim; e++) sum[e] += operand((float)w, bf16) * operand(v[(j * kv + g) * vdim + e], bf16);
         size = 1;
         if (w > 1e-6) far = fmax(far, fabs(score[j])); /* a score's rounding is that of its size */
       }
+      /* a bfloat16 weight is rounded, by 2⁻⁸ of itself at most, against another maximum than here: that of the tiles so far */
       for (int64_t e = 0; e < vdim; e++)
-        EXPECT(d[(i * heads + h) * vdim + e], sum[e] / total, size * (4e-6 + 4e-7 * far), "attention own=%d before=%d dim=%d/%d causal=%d window=%d chunk=%d bad=%d row %d",
-               (int)own, (int)before, (int)dim, (int)vdim, causal, (int)window, (int)chunk, bad, (int)i);
+        EXPECT(d[(i * heads + h) * vdim + e], sum[e] / total, size * (4e-6 + 4e-7 * far + (bf16 ? 2.0 / 256 : 0)),
+               "attention own=%d before=%d dim=%d/%d causal=%d window=%d chunk=%d bad=%d bf16=%d row %d", (int)own, (int)before, (int)dim, (int)vdim,
+               causal, (int)window, (int)chunk, bad, bf16, (int)i);
     }
   free(q), free(k), free(v), free(d), free(slopes), free(sinks), free(jobs), free(score), free(sum);
 }
@@ -70,16 +73,20 @@ static void convolve(void) {
 }
 
 static void test(void) {
-  attend(1, 0, 1, 1, 1, 1, 1, 0, 0, 0, 0, -1);
-  attend(90, 0, 4, 2, 8, 8, 1, 0, 0, 0, 0, -1);
-  attend(300, 0, 1, 1, 5, 40, 1, 0, 0, 0, 1, -1);
-  attend(100, 200, 2, 1, 16, 16, 1, 0, 0, 2, 0, -1);
-  attend(60, 7, 2, 2, 33, 9, 0, 0, 0, 0, 0, -1);
-  attend(280, 30, 1, 1, 8, 8, 1, 20, 0, 0, 1, -1);
-  attend(280, 30, 1, 1, 8, 8, 1, 0, 50, 0, 0, -1);
-  attend(40, 0, 1, 1, 300, 8, 1, 0, 0, 0, 0, -1);
-  attend(100, 0, 2, 1, 8, 8, 1, 0, 0, 0, 0, 50);
-  attend(300, 0, 2, 1, 8, 8, 1, 30, 0, 0, 0, 50);
+  for (int bf16 = 0; bf16 < 2; bf16++) {
+    attend(1, 0, 1, 1, 1, 1, 1, 0, 0, 0, 0, -1, bf16);
+    attend(90, 0, 4, 2, 8, 8, 1, 0, 0, 0, 0, -1, bf16);
+    attend(300, 0, 1, 1, 5, 40, 1, 0, 0, 0, 1, -1, bf16);
+    attend(100, 200, 2, 1, 16, 16, 1, 0, 0, 2, 0, -1, bf16);
+    attend(60, 7, 2, 2, 33, 9, 0, 0, 0, 0, 0, -1, bf16);
+    attend(70, 301, 2, 1, 80, 96, 1, 0, 0, 0, 0, -1, bf16);
+    attend(280, 30, 1, 1, 8, 8, 1, 20, 0, 0, 1, -1, bf16);
+    attend(280, 30, 1, 1, 8, 8, 1, 0, 50, 0, 0, -1, bf16);
+    attend(40, 0, 1, 1, 300, 8, 1, 0, 0, 0, 0, -1, bf16);
+    attend(30, 0, 1, 1, 700, 8, 1, 0, 0, 0, 0, -1, bf16);
+    attend(100, 0, 2, 1, 8, 8, 1, 0, 0, 0, 0, 50, bf16);
+    attend(300, 0, 2, 1, 8, 8, 1, 30, 0, 0, 0, 50, bf16);
+  }
   convolve();
 }
 int main(void) { return on_every_isa(test); }
