@@ -11,6 +11,7 @@ import (
 var (
 	single    = []family{{1, nil}}
 	mixed     = []family{{5, nil}, {0, nil}, {1, []int{1, 3}}, {17, []int{4, 1, 9}}, {64, nil}, {2, []int{0, 2}}, {33, []int{31}}}
+	beyond    = []family{{301, []int{3, 220}}} // a prefix ends within a second tile of 256 keys
 	long      = []family{{130, []int{5, 70}}, {257, nil}, {64, []int{64}}}
 	even      = []family{{16, nil}, {32, nil}, {16, []int{16}}}
 	alike     = []family{{12, []int{3, 3}}, {12, nil}, {12, []int{1}}}
@@ -37,6 +38,7 @@ func attentionCases() []testCase {
 	}
 	base := engine.Attention{Heads: 4, KVHeads: 2, HeadDim: 16, ValueDim: 16, Causal: true}
 	add("families=long/", long, 2, base)
+	add("families=beyond/", beyond, 2, base)
 	add("families=even/", even, 2, base)
 	add("families=scattered/", scattered, 2, base)
 	add("sharp/", mixed, 12, base)
@@ -108,7 +110,8 @@ func attentionCase(name string, of []family, amplitude float64, a engine.Attenti
 		},
 		// A result is a mean of values within ±1. A score that is off by δ moves the weights by 2·δ of themselves at most, and with them
 		// the mean. δ is the dot product's error times Scale, where ‖q‖·‖k‖ is HeadDim·amplitude²/3 give or take a half, and the rounding
-		// of the score and of the slope's share. Weights and values of bf16 add their own.
+		// of the score and of the slope's share. Weights and values of bf16 are off by 2⁻⁸, twice p.operand, of themselves at most, and
+		// move the mean by as much each; that a sum of weights not yet rounded divides it is part of this.
 		tolerance: func(p precision, _, _ int, want float64) float64 {
 			size := 1.5 * float64(a.HeadDim) * amplitude * amplitude / 3
 			delta := p.product(a.HeadDim, math.Sqrt(size), math.Sqrt(size)) * float64(a.Scale)

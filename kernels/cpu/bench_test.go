@@ -139,33 +139,37 @@ func product(b *testing.B, k *cpu.Kernels, m, n, inner int, bf16 int32, weights 
 	report(b, took, 2*float64(m)*float64(n)*float64(inner), top)
 }
 
-// BenchmarkAttention is one layer of a 7B model: 32 heads of 128.
+// BenchmarkAttention is one layer of a 7B model: 32 heads of 128. "layer" is the time it takes beside the layer's products at the peak.
 func BenchmarkAttention(b *testing.B) {
 	everyISA(b, func(b *testing.B, k *cpu.Kernels) {
-		top := peak(k, 0)
-		for _, tokens := range []int{512, 2048} {
-			b.Run(fmt.Sprintf("tokens=%d/heads=32/dim=128", tokens), func(b *testing.B) {
-				const heads, dim = 32, 128
-				q, y := random(b, k, tokens*heads*dim), room(b, k, int64(tokens*heads*dim))
-				t := cpu.TensorOf(q, tokens, heads*dim, heads*dim)
-				jobs := room(b, k, 14*int64(tokens))
-				list := unsafe.Slice((*int64)(cpu.Pointer(jobs)), 7*tokens)
-				blocks := 0
-				for row := 0; row < tokens; row += cpu.QueryRows {
-					copy(list[7*blocks:], []int64{int64(row), int64(min(cpu.QueryRows, tokens-row)), int64(row), 0, int64(tokens), 0, 0})
-					blocks++
-				}
-				a := cpu.AttentionArguments{
-					Dst: cpu.TensorOf(y, tokens, heads*dim, heads*dim), Q: t, K: t, V: t, Jobs: cpu.Pointer(list), Heads: heads, KVHeads: heads,
-					HeadDim: dim, ValueDim: dim, Scale: 0.088, Causal: 1,
-				}
-				scratch := room(b, k, k.Scratch(cpu.Attend, &a)/4+1)
-				took := best(b, func() { k.Run(cpu.Attend, &a, 0, int64(blocks)*heads, cpu.Pointer(scratch)) })
-				report(b, took, 2*float64(tokens)*float64(tokens)*heads*dim, top)
-				b.ReportMetric(took*top/(2*float64(tokens)*(4*4096*4096+3*4096*11008))*100, "%layer")
-			})
+		for bf16, compute := range []string{"f32", "bf16"} {
+			top := peak(k, int32(bf16))
+			for _, tokens := range []int{512, 2048} {
+				b.Run(fmt.Sprintf("compute=%s/tokens=%d/heads=32/dim=128", compute, tokens), func(b *testing.B) { attention(b, k, tokens, int32(bf16), top) })
+			}
 		}
 	})
+}
+
+func attention(b *testing.B, k *cpu.Kernels, tokens int, bf16 int32, top float64) {
+	const heads, dim = 32, 128
+	q, y := random(b, k, tokens*heads*dim), room(b, k, int64(tokens*heads*dim))
+	t := cpu.TensorOf(q, tokens, heads*dim, heads*dim)
+	jobs := room(b, k, 14*int64(tokens))
+	list := unsafe.Slice((*int64)(cpu.Pointer(jobs)), 7*tokens)
+	blocks := 0
+	for row := 0; row < tokens; row += cpu.QueryRows {
+		copy(list[7*blocks:], []int64{int64(row), int64(min(cpu.QueryRows, tokens-row)), int64(row), 0, int64(tokens), 0, 0})
+		blocks++
+	}
+	a := cpu.AttentionArguments{
+		Dst: cpu.TensorOf(y, tokens, heads*dim, heads*dim), Q: t, K: t, V: t, Jobs: cpu.Pointer(list), Heads: heads, KVHeads: heads,
+		HeadDim: dim, ValueDim: dim, Scale: 0.088, Causal: 1, BF16: bf16,
+	}
+	scratch := room(b, k, k.Scratch(cpu.Attend, &a)/4+1)
+	took := best(b, func() { k.Run(cpu.Attend, &a, 0, int64(blocks)*heads, cpu.Pointer(scratch)) })
+	report(b, took, 2*float64(tokens)*float64(tokens)*heads*dim, top)
+	b.ReportMetric(took*top/(2*float64(tokens)*(4*4096*4096+3*4096*11008))*100, "%layer")
 }
 
 // BenchmarkMeasure is every site of a block 768 wide; the share is that of the block's products at the peak.
