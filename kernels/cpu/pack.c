@@ -244,17 +244,26 @@ BF16 void pack_x_bf16(const float *x, int64_t stride, int rows, int64_t kc, void
 /* Weights stored [in × out]: two runs of the file make a row of pairs. */
 BF16 static void pack_transposed_pairs(const avss_weight *w, int64_t n0, int64_t n, int64_t k0, int64_t kc, uint32_t *out) {
   float wide[2 * PANEL];
+  const int64_t first = weight_row(w, n0);
+  int direct = w->type == AVSS_F32 || w->type == AVSS_BF16; /* the runs are read where they stand */
+  for (int64_t i = 1; i < n; i++) direct &= weight_row(w, n0 + i) == first + i;
   for (int64_t k = 0; k < (kc + 31) / 32 * 32; k += 2, out += PANEL) {
-    if (k >= kc) {
-      memset(out, 0, PANEL * 4);
-      continue;
+    const int64_t rows = most(0, least(2, kc - k));
+    const uint8_t *run = (const uint8_t *)wide;
+    int64_t next = PANEL * 4, cols = PANEL;
+    int type = AVSS_F32;
+    if (direct && rows > 0) {
+      run = w->data + weight_offset(w, k0 + k, first);
+      next = weight_offset(w, 1, 0), cols = n, type = w->type;
+    } else if (rows > 0) {
+      pack_transposed_avx512(w, n0, n, k0 + k, rows, wide);
     }
-    memset(wide, 0, sizeof wide);
-    pack_transposed_avx512(w, n0, n, k0 + k, least(2, kc - k), wide);
-    for (int i = 0; i < PANEL; i += 16) {
-      __m512i a = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(wide + i)));
-      __m512i b = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(wide + PANEL + i)));
-      _mm512_storeu_si512(out + i, _mm512_or_si512(a, _mm512_slli_epi32(b, 16)));
+    for (int64_t i = 0; i < PANEL; i += 16, run += type == AVSS_F32 ? 64 : 32) {
+      const int64_t m = most(0, least(16, cols - i));
+      __m512 a = rows > 0 ? load_wide_avx512(type, run, m) : _mm512_setzero_ps();
+      __m512 b = rows > 1 ? load_wide_avx512(type, run + next, m) : _mm512_setzero_ps();
+      __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(a)), high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(b));
+      _mm512_storeu_si512(out + i, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
     }
   }
 }
