@@ -24,6 +24,9 @@ func (cpuDriver) List() ([]Info, error) {
 	return []Info{d.Info()}, nil
 }
 
+// processors is how many there were for Go when the program began: one that gives it more, for what is not computing, still has so many.
+var processors = runtime.GOMAXPROCS(0)
+
 func (cpuDriver) Open(index int, o DeviceOptions) (Device, error) {
 	if index != 0 {
 		return nil, fmt.Errorf("engine: device cpu:%d: there is one cpu", index)
@@ -45,9 +48,9 @@ func (cpuDriver) Open(index int, o DeviceOptions) (Device, error) {
 	}
 	threads := o.Threads
 	if threads == 0 {
-		threads = runtime.GOMAXPROCS(0)
+		threads = min(runtime.GOMAXPROCS(0), processors)
 	}
-	d := &cpuDevice{kernels: k, threads: threads, compute: compute, bf16: compute == ComputeBF16, workers: make([]cpuMemory, threads)}
+	d := &cpuDevice{kernels: k, threads: threads, compute: compute, bf16: compute == ComputeBF16, workers: make([]cpuMemory, threads), crew: newCrew(threads)}
 	d.memory = o.Memory
 	if d.memory == 0 {
 		d.memory = machineMemory()
@@ -64,6 +67,7 @@ type cpuDevice struct {
 	memory  int64
 	err     error
 
+	crew     *crew
 	workers  []cpuMemory    // scratch, one a worker
 	packed   []cpuMemory    // packed activations, one a variant of the head
 	packedX  cpuTensor      // what packed[0] holds, until another operation than a product has run

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"unsafe"
 
@@ -10,8 +9,8 @@ import (
 )
 
 // How work is shared: an operation is a number of jobs, taken in portions from a counter by as many goroutines as the device has threads,
-// one foreign call a portion. Nothing spins: a goroutine that finds no portion left ends. Work of less than a portion is done
-// where it is asked for. Which goroutine does a job never changes what the job computes. What may wait for company waits: operations on
+// one foreign call a portion. Nothing spins for longer than a moment: a goroutine that finds no portion left ends (cpu_crew.go). Work of
+// less than a portion is done where it is asked for. Which goroutine does a job never changes what the job computes. What may wait for company waits: operations on
 // rows until they can be done row by row together (cpu_chain.go), products until all of one input are known (cpu_product.go).
 
 // portionFlops is the work of a portion: about 100 µs of a product.
@@ -67,15 +66,9 @@ func (d *cpuDevice) share(portions, scratch int64, work func(room unsafe.Pointer
 			}
 		}
 	}
-	if workers == 0 {
-		return
+	if workers > 0 {
+		d.crew.share(workers, func(worker int) { work(rooms[worker]) })
 	}
-	var done sync.WaitGroup
-	for _, room := range rooms[1:] {
-		done.Go(func() { work(room) })
-	}
-	work(rooms[0])
-	done.Wait()
 }
 
 // pinned is the address of a slice that an operation's arguments hold: d.pins where it is done at once, d.chain.pins where it waits.

@@ -114,7 +114,10 @@ type Matrix interface {
 
 // DeviceOptions say how a device shall be opened. The zero value is right.
 type DeviceOptions struct {
-	Threads int     // 0: all the machine has
+	// Threads compute on cpu; 0: as many as GOMAXPROCS, and no more than it was when the program began. While they do, Go's scheduler takes its
+	// processors from them and gives them back unless it has some to spare: a program that computes for long gains some per cent by
+	// runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2) at its beginning.
+	Threads int
 	Compute Compute // "" and auto: the device's own choice
 	Memory  int64   // bytes it may hold; 0: its own choice
 }

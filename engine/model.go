@@ -26,6 +26,7 @@ type Model struct {
 	options Options
 	running sync.Mutex
 	devices []Device
+	mapped  sync.Map // layers whose weights passes have left in memory
 }
 
 // Options say how a model shall be opened. The zero value is right.

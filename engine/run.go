@@ -212,6 +212,16 @@ func (w *walker) walk(ctx context.Context, group []int, watch bool) (err error) 
 	return w.head(ctx)
 }
 
+// stays says whether an earlier pass has left a layer's weights mapped, and notes that this one will.
+func (m *Model) stays(layer int, resident bool) bool {
+	if !resident {
+		m.mapped.Delete(layer)
+		return false
+	}
+	_, there := m.mapped.LoadOrStore(layer, true)
+	return there
+}
+
 // blocks walks all layers. While one is computed the next one's weights are on their way.
 func (w *walker) blocks(ctx context.Context) error {
 	spec, source := w.model.Spec, w.model.Source
@@ -221,6 +231,7 @@ func (w *walker) blocks(ctx context.Context) error {
 			order = append(order, layer)
 		}
 	}
+	resident := w.resident()
 	var reading sync.WaitGroup
 	defer reading.Wait()
 	fetch := func(i int) (*layerWeights, error) {
@@ -229,11 +240,12 @@ func (w *walker) blocks(ctx context.Context) error {
 		}
 		if i+1 < len(order) {
 			reading.Wait()
-			reading.Go(func() { source.Prefetch(names(spec.Blocks[order[i+1]].refs)) })
+			if coming := order[i+1]; !w.model.stays(coming, resident) {
+				reading.Go(func() { source.Prefetch(names(spec.Blocks[coming].refs)) })
+			}
 		}
 		return load(w.device, source, spec.Blocks[order[i]].refs)
 	}
-	resident := w.resident()
 	next, err := fetch(0)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 
@@ -30,6 +31,9 @@ const (
 )
 
 func main() {
+	// Computing threads are inside foreign calls, where Go's scheduler takes their processors from them as long as it has none to spare, fifty
+	// times a millisecond. The number of threads stays what it was (engine.DeviceOptions).
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
 	stop()

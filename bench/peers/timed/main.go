@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"time"
 
 	"avssnative/engine"
@@ -63,6 +64,7 @@ func main() {
 	flag.IntVar(&r.Tokens, "tokens", 512, "tokens a sequence")
 	flag.Float64Var(&r.Seconds, "seconds", 1, "do the job again until so much time has passed")
 	flag.Parse()
+	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2) // as avssnative does
 	if err := start(*model, *shape, *ids, engine.DeviceOptions{Threads: *threads, Compute: engine.Compute(*compute)}, *serve, r); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
