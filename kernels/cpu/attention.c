@@ -1,17 +1,18 @@
 /* Softmax attention without the matrix of scores: keys in tiles of 256 counted from the start of the sequence (its prefix included), an
  * online softmax between them (Milakov & Gimelshein, arXiv 1805.02867; Dao et al., arXiv 2205.14135), both products on the micro-kernels of
- * the product. A job is one key head and a block of query rows of one sequence: a key tile is packed once for all query heads that share it.
+ * the product. A job is one key head and a block of query rows of one sequence: a key tile is packed once for all query heads that share it
+ * and meets a micro-tile of query rows at a time, whose scores stay in the first cache and which skips the panels of keys none of them sees.
  * With bf16 the operands (queries · scale, keys, weights, values) are rounded to bfloat16; sums, softmax and the sum of the weights, which
  * are not yet rounded there, are float32.
  * A row's result depends on the keys it sees alone: tiles are fixed by positions, masked scores weigh exactly nothing, and a value that is
  * no finite number is zero in the packed tile and is added to the rows that see it. */
 #ifndef BODY
 #include "internal.h"
-enum { TILE = 256, BLOCK = 84 }; /* keys a tile; query rows a block: whole micro-tiles of 14, 6 and 4 rows */
+enum { TILE = 256 }; /* keys a tile */
+_Static_assert(AVSS_QUERY_ROWS % 84 == 0, "a job's rows are whole micro-tiles of 14, 6 and 4 rows");
 _Static_assert((int)TILE <= (int)KC_F32, "pack_x rounds rows of up to KC_F32 values");
 _Static_assert(KC_F32 % 32 == 0 && KC_BF16 % 32 == 0, "K blocks of keys end where pack_w pads to");
-_Static_assert(14 * KC_F32 <= BLOCK * TILE && 14 * KC_BF16 <= BLOCK * TILE, "a micro-tile's queries are scaled in the room of the scores");
-_Static_assert(TILE * PANEL <= BLOCK * TILE, "a panel of values is gathered in the room of the scores");
+_Static_assert(14 * KC_F32 <= PANEL * TILE && 14 * KC_BF16 <= PANEL * TILE, "a micro-tile's queries are scaled in the room of the scores");
 
 static inline int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
@@ -21,14 +22,14 @@ typedef struct {
   int round;           /* as the packers take it: operands are rounded but stored as float32 */
   int64_t bytes, deep; /* of a packed value, and of a packed row of queries */
   char *keys, *values, *queries, *weights; /* packed */
-  float *out, *scores, *highest, *sum;
+  float *out, *scores, *highest, *sum; /* scores: a micro-tile's, and PANEL × TILE in any case: a panel of values is gathered there */
 } attention_room;
 static int64_t lay_out(attention_room *r, const avss_attention *a, char *base) {
   const product_isa *isa = a->bf16 ? avss_table->attention_bf16 : avss_table->f32;
-  const int64_t group = a->heads / a->kv_heads, rows = up(AVSS_QUERY_ROWS, BLOCK), wide = up(a->value_dim, PANEL);
+  const int64_t group = a->heads / a->kv_heads, rows = AVSS_QUERY_ROWS, wide = up(a->value_dim, PANEL);
   const int64_t bytes = isa->bf16 ? 2 : 4, deep = up(a->head_dim, isa->pair) * bytes, size = sizeof(float);
-  const int64_t need[8] = {TILE * up(a->head_dim, 32) * bytes, TILE * wide * bytes, group * rows * deep, BLOCK * TILE * bytes,
-                           group * rows * wide * size, BLOCK * TILE * size, group * rows * size, group * rows * size};
+  const int64_t need[8] = {TILE * up(a->head_dim, 32) * bytes, TILE * wide * bytes, group * rows * deep, PANEL * TILE * bytes,
+                           group * rows * wide * size, PANEL * TILE * size, group * rows * size, group * rows * size};
   int64_t at = 0;
   char *room[8];
   for (int i = 0; i < 8; i++) {
@@ -179,46 +180,44 @@ TARGET static int NAME(pack_tile)(const avss_attention *a, const attention_room 
   return all;
 }
 
-/* One key tile (j0, n keys) meets one block of query rows (from row `row` of the job on) of one head. */
+/* One key tile (j0, n keys) meets one micro-tile of query rows (from row `row` of the job on) of one head. */
 TARGET static void NAME(meet)(const avss_attention *a, const attention_room *r, const int64_t *job, int64_t head, int64_t g, int64_t row, int64_t j0,
                               int64_t n, int finite) {
   const product_isa *isa = r->isa;
-  const int64_t all = up(AVSS_QUERY_ROWS, BLOCK), wide = up(a->value_dim, PANEL);
-  const int64_t rows = least(BLOCK, job[1] - row), keys = job[4] + job[6], p0 = job[2] + row;
-  int64_t seen = 0, least_seen = n;
+  const int64_t wide = up(a->value_dim, PANEL), rows = least(isa->rows, job[1] - row), keys = job[4] + job[6], p0 = job[2] + row;
+  int64_t first = n, seen = 0; /* what any of the rows sees lies in the panels from first to seen */
   for (int64_t i = 0; i < rows; i++) {
+    first = least(first, most(0, first_seen(a, p0 + i) - j0));
     seen = most(seen, least(n, end_seen(a, p0 + i, keys) - j0));
-    least_seen = least(least_seen, most(0, first_seen(a, p0 + i) - j0));
   }
-  if (seen <= least_seen) return;
-  const char *queries = r->queries + (g * all + row) * r->deep;
-  float *out = r->out + (g * all + row) * wide, *highest = r->highest + g * all + row, *sum = r->sum + g * all + row;
+  if (seen <= first) return;
+  first = first / PANEL * PANEL;
+  const int64_t at = g * AVSS_QUERY_ROWS + row, deep = up(seen - first, isa->pair);
+  float *out = r->out + at * wide, *scores = r->scores;
   for (int64_t k0 = 0; k0 < a->head_dim; k0 += isa->kc) {
-    int64_t kc = least(isa->kc, a->head_dim - k0);
-    for (int64_t p = 0; p < seen; p += PANEL)
-      for (int64_t i = 0; i < rows; i += isa->rows)
-        isa->micro((int)least(isa->rows, rows - i), up(kc, isa->pair), queries + packed_offset(isa, rows, a->head_dim, k0, i),
-                   key_panel(r, k0, kc, p), gained(r->scores + i * TILE + p, TILE, k0 > 0));
+    const int64_t kc = least(isa->kc, a->head_dim - k0);
+    const char *queries = r->queries + at * r->deep + packed_offset(isa, rows, a->head_dim, k0, 0);
+    for (int64_t p = first; p < seen; p += PANEL)
+      isa->micro((int)rows, up(kc, isa->pair), queries, key_panel(r, k0, kc, p), gained(scores + p - first, TILE, k0 > 0));
   }
   for (int64_t i = 0; i < rows; i++) {
-    int64_t p = p0 + i, from = most(0, first_seen(a, p) - j0), end = least(n, end_seen(a, p, keys) - j0);
-    float factor = NAME(soften)(a, r->scores + i * TILE, up(seen, LANES), from, end, a->slopes ? a->slopes[head] : 0, j0, p, highest + i, sum + i);
+    const int64_t p = p0 + i, from = most(0, first_seen(a, p) - j0), end = least(n, end_seen(a, p, keys) - j0);
+    float *s = scores + i * TILE;
+    const float slope = a->slopes ? a->slopes[head] : 0;
+    /* zeros stand behind what is seen, as far as the weights' pairs go */
+    const float factor = NAME(soften)(a, s, up(seen - first, LANES), from - first, end - first, slope, j0 + first, p, r->highest + at + i, r->sum + at + i);
     if (factor != 1)
       for (int64_t c = 0; c < wide; c += LANES) v_store(out + i * wide + c, v_mul(v_load(out + i * wide + c), v_set(factor)));
-    if (!finite) NAME(spoil)(a, job, head / (a->heads / a->kv_heads), r->scores + i * TILE, j0, from, end, out + i * wide);
+    if (!finite) NAME(spoil)(a, job, head / (a->heads / a->kv_heads), s - first, j0, from, end, out + i * wide);
   }
-  const int64_t kc = up(seen, isa->pair); /* soften left zeros behind what is seen */
-  for (int64_t i = 0; i < rows; i += isa->rows)
-    isa->pack_x(r->scores + i * TILE, TILE, (int)least(isa->rows, rows - i), kc, r->weights + i * kc * r->bytes, r->round);
+  isa->pack_x(scores, TILE, (int)rows, deep, r->weights, r->round);
   for (int64_t c = 0; c < wide; c += PANEL)
-    for (int64_t i = 0; i < rows; i += isa->rows)
-      isa->micro((int)least(isa->rows, rows - i), kc, r->weights + i * kc * r->bytes, r->values + c * TILE * r->bytes,
-                 gained(out + i * wide + c, wide, 1));
+    isa->micro((int)rows, deep, r->weights, r->values + (c * TILE + first * PANEL) * r->bytes, gained(out + c, wide, 1));
 }
 
 TARGET static void NAME(attend)(const avss_attention *a, const int64_t *job, int64_t kv_head, const attention_room *r) {
   const product_isa *isa = r->isa;
-  const int64_t group = a->heads / a->kv_heads, all = up(AVSS_QUERY_ROWS, BLOCK), wide = up(a->value_dim, PANEL);
+  const int64_t group = a->heads / a->kv_heads, all = AVSS_QUERY_ROWS, wide = up(a->value_dim, PANEL);
   const int64_t keys = job[4] + job[6], rows = job[1], p0 = job[2];
   int64_t first = keys, end = 0;
   for (int64_t i = 0; i < rows; i++) {
@@ -227,19 +226,16 @@ TARGET static void NAME(attend)(const avss_attention *a, const int64_t *job, int
   }
   for (int64_t g = 0; g < group; g++) {
     int64_t head = kv_head * group + g;
-    for (int64_t row = 0; row < rows; row += BLOCK) {
-      int64_t n = least(BLOCK, rows - row);
-      for (int64_t k0 = 0; k0 < a->head_dim; k0 += isa->kc)
-        for (int64_t i = 0; i < n; i += isa->rows) {
-          const int64_t kc = least(isa->kc, a->head_dim - k0), high = least(isa->rows, n - i);
-          float *scaled = r->scores; /* [high][kc]: free until the first product */
-          for (int64_t j = 0; j < high; j++) {
-            const float *q = a->q.data + (job[0] + row + i + j) * a->q.stride + head * a->head_dim + k0;
-            for (int64_t d = 0; d < kc; d++) scaled[j * kc + d] = q[d] * a->scale;
-          }
-          isa->pack_x(scaled, kc, (int)high, kc, r->queries + (g * all + row) * r->deep + packed_offset(isa, n, a->head_dim, k0, i), r->round);
+    for (int64_t row = 0; row < rows; row += isa->rows)
+      for (int64_t k0 = 0; k0 < a->head_dim; k0 += isa->kc) {
+        const int64_t kc = least(isa->kc, a->head_dim - k0), high = least(isa->rows, rows - row);
+        float *scaled = r->scores; /* [high][kc]: free until the first product */
+        for (int64_t i = 0; i < high; i++) {
+          const float *q = a->q.data + (job[0] + row + i) * a->q.stride + head * a->head_dim + k0;
+          for (int64_t d = 0; d < kc; d++) scaled[i * kc + d] = q[d] * a->scale;
         }
-    }
+        isa->pack_x(scaled, kc, (int)high, kc, r->queries + (g * all + row) * r->deep + packed_offset(isa, high, a->head_dim, k0, 0), r->round);
+      }
     for (int64_t i = 0; i < rows; i++) {
       r->highest[g * all + i] = a->sinks ? a->sinks[head] : -INFINITY;
       r->sum[g * all + i] = a->sinks ? 1 : 0;
@@ -250,7 +246,7 @@ TARGET static void NAME(attend)(const avss_attention *a, const int64_t *job, int
     int64_t n = least(TILE, end - j0);
     int finite = NAME(pack_tile)(a, r, kv_head, job, j0, n);
     for (int64_t g = 0; g < group; g++)
-      for (int64_t row = 0; row < rows; row += BLOCK) NAME(meet)(a, r, job, kv_head * group + g, g, row, j0, n, finite);
+      for (int64_t row = 0; row < rows; row += isa->rows) NAME(meet)(a, r, job, kv_head * group + g, g, row, j0, n, finite);
   }
   for (int64_t g = 0; g < group; g++)
     for (int64_t i = 0; i < rows; i++) {
