@@ -9,9 +9,10 @@ import (
 )
 
 // How work is shared: an operation is a number of jobs, taken in portions from a counter by as many goroutines as the device has threads,
-// one foreign call a portion. Nothing spins for longer than a moment: a goroutine that finds no portion left ends (cpu_crew.go). Work of
-// less than a portion is done where it is asked for. Which goroutine does a job never changes what the job computes. What may wait for company waits: operations on
-// rows until they can be done row by row together (cpu_chain.go), products until all of one input are known (cpu_product.go).
+// one foreign call a portion. Nobody spins for longer than a moment (cpu_crew.go): a goroutine that finds no portion left ends. Work of
+// less than a portion is done where it is asked for. Which goroutine does a job never changes what the job computes. What may wait for
+// company waits: operations on rows until they can be done row by row together (cpu_chain.go), products until all of one input are known
+// (cpu_product.go).
 
 // portionFlops is the work of a portion: about 100 µs of a product.
 const portionFlops = 12e6

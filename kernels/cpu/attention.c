@@ -208,7 +208,7 @@ TARGET static void NAME(meet)(const avss_attention *a, const attention_room *r, 
     const float factor = NAME(soften)(a, s, up(seen - first, LANES), from - first, end - first, slope, j0 + first, p, r->highest + at + i, r->sum + at + i);
     if (factor != 1)
       for (int64_t c = 0; c < wide; c += LANES) v_store(out + i * wide + c, v_mul(v_load(out + i * wide + c), v_set(factor)));
-    if (!finite) NAME(spoil)(a, job, head / (a->heads / a->kv_heads), s - first, j0, from, end, out + i * wide);
+    if (!finite) NAME(spoil)(a, job, head / (a->heads / a->kv_heads), s, j0 + first, from - first, end - first, out + i * wide);
   }
   isa->pack_x(scores, TILE, (int)rows, deep, r->weights, r->round);
   for (int64_t c = 0; c < wide; c += PANEL)
