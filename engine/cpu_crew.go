@@ -63,16 +63,14 @@ func (c *crew) share(n int, do func(worker int)) {
 // help is a helper, from its first work until it has looked out in vain.
 func (c *crew) help(worker int) {
 	post := &c.posts[worker-1]
-	next := (*crewWork)(nil)
-	if !c.lingers {
-		next = &away
-	}
-	for w := post.Load(); w != &away; w = post.Load() {
+	for {
+		w := post.Load()
 		w.do(worker)
-		post.Store(next)
+		post.Store(nil) // first: whoever shares next may find it so
 		w.left.Add(-1)
 		w.done.Done()
-		if !c.lingers || !lookOut(func() bool { return post.Load() != nil }) && post.CompareAndSwap(nil, &away) {
+		come := c.lingers && lookOut(func() bool { return post.Load() != nil })
+		if !come && post.CompareAndSwap(nil, &away) {
 			return
 		}
 	}

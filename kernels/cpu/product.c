@@ -57,12 +57,12 @@ int64_t product_scratch(const product_isa *isa, int64_t rows, int64_t panels) {
  * cache. */
 void product_tile(const product_isa *isa, const void *packed, int64_t rows, int64_t cols, int64_t row0, int64_t row1, const avss_weight *w,
                   int64_t n0, int64_t n1, const float *bias, float *c, int64_t stride, int round, void *scratch) {
-  const int64_t all = padded(rows, isa->rows), bytes = value_bytes(isa);
+  const int64_t bytes = value_bytes(isa);
   char *panel = scratch;
-  float *sums = (float *)(panel + (int64_t)PANEL * isa->kc * value_bytes(isa));
+  float *sums = (float *)(panel + PANEL * isa->kc * bytes);
   for (int64_t k0 = 0; k0 < cols; k0 += isa->kc) {
     const int64_t kc = least(isa->kc, cols - k0), deep = padded(kc, isa->pair), last = k0 + kc == cols;
-    const char *block = (const char *)packed + all * k0 * bytes; /* as packed_offset counts */
+    const char *block = (const char *)packed + packed_offset(isa, rows, cols, k0, 0);
     float *tile = sums;
     for (int64_t n = n0; n < n1; n += PANEL) {
       const int64_t wide = least(PANEL, n1 - n);
