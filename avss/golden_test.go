@@ -82,15 +82,15 @@ func (g *golden) pass() engine.Pass {
 	return p
 }
 
-func openModel(t *testing.T, name, device string) *engine.Model {
-	if !slices.Contains(engine.DeviceKinds(), device) {
-		need.Missing(t, "device "+device)
+func openModel(t *testing.T, name, on string) *engine.Model {
+	if !slices.Contains(engine.DeviceKinds(), on) {
+		need.Missing(t, "device "+on)
 	}
 	folder := filepath.Join(need.Root(), "internal", "demo", "model")
 	if name != "tiny16" {
 		folder = need.Data(t, "models/"+name)
 	}
-	m, err := engine.Open(context.Background(), folder, engine.Options{Device: device})
+	m, err := engine.Open(context.Background(), folder, engine.Options{Device: on})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,16 +108,16 @@ var goldenModels = []string{"tiny16", "stories260K-hf", "babyllama-tok361-hf"}
 // detector watches it.
 func onGoldens(t *testing.T, check func(*testing.T, *engine.Model, *golden, tolerance)) {
 	for _, name := range goldenModels {
-		for device, tol := range map[string]tolerance{
+		for on, tol := range map[string]tolerance{
 			"reference": {sum: 1e-5, score: 1e-4, angle: 1e-5},
 			"cpu":       {sum: 1e-4, score: 1e-3, angle: 1e-4},
 		} {
-			if device == "reference" && name != "stories260K-hf" {
+			if on == "reference" && name != "stories260K-hf" {
 				continue
 			}
-			t.Run(name+"/"+device, func(t *testing.T) {
+			t.Run(name+"/"+on, func(t *testing.T) {
 				g := readGolden(t, name)
-				check(t, openModel(t, name, device), &g, tol)
+				check(t, openModel(t, name, on), &g, tol)
 			})
 		}
 	}

@@ -29,7 +29,7 @@ type golden struct {
 }
 
 // goldenLimit is how many items of a task are compared: all where the fast device is there, a few where only the plain one is.
-func goldenDevice(t *testing.T) (device string, limit int) {
+func goldenDevice(t *testing.T) (on string, limit int) {
 	if os.Getenv("AVSSNATIVE_GOLDEN_DEVICE") != "" {
 		return os.Getenv("AVSSNATIVE_GOLDEN_DEVICE"), 200
 	}
@@ -40,7 +40,7 @@ func goldenDevice(t *testing.T) (device string, limit int) {
 }
 
 func TestLMEval(t *testing.T) {
-	device, limit := goldenDevice(t)
+	on, limit := goldenDevice(t)
 	for _, name := range []string{"tiny16", "stories260K-hf", "babyllama-tok361-hf"} {
 		data, err := os.ReadFile("testdata/lm_eval/" + name + ".json")
 		if err != nil {
@@ -65,18 +65,18 @@ func TestLMEval(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				agree(t, g, folder, Source{}, inside, device, limit)
+				agree(t, g, folder, Source{}, inside, on, limit)
 			})
 		}
 		t.Run(name+"/shared", func(t *testing.T) {
-			agree(t, g, need.Data(t, "models/"+name), Source{Dir: need.Data(t, "eval")}, shared, device, limit)
+			agree(t, g, need.Data(t, "models/"+name), Source{Dir: need.Data(t, "eval")}, shared, on, limit)
 		})
 	}
 }
 
-func agree(t *testing.T, g golden, folder string, source Source, names []string, device string, limit int) {
+func agree(t *testing.T, g golden, folder string, source Source, names []string, on string, limit int) {
 	slices.Sort(names)
-	model, err := engine.Open(t.Context(), folder, engine.Options{Device: device})
+	model, err := engine.Open(t.Context(), folder, engine.Options{Device: on})
 	if err != nil {
 		t.Fatal(err)
 	}

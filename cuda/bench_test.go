@@ -60,7 +60,7 @@ type work struct {
 }
 
 // works prepares the operations on a device.
-func works(t testing.TB, d *device, s sizes) []work {
+func works(t testing.TB, d *gpu, s sizes) []work {
 	t.Helper()
 	m, err := d.Matrix(weight(s.edge, s.edge))
 	if err != nil {
@@ -93,7 +93,7 @@ func works(t testing.TB, d *device, s sizes) []work {
 const together = 8
 
 // repeat times a batch of work after one that does not count; it returns the seconds of one.
-func repeat(b *testing.B, d *device, queue func()) float64 {
+func repeat(b *testing.B, d *gpu, queue func()) float64 {
 	b.Helper()
 	batch := func() {
 		for range together {
@@ -111,7 +111,7 @@ func repeat(b *testing.B, d *device, queue func()) float64 {
 }
 
 // copying gives the driver's own copy between two blocks of the device, and the bytes it moves, reads and writes.
-func copying(t testing.TB, d *device, bytes int64) (queue func() error, moved float64) {
+func copying(t testing.TB, d *gpu, bytes int64) (queue func() error, moved float64) {
 	t.Helper()
 	address, found := driverSymbol(t, "cuMemcpyDtoDAsync_v2")
 	if !found {

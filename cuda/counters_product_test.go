@@ -42,7 +42,7 @@ func TestCountersProduct(t *testing.T) {
 		{"product_f32_head", engine.ComputeF32, nil, 64, 64, 4, nil, 0.25},
 		{"product_hopper_head", engine.ComputeBF16, nil, hopperRows, hopperWhole.cols, 2, &hopperWhole, 0.25},
 	} {
-		var d *device
+		var d *gpu
 		if c.hopper == nil {
 			d = open(t, c.compute)
 		} else {
@@ -90,10 +90,10 @@ func TestCountersProduct(t *testing.T) {
 }
 
 // finishedProduct is the product whose results are finished as the end of a kernel's name says.
-func finishedProduct(kernel string, rows, in, out int, force *tile) func(d *device) {
+func finishedProduct(kernel string, rows, in, out int, force *tile) func(d *gpu) {
 	switch {
 	case strings.HasSuffix(kernel, "_sums"):
-		return func(d *device) {
+		return func(d *gpu) {
 			d.forced = force
 			defer func() { d.forced = nil }()
 			m, err := d.Matrix(weight(out, in))
@@ -108,7 +108,7 @@ func finishedProduct(kernel string, rows, in, out int, force *tile) func(d *devi
 			y.Free()
 		}
 	case strings.HasSuffix(kernel, "_head"):
-		return func(d *device) {
+		return func(d *gpu) {
 			d.forced = force
 			defer func() { d.forced = nil }()
 			m, err := d.Matrix(weight(out, in))

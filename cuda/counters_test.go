@@ -73,10 +73,10 @@ func countedCases() []countedCase {
 	const rows, cols, wide, vocab = 64, 1024, 2816, 2 * vocabTile
 	const cells, record = float64(rows * cols), 8 * float64(int(engine.Sites)*slots+3)
 	f32, bf16 := engine.ComputeF32, engine.ComputeBF16
-	row := func(kernel string, compute engine.Compute, what string, least float64, run func(d *device)) countedCase {
-		return countedCase{scenario{kernel, compute, func(d *device) { run(d); _ = d.Sync() }}, what, least}
+	row := func(kernel string, compute engine.Compute, what string, least float64, run func(d *gpu)) countedCase {
+		return countedCase{scenario{kernel, compute, func(d *gpu) { run(d); _ = d.Sync() }}, what, least}
 	}
-	tiles := func(kernel string, compute engine.Compute, run func(d *device)) countedCase {
+	tiles := func(kernel string, compute engine.Compute, run func(d *gpu)) countedCase {
 		return countedCase{scenario{kernel, compute, run}, "", 0}
 	}
 	positions := make([]int32, rows)
@@ -87,7 +87,7 @@ func countedCases() []countedCase {
 	for i := range frequencies {
 		frequencies[i] = 1 / float64(i+1)
 	}
-	measured := func(d *device, joined, summed bool) {
+	measured := func(d *gpu, joined, summed bool) {
 		x, y, attn, act := filled(d, rows, cols), filled(d, rows, cols), filled(d, rows, cols), filled(d, rows, wide)
 		mlp := filled(d, rows, cols)
 		if summed {
@@ -112,42 +112,42 @@ func countedCases() []countedCase {
 		tiles("attention_bf16_64", bf16, attention(256, 64, 64)),
 		tiles("attention_bf16_128", bf16, attention(256, 128, 128)),
 		tiles("attention_bf16_256", bf16, attention(128, 256, 256)),
-		row("add", f32, "", 12*cells, func(d *device) {
+		row("add", f32, "", 12*cells, func(d *gpu) {
 			x, y := filled(d, rows, cols), filled(d, rows, cols)
 			d.Add(d.NewTensor(rows, cols), x, y, 1)
 		}),
-		row("scale", f32, "", 8*cells, func(d *device) { d.Scale(filled(d, rows, cols), 2, nil) }),
-		row("clamp", f32, "", 8*cells, func(d *device) { d.Clamp(filled(d, rows, cols), 0.5) }),
-		row("activate", bf16, "with up and copy", 14*cells, func(d *device) {
+		row("scale", f32, "", 8*cells, func(d *gpu) { d.Scale(filled(d, rows, cols), 2, nil) }),
+		row("clamp", f32, "", 8*cells, func(d *gpu) { d.Clamp(filled(d, rows, cols), 0.5) }),
+		row("activate", bf16, "with up and copy", 14*cells, func(d *gpu) {
 			x, y := filled(d, rows, cols), filled(d, rows, cols)
 			d.Activate(d.NewTensor(rows, cols), x, y, engine.Activation{Kind: engine.SiLU})
 		}),
-		row("normalise", bf16, "with copy", 14*cells, func(d *device) {
+		row("normalise", bf16, "with copy", 14*cells, func(d *gpu) {
 			x, weight := filled(d, rows, cols), filled(d, 1, cols)
 			d.Norm(d.NewTensor(rows, cols), x, engine.Norm{Kind: engine.NormRMS, Eps: 1e-5, Weight: weight})
 		}),
-		row("normalise", bf16, "with addition and copy", 22*cells, func(d *device) {
+		row("normalise", bf16, "with addition and copy", 22*cells, func(d *gpu) {
 			x, f, to, weight := filled(d, rows, cols), filled(d, rows, cols), d.NewTensor(rows, cols), filled(d, 1, cols)
 			d.Add(x, x, f, 1)
 			d.Norm(to, x, engine.Norm{Kind: engine.NormRMS, Eps: 1e-5, Weight: weight})
 		}),
 		row("narrow", bf16, "", 6*cells, product(rows, cols, 64, nil)),
-		row("gather", f32, "", 8*cells, func(d *device) { d.Gather(d.NewTensor(rows, cols), filled(d, rows, cols), positions) }),
-		row("rope", f32, "16 heads of 64", 8*cells, func(d *device) {
+		row("gather", f32, "", 8*cells, func(d *gpu) { d.Gather(d.NewTensor(rows, cols), filled(d, rows, cols), positions) }),
+		row("rope", f32, "16 heads of 64", 8*cells, func(d *gpu) {
 			d.Rope(filled(d, rows, cols), engine.Rope{HeadDim: 64, Frequencies: frequencies}, positions)
 		}),
-		row("measure", f32, "", 16*cells+4*rows*wide+record*rows, func(d *device) { measured(d, false, false) }),
-		row("measure", f32, "with addition", 20*cells+4*rows*wide+record*rows, func(d *device) { measured(d, true, false) }),
-		row("measure", f32, "with products' sums", 10*cells+4*rows*wide+record*rows, func(d *device) { measured(d, false, true) }),
-		row("merge", f32, "", record*(rows+2), func(d *device) { measured(d, false, false) }),
+		row("measure", f32, "", 16*cells+4*rows*wide+record*rows, func(d *gpu) { measured(d, false, false) }),
+		row("measure", f32, "with addition", 20*cells+4*rows*wide+record*rows, func(d *gpu) { measured(d, true, false) }),
+		row("measure", f32, "with products' sums", 10*cells+4*rows*wide+record*rows, func(d *gpu) { measured(d, false, true) }),
+		row("merge", f32, "", record*(rows+2), func(d *gpu) { measured(d, false, false) }),
 		row("head_tile", bf16, "two variants", 2*4*rows*vocab+2*rows*2*(24+24)-2*rows*24, headedPlain(rows, vocab, true)),
 		row("head_merge", bf16, "two variants", 2*rows*(16*vocab/group+24), headedPlain(rows, vocab, false)),
 	}
 }
 
 // headedPlain is the head of a language model without bias, of two variants.
-func headedPlain(rows, vocab int, diverge bool) func(d *device) {
-	return func(d *device) {
+func headedPlain(rows, vocab int, diverge bool) func(d *gpu) {
+	return func(d *gpu) {
 		m, err := d.Matrix(weight(vocab, 8))
 		if err != nil {
 			panic(err)

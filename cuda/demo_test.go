@@ -38,9 +38,9 @@ func same(a, b []int) bool {
 	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
-func demoScores(t *testing.T, device string, compute engine.Compute) avss.Scores {
+func demoScores(t *testing.T, on string, compute engine.Compute) avss.Scores {
 	t.Helper()
-	m, err := engine.Open(context.Background(), "demo", engine.Options{Device: device, DeviceOptions: engine.DeviceOptions{Compute: compute}})
+	m, err := engine.Open(context.Background(), "demo", engine.Options{Device: on, DeviceOptions: engine.DeviceOptions{Compute: compute}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -106,7 +106,7 @@ func openOn(drv driver, index int, o engine.DeviceOptions) (engine.Device, error
 	if c.major < 8 {
 		return nil, fmt.Errorf("cuda: cuda:%d: %s has compute capability %d.%d, want at least 8.0", index, c.name, c.major, c.minor)
 	}
-	d := &device{drv: drv, index: index, card: c, compute: compute, sync: os.Getenv("AVSSNATIVE_CUDA_SYNC") == "1",
+	d := &gpu{drv: drv, index: index, card: c, compute: compute, sync: os.Getenv("AVSSNATIVE_CUDA_SYNC") == "1",
 		functions: map[string]function{}, profile: map[string]*timing{}}
 	if err := d.start(o.Memory); err != nil {
 		d.stop()
@@ -124,7 +124,7 @@ func openOn(drv driver, index int, o engine.DeviceOptions) (engine.Device, error
 }
 
 // device is one open GPU. Its methods may be called from any goroutine, one at a time; mu keeps them from the uploads that run beside them.
-type device struct {
+type gpu struct {
 	drv     driver
 	index   int
 	card    card
@@ -152,7 +152,7 @@ type device struct {
 	hopperNote string
 }
 
-func (d *device) start(limit int64) error {
+func (d *gpu) start(limit int64) error {
 	var err error
 	if d.context, err = d.drv.retain(d.index); err != nil {
 		return err
@@ -181,7 +181,7 @@ func (d *device) start(limit int64) error {
 }
 
 // bound runs f on a thread to which the device's context is bound.
-func (d *device) bound(f func() error) error {
+func (d *gpu) bound(f func() error) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if err := d.drv.bind(d.context); err != nil {
@@ -191,7 +191,7 @@ func (d *device) bound(f func() error) error {
 }
 
 // do runs the body of an operation unless one has failed before.
-func (d *device) do(operation string, body func() error) {
+func (d *gpu) do(operation string, body func() error) {
 	d.joining(operation, func(after *addition) error {
 		if err := d.add(after); err != nil {
 			return err
@@ -201,7 +201,7 @@ func (d *device) do(operation string, body func() error) {
 }
 
 // joining is do for an operation that may take over the addition asked for just before it, nil where there was none.
-func (d *device) joining(operation string, body func(after *addition) error) {
+func (d *gpu) joining(operation string, body func(after *addition) error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.err != nil {
@@ -215,7 +215,7 @@ func (d *device) joining(operation string, body func(after *addition) error) {
 }
 
 // settle does the addition that waits, before something that is no operation.
-func (d *device) settle() {
+func (d *gpu) settle() {
 	after := d.later
 	d.later = nil
 	if after == nil || d.err != nil {
@@ -227,7 +227,7 @@ func (d *device) settle() {
 }
 
 // Info describes the device.
-func (d *device) Info() engine.Info {
+func (d *gpu) Info() engine.Info {
 	i := d.card.info(d.index, d.compute)
 	if d.hopperNote != "" {
 		i.Notes = append(i.Notes, d.hopperNote)
@@ -236,7 +236,7 @@ func (d *device) Info() engine.Info {
 }
 
 // Sync waits for everything that was asked and returns the first failure, which it clears.
-func (d *device) Sync() error {
+func (d *gpu) Sync() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.settle()
@@ -265,7 +265,7 @@ func (d *device) Sync() error {
 }
 
 // Close gives back what the device holds.
-func (d *device) Close() error {
+func (d *gpu) Close() error {
 	err := d.Sync()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -274,7 +274,7 @@ func (d *device) Close() error {
 	return err
 }
 
-func (d *device) stop() {
+func (d *gpu) stop() {
 	if d.context == 0 {
 		return
 	}

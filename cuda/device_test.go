@@ -12,7 +12,7 @@ import (
 )
 
 // open opens the first GPU, real or the one that AVSSNATIVE_LIBCUDA poses as; without either the test skips.
-func open(t testing.TB, compute engine.Compute) *device {
+func open(t testing.TB, compute engine.Compute) *gpu {
 	t.Helper()
 	if _, _, err := cards(); err != nil {
 		if os.Getenv("AVSSNATIVE_LIBCUDA") != "" {
@@ -29,7 +29,7 @@ func open(t testing.TB, compute engine.Compute) *device {
 			t.Error(err)
 		}
 	})
-	return d.(*device)
+	return d.(*gpu)
 }
 
 // silent fails the test where the driver is the PTX machine and has found something by the test's end.

@@ -16,7 +16,7 @@ import (
 func TestFaults(t *testing.T) {
 	m := openMachine(t)
 	m.set(t, "quiet=1")
-	devices := map[engine.Compute]*device{engine.ComputeF32: open(t, engine.ComputeF32), engine.ComputeBF16: open(t, engine.ComputeBF16)}
+	devices := map[engine.Compute]*gpu{engine.ComputeF32: open(t, engine.ComputeF32), engine.ComputeBF16: open(t, engine.ComputeBF16)}
 	for _, d := range devices {
 		d.memory.pooled = false // so that an allocation ends where its tensor does
 	}
@@ -110,7 +110,7 @@ func kernelText(t *testing.T, ptx, kernel string) (text string, first int) {
 }
 
 // replaced runs a scenario with another text of its kernel.
-func (d *device) replaced(s scenario, text string) error {
+func (d *gpu) replaced(s scenario, text string) error {
 	var m module
 	d.err = nil // what the last fault left behind
 	err := d.bound(func() error {

@@ -30,7 +30,7 @@ func finishings() []finishing {
 	}
 }
 
-func (f finishing) open(t *testing.T) *device {
+func (f finishing) open(t *testing.T) *gpu {
 	if f.hopper {
 		d := openHopper(t)
 		d.hopper.blocks = 3
@@ -319,7 +319,7 @@ func TestSummedServes(t *testing.T) {
 }
 
 // observed walks a text through the demo and gives the device, closed.
-func observed(t *testing.T, compute engine.Compute, o engine.Observer) *device {
+func observed(t *testing.T, compute engine.Compute, o engine.Observer) *gpu {
 	t.Helper()
 	m, err := engine.Open(context.Background(), "demo", engine.Options{Device: "cuda:0", DeviceOptions: engine.DeviceOptions{Compute: compute}})
 	if err != nil {
@@ -341,5 +341,5 @@ func observed(t *testing.T, compute engine.Compute, o engine.Observer) *device {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return d.(*device)
+	return d.(*gpu)
 }

@@ -20,7 +20,7 @@ type headState struct {
 }
 
 // Head fills h.Rows and h.LogProbs once Sync has returned.
-func (d *device) Head(h *engine.Head) {
+func (d *gpu) Head(h *engine.Head) {
 	d.do("head", func() error {
 		a := arguments{d: d}
 		m := a.matrix("weight", h.Weight)
@@ -73,12 +73,12 @@ func (d *device) Head(h *engine.Head) {
 
 // headFuses says whether the products keep the logits to themselves. A divergence needs two variants' logits side by side; products that read
 // quantised blocks as they are stored only store.
-func (d *device) headFuses(h *engine.Head, m *matrix, rows int) bool {
+func (d *gpu) headFuses(h *engine.Head, m *matrix, rows int) bool {
 	return !d.plain && !(h.Diverge && len(h.X) > 1) && !d.readsStored(m, rows)
 }
 
 // headFused takes each variant's rows, in portions, through products that reduce their logits to slots, which head_merge adds up.
-func (d *device) headFused(h *engine.Head, variants []*tensor, m *matrix, bias *tensor, states, found, offsets, targets uint64) error {
+func (d *gpu) headFused(h *engine.Head, variants []*tensor, m *matrix, bias *tensor, states, found, offsets, targets uint64) error {
 	rows, groups := variants[0].rows, upTo(m.weight.Out, group)
 	room := min(headRows, rows)
 	slots, err := d.memory.take(int64(room) * int64(groups) * 16)
@@ -112,7 +112,7 @@ func factor(h *engine.Head) float32 {
 }
 
 // headTiles walks the vocabulary tile by tile, and within a tile the rows in portions.
-func (d *device) headTiles(h *engine.Head, variants []*tensor, m *matrix, bias *tensor, states, found, offsets, targets uint64) error {
+func (d *gpu) headTiles(h *engine.Head, variants []*tensor, m *matrix, bias *tensor, states, found, offsets, targets uint64) error {
 	rows, vocab := variants[0].rows, m.weight.Out
 	width, room := min(upTo(vocab, group)*group, vocabTile), min(headRows, rows)
 	logits, err := d.memory.take(int64(len(variants)*room*width) * 4)
@@ -142,7 +142,7 @@ func (d *device) headTiles(h *engine.Head, variants []*tensor, m *matrix, bias *
 	return d.memory.give(logits, d.computing)
 }
 
-func (d *device) headDone(h *engine.Head, rows int, states, found *block) error {
+func (d *gpu) headDone(h *engine.Head, rows int, states, found *block) error {
 	list := make([]headState, len(h.X)*rows)
 	if err := download(d, list, states.at); err != nil {
 		return err

@@ -56,7 +56,7 @@ var hopperFailed sync.Map
 
 // tryHopper sets the Hopper product up where the device has what it takes and its self-test holds; hopperNote says why not. It gives false
 // where the trial has left the context unusable: the device must be opened again, and will be without.
-func (d *device) tryHopper() bool {
+func (d *gpu) tryHopper() bool {
 	if d.card.major != 9 || d.card.minor != 0 || d.compute != engine.ComputeBF16 {
 		return true
 	}
@@ -94,7 +94,7 @@ func (d *device) tryHopper() bool {
 	return true
 }
 
-func (h *hopper) load(d *device) error {
+func (h *hopper) load(d *gpu) error {
 	var able bool
 	if h.drv, able = d.drv.(hopperDriver); !able {
 		return fmt.Errorf("driver interface %s has no tensor maps", driverName)
@@ -121,7 +121,7 @@ func (h *hopper) load(d *device) error {
 }
 
 // hopperServes says whether products of so many rows are the Hopper product's.
-func (d *device) hopperServes(rows int) bool {
+func (d *gpu) hopperServes(rows int) bool {
 	return d.hopper != nil && !d.hopper.off && d.forced == nil && (rows >= hopperLeast || d.hopper.always)
 }
 
@@ -153,7 +153,7 @@ func (h *hopper) tileFor(rows, cols, processors int) hopperTile {
 }
 
 // hopperProduct multiplies the rows of x, in bfloat16, by the weight's rows first to first+outputs and finishes the results.
-func (d *device) hopperProduct(f finish, x *narrowed, m *matrix, first, outputs int, bias uint64) error {
+func (d *gpu) hopperProduct(f finish, x *narrowed, m *matrix, first, outputs int, bias uint64) error {
 	h := d.hopper
 	xMap, err := h.mapOf(mapped{uint64(x.block.at), x.rows, x.pitch, x.pitch})
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 // First with multiples of 1/16 up to 1, whose products and sums float32 holds exactly: any difference is a fault. Then with values of all
 // eight bits of precision; what the products keep of exact results, their sums and what the head wants, must be the same bit for bit. There both kernels add in steps of 16 products, and a tensor core may cut each of the 17 numbers it adds at
 // 2^-23 of the largest, at most S = Σ|x·w|: a result is off by at most 17 · 2^-23 · S a step, two results differ by twice that.
-func (d *device) testHopper() (same bool, err error) {
+func (d *gpu) testHopper() (same bool, err error) {
 	const rows, in, out = 136, 330, 264
 	steps := float64(upTo(in, 16))
 	h := d.hopper
@@ -73,7 +73,7 @@ func (d *device) testHopper() (same bool, err error) {
 }
 
 // testHopperFinish holds what the Hopper product keeps of its results against what product_bf16 keeps: slots, stored results, wanted logits.
-func (d *device) testHopperFinish(from, to *tensor, m *matrix, shift *tensor) error {
+func (d *gpu) testHopperFinish(from, to *tensor, m *matrix, shift *tensor) error {
 	var differs error
 	d.do("self-test", func() error {
 		defer func() { d.hopper.blocks, d.forced = 0, nil }()
@@ -123,7 +123,7 @@ func (d *device) testHopperFinish(from, to *tensor, m *matrix, shift *tensor) er
 }
 
 // kept multiplies and reads all that is left.
-func (d *device) kept(f finish, from, to *tensor, m *matrix, shift *tensor, slots, found *block) ([]uint64, error) {
+func (d *gpu) kept(f finish, from, to *tensor, m *matrix, shift *tensor, slots, found *block) ([]uint64, error) {
 	words := from.rows * upTo(to.cols, group) * 64 / 8
 	if f.suffix == "_head" {
 		words /= 4

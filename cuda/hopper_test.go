@@ -15,7 +15,7 @@ import (
 )
 
 // openHopper opens the first GPU, or the PTX machine as one of compute capability 9.0, and skips where that is not Hopper.
-func openHopper(t testing.TB) *device {
+func openHopper(t testing.TB) *gpu {
 	t.Helper()
 	if onMachine() {
 		asHopper(t)
@@ -70,7 +70,7 @@ func newHopperCase(rows, in, out int) *hopperCase {
 }
 
 // run computes the case's columns from first on.
-func (c *hopperCase) run(t *testing.T, d *device, first int) ([]float32, error) {
+func (c *hopperCase) run(t *testing.T, d *gpu, first int) ([]float32, error) {
 	t.Helper()
 	matrix, err := d.Matrix(hopperWeight(c.w, c.out, c.in))
 	if err != nil {
@@ -98,7 +98,7 @@ func (c *hopperCase) run(t *testing.T, d *device, first int) ([]float32, error) 
 }
 
 // finish holds what the products keep of exact results against each other.
-func (c *hopperCase) finish(t *testing.T, d *device) error {
+func (c *hopperCase) finish(t *testing.T, d *gpu) error {
 	t.Helper()
 	m, err := d.Matrix(hopperWeight(hopperValues(c.out*c.in, 2, true), c.out, c.in))
 	if err != nil {

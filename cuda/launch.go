@@ -43,12 +43,12 @@ func flag(b bool) uint64 {
 }
 
 // launch queues a kernel on the compute stream.
-func (d *device) launch(name string, s shape, arguments ...uint64) error {
+func (d *gpu) launch(name string, s shape, arguments ...uint64) error {
 	d.launches++
 	return d.launchOn(d.computing, name, s, arguments)
 }
 
-func (d *device) launchOn(on stream, name string, s shape, arguments []uint64) error {
+func (d *gpu) launchOn(on stream, name string, s shape, arguments []uint64) error {
 	if s.blocks[0] == 0 || s.blocks[1] == 0 {
 		return nil
 	}
@@ -75,7 +75,7 @@ func (d *device) launchOn(on stream, name string, s shape, arguments []uint64) e
 }
 
 // kernel finds a function once, and raises its limit of shared memory where it needs more than the 48 KB that every function may have.
-func (d *device) kernel(name string, shared int) (function, error) {
+func (d *gpu) kernel(name string, shared int) (function, error) {
 	d.memory.mu.Lock() // uploads launch kernels too
 	defer d.memory.mu.Unlock()
 	if f, known := d.functions[name]; known {
@@ -110,7 +110,7 @@ type timing struct {
 	took     time.Duration
 }
 
-func (d *device) timed(on stream, name string, call func() error) error {
+func (d *gpu) timed(on stream, name string, call func() error) error {
 	from, err := d.drv.newEvent(true)
 	if err != nil {
 		return err
@@ -150,7 +150,7 @@ func (d *device) timed(on stream, name string, call func() error) error {
 }
 
 // report logs where the time went, the costliest kernel first.
-func (d *device) report() {
+func (d *gpu) report() {
 	if len(d.profile) == 0 || !slog.Default().Enabled(context.Background(), slog.LevelDebug) {
 		return
 	}
@@ -166,7 +166,7 @@ func (d *device) report() {
 }
 
 // upload queues a copy of values to a new block, which the caller gives back after the launches that read it.
-func upload[T any](d *device, values []T) (*block, error) {
+func upload[T any](d *gpu, values []T) (*block, error) {
 	var one T
 	bytes := int64(len(values)) * int64(unsafe.Sizeof(one))
 	b, err := d.memory.take(bytes)
@@ -177,7 +177,7 @@ func upload[T any](d *device, values []T) (*block, error) {
 }
 
 // with uploads values, passes where they lie to f, and gives the memory back. Empty values are passed as address 0.
-func with[T any](d *device, values []T, f func(at uint64) error) error {
+func with[T any](d *gpu, values []T, f func(at uint64) error) error {
 	if len(values) == 0 {
 		return f(0)
 	}

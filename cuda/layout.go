@@ -48,7 +48,7 @@ func (a *arguments) layout(l *engine.Layout, rows int) {
 }
 
 // place gives the device's form of a layout.
-func (d *device) place(l *engine.Layout) (*placed, error) {
+func (d *gpu) place(l *engine.Layout) (*placed, error) {
 	for i, p := range d.layouts {
 		if slices.Equal(p.layout.Start, l.Start) && slices.Equal(p.layout.Prefix, l.Prefix) {
 			d.layouts = append(append(d.layouts[:i:i], d.layouts[i+1:]...), p)
@@ -93,7 +93,7 @@ func (d *device) place(l *engine.Layout) (*placed, error) {
 }
 
 // queries gives the tiles of at most so many queries.
-func (p *placed) queries(d *device, most int) (*queryTiles, error) {
+func (p *placed) queries(d *gpu, most int) (*queryTiles, error) {
 	if t := p.tiles[most]; t != nil {
 		return t, nil
 	}

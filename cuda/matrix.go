@@ -9,7 +9,7 @@ import (
 // matrix is a weight in device memory, in the precision of the products: rows of In values padded with zeros to a multiple of 8, float32 or
 // bfloat16. It is uploaded beside the computation; who uses it waits for that.
 type matrix struct {
-	on     *device
+	on     *gpu
 	weight engine.Weight
 	wide   bool // float32
 	pitch  int  // values from row to row
@@ -27,7 +27,7 @@ func (m *matrix) Out() int { return m.weight.Out }
 func (m *matrix) In() int  { return m.weight.In }
 
 // Matrix checks a weight and starts its upload.
-func (d *device) Matrix(w engine.Weight) (engine.Matrix, error) {
+func (d *gpu) Matrix(w engine.Weight) (engine.Matrix, error) {
 	if err := w.Check(); err != nil {
 		return nil, err
 	}

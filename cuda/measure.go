@@ -26,7 +26,7 @@ const (
 )
 
 // Measure fills m.Out once Sync has returned. Where y is what has just been added up, one kernel does both.
-func (d *device) Measure(m *engine.Measure) {
+func (d *gpu) Measure(m *engine.Measure) {
 	d.joining("measure", func(after *addition) error {
 		a := arguments{d: d}
 		x, y := a.optional("x", m.X, any_, any_), a.optional("y", m.Y, any_, any_)
@@ -117,7 +117,7 @@ func (d *device) Measure(m *engine.Measure) {
 type siteTensors [engine.Sites][2]*tensor
 
 // poolSites computes the pooled variances of all sites: [sites × sequences].
-func (d *device) poolSites(sites siteTensors, p *placed, sequences int) (*block, error) {
+func (d *gpu) poolSites(sites siteTensors, p *placed, sequences int) (*block, error) {
 	out, err := d.memory.take(int64(engine.Sites) * int64(sequences) * 8)
 	if err != nil {
 		return nil, err
@@ -144,7 +144,7 @@ func (d *device) poolSites(sites siteTensors, p *placed, sequences int) (*block,
 }
 
 // measured reads what the kernels found into m.Out.
-func (d *device) measured(m *engine.Measure, l *engine.Layout, sites siteTensors, out, pooled *block) error {
+func (d *gpu) measured(m *engine.Measure, l *engine.Layout, sites siteTensors, out, pooled *block) error {
 	sequences := l.Sequences()
 	records, variances := make([]float64, sequences*recordSize), make([]float64, int(engine.Sites)*sequences)
 	if err := download(d, records, out.at); err != nil {

@@ -35,7 +35,7 @@ var each = map[[2]int]struct{ float, tensor float64 }{
 }
 
 // peaksOf computes the peaks of a device; those of operations are 0 where its compute capability is not in the table.
-func peaksOf(t testing.TB, d *device) peaks {
+func peaksOf(t testing.TB, d *gpu) peaks {
 	t.Helper()
 	l, err := openLibrary()
 	if err != nil {

@@ -5,7 +5,7 @@ import (
 )
 
 // Product sets dst = x·Wᵀ + bias.
-func (d *device) Product(dst, x engine.Tensor, w engine.Matrix, bias engine.Tensor) {
+func (d *gpu) Product(dst, x engine.Tensor, w engine.Matrix, bias engine.Tensor) {
 	d.do("product", func() error {
 		a := arguments{d: d}
 		to, from, m, shift := a.product(dst, x, w, bias)
@@ -30,7 +30,7 @@ func (a *arguments) product(dst, x engine.Tensor, w engine.Matrix, bias engine.T
 }
 
 // product multiplies the rows of x by the weight's rows first to first+outputs.
-func (d *device) product(to uint64, ld int, x *tensor, m *matrix, first, outputs int, bias uint64) error {
+func (d *gpu) product(to uint64, ld int, x *tensor, m *matrix, first, outputs int, bias uint64) error {
 	return d.finished(finish{arguments: []uint64{to, number(ld)}}, x, m, first, outputs, bias)
 }
 
@@ -41,7 +41,7 @@ type finish struct {
 }
 
 // finished multiplies the rows of x by the weight's rows first to first+outputs and finishes the results.
-func (d *device) finished(f finish, x *tensor, m *matrix, first, outputs int, bias uint64) error {
+func (d *gpu) finished(f finish, x *tensor, m *matrix, first, outputs int, bias uint64) error {
 	if x.rows == 0 || outputs == 0 {
 		return nil
 	}
@@ -83,7 +83,7 @@ func (d *device) finished(f finish, x *tensor, m *matrix, first, outputs int, bi
 }
 
 // readsStored says whether products of so many rows read the weight's quantised blocks as they are stored.
-func (d *device) readsStored(m *matrix, rows int) bool {
+func (d *gpu) readsStored(m *matrix, rows int) bool {
 	return m.raw != nil && rows <= fewRows && d.forced == nil && !d.hopperServes(rows)
 }
 
@@ -112,7 +112,7 @@ func init() {
 }
 
 // tileFor takes the shape that reads least where there is enough work for every multiprocessor.
-func (d *device) tileFor(rows, cols int) tile {
+func (d *gpu) tileFor(rows, cols int) tile {
 	switch {
 	case d.forced != nil:
 		return *d.forced
@@ -125,7 +125,7 @@ func (d *device) tileFor(rows, cols int) tile {
 }
 
 // narrow gives the bfloat16 copy of a tensor, made once until the tensor is written again.
-func (d *device) narrow(x *tensor, heads int) (*narrowed, error) {
+func (d *gpu) narrow(x *tensor, heads int) (*narrowed, error) {
 	for _, c := range x.in.copies {
 		if c.first == x.first && c.rows == x.rows && c.cols == x.cols && c.stride == x.stride && (c.heads == heads || c.run*c.heads == x.cols && x.cols/heads%8 == 0) {
 			return c, nil
@@ -139,7 +139,7 @@ func (d *device) narrow(x *tensor, heads int) (*narrowed, error) {
 }
 
 // newCopy makes room for the bfloat16 copy of a tensor.
-func (d *device) newCopy(x *tensor, heads int) (*narrowed, error) {
+func (d *gpu) newCopy(x *tensor, heads int) (*narrowed, error) {
 	run := (x.cols/heads + 7) &^ 7
 	b, err := d.memory.take(int64(x.rows) * int64(run*heads) * 2)
 	if err != nil {
@@ -151,7 +151,7 @@ func (d *device) newCopy(x *tensor, heads int) (*narrowed, error) {
 }
 
 // Embed sets dst[i] = scale · table[ids[i]]. Where the table's copy on the device was rounded, the rows come from the stored weight.
-func (d *device) Embed(dst engine.Tensor, table engine.Matrix, ids []int32, scale float32) {
+func (d *gpu) Embed(dst engine.Tensor, table engine.Matrix, ids []int32, scale float32) {
 	d.do("embed", func() error {
 		a := arguments{d: d}
 		m := a.matrix("table", table)
@@ -175,7 +175,7 @@ func (d *device) Embed(dst engine.Tensor, table engine.Matrix, ids []int32, scal
 }
 
 // embedStored takes the rows from the file: exact, and no more is read than is used.
-func (d *device) embedStored(to *tensor, w engine.Weight, ids []int32, scale float32) error {
+func (d *gpu) embedStored(to *tensor, w engine.Weight, ids []int32, scale float32) error {
 	values, bytes, err := w.Type.Block()
 	if err != nil {
 		return err

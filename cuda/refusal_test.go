@@ -135,7 +135,7 @@ func freeOf(t *testing.T, drv driver) (free int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := (&device{drv: drv, context: c}).bound(func() (err error) { free, _, err = drv.memory(); return err }); err != nil {
+	if err := (&gpu{drv: drv, context: c}).bound(func() (err error) { free, _, err = drv.memory(); return err }); err != nil {
 		t.Fatal(err)
 	}
 	if err := drv.release(0); err != nil {

@@ -47,7 +47,7 @@ func TestRoofline(t *testing.T) {
 			t.Fatal(err)
 		}
 		bytes := map[string]float64{}
-		for kernel := range d.(*device).functions {
+		for kernel := range d.(*gpu).functions {
 			c := m.counted(t, kernel)
 			switch {
 			case strings.HasPrefix(kernel, "convert"), strings.HasPrefix(kernel, "attention"): // weights on their way; operands

@@ -7,7 +7,7 @@ import (
 // What works row by row: the kernels normalise, add, scale, clamp, activate.
 
 // Norm normalises every row of x, or every group of a row. Where x is what has just been added up, one kernel does both.
-func (d *device) Norm(dst, x engine.Tensor, n engine.Norm) {
+func (d *gpu) Norm(dst, x engine.Tensor, n engine.Norm) {
 	d.joining("norm", func(after *addition) error {
 		a := arguments{d: d}
 		from := a.tensor("x", x, any_, any_)
@@ -52,7 +52,7 @@ func (a *arguments) perColumn(name string, t engine.Tensor, cols, size int) (*te
 }
 
 // copyOf makes room for the bfloat16 copy of what is about to be written, where products want one; address 0 where they do not.
-func (d *device) copyOf(to *tensor) (at uint64, pitch int, err error) {
+func (d *gpu) copyOf(to *tensor) (at uint64, pitch int, err error) {
 	if d.compute != engine.ComputeBF16 {
 		return 0, to.cols, nil
 	}
@@ -64,7 +64,7 @@ func (d *device) copyOf(to *tensor) (at uint64, pitch int, err error) {
 }
 
 // Add sets dst = a + scale·b. It waits for the next operation, which may take it over.
-func (d *device) Add(dst, a, b engine.Tensor, scale float32) {
+func (d *gpu) Add(dst, a, b engine.Tensor, scale float32) {
 	d.do("add", func() error {
 		c := arguments{d: d}
 		first := c.tensor("a", a, any_, any_)
@@ -88,7 +88,7 @@ type addition struct {
 }
 
 // add does an addition by itself; nil is none.
-func (d *device) add(p *addition) error {
+func (d *gpu) add(p *addition) error {
 	if p == nil {
 		return nil
 	}
@@ -111,7 +111,7 @@ func same(a, b *tensor) bool {
 }
 
 // Scale multiplies x by factor, and row i also by rows[i] where rows is not nil.
-func (d *device) Scale(x engine.Tensor, factor float32, rows []float32) {
+func (d *gpu) Scale(x engine.Tensor, factor float32, rows []float32) {
 	d.do("scale", func() error {
 		a := arguments{d: d}
 		t := a.tensor("x", x, any_, any_)
@@ -129,7 +129,7 @@ func (d *device) Scale(x engine.Tensor, factor float32, rows []float32) {
 }
 
 // Clamp limits every value of x to [−limit, limit].
-func (d *device) Clamp(x engine.Tensor, limit float32) {
+func (d *gpu) Clamp(x engine.Tensor, limit float32) {
 	d.do("clamp", func() error {
 		a := arguments{d: d}
 		t := a.tensor("x", x, any_, any_)
@@ -144,7 +144,7 @@ func (d *device) Clamp(x engine.Tensor, limit float32) {
 }
 
 // Activate sets dst = f(gate) ⊙ up, or f(gate) where up is nil.
-func (d *device) Activate(dst, gate, up engine.Tensor, f engine.Activation) {
+func (d *gpu) Activate(dst, gate, up engine.Tensor, f engine.Activation) {
 	d.do("activate", func() error {
 		a := arguments{d: d}
 		to := a.tensor("dst", dst, any_, any_)

@@ -8,11 +8,11 @@ import (
 type scenario struct {
 	kernel  string
 	compute engine.Compute
-	run     func(d *device)
+	run     func(d *gpu)
 }
 
 // filled is a tensor of values from −1 to 1.
-func filled(d *device, rows, cols int) engine.Tensor {
+func filled(d *gpu, rows, cols int) engine.Tensor {
 	t := d.NewTensor(rows, cols)
 	d.Upload(t, 0, sequence(rows*cols, uint32(rows*7+cols)))
 	return t
@@ -27,8 +27,8 @@ func weight(out, in int) engine.Weight {
 	return engine.Weight{Name: "scenario", Type: engine.BF16, Data: data, Out: out, In: in, Stride: in}
 }
 
-func product(rows, in, out int, force *tile) func(d *device) {
-	return func(d *device) {
+func product(rows, in, out int, force *tile) func(d *gpu) {
+	return func(d *gpu) {
 		d.forced = force
 		defer func() { d.forced = nil }()
 		m, err := d.Matrix(weight(out, in))
@@ -44,8 +44,8 @@ func product(rows, in, out int, force *tile) func(d *device) {
 	}
 }
 
-func quantised(kind engine.DType, bytes, values int) func(d *device) {
-	return func(d *device) {
+func quantised(kind engine.DType, bytes, values int) func(d *gpu) {
+	return func(d *gpu) {
 		const in, out, rows = 512, 40, 17
 		m, err := d.Matrix(blocks(kind, in, out, bytes, values))
 		if err != nil {
@@ -72,8 +72,8 @@ func blocks(kind engine.DType, in, out, bytes, values int) engine.Weight {
 	return engine.Weight{Name: "scenario", Type: kind, Data: data, Out: out, In: in, Stride: in}
 }
 
-func attention(rows, head, value int) func(d *device) {
-	return func(d *device) {
+func attention(rows, head, value int) func(d *gpu) {
+	return func(d *gpu) {
 		q, k, v, to := filled(d, rows, 2*head), filled(d, rows, head), filled(d, rows, value), d.NewTensor(rows, 2*value)
 		d.Attention(to, q, k, v, engine.Attention{Heads: 2, KVHeads: 1, HeadDim: head, ValueDim: value, Scale: 0.2, Causal: true, SoftCap: 20},
 			&engine.Layout{Start: []int32{0, int32(rows)}})
@@ -84,7 +84,7 @@ func attention(rows, head, value int) func(d *device) {
 	}
 }
 
-func measured(d *device) {
+func measured(d *gpu) {
 	const rows, cols = 20, 300
 	x, y, act := filled(d, rows, cols), filled(d, rows, cols), filled(d, rows, cols+20)
 	d.Measure(&engine.Measure{X: x, Y: y, Attn: x, MLP: y, Act: act, Layout: &engine.Layout{Start: []int32{0, rows}}, Eps: engine.DefaultEps,
@@ -96,8 +96,8 @@ func measured(d *device) {
 }
 
 // summedProduct is a product whose results' sums are taken on the way and then used.
-func summedProduct(rows, in, out int, force *tile) func(d *device) {
-	return func(d *device) {
+func summedProduct(rows, in, out int, force *tile) func(d *gpu) {
+	return func(d *gpu) {
 		d.forced = force
 		defer func() { d.forced = nil }()
 		m, err := d.Matrix(weight(out, in))
@@ -116,8 +116,8 @@ func summedProduct(rows, in, out int, force *tile) func(d *device) {
 }
 
 // headed is a head of two variants, whose rows want the tokens they are the numbers of and the last one.
-func headed(rows, hidden, vocab int, force *tile, diverge bool) func(d *device) {
-	return func(d *device) {
+func headed(rows, hidden, vocab int, force *tile, diverge bool) func(d *gpu) {
+	return func(d *gpu) {
 		d.forced = force
 		defer func() { d.forced = nil }()
 		m, err := d.Matrix(weight(vocab, hidden))
@@ -167,7 +167,7 @@ func scenarios() []scenario {
 		{"merge", f32, measured},
 		{"pooled", f32, measured},
 		{"pooled_variance", f32, measured},
-		{"normalise", bf16, func(d *device) {
+		{"normalise", bf16, func(d *gpu) {
 			x, y, weight := filled(d, 3, 301), filled(d, 3, 301), filled(d, 1, 301)
 			d.Add(x, x, y, 1)
 			d.Norm(y, x, engine.Norm{Kind: engine.NormLayer, Eps: 1e-5, Weight: weight, Bias: weight})
@@ -175,7 +175,7 @@ func scenarios() []scenario {
 		}},
 		{"head_tile", bf16, headed(2, 8, vocabTile+300, nil, true)},
 		{"head_tile_f32", f32, headed(2, 8, vocabTile+300, nil, true)},
-		{"convert_transposed", bf16, func(d *device) {
+		{"convert_transposed", bf16, func(d *gpu) {
 			w := weight(40, 40)
 			w.Transposed = true
 			if m, err := d.Matrix(w); err == nil {
@@ -183,38 +183,38 @@ func scenarios() []scenario {
 			}
 			_ = d.Sync()
 		}},
-		{"delta", f32, func(d *device) {
+		{"delta", f32, func(d *gpu) {
 			const rows = 9
 			q, v, g, to := filled(d, rows, 40), filled(d, rows, 80), filled(d, rows, 2), d.NewTensor(rows, 80)
 			d.DeltaRule(to, engine.DeltaRule{Q: q, K: q, V: v, Gate: g, Beta: g, Heads: 2, KeyHeads: 1, KeyDim: 40, ValueDim: 40}, &engine.Layout{Start: []int32{0, rows}})
 			_ = d.Sync()
 		}},
-		{"add", f32, func(d *device) { x := filled(d, 5, 70); d.Add(x, x, x, 2); _ = d.Sync() }},
-		{"scale", f32, func(d *device) { d.Scale(filled(d, 3, 70), 2, []float32{1, 2, 3}); _ = d.Sync() }},
-		{"clamp", f32, func(d *device) { d.Clamp(filled(d, 3, 70), 0.5); _ = d.Sync() }},
-		{"activate", bf16, func(d *device) {
+		{"add", f32, func(d *gpu) { x := filled(d, 5, 70); d.Add(x, x, x, 2); _ = d.Sync() }},
+		{"scale", f32, func(d *gpu) { d.Scale(filled(d, 3, 70), 2, []float32{1, 2, 3}); _ = d.Sync() }},
+		{"clamp", f32, func(d *gpu) { d.Clamp(filled(d, 3, 70), 0.5); _ = d.Sync() }},
+		{"activate", bf16, func(d *gpu) {
 			x := filled(d, 3, 70)
 			d.Activate(d.NewTensor(3, 70), x, x, engine.Activation{Kind: engine.SiLU})
 			_ = d.Sync()
 		}},
-		{"rope", f32, func(d *device) {
+		{"rope", f32, func(d *gpu) {
 			d.Rope(filled(d, 3, 32), engine.Rope{HeadDim: 16, Frequencies: []float64{1, 0.1, 0.01}}, []int32{0, 1, 2})
 			_ = d.Sync()
 		}},
-		{"gather", f32, func(d *device) { d.Gather(d.NewTensor(2, 40), filled(d, 3, 40), []int32{2, 0}); _ = d.Sync() }},
-		{"scatter", f32, func(d *device) {
+		{"gather", f32, func(d *gpu) { d.Gather(d.NewTensor(2, 40), filled(d, 3, 40), []int32{2, 0}); _ = d.Sync() }},
+		{"scatter", f32, func(d *gpu) {
 			d.Scatter(d.NewTensor(3, 40), filled(d, 3, 40), []int32{2, 0, 2}, []float32{1, 2, 3})
 			_ = d.Sync()
 		}},
-		{"columns", f32, func(d *device) {
+		{"columns", f32, func(d *gpu) {
 			d.Columns(d.NewTensor(3, 40), filled(d, 3, 40), []engine.Move{{From: 1, To: 2, Count: 30}})
 			_ = d.Sync()
 		}},
-		{"convolve", f32, func(d *device) {
+		{"convolve", f32, func(d *gpu) {
 			d.Convolve(d.NewTensor(9, 40), filled(d, 9, 40), filled(d, 40, 4), nil, &engine.Layout{Start: []int32{0, 4, 9}})
 			_ = d.Sync()
 		}},
-		{"embed", f32, func(d *device) {
+		{"embed", f32, func(d *gpu) {
 			if m, err := d.Matrix(weight(9, 40)); err == nil {
 				d.Embed(d.NewTensor(2, 40), m, []int32{8, 1}, 1)
 				_ = d.Sync()
@@ -223,7 +223,7 @@ func scenarios() []scenario {
 		}},
 		{"convert", f32, product(5, 50, 66, nil)},
 		{"narrow", bf16, product(5, 50, 66, nil)},
-		{"dequantise", f32, func(d *device) {
+		{"dequantise", f32, func(d *gpu) {
 			w := engine.Weight{Name: "scenario", Type: engine.Q8_0, Data: make([]byte, 3*68), Out: 3, In: 64, Stride: 64}
 			if m, err := d.Matrix(w); err == nil {
 				m.Release()

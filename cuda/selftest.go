@@ -9,7 +9,7 @@ import (
 
 // selfTest computes a small product and its statistics and holds them against the processor's. A device whose kernels do not compute what
 // they should (a driver that miscompiles, memory that forgets) is found before a model is trusted to it.
-func (d *device) selfTest() error {
+func (d *gpu) selfTest() error {
 	const rows, in, out = 24, 40, 40
 	x, w := make([]float32, rows*in), make([]float32, out*in)
 	seed := uint32(1)

@@ -12,7 +12,7 @@ type groupSums struct {
 }
 
 // ProductSummed is Product that also takes the results' sums, for a Measure with the same thresholds.
-func (d *device) ProductSummed(dst, x engine.Tensor, w engine.Matrix, bias engine.Tensor, eps []float32) {
+func (d *gpu) ProductSummed(dst, x engine.Tensor, w engine.Matrix, bias engine.Tensor, eps []float32) {
 	d.do("product", func() error {
 		a := arguments{d: d}
 		a.want(len(eps) <= engine.MaxEps, "%d thresholds, at most %d", len(eps), engine.MaxEps)

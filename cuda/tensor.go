@@ -9,7 +9,7 @@ import (
 
 // tensor is a matrix of float32 in device memory, or a view of one: rows lie stride values apart.
 type tensor struct {
-	on         *device
+	on         *gpu
 	in         *buffer // nil where there is nothing
 	first      int     // index of the first value in the buffer
 	rows, cols int
@@ -33,7 +33,7 @@ type narrowed struct {
 }
 
 // NewTensor makes a zeroed tensor.
-func (d *device) NewTensor(rows, cols int) engine.Tensor {
+func (d *gpu) NewTensor(rows, cols int) engine.Tensor {
 	t := &tensor{on: d, rows: rows, cols: cols, stride: (cols + 3) &^ 3, whole: true}
 	d.do("new tensor", func() error {
 		if rows < 0 || cols < 0 {
@@ -122,7 +122,7 @@ func (t *tensor) wrote() error {
 	return t.in.forget(t.on)
 }
 
-func (in *buffer) forget(d *device) error {
+func (in *buffer) forget(d *gpu) error {
 	for _, c := range in.copies {
 		if err := d.memory.give(c.block, d.computing); err != nil {
 			return err
@@ -140,7 +140,7 @@ func (in *buffer) forget(d *device) error {
 
 // arguments checks the arguments of an operation and keeps the first complaint. Shapes are given as rows and cols, −1 where any will do.
 type arguments struct {
-	d   *device
+	d   *gpu
 	err error
 }
 
@@ -202,7 +202,7 @@ func extent(n int) string {
 }
 
 // Upload copies host rows, contiguous, into dst from row on.
-func (d *device) Upload(dst engine.Tensor, row int, src []float32) {
+func (d *gpu) Upload(dst engine.Tensor, row int, src []float32) {
 	d.do("upload", func() error {
 		a := arguments{d: d}
 		t := a.tensor("dst", dst, any_, any_)
@@ -215,7 +215,7 @@ func (d *device) Upload(dst engine.Tensor, row int, src []float32) {
 	})
 }
 
-func (d *device) upload(t *tensor, row int, src []float32) error {
+func (d *gpu) upload(t *tensor, row int, src []float32) error {
 	if err := t.wrote(); err != nil {
 		return err
 	}
@@ -230,7 +230,7 @@ func (d *device) upload(t *tensor, row int, src []float32) error {
 }
 
 // Download copies rows of src, from row on, into dst, contiguous, and waits for them.
-func (d *device) Download(dst []float32, src engine.Tensor, row int) {
+func (d *gpu) Download(dst []float32, src engine.Tensor, row int) {
 	d.do("download", func() error {
 		a := arguments{d: d}
 		t := a.tensor("src", src, any_, any_)
@@ -258,7 +258,7 @@ func (d *device) Download(dst []float32, src engine.Tensor, row int) {
 }
 
 // download copies values from device memory and waits.
-func download[T any](d *device, dst []T, from pointer) error {
+func download[T any](d *gpu, dst []T, from pointer) error {
 	if len(dst) == 0 {
 		return nil
 	}

@@ -12,7 +12,7 @@ import (
 // uploader brings weights to the device beside the computation: a goroutine copies a piece of the mapped file into pinned memory, the copy
 // stream takes it from there to the device, and a kernel on the same stream converts it. Two pieces are on the way at a time.
 type uploader struct {
-	d      *device
+	d      *gpu
 	jobs   chan *matrix
 	over   sync.WaitGroup
 	stages [2]stage
@@ -31,7 +31,7 @@ type stage struct {
 // pieceBytes is how much is copied at a time; a row of a weight may be longer.
 const pieceBytes = 8 << 20
 
-func newUploader(d *device) (*uploader, error) {
+func newUploader(d *gpu) (*uploader, error) {
 	u := &uploader{d: d, jobs: make(chan *matrix, 64)}
 	for i := range u.stages {
 		var err error

@@ -35,7 +35,7 @@ func (b *Builder) xielu(mlp *GatedSpec) {
 	read := func(name string, shape ...int) float64 {
 		r := Ref{Name: b.prefix + "mlp.act_fn." + name, Shape: shape, Out: 1}
 		mlp.Read = append(mlp.Read, r)
-		values, err := vector(b.source, &r)
+		values, err := r.values(b.source)
 		if err != nil || len(values) == 0 {
 			return 0 // the Spec's check says what is wrong with it
 		}

@@ -26,8 +26,8 @@ func TestEveryArchitectureOnEveryDevice(t *testing.T) {
 			m := open(t, again, "reference")
 			seen[m.Spec.Family] = true
 			want := logitsOf(t, m)
-			for _, device := range devices()[1:] {
-				other := open(t, again, device)
+			for _, name := range devices()[1:] {
+				other := open(t, again, name)
 				d, err := other.Device()
 				if err != nil {
 					t.Fatal(err)
@@ -38,7 +38,7 @@ func TestEveryArchitectureOnEveryDevice(t *testing.T) {
 				for i, values := range logitsOf(t, other) {
 					// Ten times what goldens are allowed: these weights are wilder, and the delta rule multiplies what norms round.
 					if off := distance(values, want[i]); !(off <= 2e-4) {
-						t.Errorf("%s: logits %d: off by %.2g of the root mean square", device, i, off)
+						t.Errorf("%s: logits %d: off by %.2g of the root mean square", name, i, off)
 					}
 				}
 			}

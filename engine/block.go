@@ -1,6 +1,9 @@
 package engine
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // forward carries one batch of rows through one block: the layer's weights, how the rows lie, and tensors to work in.
 type forward struct {
@@ -27,7 +30,7 @@ func (f *forward) block(y, x Tensor, b *BlockSpec) branches {
 	if b.ResidualNormed {
 		residual = normed
 	}
-	attn := f.branch(b.Mixer.mix(f, normed), &b.Post1, b.Residual)
+	attn := f.branch(f.mix(b.Mixer, normed), &b.Post1, b.Residual)
 	f.device.Add(y, residual, attn, 1)
 	switch {
 	case b.Parallel && b.SharedNorm:
@@ -41,19 +44,45 @@ func (f *forward) block(y, x Tensor, b *BlockSpec) branches {
 			f.device.Gather(y, normed, identity(f.rows))
 		}
 	}
-	mlp := f.branch(b.MLP.apply(f, normed), &b.Post2, b.Residual)
+	mlp := f.branch(f.mlp(b.MLP, normed), &b.Post2, b.Residual)
 	f.device.Add(y, y, mlp, 1)
 	f.drop(normed, x, y)
 	return branches{attn, mlp, f.act}
 }
 
+// mix lets tokens see each other: x [rows × hidden] → [rows × hidden].
+func (f *forward) mix(m Mixer, x Tensor) Tensor {
+	switch m := m.(type) {
+	case *AttentionSpec:
+		return f.attention(m, x)
+	case *LatentSpec:
+		return f.latentAttention(m, x)
+	case *DeltaSpec:
+		return f.deltaRule(m, x)
+	case *ConvolutionSpec:
+		return f.shortConvolution(m, x)
+	}
+	panic(fmt.Sprintf("engine: a mixer that the walk does not know: %T", m))
+}
+
+// mlp treats every token alone: x [rows × hidden] → [rows × hidden]. What entered its output projection is left in f.act.
+func (f *forward) mlp(m MLP, x Tensor) Tensor {
+	switch m := m.(type) {
+	case *GatedSpec:
+		return f.gated(m, x)
+	case *ExpertsSpec:
+		return f.experts(m, x)
+	}
+	panic(fmt.Sprintf("engine: an MLP that the walk does not know: %T", m))
+}
+
 // postNorm is the block of the first Transformers: norms follow the sums.
 func (f *forward) postNorm(y, x Tensor, b *BlockSpec) branches {
-	attn := b.Mixer.mix(f, x)
+	attn := f.mix(b.Mixer, x)
 	middle := f.take(x.Cols())
 	f.device.Add(middle, x, attn, 1)
 	f.norm(middle, middle, &b.Norm1)
-	mlp := b.MLP.apply(f, middle)
+	mlp := f.mlp(b.MLP, middle)
 	f.device.Add(y, middle, mlp, 1)
 	f.norm(y, y, &b.Norm2)
 	f.give(middle)
@@ -96,6 +125,18 @@ func (f *forward) linear(x Tensor, l *Linear) Tensor {
 	return out
 }
 
+// summed is linear for what a branch gives: its results are summed on the way where that is wanted and the device can.
+func (f *forward) summed(x Tensor, l *Linear) Tensor {
+	device, able := f.device.(Summing)
+	if !able || f.sums == nil {
+		return f.linear(x, l)
+	}
+	w := f.weights.matrices[&l.Weight]
+	out := f.pool.take(x.Rows(), w.Out())
+	device.ProductSummed(out, x, w, f.weights.vector(&l.Bias), f.sums)
+	return out
+}
+
 // take is a tensor of this batch's rows from the pool.
 func (f *forward) take(cols int) Tensor { return f.pool.take(f.rows, cols) }
 
@@ -127,8 +168,8 @@ func identity(n int) []int32 {
 	return rows
 }
 
-// rows gives each position its factor.
-func (t Temperature) rows(positions []int32) []float32 {
+// temperatures gives each position the factor of its query.
+func temperatures(t Temperature, positions []int32) []float32 {
 	factors := make([]float32, len(positions))
 	for i, p := range positions {
 		factors[i] = float32(1 + t.Beta*math.Log(1+math.Floor((float64(p)+t.Shift)/t.Length)))

@@ -41,6 +41,9 @@ func (c *Config) with(key string, value any) *Config {
 	return changed
 }
 
+// MarshalJSON gives the configuration's values.
+func (c *Config) MarshalJSON() ([]byte, error) { return json.Marshal(c.values) }
+
 // Err is the first thing that was wrong.
 func (c *Config) Err() error { return *c.fault }
 

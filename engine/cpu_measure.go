@@ -68,12 +68,12 @@ func (d *cpuDevice) Measure(m *Measure) {
 		out := &m.Out[i]
 		out.Tokens = int(m.Layout.Start[i+1] - m.Layout.Start[i])
 		for left := out.Tokens; left > 0; left -= measureRows {
-			out.addRows(&sums[at], order)
+			addRows(out, &sums[at], order)
 			at++
 		}
 		for site, t := range [Sites]*cpuTensor{y, deltaOf(x, y), attn, mlp, act} {
 			if t != nil {
-				out.Sites[site].finish(int64(out.Tokens), int64(t.cols))
+				finish(&out.Sites[site], int64(out.Tokens), int64(t.cols))
 			} else {
 				out.Sites[site] = Moments{}
 			}
@@ -104,7 +104,7 @@ func measureBlocks(l *Layout) []int64 {
 }
 
 // addRows adds a block of rows; order says which threshold each count belongs to.
-func (s *SequenceMeasure) addRows(r *cpu.RowSums, order []int) {
+func addRows(s *SequenceMeasure, r *cpu.RowSums, order []int) {
 	for site := range s.Sites {
 		m, n := &s.Sites[site], &r.Site[site]
 		if m.N == 0 {
@@ -127,7 +127,7 @@ func (s *SequenceMeasure) addRows(r *cpu.RowSums, order []int) {
 }
 
 // finish sets the number of values; extremes of no number at all are zero.
-func (m *Moments) finish(rows, cols int64) {
+func finish(m *Moments, rows, cols int64) {
 	m.N = rows * cols
 	if m.N == m.NaN {
 		m.Min, m.Max = 0, 0

@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-
-	"avssnative/internal/gguf"
 )
 
 // Reading a stored weight as numbers. A device that computes on the stored bits has its own way; this one is for "reference", for
@@ -83,7 +81,7 @@ func (w Weight) Float64s(dst []float64, i int) error {
 		}
 		return nil
 	}
-	if _, inBlocks := blockTypes[w.Type]; inBlocks {
+	if w.Type.inBlocks() {
 		row := make([]float32, w.In)
 		if err := w.blocks(row, stored); err != nil {
 			return err
@@ -102,7 +100,7 @@ func (w Weight) Float64s(dst []float64, i int) error {
 
 // Float32s decodes output row i as Float64s does, rounded to float32.
 func (w Weight) Float32s(dst []float32, i int) error {
-	if _, inBlocks := blockTypes[w.Type]; inBlocks {
+	if w.Type.inBlocks() {
 		return w.blocks(dst, w.Row(i))
 	}
 	row := make([]float64, w.In)
@@ -147,11 +145,15 @@ func half(bits uint16) float64 {
 	return sign * math.Ldexp(1024+fraction, exponent-25)
 }
 
-// blockTypes are the types that store blocks of codes with common factors; only GGUF files hold them.
-var blockTypes = map[DType]gguf.Type{
-	Q4_0: gguf.Q4_0, Q4_1: gguf.Q4_1, Q5_0: gguf.Q5_0, Q5_1: gguf.Q5_1, Q8_0: gguf.Q8_0,
-	Q2_K: gguf.Q2_K, Q3_K: gguf.Q3_K, Q4_K: gguf.Q4_K, Q5_K: gguf.Q5_K, Q6_K: gguf.Q6_K, MXFP4: gguf.MXFP4,
-}
+// decoders decode the types that store blocks of codes with common factors.
+var decoders = map[DType]func(dst []float32, data []byte) error{}
+
+// RegisterDecoder makes it known how blocks of a type are decoded: data holds whole blocks, dst as many values as they encode. Package
+// avssnative/engine/weights registers those of GGUF files.
+func RegisterDecoder(t DType, decode func(dst []float32, data []byte) error) { decoders[t] = decode }
+
+// inBlocks says whether a type's values are stored in blocks.
+func (t DType) inBlocks() bool { return blocks[t][0] > 1 }
 
 // blocks decodes the blocks of a stored row.
 func (w Weight) blocks(dst []float32, stored int) error {
@@ -159,8 +161,12 @@ func (w Weight) blocks(dst []float32, stored int) error {
 	if err != nil {
 		return err
 	}
+	decode := decoders[w.Type]
+	if decode == nil {
+		return w.wrong("type %s: no decoder in this program; import avssnative/engine/weights", w.Type)
+	}
 	first := stored * w.Stride / values * size
-	if err := gguf.Dequantise(dst, blockTypes[w.Type], w.Data[first:first+len(dst)/values*size]); err != nil {
+	if err := decode(dst, w.Data[first:first+len(dst)/values*size]); err != nil {
 		return w.wrong("%v", err)
 	}
 	return nil

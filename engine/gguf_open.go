@@ -11,23 +11,9 @@ import (
 	"avssnative/internal/gguf"
 )
 
-// openGGUF opens a model that is one GGUF file. Its metadata becomes the configuration, its tensors get the names, that the family's file
-// in this package knows; what GGUF stores otherwise than the family's own files (see revise) is then changed in the Spec.
-func openGGUF(path string, o Options) (*Model, error) {
-	file, err := gguf.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("engine: model %s: %w", path, err)
-	}
-	m, err := ggufModel(file, o)
-	if err != nil {
-		file.Close()
-		return nil, fmt.Errorf("engine: model %s: %w", path, err)
-	}
-	m.Ref, m.File = path, path
-	return m, nil
-}
-
-func ggufModel(file *gguf.File, o Options) (*Model, error) {
+// describeGGUF gives a GGUF file its meaning. Its metadata becomes the configuration, its tensors get the names, that the family's file in
+// this package knows; what GGUF stores otherwise than the family's own files (see revise) is then changed in the Spec.
+func describeGGUF(file *gguf.File) (*Described, error) {
 	meta := &ggufMetadata{file: file}
 	arch, present, err := gguf.Get[string](file, "general.architecture")
 	if err != nil || !present {
@@ -73,14 +59,14 @@ func ggufModel(file *gguf.File, o Options) (*Model, error) {
 	if meta.fault != nil {
 		return nil, meta.fault
 	}
-	return newGGUFModel(config, source, o, func(s *Spec) error {
+	return reviseGGUF(config, source, func(s *Spec) error {
 		s.Unused = n.blocks - n.layers
 		return family.revise(s, source, factors)
 	})
 }
 
-// newGGUFModel is newModel with a change to the Spec before it is held against the tensors.
-func newGGUFModel(config *Config, source Source, o Options, revise func(*Spec) error) (*Model, error) {
+// reviseGGUF builds a Spec and changes it before it is held against the tensors.
+func reviseGGUF(config *Config, source Source, revise func(*Spec) error) (*Described, error) {
 	family, err := ArchitectureOf(config)
 	if err != nil {
 		return nil, err
@@ -102,7 +88,7 @@ func newGGUFModel(config *Config, source Source, o Options, revise func(*Spec) e
 			return nil, fmt.Errorf("%w (tensor %s)", err, name)
 		}
 	}
-	return &Model{Spec: spec, Config: config, Source: source, options: o}, nil
+	return &Described{spec, config, source}, nil
 }
 
 // source names a file's tensors as the family does. A tensor without another name keeps its own, which the check against the Spec reports.

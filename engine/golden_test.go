@@ -42,8 +42,8 @@ func devices() []string {
 }
 
 // on is how a model is opened on one of devices: the device's name, perhaps with a precision behind a space.
-func on(device string) engine.Options {
-	name, compute, _ := strings.Cut(device, " ")
+func on(place string) engine.Options {
+	name, compute, _ := strings.Cut(place, " ")
 	return engine.Options{Device: name, DeviceOptions: engine.DeviceOptions{Compute: engine.Compute(compute)}}
 }
 
@@ -134,14 +134,14 @@ func otherRows(got engine.TraceTensor, want []float32, allowed float64) (rows, o
 
 func TestGoldens(t *testing.T) {
 	for _, folder := range goldenFolders(t) {
-		for _, device := range devices() {
-			t.Run(filepath.Base(folder)+"/"+device, func(t *testing.T) { golden(t, folder, device) })
+		for _, place := range devices() {
+			t.Run(filepath.Base(folder)+"/"+place, func(t *testing.T) { golden(t, folder, place) })
 		}
 	}
 }
 
-func golden(t *testing.T, folder, device string) {
-	m, err := engine.Open(context.Background(), folder, on(device))
+func golden(t *testing.T, folder, place string) {
+	m, err := engine.Open(context.Background(), folder, on(place))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func load(d Device, source Source, visit func(func(*Ref))) (*layerWeights, error
 		}
 		w.names = append(append(w.names, r.Name), r.Joined...)
 		if r.In > 0 && !r.Table {
-			stored, err := weight(source, r)
+			stored, err := r.matrix(source)
 			if err != nil {
 				fault = err
 				return
@@ -40,7 +40,7 @@ func load(d Device, source Source, visit func(func(*Ref))) (*layerWeights, error
 			}
 			return
 		}
-		values, err := vector(source, r)
+		values, err := r.values(source)
 		if err != nil {
 			fault = err
 			return

@@ -1,45 +1,16 @@
 package engine
 
-// AttentionSpec is softmax attention over heads (arXiv 1706.03762, grouped as in arXiv 2305.13245) with everything families add to it.
-type AttentionSpec struct {
-	Q, K, V, O Linear
-	Attention  // heads, scale, masks; Sinks come from SinkLogits
-
-	SinkLogits    Ref      // a logit a head; empty: none
-	QNorm, KNorm  NormSpec // on queries and keys, a whole row or (Groups) a head
-	NormAfterRope bool
-	Rope          *Rotary     // nil: no rotary positions here
-	Clip          float32     // queries, keys and values are limited to ±Clip; 0: not
-	ClipNormed    bool        // after the norms, not before
-	Temperature   Temperature // queries grow with their position
-	Gate          Linear      // the heads' results times σ of this; empty: as they are (Qwen3-Next)
-}
-
-// Temperature multiplies the query at position p by 1 + Beta·ln(1 + ⌊(p+Shift)/Length⌋) (Llama 4's attention temperature tuning); Length 0: not.
-type Temperature struct {
-	Beta, Length, Shift float64
-}
-
-func (a *AttentionSpec) refs(visit func(*Ref)) {
-	for _, l := range []*Linear{&a.Q, &a.K, &a.V, &a.O, &a.Gate} {
-		l.refs(visit)
-	}
-	visit(&a.SinkLogits)
-	a.QNorm.refs(visit)
-	a.KNorm.refs(visit)
-}
-
-func (a *AttentionSpec) mix(f *forward, x Tensor) Tensor {
+func (f *forward) attention(a *AttentionSpec, x Tensor) Tensor {
 	q, k, v := f.linear(x, &a.Q), f.linear(x, &a.K), f.linear(x, &a.V)
 	if !a.ClipNormed {
-		a.clip(f, q, k, v)
+		f.clip(a, q, k, v)
 	}
 	if !a.NormAfterRope {
 		f.norm(q, q, &a.QNorm)
 		f.norm(k, k, &a.KNorm)
 	}
 	if a.ClipNormed {
-		a.clip(f, q, k, v)
+		f.clip(a, q, k, v)
 	}
 	if a.Rope != nil {
 		f.rotate(q, a.Rope)
@@ -50,7 +21,7 @@ func (a *AttentionSpec) mix(f *forward, x Tensor) Tensor {
 		f.norm(k, k, &a.KNorm)
 	}
 	if a.Temperature.Length > 0 {
-		f.device.Scale(q, 1, a.Temperature.rows(f.positions))
+		f.device.Scale(q, 1, temperatures(a.Temperature, f.positions))
 	}
 	mask := a.Attention
 	if a.SinkLogits.Name != "" {
@@ -71,7 +42,7 @@ func (a *AttentionSpec) mix(f *forward, x Tensor) Tensor {
 }
 
 // clip limits tensors' values to ±Clip.
-func (a *AttentionSpec) clip(f *forward, tensors ...Tensor) {
+func (f *forward) clip(a *AttentionSpec, tensors ...Tensor) {
 	for _, t := range tensors {
 		if a.Clip > 0 {
 			f.device.Clamp(t, a.Clip)

@@ -2,35 +2,8 @@ package engine
 
 import "math"
 
-// DeltaSpec is the gated delta rule as a mixer (arXiv 2412.06464; Qwen3-Next): queries, keys and values pass a short convolution and an
-// activation, the rule runs along the sequence, every head's result is normed and gated.
-type DeltaSpec struct {
-	Q, K, V, Z                Linear // Z: the gate of the result
-	Beta, Decay               Linear // hidden → heads
-	KernelQ, KernelK, KernelV Ref    // [channels × width]
-	LogA, TimeBias            Ref    // a head: decay g = −exp(LogA)·softplus(Decay(x) + TimeBias)
-	Norm                      NormSpec
-	O                         Linear
-	Activation                Activation // behind the convolution
-	Heads, KeyHeads           int
-	KeyDim, ValueDim          int
-
-	Decaying bool // LogA holds −exp(LogA)
-	Tiled    bool // head h is of key head h mod KeyHeads; else each key head has the next Heads/KeyHeads heads
-}
-
-func (s *DeltaSpec) refs(visit func(*Ref)) {
-	for _, l := range []*Linear{&s.Q, &s.K, &s.V, &s.Z, &s.Beta, &s.Decay, &s.O} {
-		l.refs(visit)
-	}
-	for _, r := range []*Ref{&s.KernelQ, &s.KernelK, &s.KernelV, &s.LogA, &s.TimeBias} {
-		visit(r)
-	}
-	s.Norm.refs(visit)
-}
-
-func (s *DeltaSpec) mix(f *forward, x Tensor) Tensor {
-	q, k, v := s.convolved(f, x, &s.Q, &s.KernelQ), s.convolved(f, x, &s.K, &s.KernelK), s.convolved(f, x, &s.V, &s.KernelV)
+func (f *forward) deltaRule(s *DeltaSpec, x Tensor) Tensor {
+	q, k, v := f.convolved(s, x, &s.Q, &s.KernelQ), f.convolved(s, x, &s.K, &s.KernelK), f.convolved(s, x, &s.V, &s.KernelV)
 	unit := Norm{Kind: NormL2, Eps: 1e-6, Groups: s.KeyHeads}
 	f.device.Norm(q, q, unit)
 	f.device.Norm(k, k, unit)
@@ -38,10 +11,10 @@ func (s *DeltaSpec) mix(f *forward, x Tensor) Tensor {
 
 	keyHeads := s.KeyHeads
 	if s.Tiled {
-		q, k, keyHeads = s.tile(f, q), s.tile(f, k), s.Heads
+		q, k, keyHeads = f.tile(s, q), f.tile(s, k), s.Heads
 	}
 
-	beta, gate := f.linear(x, &s.Beta), s.decay(f, x)
+	beta, gate := f.linear(x, &s.Beta), f.decay(s, x)
 	f.device.Activate(beta, beta, nil, Activation{Kind: Sigmoid})
 	mixed := f.take(s.Heads * s.ValueDim)
 	f.device.DeltaRule(mixed, DeltaRule{Q: q, K: k, V: v, Gate: gate, Beta: beta,
@@ -57,7 +30,7 @@ func (s *DeltaSpec) mix(f *forward, x Tensor) Tensor {
 }
 
 // tile repeats all key heads until every head has its own.
-func (s *DeltaSpec) tile(f *forward, x Tensor) Tensor {
+func (f *forward) tile(s *DeltaSpec, x Tensor) Tensor {
 	all := f.take(s.Heads * s.KeyDim)
 	for h := 0; h < s.Heads; h += s.KeyHeads {
 		f.device.Columns(all, x, []Move{{From: 0, To: h * s.KeyDim, Count: s.KeyHeads * s.KeyDim}})
@@ -67,7 +40,7 @@ func (s *DeltaSpec) tile(f *forward, x Tensor) Tensor {
 }
 
 // convolved is a projection behind its convolution and activation.
-func (s *DeltaSpec) convolved(f *forward, x Tensor, l *Linear, kernel *Ref) Tensor {
+func (f *forward) convolved(s *DeltaSpec, x Tensor, l *Linear, kernel *Ref) Tensor {
 	in := f.linear(x, l)
 	out := f.take(in.Cols())
 	f.device.Convolve(out, in, f.weights.vector(kernel), nil, f.layout)
@@ -78,7 +51,7 @@ func (s *DeltaSpec) convolved(f *forward, x Tensor, l *Linear, kernel *Ref) Tens
 
 // decay is the logarithm of the decay, a head. It is computed on the host: a few values a token, and an exponential of an exponential that
 // loses nothing there.
-func (s *DeltaSpec) decay(f *forward, x Tensor) Tensor {
+func (f *forward) decay(s *DeltaSpec, x Tensor) Tensor {
 	t := f.linear(x, &s.Decay)
 	values := make([]float32, t.Rows()*s.Heads)
 	f.device.Download(values, t, 0)

@@ -1,37 +1,6 @@
 package engine
 
-// LatentSpec is multi-head latent attention (arXiv 2405.04434, section 2.1): keys and values are made from a narrow latent row, queries
-// perhaps too; a part of every head rotates, and its keys are one row for all heads.
-type LatentSpec struct {
-	QDown  Linear   // hidden → query rank; empty: queries are made from the block's input
-	QNorm  NormSpec // on the query's latent row
-	Q      Linear   // → heads·(Still+Rotated)
-	KVDown Linear   // hidden → Rank+Rotated: the latent row, then the rotated key
-	KVNorm NormSpec // on the latent row
-	K, V   Linear   // Rank → heads·Still, heads·Value; empty where files keep KHeads and VHeads
-	O      Linear
-
-	// KHeads are Still → Rank, a head: what turns its queries so that the latent row itself is their key. VHeads are Rank → Value, a head.
-	KHeads, VHeads []Linear
-
-	Heads, Still, Rotated, Value, Rank int
-	Scale                              float32
-	Rope                               *Rotary // over Rotated columns
-}
-
-func (a *LatentSpec) refs(visit func(*Ref)) {
-	for _, l := range []*Linear{&a.QDown, &a.Q, &a.KVDown, &a.K, &a.V, &a.O} {
-		l.refs(visit)
-	}
-	for h := range a.KHeads {
-		a.KHeads[h].refs(visit)
-		a.VHeads[h].refs(visit)
-	}
-	a.QNorm.refs(visit)
-	a.KVNorm.refs(visit)
-}
-
-func (a *LatentSpec) mix(f *forward, x Tensor) Tensor {
+func (f *forward) latentAttention(a *LatentSpec, x Tensor) Tensor {
 	width := a.Still + a.Rotated
 	from := x
 	if a.QDown.Weight.Name != "" {
@@ -52,7 +21,7 @@ func (a *LatentSpec) mix(f *forward, x Tensor) Tensor {
 	f.norm(latent, latent, &a.KVNorm)
 	f.rotate(rotated, a.Rope)
 	if a.KHeads != nil {
-		return a.absorbed(f, q, latent, rotated)
+		return f.absorbed(a, q, latent, rotated)
 	}
 	still, v := f.linear(latent, &a.K), f.linear(latent, &a.V)
 	k := f.take(a.Heads * width)
@@ -75,7 +44,7 @@ func (a *LatentSpec) mix(f *forward, x Tensor) Tensor {
 
 // absorbed is the same attention with one key and value row for all heads: qᵀ(W_K c) is (W_Kᵀ q)ᵀc, and Σ p W_V c is W_V Σ p c (arXiv
 // 2405.04434, section 2.1.2). It gives its arguments back.
-func (a *LatentSpec) absorbed(f *forward, q, latent, rotated Tensor) Tensor {
+func (f *forward) absorbed(a *LatentSpec, q, latent, rotated Tensor) Tensor {
 	width, wide := a.Still+a.Rotated, a.Rank+a.Rotated
 	turned, key := f.take(a.Heads*wide), f.take(wide)
 	own := f.take(a.Still)

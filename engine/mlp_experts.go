@@ -1,39 +1,12 @@
 package engine
 
-// ExpertsSpec is a mixture of experts (arXiv 1701.06538): a router gives every token its few experts of many, whose results are added by
-// weight. Routing is decided on the host, the same for every device: the router's logits are downloaded, the rule of routing.go chooses.
-//
-// What observers see at the site "act": for every token the inputs of its experts' output projections side by side, the best expert's
-// first, not weighted, then the shared expert's.
-type ExpertsSpec struct {
-	Router     Linear // [experts × hidden]
-	Correction Ref    // added to scores when experts are chosen, not to their weights; empty: none
-	Routing    Routing
-	Experts    []GatedSpec // alike but for their weights
-	Inner      int         // columns that enter an expert's output projection
-	Shared     *GatedSpec  // every token's expert; nil: none
-	SharedGate Linear      // hidden → 1: its result times σ of this; empty: as it is
-}
-
-func (e *ExpertsSpec) refs(visit func(*Ref)) {
-	e.Router.refs(visit)
-	visit(&e.Correction)
-	for i := range e.Experts {
-		e.Experts[i].refs(visit)
-	}
-	if e.Shared != nil {
-		e.Shared.refs(visit)
-	}
-	e.SharedGate.refs(visit)
-}
-
-func (e *ExpertsSpec) apply(f *forward, x Tensor) Tensor {
+func (f *forward) experts(e *ExpertsSpec, x Tensor) Tensor {
 	rows, top := x.Rows(), e.Routing.Top
 	router := f.linear(x, &e.Router)
 	logits := make([]float32, rows*len(e.Experts))
 	f.device.Download(logits, router, 0)
 	f.give(router)
-	plan := e.Routing.plan(logits, f.weights.values[&e.Correction], len(e.Experts))
+	plan := plan(&e.Routing, logits, f.weights.values[&e.Correction], len(e.Experts))
 
 	in, act, out := f.pool.take(rows*top, x.Cols()), f.pool.take(rows*top, e.Inner), f.pool.take(rows*top, x.Cols())
 	f.device.Gather(in, x, plan.tokens)
@@ -43,7 +16,7 @@ func (e *ExpertsSpec) apply(f *forward, x Tensor) Tensor {
 	for i := range e.Experts {
 		if n := plan.start[i+1] - plan.start[i]; n > 0 {
 			expert, at := &e.Experts[i], plan.start[i]
-			expert.hidden(f, act.Slice(at, n), in.Slice(at, n))
+			f.activated(expert, act.Slice(at, n), in.Slice(at, n))
 			down := &expert.Down
 			f.device.Product(out.Slice(at, n), act.Slice(at, n), f.weights.matrices[&down.Weight], f.weights.vector(&down.Bias))
 		}
@@ -65,18 +38,18 @@ func (e *ExpertsSpec) apply(f *forward, x Tensor) Tensor {
 		}
 	}
 	f.give(part, out)
-	shared := e.shared(f, sum, x)
-	f.act = e.seen(f, act, shared, plan, rows)
+	shared := f.shared(e, sum, x)
+	f.act = f.seen(e, act, shared, plan, rows)
 	f.give(act, shared)
 	return sum
 }
 
 // shared adds the shared expert's result to sum and returns what entered its output projection; nil where there is none.
-func (e *ExpertsSpec) shared(f *forward, sum, x Tensor) Tensor {
+func (f *forward) shared(e *ExpertsSpec, sum, x Tensor) Tensor {
 	if e.Shared == nil {
 		return nil
 	}
-	out := e.Shared.apply(f, x)
+	out := f.gated(e.Shared, x)
 	if e.SharedGate.Weight.Name != "" {
 		gate := f.linear(x, &e.SharedGate)
 		values := make([]float32, gate.Rows())
@@ -91,7 +64,7 @@ func (e *ExpertsSpec) shared(f *forward, sum, x Tensor) Tensor {
 }
 
 // seen is what observers are shown.
-func (e *ExpertsSpec) seen(f *forward, act, shared Tensor, plan *routed, rows int) Tensor {
+func (f *forward) seen(e *ExpertsSpec, act, shared Tensor, plan *routed, rows int) Tensor {
 	width := len(plan.places) * e.Inner
 	all := width
 	if shared != nil {

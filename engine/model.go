@@ -7,9 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 )
@@ -35,8 +32,8 @@ type Options struct {
 	DeviceOptions
 }
 
-// Open opens a model: a folder with config.json and safetensors, or what a registered opener knows (a .gguf file, a name in the local
-// cache, "demo"). Nothing is read but headers; the device is opened by the first pass, or by Device.
+// Open opens a model: a folder with config.json and safetensors, a .gguf file, or a name that a registered source knows. Nothing is read but
+// headers; the device is opened by the first pass, or by Device.
 func Open(ctx context.Context, ref string, o Options) (*Model, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -45,82 +42,22 @@ func Open(ctx context.Context, ref string, o Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("engine: model %s: %w", ref, err)
-	}
-	open := openFolder
-	if !info.IsDir() {
-		open = openFile
-	}
-	m, err := open(path, o)
+	files, err := OpenFiles(path)
 	if err != nil {
 		return nil, err
 	}
-	m.Ref = ref
+	described, err := Describe(files)
+	if err != nil {
+		files.Close()
+		return nil, err
+	}
+	m := &Model{Ref: ref, Spec: described.Spec, Config: described.Config, Source: described.Source, options: o}
+	if files.GGUF != nil {
+		m.File = path
+	} else {
+		m.Folder = path
+	}
 	return m, nil
-}
-
-func openFolder(folder string, o Options) (*Model, error) {
-	data, err := os.ReadFile(filepath.Join(folder, "config.json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("engine: model %s: no config.json in this folder; give a folder with config.json and *.safetensors, or a .gguf file", folder)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("engine: model %s: %w", folder, err)
-	}
-	config, err := ParseConfig(data)
-	if err != nil {
-		return nil, fmt.Errorf("engine: model %s: %w", folder, err)
-	}
-	source, err := openSafetensors(folder)
-	if err != nil {
-		return nil, err
-	}
-	m, err := newModel(folder, config, source, o)
-	if err != nil {
-		source.Close()
-		return nil, err
-	}
-	m.Folder = folder
-	return m, nil
-}
-
-// newModel builds and checks the Spec of a configuration over the tensors of a source.
-func newModel(ref string, config *Config, source Source, o Options) (*Model, error) {
-	spec, err := BuildSpec(config, source)
-	if err != nil {
-		return nil, fmt.Errorf("%w (model %s)", err, ref)
-	}
-	return &Model{Ref: ref, Spec: spec, Config: config, Source: source, options: o}, nil
-}
-
-// BuildSpec turns a configuration into a Spec and holds it against the stored tensors.
-func BuildSpec(config *Config, source Source) (*Spec, error) {
-	text, err := textOf(config, source)
-	if err != nil {
-		return nil, err
-	}
-	family, err := ArchitectureOf(text.config)
-	if err != nil {
-		return nil, err
-	}
-	b := &Builder{Config: text.config, source: text.source}
-	if b.bound(); config.Err() != nil {
-		return nil, config.Err()
-	}
-	spec := family.Build(b)
-	if err := config.Err(); err != nil {
-		return nil, err
-	}
-	spec.Family, spec.Within = text.config.StringOr("model_type", ""), text.within
-	if view, wrapped := text.source.(textSource); wrapped {
-		view.rename(spec)
-	}
-	if err := spec.check(source, text.source.Names()); err != nil {
-		return nil, err
-	}
-	return spec, nil
 }
 
 // Layers is the number of blocks.
@@ -168,7 +105,7 @@ const fingerprintEdge = 4096
 // and last 4096 bytes. Training changes every tensor everywhere, so another model of the same shape has another fingerprint.
 func (m *Model) Fingerprint() string {
 	sum := sha256.New()
-	config, err := json.Marshal(m.Config.values)
+	config, err := json.Marshal(m.Config)
 	if err != nil {
 		panic("engine: a parsed configuration does not marshal: " + err.Error())
 	}

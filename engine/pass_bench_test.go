@@ -48,7 +48,7 @@ func eachCompute(b *testing.B, bench func(b *testing.B, m *benched)) {
 				b.Fatal(err)
 			}
 			defer m.model.Close()
-			device, err := m.model.Device()
+			d, err := m.model.Device()
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -56,7 +56,7 @@ func eachCompute(b *testing.B, bench func(b *testing.B, m *benched)) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			m.peak = yardstick.MeasurePeak(kernels, device.Info().Threads, compute == engine.ComputeBF16, 5)
+			m.peak = yardstick.MeasurePeak(kernels, d.Info().Threads, compute == engine.ComputeBF16, 5)
 			bench(b, m)
 		})
 	}

@@ -51,20 +51,20 @@ func (d *reference) Attention(dst, q, k, v Tensor, a Attention, l *Layout) {
 		return
 	}
 	for sequence := range l.Sequences() {
-		rows := l.history(sequence)
+		rows := history(l, sequence)
 		own := int(l.Start[sequence+1] - l.Start[sequence])
 		before := len(rows) - own
 		d.each(own, func(i int) {
 			for head := range a.Heads {
 				out := to.line(rows[before+i])[head*a.ValueDim:][:a.ValueDim]
-				a.attend(out, query, key, value, rows, before+i, head)
+				attend(a, out, query, key, value, rows, before+i, head)
 			}
 		})
 	}
 }
 
 // history lists the rows that a sequence's positions stand for: its prefix's, then its own.
-func (l *Layout) history(sequence int) []int {
+func history(l *Layout, sequence int) []int {
 	var rows []int
 	first, end := l.PrefixOf(sequence)
 	for row := first; row < end; row++ {
@@ -77,7 +77,7 @@ func (l *Layout) history(sequence int) []int {
 }
 
 // attend computes one head of one row: the softmax over the keys it sees, then the mean of their values under it.
-func (a Attention) attend(out []float64, query, key, value *referenceTensor, rows []int, i, head int) {
+func attend(a Attention, out []float64, query, key, value *referenceTensor, rows []int, i, head int) {
 	kvHead := head / (a.Heads / a.KVHeads)
 	q := query.line(rows[i])[head*a.HeadDim:][:a.HeadDim]
 	scores := make([]float64, len(rows))
@@ -86,8 +86,8 @@ func (a Attention) attend(out []float64, query, key, value *referenceTensor, row
 		most = float64(a.Sinks[head])
 	}
 	for j, row := range rows {
-		if a.sees(i, j) {
-			scores[j] = a.score(dot(q, key.line(row)[kvHead*a.HeadDim:][:a.HeadDim]), i, j, head)
+		if sees(a, i, j) {
+			scores[j] = score(a, dot(q, key.line(row)[kvHead*a.HeadDim:][:a.HeadDim]), i, j, head)
 			most = math.Max(most, scores[j])
 		}
 	}
@@ -97,7 +97,7 @@ func (a Attention) attend(out []float64, query, key, value *referenceTensor, row
 	}
 	clear(out)
 	for j, row := range rows {
-		if !a.sees(i, j) {
+		if !sees(a, i, j) {
 			continue
 		}
 		weight := math.Exp(scores[j] - most)
@@ -112,13 +112,13 @@ func (a Attention) attend(out []float64, query, key, value *referenceTensor, row
 }
 
 // sees says whether the key at position j is seen from position i.
-func (a Attention) sees(i, j int) bool {
+func sees(a Attention, i, j int) bool {
 	return (!a.Causal || j <= i) &&
 		(a.Window == 0 || i-j < a.Window) &&
 		(a.Chunk == 0 || i/a.Chunk == j/a.Chunk)
 }
 
-func (a Attention) score(product float64, i, j, head int) float64 {
+func score(a Attention, product float64, i, j, head int) float64 {
 	score := product * float64(a.Scale)
 	if a.SoftCap > 0 {
 		score = float64(a.SoftCap) * math.Tanh(score/float64(a.SoftCap))

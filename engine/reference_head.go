@@ -36,7 +36,7 @@ func (d *reference) Head(h *Head) {
 			logits := make([]float64, weight.out)
 			weight.product(logits, x.line(r))
 			for o := range logits {
-				logits[o] = h.logit(logits[o], bias, o)
+				logits[o] = logitOf(h, logits[o], bias, o)
 			}
 			out := &h.Rows[v][r]
 			out.LogSum, out.Top = logSum(logits)
@@ -77,7 +77,7 @@ func (c check) targets(h *Head, rows, vocab int) {
 }
 
 // logit finishes a logit from its dot product.
-func (h *Head) logit(product float64, bias *referenceTensor, o int) float64 {
+func logitOf(h *Head, product float64, bias *referenceTensor, o int) float64 {
 	logit := product
 	if bias != nil {
 		logit += bias.line(0)[o]

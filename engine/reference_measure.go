@@ -33,20 +33,20 @@ func (d *reference) Measure(m *Measure) {
 		out := &m.Out[i]
 		out.Tokens = end - first
 		if y != nil {
-			out.Sites[SiteBlock] = m.moments(lines(y, first, end), lines(y, first, end))
+			out.Sites[SiteBlock] = moments(m, lines(y, first, end), lines(y, first, end))
 		}
 		if x != nil && y != nil {
-			out.Sites[SiteDelta] = m.moments(differences(lines(y, first, end), lines(x, first, end)), lines(y, first, end))
+			out.Sites[SiteDelta] = moments(m, differences(lines(y, first, end), lines(x, first, end)), lines(y, first, end))
 			out.Pairs = pairs(lines(x, first, end), lines(y, first, end))
 		}
 		if attn != nil {
-			out.Sites[SiteAttn] = m.moments(lines(attn, first, end), lines(y, first, end))
+			out.Sites[SiteAttn] = moments(m, lines(attn, first, end), lines(y, first, end))
 		}
 		if mlp != nil {
-			out.Sites[SiteMLP] = m.moments(lines(mlp, first, end), lines(y, first, end))
+			out.Sites[SiteMLP] = moments(m, lines(mlp, first, end), lines(y, first, end))
 		}
 		if act != nil {
-			out.Sites[SiteAct] = m.moments(lines(act, first, end), lines(act, first, end))
+			out.Sites[SiteAct] = moments(m, lines(act, first, end), lines(act, first, end))
 		}
 	})
 }
@@ -72,7 +72,7 @@ func differences(a, b [][]float64) [][]float64 {
 
 // moments sums the values of one sequence; scale holds the rows whose RMS the relative values are divided by. Min and Max are those of
 // the numbers among the values, and zero where there is none.
-func (m *Measure) moments(rows, scale [][]float64) Moments {
+func moments(m *Measure, rows, scale [][]float64) Moments {
 	out := Moments{Min: math.Inf(1), Max: math.Inf(-1)}
 	for i, row := range rows {
 		rms := rootMeanSquare(scale[i])

@@ -139,27 +139,27 @@ func (d *reference) Activate(dst, gate, up Tensor, a Activation) {
 		for j := range out {
 			switch {
 			case a.Interleaved:
-				out[j] = a.gated(in[2*j], in[2*j+1])
+				out[j] = gated(a, in[2*j], in[2*j+1])
 			case other != nil:
-				out[j] = a.gated(in[j], other.line(i)[j])
+				out[j] = gated(a, in[j], other.line(i)[j])
 			default:
-				out[j] = a.of(in[j])
+				out[j] = activation(a, in[j])
 			}
 		}
 	})
 }
 
 // gated is f(gate) · up.
-func (a Activation) gated(gate, up float64) float64 {
+func gated(a Activation, gate, up float64) float64 {
 	if a.Kind == SwiGLUClamped {
 		gate, up = math.Min(gate, float64(a.Limit)), clamp(up, float64(a.Limit))
 		return gate * sigmoid(float64(a.Alpha)*gate) * (up + 1)
 	}
-	return a.of(gate) * up
+	return activation(a, gate) * up
 }
 
 // of is f(x).
-func (a Activation) of(x float64) float64 {
+func activation(a Activation, x float64) float64 {
 	switch a.Kind {
 	case SiLU:
 		return x * sigmoid(x)

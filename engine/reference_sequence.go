@@ -16,7 +16,7 @@ func (d *reference) Convolve(dst, x, kernel, bias Tensor, l *Layout) {
 		return
 	}
 	for sequence := range l.Sequences() {
-		rows := l.history(sequence)
+		rows := history(l, sequence)
 		own := int(l.Start[sequence+1] - l.Start[sequence])
 		d.each(own, func(i int) {
 			t := len(rows) - own + i
@@ -58,7 +58,7 @@ func (d *reference) DeltaRule(dst Tensor, r DeltaRule, l *Layout) {
 		for a := range state {
 			state[a] = make([]float64, r.ValueDim)
 		}
-		for _, row := range l.history(sequence) {
+		for _, row := range history(l, sequence) {
 			out := make([]float64, r.ValueDim)
 			step(state, out,
 				q.line(row)[keyHead*r.KeyDim:][:r.KeyDim],

@@ -1,37 +1,59 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"os"
-	"path/filepath"
+	"slices"
 	"strings"
-
-	"avssnative/internal/demo"
-	"avssnative/internal/hub"
 )
 
-// Resolve finds the folder or file that a model reference means.
-func Resolve(ref string) (string, error) {
-	if _, err := os.Stat(ref); err == nil {
-		return ref, nil
-	}
-	if ref == demo.Name {
-		return demo.Folder()
-	}
-	if _, err := hub.Parse(ref); err != nil {
-		return "", fmt.Errorf("engine: model %s: no such folder or file, and no name of a model in the local cache (org/name)", ref)
-	}
-	folder, err := hub.Find(ref, hub.Options{})
-	if err != nil {
-		return "", fmt.Errorf("engine: model %s: no such folder or file; as a name: %w", ref, err)
-	}
-	return folder, nil
+// A Locator finds the files of models that are asked for by name. Packages register theirs in init, and programs import them for that:
+// avssnative/engine/weights/demo, avssnative/engine/weights/hub.
+type Locator interface {
+	// Known says whether a reference has the form of this locator's names.
+	Known(ref string) bool
+	// Find gives the folder or file of a reference whose form is known.
+	Find(ref string) (path string, err error)
+	// Form shows what its names look like, as "org/name".
+	Form() string
 }
 
-// openFile opens a model that is a single file.
-func openFile(path string, o Options) (*Model, error) {
-	if strings.EqualFold(filepath.Ext(path), ".gguf") {
-		return openGGUF(path, o)
+var locators = map[string]Locator{}
+
+// RegisterLocator makes a way of finding models known.
+func RegisterLocator(name string, l Locator) {
+	if locators[name] != nil {
+		panic("weights: two sources " + name)
 	}
-	return nil, fmt.Errorf("engine: model %s: %q is no known model file; give a folder with config.json and *.safetensors, or a .gguf file", path, filepath.Ext(path))
+	locators[name] = l
+}
+
+// Resolve finds the folder or file that a model reference means: what stands under that path, or else what a registered source finds.
+func Resolve(ref string) (string, error) {
+	_, err := os.Stat(ref)
+	if err == nil {
+		return ref, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("weights: model %s: %w", ref, err)
+	}
+	names := slices.Sorted(maps.Keys(locators))
+	var forms []string
+	for _, name := range names {
+		if l := locators[name]; l.Known(ref) {
+			path, err := l.Find(ref)
+			if err != nil {
+				return "", fmt.Errorf("weights: model %s: no such folder or file; as a name: %w", ref, err)
+			}
+			return path, nil
+		}
+		forms = append(forms, locators[name].Form())
+	}
+	if len(forms) == 0 {
+		return "", fmt.Errorf("weights: model %s: no such folder or file", ref)
+	}
+	return "", fmt.Errorf("weights: model %s: no such folder or file, and no name of a model (%s)", ref, strings.Join(forms, ", "))
 }

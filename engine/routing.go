@@ -6,28 +6,6 @@ import (
 	"slices"
 )
 
-// RoutingScore says how a router's logits become weights.
-type RoutingScore uint8
-
-const (
-	SoftmaxAll   RoutingScore = iota // softmax over all experts, the largest chosen
-	SoftmaxTop                       // the largest logits chosen, softmax over them
-	SigmoidScore                     // σ of every logit, the largest chosen (arXiv 2412.19437)
-	SparseMixer                      // Phi-3.5-MoE's: one after the other, each weighed against those near it (arXiv 2310.00811)
-)
-
-// Routing is the rule by which a family chooses experts and weighs them.
-type Routing struct {
-	Score             RoutingScore
-	Top               int     // experts a token
-	Groups, TopGroups int     // experts stand in groups, only the best of which are chosen from; Groups 0 or 1: no groups
-	GroupPair         bool    // a group counts by the sum of its two best scores, not by its best
-	Normalise         bool    // the chosen weights are divided by their sum
-	Scale             float64 // of the weights; 0 means 1
-	Jitter            float64 // SparseMixer: how near is near
-	OnInput           bool    // weights multiply what enters an expert, not what leaves it
-}
-
 // routed says which rows go to which expert: places counts rows·top assignments, ordered by expert, then token.
 type routed struct {
 	tokens  []int32     // token of each place
@@ -38,13 +16,13 @@ type routed struct {
 }
 
 // plan chooses for every row of logits [rows × experts].
-func (r *Routing) plan(logits, correction []float32, experts int) *routed {
+func plan(r *Routing, logits, correction []float32, experts int) *routed {
 	rows := len(logits) / experts
 	p := &routed{tokens: make([]int32, rows*r.Top), weights: make([]float32, rows*r.Top), start: make([]int, experts+1),
 		places: make([][]int32, r.Top), byRank: make([][]float32, r.Top)}
 	chosen := make([]int, 0, rows*r.Top)
 	for row := range rows {
-		ids, weights := r.choose(logits[row*experts:(row+1)*experts], correction)
+		ids, weights := choose(r, logits[row*experts:(row+1)*experts], correction)
 		for rank, id := range ids {
 			chosen = append(chosen, id)
 			p.start[id+1]++
@@ -66,26 +44,26 @@ func (r *Routing) plan(logits, correction []float32, experts int) *routed {
 }
 
 // choose gives one token's experts, the best first, and their weights.
-func (r *Routing) choose(logits, correction []float32) (ids []int, weights []float64) {
+func choose(r *Routing, logits, correction []float32) (ids []int, weights []float64) {
 	scores := make([]float64, len(logits))
 	for i, v := range logits {
 		scores[i] = float64(v)
 	}
 	switch r.Score {
 	case SparseMixer:
-		return r.mix(scores)
+		return mixSparsely(r, scores)
 	case SoftmaxAll:
 		softmax(scores)
 	case SigmoidScore:
 		for i, v := range scores {
-			scores[i] = sigmoid(v)
+			scores[i] = 1 / (1 + math.Exp(-v))
 		}
 	}
 	choice := slices.Clone(scores)
 	for i, v := range correction {
 		choice[i] += float64(v)
 	}
-	r.keepGroups(choice)
+	keepGroups(r, choice)
 	ids = largest(choice, r.Top)
 	for _, id := range ids {
 		weights = append(weights, scores[id])
@@ -111,7 +89,7 @@ func (r *Routing) choose(logits, correction []float32) (ids []int, weights []flo
 }
 
 // keepGroups puts every expert outside the best groups out of reach.
-func (r *Routing) keepGroups(choice []float64) {
+func keepGroups(r *Routing, choice []float64) {
 	if r.Groups < 2 {
 		return
 	}
@@ -134,7 +112,7 @@ func (r *Routing) keepGroups(choice []float64) {
 }
 
 // mix chooses the largest logit, then the largest of the others, and weighs each by a softmax over those within twice the jitter of it.
-func (r *Routing) mix(scores []float64) (ids []int, weights []float64) {
+func mixSparsely(r *Routing, scores []float64) (ids []int, weights []float64) {
 	left := slices.Clone(scores)
 	for range r.Top {
 		best := largest(left, 1)[0]

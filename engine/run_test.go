@@ -180,29 +180,29 @@ func (r *recorder) Observe(m *engine.Measurement) error {
 }
 
 func TestObserversSeeTheWholeModelInOrder(t *testing.T) {
-	for _, device := range devices() {
-		m := open(t, "testdata/architectures/llama", device)
+	for _, on := range devices() {
+		m := open(t, "testdata/architectures/llama", on)
 		var first [2]*recorder
 		for i, p := range []engine.Pass{{}, {}, {Rows: 7}, {Rows: 7}, {Variants: variants, Memory: 1}, {Variants: variants, Memory: 1}} {
 			r := &recorder{t: t, sums: i%2 == 1}
 			p.Sequences, p.Observe = mixed(), []engine.Observer{r}
 			run(t, m, p)
 			if want := m.Layers() * 4; len(r.seen) != want {
-				t.Fatalf("%s: %d measurements, want %d: silent sequences are not shown", device, len(r.seen), want)
+				t.Fatalf("%s: %d measurements, want %d: silent sequences are not shown", on, len(r.seen), want)
 			}
 			for _, seen := range r.seen {
 				tokens := len(p.Sequences[seen.Sequence].IDs)
 				if seen.Tokens != tokens || seen.Sites[engine.SiteBlock].N != int64(tokens*32) || seen.Sites[engine.SiteAct].N != int64(tokens*48) {
-					t.Errorf("%s: layer %d sequence %d: %d tokens, %d values", device, seen.Layer, seen.Sequence, seen.Tokens, seen.Sites[engine.SiteBlock].N)
+					t.Errorf("%s: layer %d sequence %d: %d tokens, %d values", on, seen.Layer, seen.Sequence, seen.Tokens, seen.Sites[engine.SiteBlock].N)
 				}
 				if near := seen.Sites[engine.SiteMLP].Near; (near < 0) != r.sums {
-					t.Errorf("%s: layer %d sequence %d: %d values near zero, asked for: %v", device, seen.Layer, seen.Sequence, near, !r.sums)
+					t.Errorf("%s: layer %d sequence %d: %d values near zero, asked for: %v", on, seen.Layer, seen.Sequence, near, !r.sums)
 				}
 			}
 			if first[i%2] == nil {
 				first[i%2] = r
 			} else if difference := cmp.Diff(first[i%2].seen, r.seen); difference != "" {
-				t.Errorf("%s: grouping changes what observers see:\n%s", device, difference)
+				t.Errorf("%s: grouping changes what observers see:\n%s", on, difference)
 			}
 		}
 	}

@@ -1,9 +1,7 @@
 package engine
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,16 +13,16 @@ var layerCounts = []string{"num_hidden_layers", "n_layer", "n_layers", "num_laye
 // layerLists are the keys of lists with one entry a layer.
 var layerLists = []string{"layer_types", "no_rope_layers", "mlp_layer_types", "attention_layers"}
 
-// ShortConfig is the model's configuration when only the layers in stay (ascending) remain: the layer count, every per-layer list, and what
-// the family's own rules say, all of them where the language model is described.
-func (m *Model) ShortConfig(stay []int) (map[string]any, error) {
-	whole := m.Config.copy()
+// Short is a model's configuration when only the layers in stay (ascending) remain: the layer count, every per-layer list, and what the
+// family's own rules say, all of them where the language model is described.
+func (s *Spec) Short(c *Config, stay []int) (map[string]any, error) {
+	whole := c.copy()
 	config, added := whole, []string(nil)
-	if inside, ok := whole[m.Spec.Within].(map[string]any); ok {
-		config, added = inside, addDefaults(inside, m.Config.textKind())
+	if inside, ok := whole[s.Within].(map[string]any); ok {
+		config, added = inside, addDefaults(inside, c.textKind())
 	}
-	layers := m.Layers()
-	if family := architectures[m.Spec.Family]; family.Drop != nil {
+	layers := len(s.Blocks)
+	if family := architectures[s.Family]; family.Drop != nil {
 		if err := family.Drop(config, layers, stay); err != nil {
 			return nil, err
 		}
@@ -84,28 +82,3 @@ func (s *Spec) BlockOf(name string) (layer int, rest string, inside bool) {
 	return layer, rest, true
 }
 
-// Size counts parameters and bytes of the stored tensors, of the whole model or without the layers dropped.
-func (m *Model) Size(drop Drop) (parameters, bytes int64) {
-	for _, name := range m.Source.Names() {
-		if layer, _, inside := m.Spec.BlockOf(name); inside && slices.Contains(drop, layer) {
-			continue
-		}
-		stored, _ := m.Source.Lookup(name)
-		count := int64(1)
-		for _, n := range stored.Shape {
-			count *= int64(n)
-		}
-		parameters += count
-		bytes += int64(len(stored.Data))
-	}
-	return parameters, bytes
-}
-
-// Sibling opens another model with the options of this one.
-func (m *Model) Sibling(ctx context.Context, ref string) (*Model, error) {
-	s, err := Open(ctx, ref, m.options)
-	if err != nil {
-		return nil, fmt.Errorf("%w (opened like %s)", err, m.Ref)
-	}
-	return s, nil
-}

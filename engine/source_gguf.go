@@ -100,10 +100,13 @@ func (s *ggufSource) split(t gguf.Tensor, names []string, rows []int) error {
 	return nil
 }
 
+// mostStacked bounds the entries of a stack, far above the experts of any published model.
+const mostStacked = 1 << 12
+
 // stack shows each entry of a stack under the name that has its number in the place of %e.
 func (s *ggufSource) stack(t gguf.Tensor, name string) error {
-	if len(t.Shape) < 2 || t.Shape[0] > mostExperts {
-		return fmt.Errorf("tensor %.80q: shape %v, want a stack of at most %d", t.Name, t.Shape, mostExperts)
+	if len(t.Shape) < 2 || t.Shape[0] > mostStacked {
+		return fmt.Errorf("tensor %.80q: shape %v, want a stack of at most %d", t.Name, t.Shape, mostStacked)
 	}
 	for e := range int(t.Shape[0]) {
 		part, err := cut(t, e, 1)

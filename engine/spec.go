@@ -89,17 +89,12 @@ type BlockSpec struct {
 	Residual       float32 // s; 0 means 1
 }
 
-// A Mixer lets tokens see each other: x [rows × hidden] → [rows × hidden], in mixer_*.go.
-type Mixer interface {
-	refs(visit func(*Ref))
-	mix(f *forward, x Tensor) Tensor
-}
+// A Mixer lets tokens see each other: attention, latent attention, a delta rule or a short convolution (the *Spec types of this package
+// that say so). Its arithmetic is the walk's.
+type Mixer interface{ refs(visit func(*Ref)) }
 
-// An MLP treats every token alone: x [rows × hidden] → [rows × hidden], in mlp_*.go. It shows f.act what enters its output projection.
-type MLP interface {
-	refs(visit func(*Ref))
-	apply(f *forward, x Tensor) Tensor
-}
+// An MLP treats every token alone: a gated or plain one, or a mixture of experts.
+type MLP interface{ refs(visit func(*Ref)) }
 
 func (l *Linear) refs(visit func(*Ref)) { visit(&l.Weight); visit(&l.Bias) }
 

@@ -19,8 +19,8 @@ import (
 // What the metrics choose on the demo's model and calibration text, a quarter of 16 layers: the choices that were found, with another
 // program, to keep what the model can do (12 to 15) and to lose it (the others), and the warning about the latter.
 func TestChoicesOnTheDemo(t *testing.T) {
-	device := "cpu"
-	if !slices.Contains(engine.DeviceKinds(), device) {
+	on := "cpu"
+	if !slices.Contains(engine.DeviceKinds(), on) {
 		need.Missing(t, "device cpu")
 	}
 	folder := filepath.Join(need.Root(), "internal", "demo", "model")
@@ -40,7 +40,7 @@ func TestChoicesOnTheDemo(t *testing.T) {
 		}
 		p.Sequences = append(p.Sequences, engine.Sequence{IDs: append([]int32{bos}, ids...)})
 	}
-	m, err := engine.Open(context.Background(), folder, engine.Options{Device: device})
+	m, err := engine.Open(context.Background(), folder, engine.Options{Device: on})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 // index from outside reads or writes where it must not.
 
 // promises runs every such check; each leaves the device as it found it.
-func promises(t *testing.T, device engine.Device) {
+func promises(t *testing.T, d engine.Device) {
 	for _, p := range []struct {
 		name  string
 		check func(d engine.Device) string
@@ -26,7 +26,7 @@ func promises(t *testing.T, device engine.Device) {
 		{"weights are checked", checkedWeights},
 	} {
 		t.Run("Device/"+p.name, func(t *testing.T) {
-			if failure := p.check(device); failure != "" {
+			if failure := p.check(d); failure != "" {
 				t.Error(failure)
 			}
 		})

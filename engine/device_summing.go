@@ -7,15 +7,3 @@ type Summing interface {
 	// before that makes Measure read it after all.
 	ProductSummed(dst, x Tensor, w Matrix, bias Tensor, eps []float32)
 }
-
-// summed is linear for what a branch gives: its results are summed on the way where that is wanted and the device can.
-func (f *forward) summed(x Tensor, l *Linear) Tensor {
-	device, able := f.device.(Summing)
-	if !able || f.sums == nil {
-		return f.linear(x, l)
-	}
-	w := f.weights.matrices[&l.Weight]
-	out := f.pool.take(x.Rows(), w.Out())
-	device.ProductSummed(out, x, w, f.weights.vector(&l.Bias), f.sums)
-	return out
-}

@@ -1,0 +1,36 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// ShortConfig is the model's configuration when only the layers in stay (ascending) remain.
+func (m *Model) ShortConfig(stay []int) (map[string]any, error) { return m.Spec.Short(m.Config, stay) }
+
+// Size counts parameters and bytes of the stored tensors, of the whole model or without the layers dropped.
+func (m *Model) Size(drop Drop) (parameters, bytes int64) {
+	for _, name := range m.Source.Names() {
+		if layer, _, inside := m.Spec.BlockOf(name); inside && slices.Contains(drop, layer) {
+			continue
+		}
+		stored, _ := m.Source.Lookup(name)
+		count := int64(1)
+		for _, n := range stored.Shape {
+			count *= int64(n)
+		}
+		parameters += count
+		bytes += int64(len(stored.Data))
+	}
+	return parameters, bytes
+}
+
+// Sibling opens another model with the options of this one.
+func (m *Model) Sibling(ctx context.Context, ref string) (*Model, error) {
+	s, err := Open(ctx, ref, m.options)
+	if err != nil {
+		return nil, fmt.Errorf("%w (opened like %s)", err, m.Ref)
+	}
+	return s, nil
+}
