@@ -11,6 +11,7 @@ import (
 	"math/big"
 
 	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // Mode is a formula of AVSS.
@@ -43,8 +44,8 @@ func ParseMode(name string) (Mode, error) {
 }
 
 // ParseSite reads a site's name.
-func ParseSite(name string) (engine.Site, error) {
-	for s := range engine.Sites {
+func ParseSite(name string) (device.Site, error) {
+	for s := range device.Sites {
 		if s.String() == name {
 			return s, nil
 		}
@@ -84,7 +85,7 @@ func NewAVSS(o Options) *AVSS {
 // Wants asks for pooled variances where mode "reference" is to be measured, and for the counts that mode "robust" takes at sites attn and mlp
 // where no other mode was named.
 func (a *AVSS) Wants() engine.Wants {
-	return engine.Wants{Pooled: a.options.Batch > 0, Near: a.options.Mode == Robust}
+	return engine.Wants{Pooled: a.options.Batch > 0, RelativeBelow: a.options.Mode == Robust}
 }
 
 // Observe adds one sequence in one layer.
@@ -97,7 +98,7 @@ func (a *AVSS) Observe(m *engine.Measurement) error {
 		return err
 	}
 	a.moments.grow(m.Layers)
-	for site := range engine.Sites {
+	for site := range device.Sites {
 		a.moments.add(m.Layer, site, sequence, &m.Sites[site], a.options.Batch > 0)
 	}
 	return nil
@@ -125,14 +126,14 @@ func (a *AVSS) Merge(other Metric) error {
 func (a *AVSS) Scores() (Scores, error) { return a.Of(a.options.Mode, a.options.Site, a.options.Eps) }
 
 // Of are the scores by one mode at one site; eps is the threshold of modes paper and reference, one of Pass.Eps (0: 1e-5).
-func (a *AVSS) Of(mode Mode, site engine.Site, eps float32) (Scores, error) {
+func (a *AVSS) Of(mode Mode, site device.Site, eps float32) (Scores, error) {
 	if err := a.ready(); err != nil {
 		return Scores{}, err
 	}
 	if _, err := ParseMode(string(mode)); err != nil {
 		return Scores{}, err
 	}
-	if site >= engine.Sites {
+	if site >= device.Sites {
 		return Scores{}, a.errorf("site %d does not exist", site)
 	}
 	out := Scores{Metric: a.name, Site: site.String(), Mode: string(mode), Sequences: a.coverage.sequences(0), References: references(a.name)}

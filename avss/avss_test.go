@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // flat is all values of a site in one layer over all sequences, by the definition.
@@ -52,11 +53,11 @@ func TestModesByDefinition(t *testing.T) {
 	if err := walk(sequences, a); err != nil {
 		t.Fatal(err)
 	}
-	paper, err := a.Of(Paper, engine.SiteDelta, 1e-1)
+	paper, err := a.Of(Paper, device.SiteDelta, 1e-1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	reference, err := a.Of(Reference, engine.SiteDelta, 1e-1)
+	reference, err := a.Of(Reference, device.SiteDelta, 1e-1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +76,7 @@ func TestModesByDefinition(t *testing.T) {
 			end := min(first+3, 10)
 			var pooledSum, share float64
 			for i := first; i < end; i++ {
-				m := sequences[i].measure(l, []float32{1e-1}, 1e-2).Sites[engine.SiteDelta]
+				m := sequences[i].measure(l, []float32{1e-1}, 1e-2).Sites[device.SiteDelta]
 				pooledSum += m.PooledVariance
 				share += float64(m.Below[0]) / float64(m.N)
 			}
@@ -83,7 +84,7 @@ func TestModesByDefinition(t *testing.T) {
 			as += share / float64(end-first) / 4
 		}
 		near(t, "reference", reference.Values[l], av/as, tolerance)
-		s, err := a.Summary(l, engine.SiteDelta)
+		s, err := a.Summary(l, device.SiteDelta)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -116,7 +117,7 @@ func TestCombineIsTheExactScore(t *testing.T) {
 	}
 	for l := range 3 {
 		for at, mode := range map[int]Mode{-1: Robust, 4: Paper} {
-			cells := &a.moments.cells[l][engine.SiteDelta]
+			cells := &a.moments.cells[l][device.SiteDelta]
 			want, err := cells.exact(at)
 			if err != nil {
 				t.Fatal(err)
@@ -129,11 +130,11 @@ func TestCombineIsTheExactScore(t *testing.T) {
 
 // profile makes AVSS states with given variances and counts: one sequence of n values in each layer.
 func profile(t *testing.T, n int64, variances []float64, below []int64) *AVSS {
-	a := NewAVSS(Options{Mode: Paper, Site: engine.SiteBlock, Resamples: -1})
+	a := NewAVSS(Options{Mode: Paper, Site: device.SiteBlock, Resamples: -1})
 	for l := range variances {
 		m := &engine.Measurement{Layer: l, Layers: len(variances), Eps: []float32{PaperEps}, Relative: engine.DefaultRelative}
 		m.Tokens = 1
-		m.Sites[engine.SiteBlock] = engine.Moments{N: n, Sum2: variances[l] * float64(n), Below: [engine.MaxEps]int64{below[l]}}
+		m.Sites[device.SiteBlock] = device.Moments{N: n, Sum2: variances[l] * float64(n), Below: [device.MaxEps]int64{below[l]}}
 		if err := a.Observe(m); err != nil {
 			t.Fatal(err)
 		}
@@ -162,18 +163,18 @@ func TestZeroSparsitySpoilsNoOtherLayer(t *testing.T) {
 
 // Fault 4: a short last batch weighs as much as a full one. In modes paper and robust every value weighs the same, whatever the batch.
 func TestEveryValueWeighsTheSame(t *testing.T) {
-	a := NewAVSS(Options{Mode: Paper, Site: engine.SiteBlock, Batch: 2, Resamples: -1})
+	a := NewAVSS(Options{Mode: Paper, Site: device.SiteBlock, Batch: 2, Resamples: -1})
 	// Three sequences, values of variance 1, 1 and 4, a tenth of them sparse: batches {0, 1} and {2}.
 	for i, v := range []float64{1, 1, 4} {
 		m := &engine.Measurement{Layers: 1, Sequence: i, Eps: []float32{PaperEps}, Relative: engine.DefaultRelative}
 		m.Tokens = 1
-		m.Sites[engine.SiteBlock] = engine.Moments{N: 10, Sum2: v * 10, PooledVariance: v, Below: [engine.MaxEps]int64{1}}
+		m.Sites[device.SiteBlock] = device.Moments{N: 10, Sum2: v * 10, PooledVariance: v, Below: [device.MaxEps]int64{1}}
 		if err := a.Observe(m); err != nil {
 			t.Fatal(err)
 		}
 	}
 	near(t, "paper", scoresOf(t, a).Values[0], 2/0.1, 1e-12)
-	reference, err := a.Of(Reference, engine.SiteBlock, PaperEps)
+	reference, err := a.Of(Reference, device.SiteBlock, PaperEps)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +197,7 @@ func TestShardsThatMeasuredOtherwise(t *testing.T) {
 		t.Fatal(err)
 	}
 	scoresOf(t, whole)
-	if _, err := whole.Of(Reference, engine.SiteAct, 0); err == nil || !strings.Contains(err.Error(), "site act: pooled variances of 4 of 8 sequences") {
+	if _, err := whole.Of(Reference, device.SiteAct, 0); err == nil || !strings.Contains(err.Error(), "site act: pooled variances of 4 of 8 sequences") {
 		t.Errorf("half the pooled variances: %v", err)
 	}
 	fewer := NewAVSS(testOptions(8))
@@ -216,11 +217,11 @@ func TestShardsThatMeasuredOtherwise(t *testing.T) {
 // TestNearNotCounted: what nobody wanted is no zero, in a state, merged or saved.
 func TestNearNotCounted(t *testing.T) {
 	o := testOptions(0)
-	if !NewAVSS(o).Wants().Near {
+	if !NewAVSS(o).Wants().RelativeBelow {
 		t.Error("mode robust does not ask for values near zero")
 	}
 	o.Mode = Paper
-	if NewAVSS(o).Wants().Near {
+	if NewAVSS(o).Wants().RelativeBelow {
 		t.Error("mode paper asks for values near zero")
 	}
 	counts, none := NewAVSS(testOptions(0)), NewAVSS(testOptions(1))
@@ -229,7 +230,7 @@ func TestNearNotCounted(t *testing.T) {
 		for layer := range 3 {
 			seen := sequences[i].measure(layer, engine.DefaultEps, engine.DefaultRelative)
 			if a == none {
-				seen.Sites[engine.SiteMLP].Near = -1
+				seen.Sites[device.SiteMLP].RelativeBelow = -1
 			}
 			if err := a.Observe(&engine.Measurement{Layer: layer, Layers: 3, SequenceMeasure: seen, Eps: engine.DefaultEps, Relative: engine.DefaultRelative}); err != nil {
 				t.Fatal(err)
@@ -244,16 +245,16 @@ func TestNearNotCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, a := range []*AVSS{none, counts, restored} {
-		if _, err := a.Of(Robust, engine.SiteMLP, 0); err == nil || !strings.Contains(err.Error(), "layer 0: site mlp: values near zero were not counted") {
+		if _, err := a.Of(Robust, device.SiteMLP, 0); err == nil || !strings.Contains(err.Error(), "layer 0: site mlp: values near zero were not counted") {
 			t.Errorf("site mlp: error %v", err)
 		}
-		if _, err := a.Of(Robust, engine.SiteAttn, 0); err != nil {
+		if _, err := a.Of(Robust, device.SiteAttn, 0); err != nil {
 			t.Errorf("site attn: %v", err)
 		}
-		if _, err := a.Of(Paper, engine.SiteMLP, engine.DefaultEps[3]); err != nil {
+		if _, err := a.Of(Paper, device.SiteMLP, engine.DefaultEps[3]); err != nil {
 			t.Errorf("mode paper: %v", err)
 		}
-		if s, err := a.Summary(0, engine.SiteMLP); err != nil || s.RelativeNear != -1 || !math.IsNaN(float64(s.RelativeSparsity)) {
+		if s, err := a.Summary(0, device.SiteMLP); err != nil || s.RelativeNear != -1 || !math.IsNaN(float64(s.RelativeSparsity)) {
 			t.Errorf("summary %+v, error %v", s, err)
 		}
 	}
@@ -280,7 +281,7 @@ func TestRobustKnowsNoScale(t *testing.T) {
 	if err := walk(grown, b); err != nil {
 		t.Fatal(err)
 	}
-	for site := range engine.Sites {
+	for site := range device.Sites {
 		x, err := a.Of(Robust, site, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -298,11 +299,11 @@ func TestRobustKnowsNoScale(t *testing.T) {
 func TestChoicesThatWereNotMeasured(t *testing.T) {
 	a := profile(t, 100, []float64{3, 1}, []int64{10, 5})
 	for want, f := range map[string]func() (Scores, error){
-		"below 0.5 were not counted":                      func() (Scores, error) { return a.Of(Paper, engine.SiteBlock, 0.5) },
-		"only measured where a batch size is set":         func() (Scores, error) { return a.Of(Reference, engine.SiteBlock, 0) },
-		"layer 0: site mlp: no activations were measured": func() (Scores, error) { return a.Of(Robust, engine.SiteMLP, 0) },
-		`mode "other" is unknown: want robust, paper or`:  func() (Scores, error) { return a.Of("other", engine.SiteMLP, 0) },
-		"site 5 does not exist":                           func() (Scores, error) { return a.Of(Robust, engine.Sites, 0) },
+		"below 0.5 were not counted":                      func() (Scores, error) { return a.Of(Paper, device.SiteBlock, 0.5) },
+		"only measured where a batch size is set":         func() (Scores, error) { return a.Of(Reference, device.SiteBlock, 0) },
+		"layer 0: site mlp: no activations were measured": func() (Scores, error) { return a.Of(Robust, device.SiteMLP, 0) },
+		`mode "other" is unknown: want robust, paper or`:  func() (Scores, error) { return a.Of("other", device.SiteMLP, 0) },
+		"site 5 does not exist":                           func() (Scores, error) { return a.Of(Robust, device.Sites, 0) },
 		"thresholds [0.1] and 0.01, before [1e-05] and 0.01": func() (Scores, error) {
 			return Scores{}, a.Observe(&engine.Measurement{Layers: 2, Sequence: 1, Eps: []float32{0.1}, Relative: 1e-2})
 		},
@@ -315,7 +316,7 @@ func TestChoicesThatWereNotMeasured(t *testing.T) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
-	for site := range engine.Sites {
+	for site := range device.Sites {
 		if got, err := ParseSite(site.String()); err != nil || got != site {
 			t.Errorf("site %s reads as %v, %v", site, got, err)
 		}

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"avssnative/engine"
-
 	"github.com/google/go-cmp/cmp"
+
+	"avssnative/engine/device"
 )
 
 func testFile(t testing.TB) *File {
@@ -31,7 +31,7 @@ func testFile(t testing.TB) *File {
 			a = found
 		}
 	}
-	paper, err := a.Of(Paper, engine.SiteBlock, 0)
+	paper, err := a.Of(Paper, device.SiteBlock, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

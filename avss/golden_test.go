@@ -20,6 +20,7 @@ import (
 	"avssnative/engine"
 	"avssnative/internal/need"
 
+	"avssnative/engine/device"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -83,7 +84,7 @@ func (g *golden) pass() engine.Pass {
 }
 
 func openModel(t *testing.T, name, on string) *engine.Model {
-	if !slices.Contains(engine.DeviceKinds(), on) {
+	if !slices.Contains(device.Kinds(), on) {
 		need.Missing(t, "device "+on)
 	}
 	folder := filepath.Join(need.Root(), "internal", "demo", "model")
@@ -185,7 +186,7 @@ func checkAngles(t *testing.T, matrix []Values, g *golden, tol tolerance) {
 }
 
 func checkAVSS(t *testing.T, a *AVSS, g *golden, tol tolerance) {
-	for site := range engine.Sites {
+	for site := range device.Sites {
 		robust, err := a.Of(Robust, site, 0)
 		if err != nil {
 			t.Fatal(err)

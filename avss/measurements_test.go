@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 
 	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // sequenceOf is one sequence's activations in all layers: [layer][site][token][column]; sites delta and block follow from x.
@@ -48,9 +49,9 @@ func randomSequence(random *rand.Rand, layers, tokens, hidden int, noop ...int) 
 }
 
 // measure is what a device would find, by the definitions and nothing else.
-func (s *sequenceOf) measure(layer int, eps []float32, relative float32) engine.SequenceMeasure {
+func (s *sequenceOf) measure(layer int, eps []float32, relative float32) device.SequenceMeasure {
 	x, y := s.residual[layer], s.residual[layer+1]
-	out := engine.SequenceMeasure{Tokens: len(x)}
+	out := device.SequenceMeasure{Tokens: len(x)}
 	delta, mlp := make([][]float64, len(x)), make([][]float64, len(x))
 	for t := range x {
 		for c := range x[t] {
@@ -66,10 +67,10 @@ func (s *sequenceOf) measure(layer int, eps []float32, relative float32) engine.
 		out.Pairs.Distance += math.Sqrt(distance)
 		out.Pairs.Relative += math.Sqrt(distance) / length(y[t])
 	}
-	for site, values := range map[engine.Site][][]float64{
-		engine.SiteBlock: y, engine.SiteDelta: delta, engine.SiteAttn: s.attn[layer], engine.SiteMLP: mlp, engine.SiteAct: s.act[layer]} {
+	for site, values := range map[device.Site][][]float64{
+		device.SiteBlock: y, device.SiteDelta: delta, device.SiteAttn: s.attn[layer], device.SiteMLP: mlp, device.SiteAct: s.act[layer]} {
 		stream := y
-		if site == engine.SiteAct {
+		if site == device.SiteAct {
 			stream = values
 		}
 		out.Sites[site] = momentsOf(values, stream, eps, relative)
@@ -85,8 +86,8 @@ func length(row []float64) float64 {
 	return math.Sqrt(sum)
 }
 
-func momentsOf(values, stream [][]float64, eps []float32, relative float32) engine.Moments {
-	m := engine.Moments{Min: math.Inf(1), Max: math.Inf(-1)}
+func momentsOf(values, stream [][]float64, eps []float32, relative float32) device.Moments {
+	m := device.Moments{Min: math.Inf(1), Max: math.Inf(-1)}
 	pooled := make([]float64, len(values[0]))
 	for t, row := range values {
 		rms := length(stream[t]) / math.Sqrt(float64(len(stream[t])))
@@ -101,7 +102,7 @@ func momentsOf(values, stream [][]float64, eps []float32, relative float32) engi
 			m.RelativeSum += v / rms
 			m.RelativeSum2 += v / rms * (v / rms)
 			if math.Abs(v/rms) < float64(relative) {
-				m.Near++
+				m.RelativeBelow++
 			}
 			for i, e := range eps {
 				if math.Abs(v) < float64(e) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // A Metric watches a pass and scores the layers. All metrics that are wanted go into Pass.Observe together.
@@ -28,7 +29,7 @@ type Metric interface {
 type Options struct {
 	Offset    int64       // number of the pass's first sequence among those of all shards
 	Mode      Mode        // avss: the formula
-	Site      engine.Site // avss: the tensor scored; the zero value is SiteBlock, see DefaultOptions
+	Site      device.Site // avss: the tensor scored; the zero value is SiteBlock, see DefaultOptions
 	Eps       float32     // avss: threshold of the paper's sparsity, one of Pass.Eps; 0: 1e-5
 	Batch     int         // avss: sequences a batch in mode "reference"; 0: that mode is not measured
 	Seed      uint64      // of the bootstrap
@@ -36,7 +37,7 @@ type Options struct {
 }
 
 // DefaultOptions score by mode "robust" what the block adds.
-func DefaultOptions() Options { return Options{Mode: Robust, Site: engine.SiteDelta} }
+func DefaultOptions() Options { return Options{Mode: Robust, Site: device.SiteDelta} }
 
 // base is what all metrics have in common: which sequences were seen, and which activations were no numbers.
 type base struct {
@@ -92,7 +93,7 @@ func (b *base) read(r *reader) {
 // fault counts the values of one site in one layer that are no numbers.
 type fault struct {
 	layer     int
-	site      engine.Site
+	site      device.Site
 	sequences int64 // that hold such values
 	values    int64 // of those sequences
 	nan, inf  int64
@@ -102,7 +103,7 @@ type fault struct {
 type faults []fault
 
 // siteOrder is the order in which a block computes its sites, so that the first one named is where the trouble begins.
-var siteOrder = [engine.Sites]engine.Site{engine.SiteAttn, engine.SiteAct, engine.SiteMLP, engine.SiteDelta, engine.SiteBlock}
+var siteOrder = [device.Sites]device.Site{device.SiteAttn, device.SiteAct, device.SiteMLP, device.SiteDelta, device.SiteBlock}
 
 func (f *faults) see(m *engine.Measurement) {
 	for _, site := range siteOrder {
@@ -154,10 +155,10 @@ func (f faults) write(w *writer) {
 
 func (f *faults) read(r *reader, layers int) {
 	*f = nil
-	for range r.length("faults", 6, layers*int(engine.Sites)) {
+	for range r.length("faults", 6, layers*int(device.Sites)) {
 		layer, site := r.count(), r.count()
-		one := fault{int(layer), engine.Site(site), r.count(), r.count(), r.count(), r.count()}
-		if r.err == nil && (layer >= int64(layers) || site >= int64(engine.Sites) || one.sequences < 1 || one.nan == 0 && one.inf == 0) {
+		one := fault{int(layer), device.Site(site), r.count(), r.count(), r.count(), r.count()}
+		if r.err == nil && (layer >= int64(layers) || site >= int64(device.Sites) || one.sequences < 1 || one.nan == 0 && one.inf == 0) {
 			r.fail(fmt.Sprintf("a fault of layer %d, site %d", layer, site))
 		}
 		if r.err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"avssnative/engine"
 
+	"avssnative/engine/device"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
@@ -121,7 +122,7 @@ func TestNoOpLayersComeFirst(t *testing.T) {
 	}
 	avss := metrics[slices.IndexFunc(metrics, func(m Metric) bool { return m.Name() == "avss" })].(*AVSS)
 	for _, mode := range Modes {
-		s, err := avss.Of(mode, engine.SiteDelta, 1e-2)
+		s, err := avss.Of(mode, device.SiteDelta, 1e-2)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -187,7 +188,7 @@ func TestWhatIsNoNumberIsNamed(t *testing.T) {
 			t.Errorf("%s: %v", m.Name(), err)
 		}
 		if a, ok := loaded.(*AVSS); ok {
-			s, err := a.Summary(2, engine.SiteAct)
+			s, err := a.Summary(2, device.SiteAct)
 			if err != nil || s.NaN != 1 || s.Inf != 0 || !math.IsNaN(float64(s.Mean)) {
 				t.Errorf("summary %+v, %v: want one NaN", s, err)
 			}

@@ -10,14 +10,14 @@ import (
 	"slices"
 	"strconv"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // moments is the state of all layers and sites.
 type moments struct {
 	eps      []float32 // thresholds of below
 	relative float32   // threshold of near
-	cells    [][engine.Sites]siteCells
+	cells    [][device.Sites]siteCells
 }
 
 // siteCells is one site of one layer.
@@ -32,7 +32,7 @@ type siteCells struct {
 // momentCell is one bucket.
 type momentCell struct {
 	n, near                                 int64 // near −1: not counted
-	below                                   [engine.MaxEps]int64
+	below                                   [device.MaxEps]int64
 	sum, sum2, relativeSum, relativeSquares Sum
 }
 
@@ -41,14 +41,14 @@ type pooled struct {
 	sequence int64
 	variance float64
 	n        int64
-	below    [engine.MaxEps]int64
+	below    [device.MaxEps]int64
 }
 
 // thresholds notes those of a pass, or says that they changed.
 func (m *moments) thresholds(eps []float32, relative float32) error {
 	if m.eps == nil {
-		if len(eps) > engine.MaxEps {
-			return fmt.Errorf("%d thresholds, at most %d are counted", len(eps), engine.MaxEps)
+		if len(eps) > device.MaxEps {
+			return fmt.Errorf("%d thresholds, at most %d are counted", len(eps), device.MaxEps)
 		}
 		m.eps, m.relative = append([]float32{}, eps...), relative
 	}
@@ -68,11 +68,11 @@ func (m *moments) threshold(eps float32) (int, error) {
 
 func (m *moments) grow(layers int) {
 	if len(m.cells) < layers {
-		m.cells = append(m.cells, make([][engine.Sites]siteCells, layers-len(m.cells))...)
+		m.cells = append(m.cells, make([][device.Sites]siteCells, layers-len(m.cells))...)
 	}
 }
 
-func (m *moments) add(layer int, site engine.Site, sequence int64, s *engine.Moments, reference bool) {
+func (m *moments) add(layer int, site device.Site, sequence int64, s *device.Moments, reference bool) {
 	if s.N == 0 {
 		return
 	}
@@ -86,7 +86,7 @@ func (m *moments) add(layer int, site engine.Site, sequence int64, s *engine.Mom
 	}
 	b := &c.buckets[bucketOf(sequence)]
 	b.n += s.N
-	b.near = counted(b.near, s.Near)
+	b.near = counted(b.near, s.RelativeBelow)
 	for i := range m.eps {
 		b.below[i] += s.Below[i]
 	}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"math"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 func (m *moments) write(w *writer) {
@@ -28,7 +28,7 @@ func (m *moments) write(w *writer) {
 
 func (m *moments) read(r *reader, layers int) {
 	*m = moments{}
-	count := r.length("thresholds", 1, engine.MaxEps+1)
+	count := r.length("thresholds", 1, device.MaxEps+1)
 	if count == 0 {
 		if r.err == nil && layers > 0 {
 			r.fail("layers without thresholds")
@@ -46,7 +46,7 @@ func (m *moments) read(r *reader, layers int) {
 		}
 	}
 	for l := 0; l < layers && r.err == nil; l++ {
-		m.cells = append(m.cells, [engine.Sites]siteCells{})
+		m.cells = append(m.cells, [device.Sites]siteCells{})
 		for site := range m.cells[l] {
 			m.cells[l][site].read(r, len(m.eps))
 		}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"avssnative/engine"
+	"avssnative/engine/device"
 	"avssnative/internal/need"
 )
 
@@ -50,7 +51,7 @@ func plant(t *testing.T, layers ...int) (folder string) {
 // Blocks that do nothing are the truth that is known: every metric of deltas, cosines and divergence must name them first, and without them
 // not a bit of the loss changes. Perplexity and greedy search may name others before: without its last layers this model's loss is lower.
 func TestPlantedNoOps(t *testing.T) {
-	if !slices.Contains(engine.DeviceKinds(), "cpu") {
+	if !slices.Contains(device.Kinds(), "cpu") {
 		need.Missing(t, "device cpu")
 	}
 	planted := []int{5, 10}

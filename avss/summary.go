@@ -7,7 +7,7 @@ import (
 	"math"
 	"math/big"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // SiteSummary describes the activations of one site in one layer over all sequences.
@@ -31,8 +31,8 @@ type SiteSummary struct {
 }
 
 // Summary describes one site of one layer. It is also available where scores are refused for values that are no numbers.
-func (a *AVSS) Summary(layer int, site engine.Site) (SiteSummary, error) {
-	if layer < 0 || layer >= len(a.moments.cells) || site >= engine.Sites {
+func (a *AVSS) Summary(layer int, site device.Site) (SiteSummary, error) {
+	if layer < 0 || layer >= len(a.moments.cells) || site >= device.Sites {
 		return SiteSummary{}, a.errorf("layer %d, site %d: not measured: there are %d layers", layer, site, len(a.moments.cells))
 	}
 	c := &a.moments.cells[layer][site]
@@ -134,7 +134,7 @@ func Rows(a *AVSS, scores ...Scores) ([]LayerRow, error) {
 		rows[l].Index = l
 		if a != nil {
 			rows[l].Sites = map[string]SiteSummary{}
-			for site := range engine.Sites {
+			for site := range device.Sites {
 				summary, err := a.Summary(l, site)
 				if err != nil {
 					return nil, err

@@ -4,6 +4,7 @@ import (
 	"math/big"
 
 	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // tokenMean is a metric that is constant + factor · (mean over all tokens of a quantity of the block's input and output).
@@ -11,7 +12,7 @@ type tokenMean struct {
 	base
 	means            means
 	constant, factor int64
-	quantity         func(*engine.Pairs) float64 // summed over a sequence's tokens
+	quantity         func(*device.Pairs) float64 // summed over a sequence's tokens
 }
 
 func (t *tokenMean) Wants() engine.Wants { return engine.Wants{} }

@@ -9,7 +9,7 @@ import (
 	"avssnative/avss"
 	"avssnative/bench"
 	"avssnative/engine"
-	"avssnative/internal/demo"
+	"avssnative/internal/smallworld"
 	"avssnative/internal/tokenizer"
 	"avssnative/prune"
 )
@@ -22,7 +22,7 @@ func Example() {
 	words, err := tokenizer.Open(model.Folder)
 	check(err)
 	var text []engine.Sequence
-	for _, document := range strings.Split(string(demo.Calibration()), demo.EndOfText)[:64] {
+	for _, document := range strings.Split(string(smallworld.Calibration()), smallworld.EndOfText)[:64] {
 		ids, err := words.Encode(strings.TrimSpace(document), true)
 		check(err)
 		text = append(text, engine.Sequence{IDs: ids})

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"avssnative/engine"
+	"avssnative/engine/device"
 	"avssnative/internal/demo"
 	"avssnative/internal/need"
 	"avssnative/internal/tokenizer"
@@ -33,7 +34,7 @@ func goldenDevice(t *testing.T) (on string, limit int) {
 	if os.Getenv("AVSSNATIVE_GOLDEN_DEVICE") != "" {
 		return os.Getenv("AVSSNATIVE_GOLDEN_DEVICE"), 200
 	}
-	if _, err := engine.Devices("cpu"); err == nil {
+	if _, err := device.List("cpu"); err == nil {
 		return "cpu", 200
 	}
 	return "reference", 2

@@ -3,7 +3,7 @@ package bench
 import (
 	"errors"
 
-	"avssnative/internal/demo"
+	"avssnative/internal/smallworld"
 )
 
 // Small World is this project's own: stories with questions about them, and reviews with their sentiment, made by a generator and held
@@ -24,6 +24,6 @@ func init() {
 	register(Task{Name: "small_world_sentiment", Version: "1.0", Metrics: []string{"acc", "acc_norm"}, Primary: "acc",
 		Files: []string{"small_world/sentiment.jsonl"}, read: choices})
 	register(Task{Name: "small_world_stories", Version: "1.0", Kind: Rolling, LeadOnce: true, Metrics: rollingMetrics, Primary: "token_perplexity",
-		Files: []string{"small_world/stories.txt"}, read: documents(demo.EndOfText, 0)})
+		Files: []string{"small_world/stories.txt"}, read: documents(smallworld.EndOfText, 0)})
 	groups["small_world"] = []string{"small_world_qa", "small_world_sentiment", "small_world_stories"}
 }

@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"avssnative/internal/demo"
+	"avssnative/internal/smallworld"
 )
 
 const (
@@ -71,11 +71,11 @@ func (s Source) open(task Task, own bool) (*file, error) {
 func inside(task string) []byte {
 	switch task {
 	case "small_world_qa":
-		return demo.QA()
+		return smallworld.QA()
 	case "small_world_sentiment":
-		return demo.Sentiment()
+		return smallworld.Sentiment()
 	case "small_world_stories":
-		return demo.Stories()
+		return smallworld.Stories()
 	}
 	return nil
 }

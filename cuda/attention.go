@@ -1,11 +1,11 @@
 package cuda
 
 import (
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // Rope rotates every head of x in place; row i stands at positions[i].
-func (d *gpu) Rope(x engine.Tensor, r engine.Rope, positions []int32) {
+func (d *gpu) Rope(x device.Tensor, r device.Rope, positions []int32) {
 	d.do("rope", func() error {
 		a := arguments{d: d}
 		t := a.tensor("x", x, any_, any_)
@@ -36,7 +36,7 @@ func (d *gpu) Rope(x engine.Tensor, r engine.Rope, positions []int32) {
 const maxHead = 256
 
 // Attention mixes the rows of each sequence of l.
-func (d *gpu) Attention(dst, q, k, v engine.Tensor, t engine.Attention, l *engine.Layout) {
+func (d *gpu) Attention(dst, q, k, v device.Tensor, t device.Attention, l *device.Layout) {
 	d.do("attention", func() error {
 		a := arguments{d: d}
 		a.want(t.Heads > 0 && t.KVHeads > 0 && t.Heads%max(t.KVHeads, 1) == 0, "%d heads with %d key heads", t.Heads, t.KVHeads)
@@ -62,7 +62,7 @@ func (d *gpu) Attention(dst, q, k, v engine.Tensor, t engine.Attention, l *engin
 		}
 		return with(d, t.Slopes, func(slopes uint64) error {
 			return with(d, t.Sinks, func(sinks uint64) error {
-				if d.compute == engine.ComputeF32 {
+				if d.compute == device.ComputeF32 {
 					return d.attendF32(to, query, key, value, t, p, slopes, sinks)
 				}
 				return d.attendBF16(to, query, key, value, t, p, slopes, sinks)
@@ -71,7 +71,7 @@ func (d *gpu) Attention(dst, q, k, v engine.Tensor, t engine.Attention, l *engin
 	})
 }
 
-func (d *gpu) attendF32(to, q, k, v *tensor, t engine.Attention, p *placed, slopes, sinks uint64) error {
+func (d *gpu) attendF32(to, q, k, v *tensor, t device.Attention, p *placed, slopes, sinks uint64) error {
 	tiles, err := p.queries(d, 32)
 	if err != nil {
 		return err
@@ -93,7 +93,7 @@ func sharedAttentionF32(head, value int) int {
 	return 4 * (32*(head+1) + 16*(head+1) + 16*(value+1) + 32*17)
 }
 
-func (d *gpu) attendBF16(to, q, k, v *tensor, t engine.Attention, p *placed, slopes, sinks uint64) error {
+func (d *gpu) attendBF16(to, q, k, v *tensor, t device.Attention, p *placed, slopes, sinks uint64) error {
 	tiles, err := p.queries(d, 64)
 	if err != nil {
 		return err

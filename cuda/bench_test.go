@@ -7,6 +7,7 @@ import (
 
 	"avssnative/bench/peers/yardstick"
 	"avssnative/engine"
+	"avssnative/engine/device"
 	"avssnative/internal/devicetest"
 )
 
@@ -30,9 +31,9 @@ func onGPU(b *testing.B) {
 // BenchmarkDevice times the large cases of the conformance table, one call and the wait for it.
 func BenchmarkDevice(b *testing.B) {
 	onGPU(b)
-	for _, compute := range []engine.Compute{engine.ComputeF32, engine.ComputeBF16} {
+	for _, compute := range []device.Compute{device.ComputeF32, device.ComputeBF16} {
 		b.Run("compute="+string(compute), func(b *testing.B) {
-			devicetest.Bench(b, func(t testing.TB) engine.Device { return open(t, compute) })
+			devicetest.Bench(b, func(t testing.TB) device.Device { return open(t, compute) })
 		})
 	}
 }
@@ -71,20 +72,20 @@ func works(t testing.TB, d *gpu, s sizes) []work {
 	n := s.heads * 128
 	q, k, v, mixed := filled(d, s.tokens, n), filled(d, s.tokens, n), filled(d, s.tokens, n), d.NewTensor(s.tokens, n)
 	a, f, normal, factors := filled(d, s.rows, s.cols), filled(d, s.rows, s.cols), d.NewTensor(s.rows, s.cols), filled(d, 1, s.cols)
-	measure := &engine.Measure{X: a, Y: f, Layout: &engine.Layout{Start: []int32{0, int32(s.rows)}}, Eps: engine.DefaultEps, Relative: engine.DefaultRelative}
-	layout := &engine.Layout{Start: []int32{0, int32(s.tokens)}}
+	measure := &device.Measure{X: a, Y: f, Layout: &device.Layout{Start: []int32{0, int32(s.rows)}}, Eps: engine.DefaultEps, Relative: engine.DefaultRelative}
+	layout := &device.Layout{Start: []int32{0, int32(s.tokens)}}
 	values, tokens := float64(s.rows)*float64(s.cols), float64(s.tokens)
 	normed := 8.0 // bytes a value: read, written
-	if d.compute == engine.ComputeBF16 {
+	if d.compute == device.ComputeBF16 {
 		normed += 2 // and its copy for the next product
 	}
 	return []work{
 		{fmt.Sprintf("product/n=%d", s.edge), 2 * math.Pow(float64(s.edge), 3), 0, func() { d.Product(y, x, m, nil) }},
 		{fmt.Sprintf("attention/tokens=%d", s.tokens), 2 * tokens * tokens * float64(n), 0, func() {
-			d.Attention(mixed, q, k, v, engine.Attention{Heads: s.heads, KVHeads: s.heads, HeadDim: 128, ValueDim: 128, Scale: 0.1, Causal: true}, layout)
+			d.Attention(mixed, q, k, v, device.Attention{Heads: s.heads, KVHeads: s.heads, HeadDim: 128, ValueDim: 128, Scale: 0.1, Causal: true}, layout)
 		}},
 		{fmt.Sprintf("scale/rows=%d", s.rows), 0, 8 * values, func() { d.Scale(a, 1, nil) }},
-		{fmt.Sprintf("normalise/rows=%d", s.rows), 0, normed * values, func() { d.Norm(normal, f, engine.Norm{Kind: engine.NormRMS, Eps: 1e-5, Weight: factors}) }},
+		{fmt.Sprintf("normalise/rows=%d", s.rows), 0, normed * values, func() { d.Norm(normal, f, device.Norm{Kind: device.NormRMS, Eps: 1e-5, Weight: factors}) }},
 		{fmt.Sprintf("measure/rows=%d", s.rows), 0, 8 * values, func() { d.Measure(measure) }},
 	}
 }
@@ -136,7 +137,7 @@ func copying(t testing.TB, d *gpu, bytes int64) (queue func() error, moved float
 // BenchmarkKernels is the products, attention and row kernels at a layer's sizes.
 func BenchmarkKernels(b *testing.B) {
 	onGPU(b)
-	for _, compute := range []engine.Compute{engine.ComputeF32, engine.ComputeBF16} {
+	for _, compute := range []device.Compute{device.ComputeF32, device.ComputeBF16} {
 		d := open(b, compute)
 		peak, copied := peaksOf(b, d), 0.0
 		b.Run("compute="+string(compute)+"/copy", func(b *testing.B) {
@@ -173,7 +174,7 @@ func BenchmarkKernels(b *testing.B) {
 // BenchmarkCublas times the bfloat16 product beside cuBLAS's on the same memory, which first has to give the same values.
 func BenchmarkCublas(b *testing.B) {
 	onGPU(b)
-	d := open(b, engine.ComputeBF16)
+	d := open(b, device.ComputeBF16)
 	var theirs *cublas
 	if err := d.bound(func() (err error) { theirs, err = openCublas(d.computing); return err }); err != nil {
 		b.Skipf("skipped: %v", err)
@@ -238,7 +239,7 @@ func BenchmarkTokens(b *testing.B) {
 	if testing.Short() {
 		shape, count, tokens = yardstick.Shapes["quick"], 2, 64
 	}
-	for _, compute := range []engine.Compute{engine.ComputeF32, engine.ComputeBF16} {
+	for _, compute := range []device.Compute{device.ComputeF32, device.ComputeBF16} {
 		b.Run(fmt.Sprintf("compute=%s/tokens=%d", compute, count*tokens), func(b *testing.B) {
 			run, flops := passOf(b, shape, compute, count, tokens)
 			peak := peaksOf(b, open(b, compute)).most(compute)
@@ -257,16 +258,16 @@ func BenchmarkTokens(b *testing.B) {
 }
 
 // passOf writes a random model and prepares one pass over it on the GPU, every token scored.
-func passOf(t testing.TB, shape yardstick.Shape, compute engine.Compute, count, tokens int) (run func() *engine.Outcome, flops float64) {
+func passOf(t testing.TB, shape yardstick.Shape, compute device.Compute, count, tokens int) (run func() *engine.Outcome, flops float64) {
 	t.Helper()
 	folder, stored := t.TempDir(), "F32"
-	if compute == engine.ComputeBF16 {
+	if compute == device.ComputeBF16 {
 		stored = "BF16"
 	}
 	if err := shape.Write(t.Context(), folder, stored); err != nil {
 		t.Fatal(err)
 	}
-	m, err := engine.Open(t.Context(), folder, engine.Options{Device: "cuda:0", DeviceOptions: engine.DeviceOptions{Compute: compute}})
+	m, err := engine.Open(t.Context(), folder, engine.Options{Device: "cuda:0", Options: device.Options{Compute: compute}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,7 +287,7 @@ func passOf(t testing.TB, shape yardstick.Shape, compute engine.Compute, count, 
 
 // TestBenchmarked runs once, and small, what the benchmarks repeat, so that they work when a GPU is there.
 func TestBenchmarked(t *testing.T) {
-	for _, compute := range []engine.Compute{engine.ComputeF32, engine.ComputeBF16} {
+	for _, compute := range []device.Compute{device.ComputeF32, device.ComputeBF16} {
 		d := open(t, compute)
 		silent(t)
 		for _, w := range works(t, d, smallSizes) {

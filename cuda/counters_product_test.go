@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // TestCountersProduct holds what the products of 4096 × 4096 by 4096 move against the least that their tiles must: of a block of rows × cols,
@@ -19,28 +20,28 @@ func TestCountersProduct(t *testing.T) {
 	t.Logf("%-19s %10s %12s %12s %9s %9s %14s", "kernel", "tile", "block moves", "of the least", "sectors", "conflicts", "4096³, GB")
 	for _, c := range []struct {
 		kernel     string
-		compute    engine.Compute
+		compute    device.Compute
 		force      *tile
 		rows, cols int
 		size       float64 // bytes of an operand's value
 		hopper     *hopperTile
 		left       float64 // bytes of a result
 	}{
-		{"product_bf16", engine.ComputeBF16, &tileBig, tileBig.rows, tileBig.cols, 2, nil, 4},
-		{"product_bf16_mid", engine.ComputeBF16, &tileMid, tileMid.rows, tileMid.cols, 2, nil, 4},
-		{"product_bf16_few", engine.ComputeBF16, &tileFew, tileFew.rows, tileFew.cols, 2, nil, 4},
-		{"product_f32", engine.ComputeF32, nil, 64, 64, 4, nil, 4},
-		{"product_f32_few", engine.ComputeF32, nil, 16, 64, 4, nil, 4},
-		{"product_hopper", engine.ComputeBF16, nil, hopperRows, hopperWhole.cols, 2, &hopperWhole, 4},
-		{"product_hopper_half", engine.ComputeBF16, nil, hopperRows, hopperHalf.cols, 2, &hopperHalf, 4},
-		{"product_bf16_sums", engine.ComputeBF16, &tileBig, tileBig.rows, tileBig.cols, 2, nil, 5},
-		{"product_bf16_mid_sums", engine.ComputeBF16, &tileMid, tileMid.rows, tileMid.cols, 2, nil, 5},
-		{"product_f32_sums", engine.ComputeF32, nil, 64, 64, 4, nil, 5},
-		{"product_hopper_sums", engine.ComputeBF16, nil, hopperRows, hopperWhole.cols, 2, &hopperWhole, 5},
-		{"product_bf16_head", engine.ComputeBF16, &tileBig, tileBig.rows, tileBig.cols, 2, nil, 0.25},
-		{"product_bf16_mid_head", engine.ComputeBF16, &tileMid, tileMid.rows, tileMid.cols, 2, nil, 0.25},
-		{"product_f32_head", engine.ComputeF32, nil, 64, 64, 4, nil, 0.25},
-		{"product_hopper_head", engine.ComputeBF16, nil, hopperRows, hopperWhole.cols, 2, &hopperWhole, 0.25},
+		{"product_bf16", device.ComputeBF16, &tileBig, tileBig.rows, tileBig.cols, 2, nil, 4},
+		{"product_bf16_mid", device.ComputeBF16, &tileMid, tileMid.rows, tileMid.cols, 2, nil, 4},
+		{"product_bf16_few", device.ComputeBF16, &tileFew, tileFew.rows, tileFew.cols, 2, nil, 4},
+		{"product_f32", device.ComputeF32, nil, 64, 64, 4, nil, 4},
+		{"product_f32_few", device.ComputeF32, nil, 16, 64, 4, nil, 4},
+		{"product_hopper", device.ComputeBF16, nil, hopperRows, hopperWhole.cols, 2, &hopperWhole, 4},
+		{"product_hopper_half", device.ComputeBF16, nil, hopperRows, hopperHalf.cols, 2, &hopperHalf, 4},
+		{"product_bf16_sums", device.ComputeBF16, &tileBig, tileBig.rows, tileBig.cols, 2, nil, 5},
+		{"product_bf16_mid_sums", device.ComputeBF16, &tileMid, tileMid.rows, tileMid.cols, 2, nil, 5},
+		{"product_f32_sums", device.ComputeF32, nil, 64, 64, 4, nil, 5},
+		{"product_hopper_sums", device.ComputeBF16, nil, hopperRows, hopperWhole.cols, 2, &hopperWhole, 5},
+		{"product_bf16_head", device.ComputeBF16, &tileBig, tileBig.rows, tileBig.cols, 2, nil, 0.25},
+		{"product_bf16_mid_head", device.ComputeBF16, &tileMid, tileMid.rows, tileMid.cols, 2, nil, 0.25},
+		{"product_f32_head", device.ComputeF32, nil, 64, 64, 4, nil, 0.25},
+		{"product_hopper_head", device.ComputeBF16, nil, hopperRows, hopperWhole.cols, 2, &hopperWhole, 0.25},
 	} {
 		var d *gpu
 		if c.hopper == nil {
@@ -116,7 +117,7 @@ func finishedProduct(kernel string, rows, in, out int, force *tile) func(d *gpu)
 				panic(err)
 			}
 			x := filled(d, rows, in)
-			d.Head(&engine.Head{X: []engine.Tensor{x}, Weight: m})
+			d.Head(&device.Head{X: []device.Tensor{x}, Weight: m})
 			_ = d.Sync()
 			m.Release()
 			x.Free()

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // counted is a case whose least traffic is known: `least` bytes are what a block's rows must at least bring and take, every operand once a row.
@@ -71,12 +72,12 @@ func (m machine) wasteful(kernel string) string {
 // countedCases are of a real model's kind of width. Tensors' rows begin at sectors there, as in every model whose widths are multiples of 8.
 func countedCases() []countedCase {
 	const rows, cols, wide, vocab = 64, 1024, 2816, 2 * vocabTile
-	const cells, record = float64(rows * cols), 8 * float64(int(engine.Sites)*slots+3)
-	f32, bf16 := engine.ComputeF32, engine.ComputeBF16
-	row := func(kernel string, compute engine.Compute, what string, least float64, run func(d *gpu)) countedCase {
+	const cells, record = float64(rows * cols), 8 * float64(int(device.Sites)*slots+3)
+	f32, bf16 := device.ComputeF32, device.ComputeBF16
+	row := func(kernel string, compute device.Compute, what string, least float64, run func(d *gpu)) countedCase {
 		return countedCase{scenario{kernel, compute, func(d *gpu) { run(d); _ = d.Sync() }}, what, least}
 	}
-	tiles := func(kernel string, compute engine.Compute, run func(d *gpu)) countedCase {
+	tiles := func(kernel string, compute device.Compute, run func(d *gpu)) countedCase {
 		return countedCase{scenario{kernel, compute, run}, "", 0}
 	}
 	positions := make([]int32, rows)
@@ -102,7 +103,7 @@ func countedCases() []countedCase {
 		if joined {
 			d.Add(y, y, mlp, 1)
 		}
-		d.Measure(&engine.Measure{X: x, Y: y, Attn: attn, MLP: mlp, Act: act, Layout: &engine.Layout{Start: []int32{0, 40, rows}}, Eps: engine.DefaultEps, Relative: 0.01, NoNear: summed})
+		d.Measure(&device.Measure{X: x, Y: y, Attn: attn, MLP: mlp, Act: act, Layout: &device.Layout{Start: []int32{0, 40, rows}}, Eps: engine.DefaultEps, Relative: 0.01, SkipRelativeBelow: summed})
 	}
 	return []countedCase{
 		tiles("product_bf16", bf16, product(256, 512, 512, &tileBig)),
@@ -120,21 +121,21 @@ func countedCases() []countedCase {
 		row("clamp", f32, "", 8*cells, func(d *gpu) { d.Clamp(filled(d, rows, cols), 0.5) }),
 		row("activate", bf16, "with up and copy", 14*cells, func(d *gpu) {
 			x, y := filled(d, rows, cols), filled(d, rows, cols)
-			d.Activate(d.NewTensor(rows, cols), x, y, engine.Activation{Kind: engine.SiLU})
+			d.Activate(d.NewTensor(rows, cols), x, y, device.Activation{Kind: device.SiLU})
 		}),
 		row("normalise", bf16, "with copy", 14*cells, func(d *gpu) {
 			x, weight := filled(d, rows, cols), filled(d, 1, cols)
-			d.Norm(d.NewTensor(rows, cols), x, engine.Norm{Kind: engine.NormRMS, Eps: 1e-5, Weight: weight})
+			d.Norm(d.NewTensor(rows, cols), x, device.Norm{Kind: device.NormRMS, Eps: 1e-5, Weight: weight})
 		}),
 		row("normalise", bf16, "with addition and copy", 22*cells, func(d *gpu) {
 			x, f, to, weight := filled(d, rows, cols), filled(d, rows, cols), d.NewTensor(rows, cols), filled(d, 1, cols)
 			d.Add(x, x, f, 1)
-			d.Norm(to, x, engine.Norm{Kind: engine.NormRMS, Eps: 1e-5, Weight: weight})
+			d.Norm(to, x, device.Norm{Kind: device.NormRMS, Eps: 1e-5, Weight: weight})
 		}),
 		row("narrow", bf16, "", 6*cells, product(rows, cols, 64, nil)),
 		row("gather", f32, "", 8*cells, func(d *gpu) { d.Gather(d.NewTensor(rows, cols), filled(d, rows, cols), positions) }),
 		row("rope", f32, "16 heads of 64", 8*cells, func(d *gpu) {
-			d.Rope(filled(d, rows, cols), engine.Rope{HeadDim: 64, Frequencies: frequencies}, positions)
+			d.Rope(filled(d, rows, cols), device.Rope{HeadDim: 64, Frequencies: frequencies}, positions)
 		}),
 		row("measure", f32, "", 16*cells+4*rows*wide+record*rows, func(d *gpu) { measured(d, false, false) }),
 		row("measure", f32, "with addition", 20*cells+4*rows*wide+record*rows, func(d *gpu) { measured(d, true, false) }),
@@ -153,7 +154,7 @@ func headedPlain(rows, vocab int, diverge bool) func(d *gpu) {
 			panic(err)
 		}
 		x := filled(d, rows, 8)
-		d.Head(&engine.Head{X: []engine.Tensor{x, x}, Weight: m, Diverge: diverge})
+		d.Head(&device.Head{X: []device.Tensor{x, x}, Weight: m, Diverge: diverge})
 		_ = d.Sync()
 		m.Release()
 		x.Free()

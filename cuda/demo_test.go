@@ -10,18 +10,19 @@ import (
 	"avssnative/avss"
 	_ "avssnative/cuda"
 	"avssnative/engine"
-	"avssnative/internal/demo"
+	"avssnative/engine/device"
 	"avssnative/internal/need"
+	"avssnative/internal/smallworld"
 	"avssnative/internal/tokenizer"
 )
 
 // TestDemoScores scores the demo on the GPU and on the processor: the same text, the same metric, the same layers to drop.
 func TestDemoScores(t *testing.T) {
-	if _, err := engine.Devices("cuda"); err != nil {
+	if _, err := device.List("cuda"); err != nil {
 		need.Missing(t, "a GPU, or AVSSNATIVE_LIBCUDA naming the PTX machine,")
 	}
-	want := demoScores(t, "cpu", engine.ComputeF32)
-	for compute, allowed := range map[engine.Compute]float64{engine.ComputeF32: 1e-3, engine.ComputeBF16: 0.1} {
+	want := demoScores(t, "cpu", device.ComputeF32)
+	for compute, allowed := range map[device.Compute]float64{device.ComputeF32: 1e-3, device.ComputeBF16: 0.1} {
 		got := demoScores(t, "cuda:0", compute)
 		for layer := range want.Values {
 			if off := math.Abs(got.Values[layer]/want.Values[layer] - 1); !(off <= allowed) {
@@ -38,9 +39,9 @@ func same(a, b []int) bool {
 	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
-func demoScores(t *testing.T, on string, compute engine.Compute) avss.Scores {
+func demoScores(t *testing.T, on string, compute device.Compute) avss.Scores {
 	t.Helper()
-	m, err := engine.Open(context.Background(), "demo", engine.Options{Device: on, DeviceOptions: engine.DeviceOptions{Compute: compute}})
+	m, err := engine.Open(context.Background(), "demo", engine.Options{Device: on, Options: device.Options{Compute: compute}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +52,7 @@ func demoScores(t *testing.T, on string, compute engine.Compute) avss.Scores {
 	}
 	metric := avss.NewAVSS(avss.DefaultOptions())
 	pass := engine.Pass{Observe: []engine.Observer{metric}}
-	for _, text := range strings.Split(string(demo.Calibration()), demo.EndOfText)[:4] {
+	for _, text := range strings.Split(string(smallworld.Calibration()), smallworld.EndOfText)[:4] {
 		ids, err := words.Encode(strings.TrimSpace(text), true)
 		if err != nil {
 			t.Fatal(err)

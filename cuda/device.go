@@ -8,14 +8,14 @@ import (
 	"runtime"
 	"sync"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 	kernels "avssnative/kernels/cuda"
 )
 
 // leastDriver is the oldest driver that loads PTX 7.0: CUDA 11.0.
 const leastDriver = 11000
 
-func init() { engine.RegisterDriver("cuda", registration{}) }
+func init() { device.Register("cuda", registration{}) }
 
 type registration struct{}
 
@@ -23,18 +23,18 @@ type registration struct{}
 func (registration) Automatic() int { return 10 }
 
 // List names the GPUs; an error says why there is none.
-func (registration) List() ([]engine.Info, error) {
+func (registration) List() ([]device.Info, error) {
 	d, n, err := cards()
 	if err != nil {
 		return nil, err
 	}
-	infos := make([]engine.Info, 0, n)
+	infos := make([]device.Info, 0, n)
 	for i := range n {
 		c, err := d.card(i)
 		if err != nil {
 			return nil, err
 		}
-		infos = append(infos, c.info(i, engine.ComputeBF16))
+		infos = append(infos, c.info(i, device.ComputeBF16))
 	}
 	return infos, nil
 }
@@ -67,15 +67,15 @@ func usable(d driver) (int, error) {
 	return n, nil
 }
 
-func (c card) info(index int, compute engine.Compute) engine.Info {
-	return engine.Info{
+func (c card) info(index int, compute device.Compute) device.Info {
+	return device.Info{
 		Name: fmt.Sprintf("cuda:%d", index), Description: c.name, ISA: fmt.Sprintf("sm_%d%d", c.major, c.minor),
 		Compute: compute, Memory: c.memory, Notes: []string{"driver interface: " + driverName},
 	}
 }
 
 // Open opens one GPU. It is refused where it is too old, where its memory does not suffice for a start, or where its self-test fails.
-func (registration) Open(index int, o engine.DeviceOptions) (engine.Device, error) {
+func (registration) Open(index int, o device.Options) (device.Device, error) {
 	drv, err := openDriver()
 	if err != nil {
 		return nil, err
@@ -83,12 +83,12 @@ func (registration) Open(index int, o engine.DeviceOptions) (engine.Device, erro
 	return openOn(drv, index, o)
 }
 
-func openOn(drv driver, index int, o engine.DeviceOptions) (engine.Device, error) {
+func openOn(drv driver, index int, o device.Options) (device.Device, error) {
 	compute := o.Compute
 	switch compute {
-	case "", engine.ComputeAuto:
-		compute = engine.ComputeBF16
-	case engine.ComputeBF16, engine.ComputeF32:
+	case "", device.ComputeAuto:
+		compute = device.ComputeBF16
+	case device.ComputeBF16, device.ComputeF32:
 	default:
 		return nil, fmt.Errorf("cuda: cuda:%d: compute %q: not offered; offered: bf16, f32", index, compute)
 	}
@@ -128,7 +128,7 @@ type gpu struct {
 	drv     driver
 	index   int
 	card    card
-	compute engine.Compute
+	compute device.Compute
 	sync    bool  // wait for every launch, check it, time it; pool nothing
 	plain   bool  // join no operations: the slow twin of those that are
 	forced  *tile // take this shape for every product: for tests, which hold the shapes against each other
@@ -227,7 +227,7 @@ func (d *gpu) settle() {
 }
 
 // Info describes the device.
-func (d *gpu) Info() engine.Info {
+func (d *gpu) Info() device.Info {
 	i := d.card.info(d.index, d.compute)
 	if d.hopperNote != "" {
 		i.Notes = append(i.Notes, d.hopperNote)

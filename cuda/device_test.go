@@ -6,13 +6,13 @@ import (
 	"strings"
 	"testing"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 	"avssnative/internal/devicetest"
 	"avssnative/internal/need"
 )
 
 // open opens the first GPU, real or the one that AVSSNATIVE_LIBCUDA poses as; without either the test skips.
-func open(t testing.TB, compute engine.Compute) *gpu {
+func open(t testing.TB, compute device.Compute) *gpu {
 	t.Helper()
 	if _, _, err := cards(); err != nil {
 		if os.Getenv("AVSSNATIVE_LIBCUDA") != "" {
@@ -20,7 +20,7 @@ func open(t testing.TB, compute engine.Compute) *gpu {
 		}
 		need.Missing(t, "a GPU, or AVSSNATIVE_LIBCUDA naming the PTX machine,")
 	}
-	d, err := engine.OpenDevice("cuda:0", engine.DeviceOptions{Compute: compute})
+	d, err := device.Open("cuda:0", device.Options{Compute: compute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,17 +48,17 @@ func silent(t testing.TB) {
 
 // TestConformance holds every operation against "reference", in both precisions.
 func TestConformance(t *testing.T) {
-	for _, compute := range []engine.Compute{engine.ComputeF32, engine.ComputeBF16} {
+	for _, compute := range []device.Compute{device.ComputeF32, device.ComputeBF16} {
 		t.Run(string(compute), func(t *testing.T) {
 			silent(t)
-			devicetest.Run(t, func(t testing.TB) engine.Device { return open(t, compute) })
+			devicetest.Run(t, func(t testing.TB) device.Device { return open(t, compute) })
 		})
 	}
 }
 
 // TestTiles: all shapes of the bfloat16 product give the same bits.
 func TestTiles(t *testing.T) {
-	d := open(t, engine.ComputeBF16)
+	d := open(t, device.ComputeBF16)
 	silent(t)
 	const rows, in, out = 130, 100, 261
 	m, err := d.Matrix(weight(out, in))
@@ -89,10 +89,10 @@ func TestTiles(t *testing.T) {
 
 // TestQuantised: a product that reads quantised blocks gives the bits of one on their dequantised values.
 func TestQuantised(t *testing.T) {
-	d := open(t, engine.ComputeBF16)
+	d := open(t, device.ComputeBF16)
 	silent(t)
 	const rows, in, out = 19, 768, 37
-	for kind, w := range map[string]engine.Weight{"Q8_0": blocks(engine.Q8_0, in, out, 34, 32), "Q4_K": blocks(engine.Q4_K, in, out, 144, 256)} {
+	for kind, w := range map[string]device.Weight{"Q8_0": blocks(device.Q8_0, in, out, 34, 32), "Q4_K": blocks(device.Q4_K, in, out, 144, 256)} {
 		m, err := d.Matrix(w)
 		if err != nil {
 			t.Fatal(err)
@@ -121,7 +121,7 @@ func TestQuantised(t *testing.T) {
 // TestSynchronous: with AVSSNATIVE_CUDA_SYNC=1 every launch is timed under its kernel's name, and no memory is kept back.
 func TestSynchronous(t *testing.T) {
 	t.Setenv("AVSSNATIVE_CUDA_SYNC", "1")
-	d := open(t, engine.ComputeF32)
+	d := open(t, device.ComputeF32)
 	silent(t)
 	before := 0
 	if p := d.profile["product_f32_few"]; p != nil {
@@ -139,10 +139,10 @@ func TestSynchronous(t *testing.T) {
 // TestNoDriver: without a driver library a device that is asked for by name is an error that says so; it needs a process of its own.
 func TestNoDriver(t *testing.T) {
 	if os.Getenv("AVSSNATIVE_LIBCUDA") == "none/libcuda.so.1" {
-		if _, err := engine.OpenDevice("cuda:0", engine.DeviceOptions{}); err == nil || !strings.Contains(err.Error(), "no driver") {
+		if _, err := device.Open("cuda:0", device.Options{}); err == nil || !strings.Contains(err.Error(), "no driver") {
 			t.Fatalf("error %v, want one that says that there is no driver", err)
 		}
-		if _, err := engine.Devices("cuda"); err == nil {
+		if _, err := device.List("cuda"); err == nil {
 			t.Fatal("devices listed without a driver")
 		}
 		return
@@ -156,13 +156,13 @@ func TestNoDriver(t *testing.T) {
 
 // TestRefusals: what a device does not offer is an error that names it.
 func TestRefusals(t *testing.T) {
-	open(t, engine.ComputeF32)
-	for name, o := range map[string]engine.DeviceOptions{"compute \"f64\"": {Compute: engine.ComputeF64}, "out of memory": {Memory: 1 << 12}} {
-		if d, err := engine.OpenDevice("cuda:0", o); err == nil || !strings.Contains(err.Error(), name) {
+	open(t, device.ComputeF32)
+	for name, o := range map[string]device.Options{"compute \"f64\"": {Compute: device.ComputeF64}, "out of memory": {Memory: 1 << 12}} {
+		if d, err := device.Open("cuda:0", o); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v, error %v, want one about %s", d, err, name)
 		}
 	}
-	if _, err := engine.OpenDevice("cuda:99", engine.DeviceOptions{}); err == nil || !strings.Contains(err.Error(), "no such device") {
+	if _, err := device.Open("cuda:99", device.Options{}); err == nil || !strings.Contains(err.Error(), "no such device") {
 		t.Errorf("error %v, want one that says that there is no such device", err)
 	}
 }
@@ -170,9 +170,9 @@ func TestRefusals(t *testing.T) {
 // TestLimit: memory beyond the limit is refused, and what was given back can be had again.
 func TestLimit(t *testing.T) {
 	if _, _, err := cards(); err != nil {
-		open(t, engine.ComputeF32) // skips
+		open(t, device.ComputeF32) // skips
 	}
-	opened, err := engine.OpenDevice("cuda:0", engine.DeviceOptions{Compute: engine.ComputeF32, Memory: 1 << 20})
+	opened, err := device.Open("cuda:0", device.Options{Compute: device.ComputeF32, Memory: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 	kernels "avssnative/kernels/cuda"
 )
 
@@ -16,7 +16,7 @@ import (
 func TestFaults(t *testing.T) {
 	m := openMachine(t)
 	m.set(t, "quiet=1")
-	devices := map[engine.Compute]*gpu{engine.ComputeF32: open(t, engine.ComputeF32), engine.ComputeBF16: open(t, engine.ComputeBF16)}
+	devices := map[device.Compute]*gpu{device.ComputeF32: open(t, device.ComputeF32), device.ComputeBF16: open(t, device.ComputeBF16)}
 	for _, d := range devices {
 		d.memory.pooled = false // so that an allocation ends where its tensor does
 	}

@@ -10,7 +10,8 @@ import (
 
 	"avssnative/avss"
 	"avssnative/engine"
-	"avssnative/internal/demo"
+	"avssnative/engine/device"
+	"avssnative/internal/smallworld"
 	"avssnative/internal/tokenizer"
 )
 
@@ -18,15 +19,15 @@ import (
 // product_bf16, because where they do not serve they are as if they were not there.
 type finishing struct {
 	name    string
-	compute engine.Compute
+	compute device.Compute
 	force   *tile
 	hopper  bool
 }
 
 func finishings() []finishing {
 	return []finishing{
-		{"f32", engine.ComputeF32, nil, false}, {"mid", engine.ComputeBF16, &tileMid, false}, {"big", engine.ComputeBF16, &tileBig, false},
-		{"hopper", engine.ComputeBF16, nil, true},
+		{"f32", device.ComputeF32, nil, false}, {"mid", device.ComputeBF16, &tileMid, false}, {"big", device.ComputeBF16, &tileBig, false},
+		{"hopper", device.ComputeBF16, nil, true},
 	}
 }
 
@@ -42,7 +43,7 @@ func (f finishing) open(t *testing.T) *gpu {
 }
 
 // exactWeight is a weight of small multiples of 1/16: with rows of such values every product has the same bits.
-func exactWeight(out, in int) engine.Weight {
+func exactWeight(out, in int) device.Weight {
 	return hopperWeight(hopperValues(out*in, uint32(out), true), out, in)
 }
 
@@ -51,7 +52,7 @@ func exactWeight(out, in int) engine.Weight {
 func TestHeadFused(t *testing.T) {
 	silent(t)
 	const hidden, vocab, rows = 24, vocabTile + 333, 70
-	table := map[string]*engine.Head{}
+	table := map[string]*device.Head{}
 	for _, f := range finishings() {
 		t.Run(f.name, func(t *testing.T) {
 			d := f.open(t)
@@ -63,9 +64,9 @@ func TestHeadFused(t *testing.T) {
 			bias := d.NewTensor(1, vocab)
 			defer bias.Free()
 			d.Upload(bias, 0, hopperValues(vocab, 3, true))
-			run := func(plain bool, first, n int) *engine.Head {
+			run := func(plain bool, first, n int) *device.Head {
 				t.Helper()
-				h := &engine.Head{Weight: m, Bias: bias, Scale: 0.75, SoftCap: 6, Offsets: []int32{0}}
+				h := &device.Head{Weight: m, Bias: bias, Scale: 0.75, SoftCap: 6, Offsets: []int32{0}}
 				for v := range 2 {
 					x := d.NewTensor(n, hidden)
 					defer x.Free()
@@ -97,7 +98,7 @@ func TestHeadFused(t *testing.T) {
 				}
 			}
 			table[f.name] = fused
-			if before := table["mid"]; before != nil && f.compute == engine.ComputeBF16 && !reflect.DeepEqual(fused.Rows, before.Rows) {
+			if before := table["mid"]; before != nil && f.compute == device.ComputeBF16 && !reflect.DeepEqual(fused.Rows, before.Rows) {
 				t.Error("other bits than product_bf16_mid_head's")
 			}
 		})
@@ -106,19 +107,19 @@ func TestHeadFused(t *testing.T) {
 
 // TestHeadStored: a head whose quantised blocks are read as they are stored stores its logits, and gives the bits of the fused one.
 func TestHeadStored(t *testing.T) {
-	d := open(t, engine.ComputeBF16)
+	d := open(t, device.ComputeBF16)
 	silent(t)
 	const rows, hidden, vocab = 9, 256, 150
-	m, err := d.Matrix(blocks(engine.Q8_0, hidden, vocab, 34, 32))
+	m, err := d.Matrix(blocks(device.Q8_0, hidden, vocab, 34, 32))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer m.Release()
 	x := filled(d, rows, hidden)
-	var all [2]*engine.Head
+	var all [2]*device.Head
 	for i, force := range []*tile{nil, &tileMid} {
 		d.forced = force
-		h := &engine.Head{X: []engine.Tensor{x}, Weight: m}
+		h := &device.Head{X: []device.Tensor{x}, Weight: m}
 		if d.headFuses(h, m.(*matrix), rows) != (force != nil) {
 			t.Error("the wrong one is fused")
 		}
@@ -136,7 +137,7 @@ func TestHeadStored(t *testing.T) {
 // TestHeadSpecial: slots in which all logits are −∞ count for nothing, and a logit that is no number makes its row's sum none.
 func TestHeadSpecial(t *testing.T) {
 	silent(t)
-	for _, compute := range []engine.Compute{engine.ComputeF32, engine.ComputeBF16} {
+	for _, compute := range []device.Compute{device.ComputeF32, device.ComputeBF16} {
 		d := open(t, compute)
 		const vocab, masked = 200, 70
 		m, err := d.Matrix(exactWeight(vocab, 8))
@@ -153,7 +154,7 @@ func TestHeadSpecial(t *testing.T) {
 			shift[vocab-1] += float32(last)
 			bias := d.NewTensor(1, vocab)
 			d.Upload(bias, 0, shift)
-			h := &engine.Head{X: []engine.Tensor{x}, Weight: m, Bias: bias}
+			h := &device.Head{X: []device.Tensor{x}, Weight: m, Bias: bias}
 			d.Head(h)
 			if err := d.Sync(); err != nil {
 				t.Fatal(err)
@@ -171,9 +172,9 @@ func TestHeadSpecial(t *testing.T) {
 func TestSummed(t *testing.T) {
 	silent(t)
 	const in, out, rows = 40, 333, 70
-	layout := &engine.Layout{Start: []int32{0, 1, 30, rows}}
+	layout := &device.Layout{Start: []int32{0, 1, 30, rows}}
 	eps := []float32{1e-3, 0.25, 0.7, 1, 2, 4}
-	var mid []engine.SequenceMeasure
+	var mid []device.SequenceMeasure
 	for _, f := range finishings() {
 		t.Run(f.name, func(t *testing.T) {
 			d := f.open(t)
@@ -183,24 +184,24 @@ func TestSummed(t *testing.T) {
 			}
 			defer m.Release()
 			x, y, to, bias := d.NewTensor(rows, in), d.NewTensor(rows, out), d.NewTensor(rows, out), d.NewTensor(1, out)
-			for _, tensor := range []engine.Tensor{x, y, to, bias} {
+			for _, tensor := range []device.Tensor{x, y, to, bias} {
 				defer tensor.Free()
 			}
 			d.Upload(x, 0, hopperValues(rows*in, 9, true))
 			d.Upload(y, 0, sequence(rows*out, 4))
 			shift := hopperValues(out, 2, true)
 			shift[0], shift[100], shift[332] = float32(math.Inf(1)), float32(math.NaN()), float32(math.Inf(-1))
-			measure := func(first int, l *engine.Layout) []engine.SequenceMeasure {
+			measure := func(first int, l *device.Layout) []device.SequenceMeasure {
 				t.Helper()
 				part := to.Slice(first, l.Rows())
-				m := &engine.Measure{Y: y.Slice(first, l.Rows()), Attn: part, MLP: part, Layout: l, Eps: eps, Relative: 0.5, NoNear: true}
+				m := &device.Measure{Y: y.Slice(first, l.Rows()), Attn: part, MLP: part, Layout: l, Eps: eps, Relative: 0.5, SkipRelativeBelow: true}
 				d.Measure(m)
 				if err := d.Sync(); err != nil {
 					t.Fatal(err)
 				}
 				return m.Out
 			}
-			run := func(plain bool, numbers bool) ([]float32, []engine.SequenceMeasure) {
+			run := func(plain bool, numbers bool) ([]float32, []device.SequenceMeasure) {
 				d.plain = plain
 				own := append([]float32(nil), shift...)
 				if numbers {
@@ -229,29 +230,29 @@ func TestSummed(t *testing.T) {
 				}
 			}
 			_, got := run(false, true)
-			if part := measure(30, &engine.Layout{Start: []int32{0, rows - 30}}); !reflect.DeepEqual(part[0].Sites[engine.SiteMLP], got[2].Sites[engine.SiteMLP]) {
+			if part := measure(30, &device.Layout{Start: []int32{0, rows - 30}}); !reflect.DeepEqual(part[0].Sites[device.SiteMLP], got[2].Sites[device.SiteMLP]) {
 				t.Error("a view of some rows has other sums")
 			}
 			if f.name == "mid" {
 				mid = got
-			} else if f.compute == engine.ComputeBF16 && !reflect.DeepEqual(got, mid) {
+			} else if f.compute == device.ComputeBF16 && !reflect.DeepEqual(got, mid) {
 				t.Error("other bits than product_bf16_mid_sums'")
 			}
 			d.Scale(to, 2, nil)
 			after := measure(0, layout)
-			if twice := after[2].Sites[engine.SiteMLP].Sum; twice != 2*got[2].Sites[engine.SiteMLP].Sum && math.Abs(twice-2*got[2].Sites[engine.SiteMLP].Sum) > 1e-9*got[2].Sites[engine.SiteMLP].SumAbs {
-				t.Errorf("sum %g after doubling, %g before: the old sums were used", twice, got[2].Sites[engine.SiteMLP].Sum)
+			if twice := after[2].Sites[device.SiteMLP].Sum; twice != 2*got[2].Sites[device.SiteMLP].Sum && math.Abs(twice-2*got[2].Sites[device.SiteMLP].Sum) > 1e-9*got[2].Sites[device.SiteMLP].SumAbs {
+				t.Errorf("sum %g after doubling, %g before: the old sums were used", twice, got[2].Sites[device.SiteMLP].Sum)
 			}
 		})
 	}
 }
 
 // compareMoments compares sites attn and mlp; where values are no numbers, sums are spoilt alike.
-func compareMoments(t *testing.T, what string, got, want *engine.SequenceMeasure, numbers bool) {
+func compareMoments(t *testing.T, what string, got, want *device.SequenceMeasure, numbers bool) {
 	t.Helper()
-	for _, site := range []engine.Site{engine.SiteAttn, engine.SiteMLP} {
+	for _, site := range []device.Site{device.SiteAttn, device.SiteMLP} {
 		g, w := got.Sites[site], want.Sites[site]
-		g.Near, w.Near = 0, 0
+		g.RelativeBelow, w.RelativeBelow = 0, 0
 		power := [5]float64{1: w.SumAbs, 2: w.Sum2, 3: math.Pow(w.Sum2*w.Sum4, 0.5), 4: w.Sum4} // Σ|v|³ ≤ √(Σv²·Σv⁴)
 		u := 2 * float64(w.N) * 0x1p-53
 		relative := math.Sqrt(w.RelativeSum2 * float64(w.N)) // Σ|v/rms| ≤ √(n·Σ(v/rms)²)
@@ -272,7 +273,7 @@ func compareMoments(t *testing.T, what string, got, want *engine.SequenceMeasure
 			t.Errorf("%s, site %s: %+v, from stored values %+v", what, site, g, w)
 		}
 	}
-	if numbers && (got.Sites[engine.SiteBlock] != want.Sites[engine.SiteBlock] || got.Pairs != want.Pairs) {
+	if numbers && (got.Sites[device.SiteBlock] != want.Sites[device.SiteBlock] || got.Pairs != want.Pairs) {
 		t.Errorf("%s: what is not taken from the product differs", what)
 	}
 }
@@ -280,14 +281,14 @@ func compareMoments(t *testing.T, what string, got, want *engine.SequenceMeasure
 // TestSummedServes: products take the sums where no observer wants counts relative to whole rows, the scores being those of rows read again;
 // mode robust wants them.
 func TestSummedServes(t *testing.T) {
-	open(t, engine.ComputeF32)
+	open(t, device.ComputeF32)
 	silent(t)
 	t.Setenv("AVSSNATIVE_CUDA_SYNC", "1")
-	for _, compute := range []engine.Compute{engine.ComputeF32, engine.ComputeBF16} {
+	for _, compute := range []device.Compute{device.ComputeF32, device.ComputeBF16} {
 		scores := map[avss.Mode]avss.Scores{}
 		for _, mode := range []avss.Mode{avss.Robust, avss.Paper} {
 			o := avss.DefaultOptions()
-			o.Mode, o.Site, o.Eps = mode, engine.SiteMLP, engine.DefaultEps[3]
+			o.Mode, o.Site, o.Eps = mode, device.SiteMLP, engine.DefaultEps[3]
 			metric := avss.NewAVSS(o)
 			summed := 0
 			for kernel, ran := range observed(t, compute, metric).profile {
@@ -303,10 +304,10 @@ func TestSummedServes(t *testing.T) {
 				t.Fatal(err)
 			}
 			scores[mode] = got
-			if _, err := metric.Of(avss.Robust, engine.SiteMLP, 0); (err == nil) != (mode == avss.Robust) {
+			if _, err := metric.Of(avss.Robust, device.SiteMLP, 0); (err == nil) != (mode == avss.Robust) {
 				t.Errorf("mode %s: mode robust at site mlp: error %v", mode, err)
 			}
-			if _, err := metric.Of(avss.Robust, engine.SiteDelta, 0); err != nil {
+			if _, err := metric.Of(avss.Robust, device.SiteDelta, 0); err != nil {
 				t.Errorf("mode %s: mode robust at site delta: %v", mode, err)
 			}
 		}
@@ -319,9 +320,9 @@ func TestSummedServes(t *testing.T) {
 }
 
 // observed walks a text through the demo and gives the device, closed.
-func observed(t *testing.T, compute engine.Compute, o engine.Observer) *gpu {
+func observed(t *testing.T, compute device.Compute, o engine.Observer) *gpu {
 	t.Helper()
-	m, err := engine.Open(context.Background(), "demo", engine.Options{Device: "cuda:0", DeviceOptions: engine.DeviceOptions{Compute: compute}})
+	m, err := engine.Open(context.Background(), "demo", engine.Options{Device: "cuda:0", Options: device.Options{Compute: compute}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -330,7 +331,7 @@ func observed(t *testing.T, compute engine.Compute, o engine.Observer) *gpu {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids, err := words.Encode(strings.TrimSpace(strings.Split(string(demo.Calibration()), demo.EndOfText)[0]), true)
+	ids, err := words.Encode(strings.TrimSpace(strings.Split(string(smallworld.Calibration()), smallworld.EndOfText)[0]), true)
 	if err != nil {
 		t.Fatal(err)
 	}

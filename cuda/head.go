@@ -3,7 +3,7 @@ package cuda
 import (
 	"math"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 const (
@@ -20,7 +20,7 @@ type headState struct {
 }
 
 // Head fills h.Rows and h.LogProbs once Sync has returned.
-func (d *gpu) Head(h *engine.Head) {
+func (d *gpu) Head(h *device.Head) {
 	d.do("head", func() error {
 		a := arguments{d: d}
 		m := a.matrix("weight", h.Weight)
@@ -37,9 +37,9 @@ func (d *gpu) Head(h *engine.Head) {
 		if a.err != nil {
 			return a.err
 		}
-		h.Rows, h.LogProbs = make([][]engine.HeadRow, len(h.X)), make([][]float64, len(h.X))
+		h.Rows, h.LogProbs = make([][]device.HeadRow, len(h.X)), make([][]float64, len(h.X))
 		for v := range h.X {
-			h.Rows[v], h.LogProbs[v] = make([]engine.HeadRow, rows), make([]float64, len(h.Targets))
+			h.Rows[v], h.LogProbs[v] = make([]device.HeadRow, rows), make([]float64, len(h.Targets))
 		}
 		if rows == 0 {
 			return nil
@@ -73,12 +73,12 @@ func (d *gpu) Head(h *engine.Head) {
 
 // headFuses says whether the products keep the logits to themselves. A divergence needs two variants' logits side by side; products that read
 // quantised blocks as they are stored only store.
-func (d *gpu) headFuses(h *engine.Head, m *matrix, rows int) bool {
+func (d *gpu) headFuses(h *device.Head, m *matrix, rows int) bool {
 	return !d.plain && !(h.Diverge && len(h.X) > 1) && !d.readsStored(m, rows)
 }
 
 // headFused takes each variant's rows, in portions, through products that reduce their logits to slots, which head_merge adds up.
-func (d *gpu) headFused(h *engine.Head, variants []*tensor, m *matrix, bias *tensor, states, found, offsets, targets uint64) error {
+func (d *gpu) headFused(h *device.Head, variants []*tensor, m *matrix, bias *tensor, states, found, offsets, targets uint64) error {
 	rows, groups := variants[0].rows, upTo(m.weight.Out, group)
 	room := min(headRows, rows)
 	slots, err := d.memory.take(int64(room) * int64(groups) * 16)
@@ -104,7 +104,7 @@ func (d *gpu) headFused(h *engine.Head, variants []*tensor, m *matrix, bias *ten
 	return d.memory.give(slots, d.computing)
 }
 
-func factor(h *engine.Head) float32 {
+func factor(h *device.Head) float32 {
 	if h.Scale == 0 {
 		return 1
 	}
@@ -112,7 +112,7 @@ func factor(h *engine.Head) float32 {
 }
 
 // headTiles walks the vocabulary tile by tile, and within a tile the rows in portions.
-func (d *gpu) headTiles(h *engine.Head, variants []*tensor, m *matrix, bias *tensor, states, found, offsets, targets uint64) error {
+func (d *gpu) headTiles(h *device.Head, variants []*tensor, m *matrix, bias *tensor, states, found, offsets, targets uint64) error {
 	rows, vocab := variants[0].rows, m.weight.Out
 	width, room := min(upTo(vocab, group)*group, vocabTile), min(headRows, rows)
 	logits, err := d.memory.take(int64(len(variants)*room*width) * 4)
@@ -142,7 +142,7 @@ func (d *gpu) headTiles(h *engine.Head, variants []*tensor, m *matrix, bias *ten
 	return d.memory.give(logits, d.computing)
 }
 
-func (d *gpu) headDone(h *engine.Head, rows int, states, found *block) error {
+func (d *gpu) headDone(h *device.Head, rows int, states, found *block) error {
 	list := make([]headState, len(h.X)*rows)
 	if err := download(d, list, states.at); err != nil {
 		return err
@@ -174,7 +174,7 @@ func (d *gpu) headDone(h *engine.Head, rows int, states, found *block) error {
 }
 
 // targets complains about targets that are none of the vocabulary or not shared out among the rows.
-func (a *arguments) targets(h *engine.Head, rows, vocab int) {
+func (a *arguments) targets(h *device.Head, rows, vocab int) {
 	if h.Offsets == nil && len(h.Targets) == 0 || a.err != nil {
 		return
 	}

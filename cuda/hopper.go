@@ -6,7 +6,7 @@ import (
 	"sync"
 	"unsafe"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 	kernels "avssnative/kernels/cuda"
 )
 
@@ -57,7 +57,7 @@ var hopperFailed sync.Map
 // tryHopper sets the Hopper product up where the device has what it takes and its self-test holds; hopperNote says why not. It gives false
 // where the trial has left the context unusable: the device must be opened again, and will be without.
 func (d *gpu) tryHopper() bool {
-	if d.card.major != 9 || d.card.minor != 0 || d.compute != engine.ComputeBF16 {
+	if d.card.major != 9 || d.card.minor != 0 || d.compute != device.ComputeBF16 {
 		return true
 	}
 	refuse := func(why string) { d.hopperNote = "products by mma.sync, not wgmma: " + why }

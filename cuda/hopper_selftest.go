@@ -5,7 +5,7 @@ import (
 	"math"
 	"slices"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // testHopper holds the Hopper product in both shapes against product_bf16 on this device: edges in every direction, a ring that goes round,
@@ -143,16 +143,16 @@ func (d *gpu) kept(f finish, from, to *tensor, m *matrix, shift *tensor, slots, 
 	return append(list, more...), err
 }
 
-var hopperLimits = [engine.MaxEps]float32{0.5, 1, 2, 4, 8, 16, 32, 64}
+var hopperLimits = [device.MaxEps]float32{0.5, 1, 2, 4, 8, 16, 32, 64}
 
 // hopperWeight is a weight of values that bfloat16 holds exactly.
-func hopperWeight(values []float32, out, in int) engine.Weight {
+func hopperWeight(values []float32, out, in int) device.Weight {
 	data := make([]byte, 2*len(values))
 	for i, v := range values {
 		b := math.Float32bits(v)
 		data[2*i], data[2*i+1] = byte(b>>16), byte(b>>24)
 	}
-	return engine.Weight{Name: "self-test", Type: engine.BF16, Data: data, Out: out, In: in, Stride: in}
+	return device.Weight{Name: "self-test", Type: device.BF16, Data: data, Out: out, In: in, Stride: in}
 }
 
 // hopperValues are bfloat16 values from −1 to 1: multiples of 1/16, or of 2^-14 with eight significant bits.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 	"avssnative/internal/need"
 	kernels "avssnative/kernels/cuda"
 )
@@ -20,7 +20,7 @@ func openHopper(t testing.TB) *gpu {
 	if onMachine() {
 		asHopper(t)
 	}
-	d := open(t, engine.ComputeBF16)
+	d := open(t, device.ComputeBF16)
 	if d.card.major != 9 || d.card.minor != 0 {
 		need.Missing(t, "a GPU of compute capability 9.0")
 	}
@@ -338,7 +338,7 @@ func TestHopperRefused(t *testing.T) {
 	defer m.set(t, "quiet=0")
 	c := newHopperCase(70, 40, 12)
 	refused := func(t *testing.T, note string) {
-		d := open(t, engine.ComputeBF16)
+		d := open(t, device.ComputeBF16)
 		if got := strings.Join(d.Info().Notes, "; "); d.hopper != nil || !strings.Contains(got, note) {
 			t.Fatalf("notes: %s; want %s", got, note)
 		}

@@ -5,15 +5,16 @@ import (
 	"testing"
 
 	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // TestJoined: an addition done on the way by the norm or by the statistics behind it gives the bits that the two give one by one.
 func TestJoined(t *testing.T) {
 	silent(t)
-	for _, compute := range []engine.Compute{engine.ComputeF32, engine.ComputeBF16} {
+	for _, compute := range []device.Compute{device.ComputeF32, device.ComputeBF16} {
 		d := open(t, compute)
 		for _, cols := range []int{40, 300} {
-			run := func(plain bool) ([]float32, engine.SequenceMeasure, int) {
+			run := func(plain bool) ([]float32, device.SequenceMeasure, int) {
 				const rows = 5
 				d.plain = plain
 				launched := d.launches
@@ -24,9 +25,9 @@ func TestJoined(t *testing.T) {
 				d.Upload(f, 0, values[rows*cols:2*rows*cols])
 				d.Upload(weight, 0, values[2*rows*cols:][:cols])
 				d.Add(y, x, f, 0.5)
-				d.Norm(normal, y, engine.Norm{Kind: engine.NormRMS, Eps: 1e-5, Weight: weight})
+				d.Norm(normal, y, device.Norm{Kind: device.NormRMS, Eps: 1e-5, Weight: weight})
 				d.Add(y, y, f, 1)
-				m := &engine.Measure{X: x, Y: y, MLP: f, Layout: &engine.Layout{Start: []int32{0, 2, rows}}, Eps: engine.DefaultEps, Relative: engine.DefaultRelative}
+				m := &device.Measure{X: x, Y: y, MLP: f, Layout: &device.Layout{Start: []int32{0, 2, rows}}, Eps: engine.DefaultEps, Relative: engine.DefaultRelative}
 				d.Measure(m)
 				out := make([]float32, 2*rows*cols)
 				d.Download(out[:rows*cols], y, 0)
@@ -34,7 +35,7 @@ func TestJoined(t *testing.T) {
 				if err := d.Sync(); err != nil {
 					t.Fatal(err)
 				}
-				for _, tensor := range []engine.Tensor{x, f, y, normal, weight} {
+				for _, tensor := range []device.Tensor{x, f, y, normal, weight} {
 					tensor.Free()
 				}
 				return out, m.Out[1], d.launches - launched

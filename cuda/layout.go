@@ -4,13 +4,13 @@ import (
 	"slices"
 	"unsafe"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // placed is a layout of sequences in the forms that kernels read, in device memory. The last ones used are kept: a pass uses one after the
 // other for many operations.
 type placed struct {
-	layout engine.Layout // a copy
+	layout device.Layout // a copy
 	places *block        // convolve.cu: a row's position, start, prefix, prefix rows
 	spans  *block        // delta.cu: a sequence's first row, rows, prefix, prefix rows
 	starts *block        // measure.cu: first rows
@@ -28,7 +28,7 @@ type queryTile struct{ row, rows, position, start, prefix, prefixed, total, _ in
 const keptLayouts = 16
 
 // layout checks a layout of so many rows.
-func (a *arguments) layout(l *engine.Layout, rows int) {
+func (a *arguments) layout(l *device.Layout, rows int) {
 	if l == nil || len(l.Start) == 0 {
 		a.want(false, "no layout")
 		return
@@ -48,14 +48,14 @@ func (a *arguments) layout(l *engine.Layout, rows int) {
 }
 
 // place gives the device's form of a layout.
-func (d *gpu) place(l *engine.Layout) (*placed, error) {
+func (d *gpu) place(l *device.Layout) (*placed, error) {
 	for i, p := range d.layouts {
 		if slices.Equal(p.layout.Start, l.Start) && slices.Equal(p.layout.Prefix, l.Prefix) {
 			d.layouts = append(append(d.layouts[:i:i], d.layouts[i+1:]...), p)
 			return p, nil
 		}
 	}
-	p := &placed{layout: engine.Layout{Start: slices.Clone(l.Start), Prefix: slices.Clone(l.Prefix)}, tiles: map[int]*queryTiles{}}
+	p := &placed{layout: device.Layout{Start: slices.Clone(l.Start), Prefix: slices.Clone(l.Prefix)}, tiles: map[int]*queryTiles{}}
 	places, spans := make([][4]int32, l.Rows()), make([][4]int32, l.Sequences())
 	for i := range l.Sequences() {
 		first, end := l.PrefixOf(i)

@@ -3,14 +3,14 @@ package cuda
 import (
 	"fmt"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // matrix is a weight in device memory, in the precision of the products: rows of In values padded with zeros to a multiple of 8, float32 or
 // bfloat16. It is uploaded beside the computation; who uses it waits for that.
 type matrix struct {
 	on     *gpu
-	weight engine.Weight
+	weight device.Weight
 	wide   bool // float32
 	pitch  int  // values from row to row
 	block  *block
@@ -27,7 +27,7 @@ func (m *matrix) Out() int { return m.weight.Out }
 func (m *matrix) In() int  { return m.weight.In }
 
 // Matrix checks a weight and starts its upload.
-func (d *gpu) Matrix(w engine.Weight) (engine.Matrix, error) {
+func (d *gpu) Matrix(w device.Weight) (device.Matrix, error) {
 	if err := w.Check(); err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func (d *gpu) Matrix(w engine.Weight) (engine.Matrix, error) {
 			return nil, fmt.Errorf("cuda: cuda:%d: %s: no kernel reads %s; use --device cpu", d.index, w.Name, w.Type)
 		}
 	}
-	m := &matrix{on: d, weight: w, wide: d.compute == engine.ComputeF32, pitch: (w.In + 7) &^ 7, ready: make(chan struct{})}
+	m := &matrix{on: d, weight: w, wide: d.compute == device.ComputeF32, pitch: (w.In + 7) &^ 7, ready: make(chan struct{})}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	err := d.bound(func() error {
@@ -115,7 +115,7 @@ func (m *matrix) widened() error {
 }
 
 // matrix checks a weight argument and makes the compute stream wait for its upload.
-func (a *arguments) matrix(name string, w engine.Matrix) *matrix {
+func (a *arguments) matrix(name string, w device.Matrix) *matrix {
 	none := &matrix{on: a.d}
 	m, ok := w.(*matrix)
 	if !ok || m == nil || m.on != a.d {

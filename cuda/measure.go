@@ -3,7 +3,7 @@ package cuda
 import (
 	"math"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // Slots of a record (measure.cu): the numbers of one row, or of one sequence, for every site.
@@ -19,20 +19,20 @@ const (
 	slotRelative2
 	slotNear
 	slotBelow
-	slotNaN    = slotBelow + engine.MaxEps
+	slotNaN    = slotBelow + device.MaxEps
 	slotInf    = slotNaN + 1
 	slots      = slotInf + 1
-	recordSize = int(engine.Sites)*slots + 4
+	recordSize = int(device.Sites)*slots + 4
 )
 
 // Measure fills m.Out once Sync has returned. Where y is what has just been added up, one kernel does both.
-func (d *gpu) Measure(m *engine.Measure) {
+func (d *gpu) Measure(m *device.Measure) {
 	d.joining("measure", func(after *addition) error {
 		a := arguments{d: d}
 		x, y := a.optional("x", m.X, any_, any_), a.optional("y", m.Y, any_, any_)
 		attn, mlp := a.optional("attn", m.Attn, any_, any_), a.optional("mlp", m.MLP, any_, any_)
 		act := a.optional("act", m.Act, any_, any_)
-		a.want(len(m.Eps) <= engine.MaxEps, "%d thresholds, at most %d", len(m.Eps), engine.MaxEps)
+		a.want(len(m.Eps) <= device.MaxEps, "%d thresholds, at most %d", len(m.Eps), device.MaxEps)
 		a.want(y != nil || attn == nil && mlp == nil, "attn and mlp are measured relative to y, which is missing")
 		rows, cols, actCols := 0, 1, 1
 		for _, t := range []*tensor{x, y, attn, mlp, act} {
@@ -64,13 +64,13 @@ func (d *gpu) Measure(m *engine.Measure) {
 		if err != nil {
 			return err
 		}
-		sites := siteTensors{engine.SiteBlock: {y, nil}, engine.SiteAttn: {attn, nil}, engine.SiteMLP: {mlp, nil}, engine.SiteAct: {act, nil}}
+		sites := siteTensors{device.SiteBlock: {y, nil}, device.SiteAttn: {attn, nil}, device.SiteMLP: {mlp, nil}, device.SiteAct: {act, nil}}
 		if x != nil && y != nil {
-			sites[engine.SiteDelta] = [2]*tensor{y, x}
+			sites[device.SiteDelta] = [2]*tensor{y, x}
 		}
 		eps := thresholds(m.Eps)
 		var attnSums, mlpSums uint64
-		if m.NoNear {
+		if m.SkipRelativeBelow {
 			attnSums, mlpSums = attn.summed(eps), mlp.summed(eps)
 		}
 		sequences := m.Layout.Sequences()
@@ -107,18 +107,18 @@ func (d *gpu) Measure(m *engine.Measure) {
 				return err
 			}
 		}
-		m.Out = make([]engine.SequenceMeasure, sequences)
+		m.Out = make([]device.SequenceMeasure, sequences)
 		d.pending = append(d.pending, func() error { return d.measured(m, &p.layout, sites, out, pooled) })
 		return nil
 	})
 }
 
 // siteTensors are the tensors of each site: the values, and what is taken from them.
-type siteTensors [engine.Sites][2]*tensor
+type siteTensors [device.Sites][2]*tensor
 
 // poolSites computes the pooled variances of all sites: [sites × sequences].
 func (d *gpu) poolSites(sites siteTensors, p *placed, sequences int) (*block, error) {
-	out, err := d.memory.take(int64(engine.Sites) * int64(sequences) * 8)
+	out, err := d.memory.take(int64(device.Sites) * int64(sequences) * 8)
 	if err != nil {
 		return nil, err
 	}
@@ -144,9 +144,9 @@ func (d *gpu) poolSites(sites siteTensors, p *placed, sequences int) (*block, er
 }
 
 // measured reads what the kernels found into m.Out.
-func (d *gpu) measured(m *engine.Measure, l *engine.Layout, sites siteTensors, out, pooled *block) error {
+func (d *gpu) measured(m *device.Measure, l *device.Layout, sites siteTensors, out, pooled *block) error {
 	sequences := l.Sequences()
-	records, variances := make([]float64, sequences*recordSize), make([]float64, int(engine.Sites)*sequences)
+	records, variances := make([]float64, sequences*recordSize), make([]float64, int(device.Sites)*sequences)
 	if err := download(d, records, out.at); err != nil {
 		return err
 	}
@@ -174,18 +174,18 @@ func (d *gpu) measured(m *engine.Measure, l *engine.Layout, sites siteTensors, o
 				m.Out[i].Sites[site].PooledVariance = variances[site*sequences+i]
 			}
 		}
-		if sites[engine.SiteDelta][0] != nil {
-			pairs := record[int(engine.Sites)*slots:]
-			m.Out[i].Pairs = engine.Pairs{Cosine: pairs[0], Distance: pairs[1], Relative: pairs[2]}
+		if sites[device.SiteDelta][0] != nil {
+			pairs := record[int(device.Sites)*slots:]
+			m.Out[i].Pairs = device.Pairs{Cosine: pairs[0], Distance: pairs[1], Relative: pairs[2]}
 		}
 	}
 	return nil
 }
 
-func moments(record []float64, n int64, thresholds int) engine.Moments {
-	m := engine.Moments{N: n, Sum: record[slotSum], Sum2: record[slotSum2], Sum3: record[slotSum3], Sum4: record[slotSum4], SumAbs: record[slotSumAbs],
+func moments(record []float64, n int64, thresholds int) device.Moments {
+	m := device.Moments{N: n, Sum: record[slotSum], Sum2: record[slotSum2], Sum3: record[slotSum3], Sum4: record[slotSum4], SumAbs: record[slotSumAbs],
 		Min: record[slotLeast], Max: record[slotMost], RelativeSum: record[slotRelative], RelativeSum2: record[slotRelative2],
-		Near: int64(record[slotNear]), NaN: int64(record[slotNaN]), Inf: int64(record[slotInf])}
+		RelativeBelow: int64(record[slotNear]), NaN: int64(record[slotNaN]), Inf: int64(record[slotInf])}
 	for e := range thresholds {
 		m.Below[e] = int64(record[slotBelow+e])
 	}

@@ -3,13 +3,13 @@ package cuda
 import (
 	"sort"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // What moves rows and columns about: the kernels gather, scatter, columns.
 
 // Gather sets dst[i] = src[rows[i]].
-func (d *gpu) Gather(dst, src engine.Tensor, rows []int32) {
+func (d *gpu) Gather(dst, src device.Tensor, rows []int32) {
 	d.do("gather", func() error {
 		a := arguments{d: d}
 		from := a.tensor("src", src, any_, any_)
@@ -35,7 +35,7 @@ func (a *arguments) rows(rows []int32, n int) {
 }
 
 // Scatter adds weights[i]·src[i] to dst[rows[i]], i ascending.
-func (d *gpu) Scatter(dst, src engine.Tensor, rows []int32, weights []float32) {
+func (d *gpu) Scatter(dst, src device.Tensor, rows []int32, weights []float32) {
 	d.do("scatter", func() error {
 		a := arguments{d: d}
 		from := a.tensor("src", src, len(rows), any_)
@@ -74,7 +74,7 @@ func (d *gpu) Scatter(dst, src engine.Tensor, rows []int32, weights []float32) {
 }
 
 // Columns copies runs of columns.
-func (d *gpu) Columns(dst, src engine.Tensor, moves []engine.Move) {
+func (d *gpu) Columns(dst, src device.Tensor, moves []device.Move) {
 	d.do("columns", func() error {
 		a := arguments{d: d}
 		from := a.tensor("src", src, any_, any_)

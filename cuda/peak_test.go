@@ -6,7 +6,7 @@ import (
 
 	"github.com/ebitengine/purego"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // Attributes of cuDeviceGetAttribute that only the peaks need.
@@ -20,8 +20,8 @@ const (
 type peaks struct{ tensor, float, memory float64 }
 
 // most is the peak of operations in a precision.
-func (p peaks) most(c engine.Compute) float64 {
-	if c == engine.ComputeF32 {
+func (p peaks) most(c device.Compute) float64 {
+	if c == device.ComputeF32 {
 		return p.float
 	}
 	return p.tensor
@@ -72,7 +72,7 @@ func driverSymbol(t testing.TB, name string) (address uintptr, found bool) {
 // TestPeaks: an A100's attributes, which are the PTX machine's, give an A100's peaks.
 func TestPeaks(t *testing.T) {
 	openMachine(t)
-	d := open(t, engine.ComputeF32)
+	d := open(t, device.ComputeF32)
 	if d.card.major != 8 || d.card.minor != 0 {
 		t.Skipf("skipped: the PTX machine poses as sm_%d%d", d.card.major, d.card.minor)
 	}

@@ -1,11 +1,11 @@
 package cuda
 
 import (
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // Product sets dst = x·Wᵀ + bias.
-func (d *gpu) Product(dst, x engine.Tensor, w engine.Matrix, bias engine.Tensor) {
+func (d *gpu) Product(dst, x device.Tensor, w device.Matrix, bias device.Tensor) {
 	d.do("product", func() error {
 		a := arguments{d: d}
 		to, from, m, shift := a.product(dst, x, w, bias)
@@ -20,7 +20,7 @@ func (d *gpu) Product(dst, x engine.Tensor, w engine.Matrix, bias engine.Tensor)
 }
 
 // product checks a product's arguments.
-func (a *arguments) product(dst, x engine.Tensor, w engine.Matrix, bias engine.Tensor) (to, from *tensor, m *matrix, shift *tensor) {
+func (a *arguments) product(dst, x device.Tensor, w device.Matrix, bias device.Tensor) (to, from *tensor, m *matrix, shift *tensor) {
 	m = a.matrix("weight", w)
 	from = a.tensor("x", x, any_, m.weight.In)
 	to = a.tensor("dst", dst, from.rows, m.weight.Out)
@@ -88,7 +88,7 @@ func (d *gpu) readsStored(m *matrix, rows int) bool {
 }
 
 // fewKernel names the kernels that read a stored type as it is (product_quantised.cu).
-var fewKernel = map[engine.DType]string{engine.Q8_0: "product_q8_0_few", engine.Q4_K: "product_q4_k_few"}
+var fewKernel = map[device.DType]string{device.Q8_0: "product_q8_0_few", device.Q4_K: "product_q4_k_few"}
 
 // fewRows is how many rows count as few: so many that reading the weight is what takes the time.
 const fewRows = 32
@@ -151,7 +151,7 @@ func (d *gpu) newCopy(x *tensor, heads int) (*narrowed, error) {
 }
 
 // Embed sets dst[i] = scale · table[ids[i]]. Where the table's copy on the device was rounded, the rows come from the stored weight.
-func (d *gpu) Embed(dst engine.Tensor, table engine.Matrix, ids []int32, scale float32) {
+func (d *gpu) Embed(dst device.Tensor, table device.Matrix, ids []int32, scale float32) {
 	d.do("embed", func() error {
 		a := arguments{d: d}
 		m := a.matrix("table", table)
@@ -165,7 +165,7 @@ func (d *gpu) Embed(dst engine.Tensor, table engine.Matrix, ids []int32, scale f
 		if err := to.wrote(); err != nil {
 			return err
 		}
-		if m.wide || m.weight.Type == engine.BF16 {
+		if m.wide || m.weight.Type == device.BF16 {
 			return with(d, ids, func(at uint64) error {
 				return d.launch("embed", cells(to.rows, to.cols), to.at(), to.ld(), m.at(), number(m.pitch), flag(m.wide), at, real(scale), number(to.rows), number(to.cols))
 			})
@@ -175,7 +175,7 @@ func (d *gpu) Embed(dst engine.Tensor, table engine.Matrix, ids []int32, scale f
 }
 
 // embedStored takes the rows from the file: exact, and no more is read than is used.
-func (d *gpu) embedStored(to *tensor, w engine.Weight, ids []int32, scale float32) error {
+func (d *gpu) embedStored(to *tensor, w device.Weight, ids []int32, scale float32) error {
 	values, bytes, err := w.Type.Block()
 	if err != nil {
 		return err

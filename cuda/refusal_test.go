@@ -10,6 +10,7 @@ import (
 	"avssnative/avss"
 	"avssnative/bench/peers/yardstick"
 	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // other is the driver with something changed.
@@ -42,7 +43,7 @@ func (o other) load(ptx string) (module, error) {
 // present is the driver of this machine, real or posed as; without one the test skips.
 func present(t *testing.T) driver {
 	t.Helper()
-	open(t, engine.ComputeF32)
+	open(t, device.ComputeF32)
 	drv, err := openDriver()
 	if err != nil {
 		t.Fatal(err)
@@ -70,15 +71,15 @@ func oneLine(t *testing.T, err error, words ...string) {
 // TestOldDriver: a driver before CUDA 11.0, or one that finds no GPU, is refused by an error that says so.
 func TestOldDriver(t *testing.T) {
 	drv := present(t)
-	_, err := openOn(other{driver: drv, says: 10020}, 0, engine.DeviceOptions{})
+	_, err := openOn(other{driver: drv, says: 10020}, 0, device.Options{})
 	oneLine(t, err, "driver too old", "CUDA 10.2", "at least 11.0")
 	n, err := drv.count()
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = openOn(other{driver: drv, cards: n}, 0, engine.DeviceOptions{})
+	_, err = openOn(other{driver: drv, cards: n}, 0, device.Options{})
 	oneLine(t, err, "no device", "finds no GPU")
-	if d, err := openOn(other{driver: drv, says: leastDriver}, 0, engine.DeviceOptions{}); err != nil {
+	if d, err := openOn(other{driver: drv, says: leastDriver}, 0, device.Options{}); err != nil {
 		t.Errorf("CUDA 11.0 is refused: %v", err)
 	} else if err := d.Close(); err != nil {
 		t.Error(err)
@@ -92,12 +93,12 @@ func TestSelfTest(t *testing.T) {
 	before := freeOf(t, drv)
 	for _, c := range []struct {
 		kernel, says string
-		compute      engine.Compute
+		compute      device.Compute
 		found, put   string
 	}{
-		{"product_f32", "product at row", engine.ComputeF32, `fma\.rn\.f32 (\S+), (\S+), (\S+), (\S+);`, "fma.rn.f32 $1, $2, $2, $4;"},
-		{"product_bf16_few", "product at row", engine.ComputeBF16, `mma\.sync[^;]*;`, ""},
-		{"merge", "statistics", engine.ComputeF32, `add\.f64`, "sub.f64"},
+		{"product_f32", "product at row", device.ComputeF32, `fma\.rn\.f32 (\S+), (\S+), (\S+), (\S+);`, "fma.rn.f32 $1, $2, $2, $4;"},
+		{"product_bf16_few", "product at row", device.ComputeBF16, `mma\.sync[^;]*;`, ""},
+		{"merge", "statistics", device.ComputeF32, `add\.f64`, "sub.f64"},
 	} {
 		changed := 0
 		change := func(ptx string) string {
@@ -110,7 +111,7 @@ func TestSelfTest(t *testing.T) {
 			changed = len(pattern.FindAllString(ptx[begin:end], -1))
 			return ptx[:begin] + pattern.ReplaceAllString(ptx[begin:end], c.put) + ptx[end:]
 		}
-		d, err := openOn(other{driver: drv, change: change}, 0, engine.DeviceOptions{Compute: c.compute})
+		d, err := openOn(other{driver: drv, change: change}, 0, device.Options{Compute: c.compute})
 		if changed == 0 {
 			t.Errorf("%s: nothing to change", c.kernel)
 		}
@@ -125,7 +126,7 @@ func TestSelfTest(t *testing.T) {
 	if after := freeOf(t, drv); after < before {
 		t.Errorf("%d bytes free before devices were refused, %d after", before, after)
 	}
-	open(t, engine.ComputeF32)
+	open(t, device.ComputeF32)
 }
 
 // freeOf is how much memory the first GPU has free, in bytes.
@@ -146,7 +147,7 @@ func freeOf(t *testing.T, drv driver) (free int64) {
 
 // TestSelfTestTime: the self-test costs a start less than 50 ms. The PTX machine knows no time.
 func TestSelfTestTime(t *testing.T) {
-	d := open(t, engine.ComputeBF16)
+	d := open(t, device.ComputeBF16)
 	began := time.Now()
 	if err := d.selfTest(); err != nil {
 		t.Fatal(err)
@@ -166,7 +167,7 @@ func TestOutOfMemory(t *testing.T) {
 	if err := shape.Write(t.Context(), folder, "F32"); err != nil {
 		t.Fatal(err)
 	}
-	model, err := engine.Open(t.Context(), folder, engine.Options{Device: "cuda:0", DeviceOptions: engine.DeviceOptions{Compute: engine.ComputeF32, Memory: 1 << 20}})
+	model, err := engine.Open(t.Context(), folder, engine.Options{Device: "cuda:0", Options: device.Options{Compute: device.ComputeF32, Memory: 1 << 20}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +175,7 @@ func TestOutOfMemory(t *testing.T) {
 	_, err = model.Run(t.Context(), engine.Pass{Sequences: []engine.Sequence{{IDs: shape.IDs(1, 16)[0], ScoreFrom: 1, ScoreTo: 16}}})
 	oneLine(t, err, "out of memory", "bytes more", "of 1048576 are in use")
 
-	d := open(t, engine.ComputeF32) // its limit comes from what is free now
+	d := open(t, device.ComputeF32) // its limit comes from what is free now
 	m.set(t, "memory=4M")
 	defer m.set(t, "memory=16G")
 	d.NewTensor(1000, 2000)
@@ -194,8 +195,8 @@ func TestSharedPass(t *testing.T) {
 	if err := shape.Write(t.Context(), folder, "F32"); err != nil {
 		t.Fatal(err)
 	}
-	run := func(devices string, compute engine.Compute) (*engine.Outcome, []float64, error) {
-		model, err := engine.Open(t.Context(), folder, engine.Options{Device: devices, DeviceOptions: engine.DeviceOptions{Compute: compute}})
+	run := func(devices string, compute device.Compute) (*engine.Outcome, []float64, error) {
+		model, err := engine.Open(t.Context(), folder, engine.Options{Device: devices, Options: device.Options{Compute: compute}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -213,11 +214,11 @@ func TestSharedPass(t *testing.T) {
 		scores, err := metric.Scores()
 		return outcome, scores.Values, err
 	}
-	_, _, err := run("cuda:0,cuda:1", engine.ComputeF32)
+	_, _, err := run("cuda:0,cuda:1", device.ComputeF32)
 	oneLine(t, err, "cuda:1: no such device")
 	m.set(t, "devices=2")
 	defer m.set(t, "devices=1")
-	for _, compute := range []engine.Compute{engine.ComputeF32, engine.ComputeBF16} {
+	for _, compute := range []device.Compute{device.ComputeF32, device.ComputeBF16} {
 		one, oneMetric, err := run("cuda:0", compute)
 		if err != nil {
 			t.Fatal(err)

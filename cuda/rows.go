@@ -1,20 +1,20 @@
 package cuda
 
 import (
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // What works row by row: the kernels normalise, add, scale, clamp, activate.
 
 // Norm normalises every row of x, or every group of a row. Where x is what has just been added up, one kernel does both.
-func (d *gpu) Norm(dst, x engine.Tensor, n engine.Norm) {
+func (d *gpu) Norm(dst, x device.Tensor, n device.Norm) {
 	d.joining("norm", func(after *addition) error {
 		a := arguments{d: d}
 		from := a.tensor("x", x, any_, any_)
 		to := a.tensor("dst", dst, from.rows, from.cols)
 		groups := max(n.Groups, 1)
 		a.want(n.Groups >= 0 && from.cols%groups == 0, "%d groups of %d columns", n.Groups, from.cols)
-		a.want(n.Kind == engine.NormRMS || n.Kind == engine.NormLayer || n.Kind == engine.NormL2, "unknown kind %d", n.Kind)
+		a.want(n.Kind == device.NormRMS || n.Kind == device.NormLayer || n.Kind == device.NormL2, "unknown kind %d", n.Kind)
 		weight, sharedWeight := a.perColumn("weight", n.Weight, from.cols, from.cols/groups)
 		bias, sharedBias := a.perColumn("bias", n.Bias, from.cols, from.cols/groups)
 		joined := a.err == nil && after.into(from) && !after.touches(to)
@@ -44,7 +44,7 @@ func (d *gpu) Norm(dst, x engine.Tensor, n engine.Norm) {
 }
 
 // perColumn takes an optional row of one value a column, or of one a column of a group.
-func (a *arguments) perColumn(name string, t engine.Tensor, cols, size int) (*tensor, bool) {
+func (a *arguments) perColumn(name string, t device.Tensor, cols, size int) (*tensor, bool) {
 	if t != nil && t.Cols() == size {
 		return a.optional(name, t, 1, size), true
 	}
@@ -53,7 +53,7 @@ func (a *arguments) perColumn(name string, t engine.Tensor, cols, size int) (*te
 
 // copyOf makes room for the bfloat16 copy of what is about to be written, where products want one; address 0 where they do not.
 func (d *gpu) copyOf(to *tensor) (at uint64, pitch int, err error) {
-	if d.compute != engine.ComputeBF16 {
+	if d.compute != device.ComputeBF16 {
 		return 0, to.cols, nil
 	}
 	c, err := d.newCopy(to, 1)
@@ -64,7 +64,7 @@ func (d *gpu) copyOf(to *tensor) (at uint64, pitch int, err error) {
 }
 
 // Add sets dst = a + scale·b. It waits for the next operation, which may take it over.
-func (d *gpu) Add(dst, a, b engine.Tensor, scale float32) {
+func (d *gpu) Add(dst, a, b device.Tensor, scale float32) {
 	d.do("add", func() error {
 		c := arguments{d: d}
 		first := c.tensor("a", a, any_, any_)
@@ -111,7 +111,7 @@ func same(a, b *tensor) bool {
 }
 
 // Scale multiplies x by factor, and row i also by rows[i] where rows is not nil.
-func (d *gpu) Scale(x engine.Tensor, factor float32, rows []float32) {
+func (d *gpu) Scale(x device.Tensor, factor float32, rows []float32) {
 	d.do("scale", func() error {
 		a := arguments{d: d}
 		t := a.tensor("x", x, any_, any_)
@@ -129,7 +129,7 @@ func (d *gpu) Scale(x engine.Tensor, factor float32, rows []float32) {
 }
 
 // Clamp limits every value of x to [−limit, limit].
-func (d *gpu) Clamp(x engine.Tensor, limit float32) {
+func (d *gpu) Clamp(x device.Tensor, limit float32) {
 	d.do("clamp", func() error {
 		a := arguments{d: d}
 		t := a.tensor("x", x, any_, any_)
@@ -144,7 +144,7 @@ func (d *gpu) Clamp(x engine.Tensor, limit float32) {
 }
 
 // Activate sets dst = f(gate) ⊙ up, or f(gate) where up is nil.
-func (d *gpu) Activate(dst, gate, up engine.Tensor, f engine.Activation) {
+func (d *gpu) Activate(dst, gate, up device.Tensor, f device.Activation) {
 	d.do("activate", func() error {
 		a := arguments{d: d}
 		to := a.tensor("dst", dst, any_, any_)
@@ -154,9 +154,9 @@ func (d *gpu) Activate(dst, gate, up engine.Tensor, f engine.Activation) {
 		}
 		from := a.tensor("gate", gate, to.rows, cols)
 		other := a.optional("up", up, to.rows, to.cols)
-		a.want(f.Kind <= engine.SwiGLUClamped, "unknown activation %d", f.Kind)
+		a.want(f.Kind <= device.SwiGLUClamped, "unknown activation %d", f.Kind)
 		a.want(!f.Interleaved || up == nil, "an interleaved gate holds its own up")
-		a.want(f.Kind != engine.SwiGLUClamped || f.Interleaved || up != nil, "this activation needs an up")
+		a.want(f.Kind != device.SwiGLUClamped || f.Interleaved || up != nil, "this activation needs an up")
 		if f.Interleaved {
 			a.apart(to, from)
 		}

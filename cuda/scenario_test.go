@@ -2,29 +2,30 @@ package cuda
 
 import (
 	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // A scenario runs one kernel on a small case in which every one of its parts works.
 type scenario struct {
 	kernel  string
-	compute engine.Compute
+	compute device.Compute
 	run     func(d *gpu)
 }
 
 // filled is a tensor of values from −1 to 1.
-func filled(d *gpu, rows, cols int) engine.Tensor {
+func filled(d *gpu, rows, cols int) device.Tensor {
 	t := d.NewTensor(rows, cols)
 	d.Upload(t, 0, sequence(rows*cols, uint32(rows*7+cols)))
 	return t
 }
 
-func weight(out, in int) engine.Weight {
+func weight(out, in int) device.Weight {
 	data := make([]byte, 2*out*in)
 	for i, v := range sequence(out*in, 3) {
 		data[2*i+1] = byte(int8(60 + int(v*3))) // bfloat16 of modest size
 		data[2*i] = byte(i)
 	}
-	return engine.Weight{Name: "scenario", Type: engine.BF16, Data: data, Out: out, In: in, Stride: in}
+	return device.Weight{Name: "scenario", Type: device.BF16, Data: data, Out: out, In: in, Stride: in}
 }
 
 func product(rows, in, out int, force *tile) func(d *gpu) {
@@ -44,7 +45,7 @@ func product(rows, in, out int, force *tile) func(d *gpu) {
 	}
 }
 
-func quantised(kind engine.DType, bytes, values int) func(d *gpu) {
+func quantised(kind device.DType, bytes, values int) func(d *gpu) {
 	return func(d *gpu) {
 		const in, out, rows = 512, 40, 17
 		m, err := d.Matrix(blocks(kind, in, out, bytes, values))
@@ -61,7 +62,7 @@ func quantised(kind engine.DType, bytes, values int) func(d *gpu) {
 }
 
 // blocks is a weight of quantised blocks; any bytes are one, as long as the scales (the first four) are no more than modest.
-func blocks(kind engine.DType, in, out, bytes, values int) engine.Weight {
+func blocks(kind device.DType, in, out, bytes, values int) device.Weight {
 	data := make([]byte, out*in/values*bytes)
 	for i := range data {
 		data[i] = byte(i*37 + i>>8)
@@ -69,16 +70,16 @@ func blocks(kind engine.DType, in, out, bytes, values int) engine.Weight {
 			data[i] = 0x28
 		}
 	}
-	return engine.Weight{Name: "scenario", Type: kind, Data: data, Out: out, In: in, Stride: in}
+	return device.Weight{Name: "scenario", Type: kind, Data: data, Out: out, In: in, Stride: in}
 }
 
 func attention(rows, head, value int) func(d *gpu) {
 	return func(d *gpu) {
 		q, k, v, to := filled(d, rows, 2*head), filled(d, rows, head), filled(d, rows, value), d.NewTensor(rows, 2*value)
-		d.Attention(to, q, k, v, engine.Attention{Heads: 2, KVHeads: 1, HeadDim: head, ValueDim: value, Scale: 0.2, Causal: true, SoftCap: 20},
-			&engine.Layout{Start: []int32{0, int32(rows)}})
+		d.Attention(to, q, k, v, device.Attention{Heads: 2, KVHeads: 1, HeadDim: head, ValueDim: value, Scale: 0.2, Causal: true, SoftCap: 20},
+			&device.Layout{Start: []int32{0, int32(rows)}})
 		_ = d.Sync()
-		for _, t := range []engine.Tensor{q, k, v, to} {
+		for _, t := range []device.Tensor{q, k, v, to} {
 			t.Free()
 		}
 	}
@@ -87,10 +88,10 @@ func attention(rows, head, value int) func(d *gpu) {
 func measured(d *gpu) {
 	const rows, cols = 20, 300
 	x, y, act := filled(d, rows, cols), filled(d, rows, cols), filled(d, rows, cols+20)
-	d.Measure(&engine.Measure{X: x, Y: y, Attn: x, MLP: y, Act: act, Layout: &engine.Layout{Start: []int32{0, rows}}, Eps: engine.DefaultEps,
+	d.Measure(&device.Measure{X: x, Y: y, Attn: x, MLP: y, Act: act, Layout: &device.Layout{Start: []int32{0, rows}}, Eps: engine.DefaultEps,
 		Relative: engine.DefaultRelative, Pooled: true})
 	_ = d.Sync()
-	for _, t := range []engine.Tensor{x, y, act} {
+	for _, t := range []device.Tensor{x, y, act} {
 		t.Free()
 	}
 }
@@ -106,10 +107,10 @@ func summedProduct(rows, in, out int, force *tile) func(d *gpu) {
 		}
 		x, y, bias := filled(d, rows, in), d.NewTensor(rows, out), filled(d, 1, out)
 		d.ProductSummed(y, x, m, bias, engine.DefaultEps)
-		d.Measure(&engine.Measure{Y: y, Attn: y, MLP: y, Layout: &engine.Layout{Start: []int32{0, int32(rows)}}, Eps: engine.DefaultEps, NoNear: true})
+		d.Measure(&device.Measure{Y: y, Attn: y, MLP: y, Layout: &device.Layout{Start: []int32{0, int32(rows)}}, Eps: engine.DefaultEps, SkipRelativeBelow: true})
 		_ = d.Sync()
 		m.Release()
-		for _, t := range []engine.Tensor{x, y, bias} {
+		for _, t := range []device.Tensor{x, y, bias} {
 			t.Free()
 		}
 	}
@@ -125,7 +126,7 @@ func headed(rows, hidden, vocab int, force *tile, diverge bool) func(d *gpu) {
 			panic(err)
 		}
 		x, bias := filled(d, rows, hidden), filled(d, 1, vocab)
-		h := &engine.Head{X: []engine.Tensor{x, x}, Weight: m, Bias: bias, SoftCap: 20, Offsets: []int32{0}, Diverge: diverge}
+		h := &device.Head{X: []device.Tensor{x, x}, Weight: m, Bias: bias, SoftCap: 20, Offsets: []int32{0}, Diverge: diverge}
 		for r := range rows {
 			h.Targets = append(h.Targets, int32(r%vocab), int32(vocab-1))
 			h.Offsets = append(h.Offsets, int32(len(h.Targets)))
@@ -140,13 +141,13 @@ func headed(rows, hidden, vocab int, force *tile, diverge bool) func(d *gpu) {
 
 // scenarios lists every kernel that threads share anything in, and the ones that only move values once.
 func scenarios() []scenario {
-	f32, bf16 := engine.ComputeF32, engine.ComputeBF16
+	f32, bf16 := device.ComputeF32, device.ComputeBF16
 	list := []scenario{
 		{"product_bf16", bf16, product(130, 7*32, 260, &tileBig)},
 		{"product_bf16_mid", bf16, product(66, 7*32, 70, &tileMid)},
 		{"product_bf16_few", bf16, product(17, 15*32, 40, &tileFew)},
-		{"product_q8_0_few", bf16, quantised(engine.Q8_0, 34, 32)},
-		{"product_q4_k_few", bf16, quantised(engine.Q4_K, 144, 256)},
+		{"product_q8_0_few", bf16, quantised(device.Q8_0, 34, 32)},
+		{"product_q4_k_few", bf16, quantised(device.Q4_K, 144, 256)},
 		{"product_f32", f32, product(66, 50, 66, nil)},
 		{"product_f32_few", f32, product(5, 50, 66, nil)},
 		{"product_bf16_sums", bf16, summedProduct(130, 7*32, 260, &tileBig)},
@@ -170,7 +171,7 @@ func scenarios() []scenario {
 		{"normalise", bf16, func(d *gpu) {
 			x, y, weight := filled(d, 3, 301), filled(d, 3, 301), filled(d, 1, 301)
 			d.Add(x, x, y, 1)
-			d.Norm(y, x, engine.Norm{Kind: engine.NormLayer, Eps: 1e-5, Weight: weight, Bias: weight})
+			d.Norm(y, x, device.Norm{Kind: device.NormLayer, Eps: 1e-5, Weight: weight, Bias: weight})
 			_ = d.Sync()
 		}},
 		{"head_tile", bf16, headed(2, 8, vocabTile+300, nil, true)},
@@ -186,7 +187,7 @@ func scenarios() []scenario {
 		{"delta", f32, func(d *gpu) {
 			const rows = 9
 			q, v, g, to := filled(d, rows, 40), filled(d, rows, 80), filled(d, rows, 2), d.NewTensor(rows, 80)
-			d.DeltaRule(to, engine.DeltaRule{Q: q, K: q, V: v, Gate: g, Beta: g, Heads: 2, KeyHeads: 1, KeyDim: 40, ValueDim: 40}, &engine.Layout{Start: []int32{0, rows}})
+			d.DeltaRule(to, device.DeltaRule{Q: q, K: q, V: v, Gate: g, Beta: g, Heads: 2, KeyHeads: 1, KeyDim: 40, ValueDim: 40}, &device.Layout{Start: []int32{0, rows}})
 			_ = d.Sync()
 		}},
 		{"add", f32, func(d *gpu) { x := filled(d, 5, 70); d.Add(x, x, x, 2); _ = d.Sync() }},
@@ -194,11 +195,11 @@ func scenarios() []scenario {
 		{"clamp", f32, func(d *gpu) { d.Clamp(filled(d, 3, 70), 0.5); _ = d.Sync() }},
 		{"activate", bf16, func(d *gpu) {
 			x := filled(d, 3, 70)
-			d.Activate(d.NewTensor(3, 70), x, x, engine.Activation{Kind: engine.SiLU})
+			d.Activate(d.NewTensor(3, 70), x, x, device.Activation{Kind: device.SiLU})
 			_ = d.Sync()
 		}},
 		{"rope", f32, func(d *gpu) {
-			d.Rope(filled(d, 3, 32), engine.Rope{HeadDim: 16, Frequencies: []float64{1, 0.1, 0.01}}, []int32{0, 1, 2})
+			d.Rope(filled(d, 3, 32), device.Rope{HeadDim: 16, Frequencies: []float64{1, 0.1, 0.01}}, []int32{0, 1, 2})
 			_ = d.Sync()
 		}},
 		{"gather", f32, func(d *gpu) { d.Gather(d.NewTensor(2, 40), filled(d, 3, 40), []int32{2, 0}); _ = d.Sync() }},
@@ -207,11 +208,11 @@ func scenarios() []scenario {
 			_ = d.Sync()
 		}},
 		{"columns", f32, func(d *gpu) {
-			d.Columns(d.NewTensor(3, 40), filled(d, 3, 40), []engine.Move{{From: 1, To: 2, Count: 30}})
+			d.Columns(d.NewTensor(3, 40), filled(d, 3, 40), []device.Move{{From: 1, To: 2, Count: 30}})
 			_ = d.Sync()
 		}},
 		{"convolve", f32, func(d *gpu) {
-			d.Convolve(d.NewTensor(9, 40), filled(d, 9, 40), filled(d, 40, 4), nil, &engine.Layout{Start: []int32{0, 4, 9}})
+			d.Convolve(d.NewTensor(9, 40), filled(d, 9, 40), filled(d, 40, 4), nil, &device.Layout{Start: []int32{0, 4, 9}})
 			_ = d.Sync()
 		}},
 		{"embed", f32, func(d *gpu) {
@@ -224,7 +225,7 @@ func scenarios() []scenario {
 		{"convert", f32, product(5, 50, 66, nil)},
 		{"narrow", bf16, product(5, 50, 66, nil)},
 		{"dequantise", f32, func(d *gpu) {
-			w := engine.Weight{Name: "scenario", Type: engine.Q8_0, Data: make([]byte, 3*68), Out: 3, In: 64, Stride: 64}
+			w := device.Weight{Name: "scenario", Type: device.Q8_0, Data: make([]byte, 3*68), Out: 3, In: 64, Stride: 64}
 			if m, err := d.Matrix(w); err == nil {
 				m.Release()
 			}

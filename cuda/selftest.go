@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // selfTest computes a small product and its statistics and holds them against the processor's. A device whose kernels do not compute what
@@ -25,7 +26,7 @@ func (d *gpu) selfTest() error {
 			bytes[4*i+b] = byte(math.Float32bits(v) >> (8 * b))
 		}
 	}
-	m, err := d.Matrix(engine.Weight{Name: "self-test", Type: engine.F32, Data: bytes, Out: out, In: in, Stride: in})
+	m, err := d.Matrix(device.Weight{Name: "self-test", Type: device.F32, Data: bytes, Out: out, In: in, Stride: in})
 	if err != nil {
 		return err
 	}
@@ -35,7 +36,7 @@ func (d *gpu) selfTest() error {
 	defer to.Free()
 	d.Upload(from, 0, x)
 	d.Product(to, from, m, nil)
-	measure := &engine.Measure{Y: to, Layout: &engine.Layout{Start: []int32{0, rows}}, Eps: engine.DefaultEps, Relative: engine.DefaultRelative}
+	measure := &device.Measure{Y: to, Layout: &device.Layout{Start: []int32{0, rows}}, Eps: engine.DefaultEps, Relative: engine.DefaultRelative}
 	d.Measure(measure)
 	got := make([]float32, rows*out)
 	d.Download(got, to, 0)
@@ -55,7 +56,7 @@ func (d *gpu) selfTest() error {
 			sum, squares = sum+want, squares+want*want
 		}
 	}
-	found := measure.Out[0].Sites[engine.SiteBlock]
+	found := measure.Out[0].Sites[device.SiteBlock]
 	if found.N != rows*out || math.Abs(found.Sum-sum) > 1e-9*squares || math.Abs(found.Sum2-squares) > 1e-9*squares {
 		return fmt.Errorf("statistics: %d values, sum %g, squares %g; want %d, %g, %g", found.N, found.Sum, found.Sum2, rows*out, sum, squares)
 	}

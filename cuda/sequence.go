@@ -1,13 +1,13 @@
 package cuda
 
 import (
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // What walks along a sequence, its prefix first: the kernels convolve and delta.
 
 // Convolve is a causal depthwise convolution along each sequence.
-func (d *gpu) Convolve(dst, x, kernel, bias engine.Tensor, l *engine.Layout) {
+func (d *gpu) Convolve(dst, x, kernel, bias device.Tensor, l *device.Layout) {
 	d.do("convolve", func() error {
 		a := arguments{d: d}
 		from := a.tensor("x", x, any_, any_)
@@ -32,7 +32,7 @@ func (d *gpu) Convolve(dst, x, kernel, bias engine.Tensor, l *engine.Layout) {
 }
 
 // DeltaRule is the gated delta rule along each sequence.
-func (d *gpu) DeltaRule(dst engine.Tensor, r engine.DeltaRule, l *engine.Layout) {
+func (d *gpu) DeltaRule(dst device.Tensor, r device.DeltaRule, l *device.Layout) {
 	d.do("delta rule", func() error {
 		a := arguments{d: d}
 		a.want(r.Heads > 0 && r.KeyHeads > 0 && r.Heads%max(r.KeyHeads, 1) == 0, "%d heads with %d key heads", r.Heads, r.KeyHeads)

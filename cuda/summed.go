@@ -1,21 +1,21 @@
 package cuda
 
 import (
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // groupSums are the sums that a product has taken of the view it wrote (finish.cuh: Summed), 64 bytes for 64 columns of a row.
 type groupSums struct {
 	first, rows, cols, stride int
-	eps                       [engine.MaxEps]float32
+	eps                       [device.MaxEps]float32
 	block                     *block
 }
 
 // ProductSummed is Product that also takes the results' sums, for a Measure with the same thresholds.
-func (d *gpu) ProductSummed(dst, x engine.Tensor, w engine.Matrix, bias engine.Tensor, eps []float32) {
+func (d *gpu) ProductSummed(dst, x device.Tensor, w device.Matrix, bias device.Tensor, eps []float32) {
 	d.do("product", func() error {
 		a := arguments{d: d}
-		a.want(len(eps) <= engine.MaxEps, "%d thresholds, at most %d", len(eps), engine.MaxEps)
+		a.want(len(eps) <= device.MaxEps, "%d thresholds, at most %d", len(eps), device.MaxEps)
 		to, from, m, shift := a.product(dst, x, w, bias)
 		if a.err != nil {
 			return a.err
@@ -39,7 +39,7 @@ func (d *gpu) ProductSummed(dst, x engine.Tensor, w engine.Matrix, bias engine.T
 }
 
 // thresholds fills up with ones that no magnitude lies below.
-func thresholds(eps []float32) (all [engine.MaxEps]float32) {
+func thresholds(eps []float32) (all [device.MaxEps]float32) {
 	for i := range all {
 		all[i] = -1
 		if i < len(eps) {
@@ -50,7 +50,7 @@ func thresholds(eps []float32) (all [engine.MaxEps]float32) {
 }
 
 // summed is where the sums of a tensor's rows lie, 0 where no product has taken them with these thresholds.
-func (t *tensor) summed(eps [engine.MaxEps]float32) uint64 {
+func (t *tensor) summed(eps [device.MaxEps]float32) uint64 {
 	if t == nil || t.in == nil || t.in.sums == nil {
 		return 0
 	}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"unsafe"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // tensor is a matrix of float32 in device memory, or a view of one: rows lie stride values apart.
@@ -33,7 +33,7 @@ type narrowed struct {
 }
 
 // NewTensor makes a zeroed tensor.
-func (d *gpu) NewTensor(rows, cols int) engine.Tensor {
+func (d *gpu) NewTensor(rows, cols int) device.Tensor {
 	t := &tensor{on: d, rows: rows, cols: cols, stride: (cols + 3) &^ 3, whole: true}
 	d.do("new tensor", func() error {
 		if rows < 0 || cols < 0 {
@@ -57,7 +57,7 @@ func (t *tensor) Rows() int { return t.rows }
 func (t *tensor) Cols() int { return t.cols }
 
 // Slice is the view of n rows from row on.
-func (t *tensor) Slice(row, n int) engine.Tensor {
+func (t *tensor) Slice(row, n int) device.Tensor {
 	if row < 0 || n < 0 || row+n > t.rows {
 		panic(fmt.Sprintf("cuda: rows %d to %d of %d", row, row+n, t.rows))
 	}
@@ -65,7 +65,7 @@ func (t *tensor) Slice(row, n int) engine.Tensor {
 }
 
 // Columns is the view of n columns from column col on.
-func (t *tensor) Columns(col, n int) engine.Tensor {
+func (t *tensor) Columns(col, n int) device.Tensor {
 	if col < 0 || n < 0 || col+n > t.cols {
 		panic(fmt.Sprintf("cuda: columns %d to %d of %d", col, col+n, t.cols))
 	}
@@ -152,7 +152,7 @@ func (a *arguments) want(holds bool, format string, values ...any) {
 	}
 }
 
-func (a *arguments) tensor(name string, t engine.Tensor, rows, cols int) *tensor {
+func (a *arguments) tensor(name string, t device.Tensor, rows, cols int) *tensor {
 	none := &tensor{on: a.d}
 	if t == nil {
 		a.want(false, "%s is missing", name)
@@ -169,7 +169,7 @@ func (a *arguments) tensor(name string, t engine.Tensor, rows, cols int) *tensor
 }
 
 // optional is tensor where the tensor may be nil.
-func (a *arguments) optional(name string, t engine.Tensor, rows, cols int) *tensor {
+func (a *arguments) optional(name string, t device.Tensor, rows, cols int) *tensor {
 	if t == nil {
 		return nil
 	}
@@ -202,7 +202,7 @@ func extent(n int) string {
 }
 
 // Upload copies host rows, contiguous, into dst from row on.
-func (d *gpu) Upload(dst engine.Tensor, row int, src []float32) {
+func (d *gpu) Upload(dst device.Tensor, row int, src []float32) {
 	d.do("upload", func() error {
 		a := arguments{d: d}
 		t := a.tensor("dst", dst, any_, any_)
@@ -230,7 +230,7 @@ func (d *gpu) upload(t *tensor, row int, src []float32) error {
 }
 
 // Download copies rows of src, from row on, into dst, contiguous, and waits for them.
-func (d *gpu) Download(dst []float32, src engine.Tensor, row int) {
+func (d *gpu) Download(dst []float32, src device.Tensor, row int) {
 	d.do("download", func() error {
 		a := arguments{d: d}
 		t := a.tensor("src", src, any_, any_)

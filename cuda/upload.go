@@ -6,7 +6,7 @@ import (
 	"sync"
 	"unsafe"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // uploader brings weights to the device beside the computation: a goroutine copies a piece of the mapped file into pinned memory, the copy
@@ -88,7 +88,7 @@ func (u *uploader) bring(m *matrix) error {
 	if w.Out > 0 && w.In > 0 {
 		segments := w.Segments
 		if segments == nil {
-			segments = []engine.Segment{{At: 0, Count: w.Out}}
+			segments = []device.Segment{{At: 0, Count: w.Out}}
 		}
 		var err error
 		if w.Transposed {
@@ -104,7 +104,7 @@ func (u *uploader) bring(m *matrix) error {
 }
 
 // bringRows uploads runs of stored rows, as many at a time as a piece holds.
-func (u *uploader) bringRows(m *matrix, segments []engine.Segment) error {
+func (u *uploader) bringRows(m *matrix, segments []device.Segment) error {
 	w := m.weight
 	values, bytes, err := w.Type.Block()
 	if err != nil {
@@ -149,7 +149,7 @@ func (u *uploader) bringRows(m *matrix, segments []engine.Segment) error {
 }
 
 // bringTransposed uploads stored lines (columns of the weight), as many at a time as a piece holds.
-func (u *uploader) bringTransposed(m *matrix, segments []engine.Segment) error {
+func (u *uploader) bringTransposed(m *matrix, segments []device.Segment) error {
 	w := m.weight
 	_, bytes, err := w.Type.Block()
 	if err != nil {
@@ -246,9 +246,9 @@ func (u *uploader) sent() error {
 
 // How kernels number the stored types: convert.cu and quantised.cuh.
 var (
-	storedAs    = map[engine.DType]uint64{engine.F32: fromF32, engine.F16: 1, engine.BF16: 2, engine.F64: 3}
-	quantisedAs = map[engine.DType]uint64{engine.Q4_0: 0, engine.Q4_1: 1, engine.Q5_0: 2, engine.Q5_1: 3, engine.Q8_0: 4,
-		engine.Q2_K: 5, engine.Q3_K: 6, engine.Q4_K: 7, engine.Q5_K: 8, engine.Q6_K: 9}
+	storedAs    = map[device.DType]uint64{device.F32: fromF32, device.F16: 1, device.BF16: 2, device.F64: 3}
+	quantisedAs = map[device.DType]uint64{device.Q4_0: 0, device.Q4_1: 1, device.Q5_0: 2, device.Q5_1: 3, device.Q8_0: 4,
+		device.Q2_K: 5, device.Q3_K: 6, device.Q4_K: 7, device.Q5_K: 8, device.Q6_K: 9}
 )
 
 const fromF32 = 0

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"avssnative/engine"
+	"avssnative/engine/arch"
+	"avssnative/engine/device"
 	"avssnative/internal/safetensors"
 )
 
@@ -32,7 +34,7 @@ func TestEveryArchitectureOnEveryDevice(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if d.Info().Compute == engine.ComputeBF16 {
+				if d.Info().Compute == device.ComputeBF16 {
 					continue // the goldens hold it; here routers' ties would be broken otherwise
 				}
 				for i, values := range logitsOf(t, other) {
@@ -44,7 +46,7 @@ func TestEveryArchitectureOnEveryDevice(t *testing.T) {
 			}
 		})
 	}
-	for _, name := range engine.ModelTypes() {
+	for _, name := range arch.ModelTypes() {
 		if !seen[name] && !seen[oldNames[name]] {
 			t.Errorf("model_type %s: no golden", name)
 		}

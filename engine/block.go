@@ -3,25 +3,28 @@ package engine
 import (
 	"fmt"
 	"math"
+
+	"avssnative/engine/arch"
+	"avssnative/engine/device"
 )
 
 // forward carries one batch of rows through one block: the layer's weights, how the rows lie, and tensors to work in.
 type forward struct {
-	device    Device
+	device    device.Device
 	weights   *layerWeights
 	pool      *pool
-	layout    *Layout
+	layout    *device.Layout
 	positions []int32
 	rows      int
-	sums      []float32 // thresholds where a branch's results are to be summed on the way; else nil
-	act       Tensor    // what entered the MLP's output projection, for observers; returned to the pool after they have seen it
+	sums      []float32     // thresholds where a branch's results are to be summed on the way; else nil
+	act       device.Tensor // what entered the MLP's output projection, for observers; returned to the pool after they have seen it
 }
 
 // branches are what a block's observers may look at, besides its input and output.
-type branches struct{ attn, mlp, act Tensor }
+type branches struct{ attn, mlp, act device.Tensor }
 
 // block computes y from x, both [rows × hidden], and leaves the two branches for measuring; release them with give.
-func (f *forward) block(y, x Tensor, b *BlockSpec) branches {
+func (f *forward) block(y, x device.Tensor, b *arch.BlockSpec) branches {
 	if b.PostNorm {
 		return f.postNorm(y, x, b)
 	}
@@ -51,33 +54,33 @@ func (f *forward) block(y, x Tensor, b *BlockSpec) branches {
 }
 
 // mix lets tokens see each other: x [rows × hidden] → [rows × hidden].
-func (f *forward) mix(m Mixer, x Tensor) Tensor {
+func (f *forward) mix(m arch.Mixer, x device.Tensor) device.Tensor {
 	switch m := m.(type) {
-	case *AttentionSpec:
+	case *arch.AttentionSpec:
 		return f.attention(m, x)
-	case *LatentSpec:
+	case *arch.LatentSpec:
 		return f.latentAttention(m, x)
-	case *DeltaSpec:
+	case *arch.DeltaSpec:
 		return f.deltaRule(m, x)
-	case *ConvolutionSpec:
+	case *arch.ConvolutionSpec:
 		return f.shortConvolution(m, x)
 	}
 	panic(fmt.Sprintf("engine: a mixer that the walk does not know: %T", m))
 }
 
 // mlp treats every token alone: x [rows × hidden] → [rows × hidden]. What entered its output projection is left in f.act.
-func (f *forward) mlp(m MLP, x Tensor) Tensor {
+func (f *forward) mlp(m arch.MLP, x device.Tensor) device.Tensor {
 	switch m := m.(type) {
-	case *GatedSpec:
+	case *arch.GatedSpec:
 		return f.gated(m, x)
-	case *ExpertsSpec:
+	case *arch.ExpertsSpec:
 		return f.experts(m, x)
 	}
 	panic(fmt.Sprintf("engine: an MLP that the walk does not know: %T", m))
 }
 
 // postNorm is the block of the first Transformers: norms follow the sums.
-func (f *forward) postNorm(y, x Tensor, b *BlockSpec) branches {
+func (f *forward) postNorm(y, x device.Tensor, b *arch.BlockSpec) branches {
 	attn := f.mix(b.Mixer, x)
 	middle := f.take(x.Cols())
 	f.device.Add(middle, x, attn, 1)
@@ -90,7 +93,7 @@ func (f *forward) postNorm(y, x Tensor, b *BlockSpec) branches {
 }
 
 // branch finishes what a mixer or MLP gave: its own norm and the residual multiplier.
-func (f *forward) branch(t Tensor, post *NormSpec, residual float32) Tensor {
+func (f *forward) branch(t device.Tensor, post *arch.NormSpec, residual float32) device.Tensor {
 	f.norm(t, t, post)
 	if residual != 0 && residual != 1 {
 		f.device.Scale(t, residual, nil)
@@ -99,8 +102,8 @@ func (f *forward) branch(t Tensor, post *NormSpec, residual float32) Tensor {
 }
 
 // normed is x normalised into a tensor of its own, or x itself where there is no norm.
-func (f *forward) normed(x Tensor, n *NormSpec) Tensor {
-	if n.Kind == NormNone {
+func (f *forward) normed(x device.Tensor, n *arch.NormSpec) device.Tensor {
+	if n.Kind == device.NormNone {
 		return x
 	}
 	out := f.take(x.Cols())
@@ -109,16 +112,16 @@ func (f *forward) normed(x Tensor, n *NormSpec) Tensor {
 }
 
 // norm applies a norm; where there is none, dst must be x.
-func (f *forward) norm(dst, x Tensor, n *NormSpec) {
-	if n.Kind == NormNone {
+func (f *forward) norm(dst, x device.Tensor, n *arch.NormSpec) {
+	if n.Kind == device.NormNone {
 		return
 	}
-	f.device.Norm(dst, x, Norm{Kind: n.Kind, Eps: n.Eps, Groups: n.Groups, Offset: n.Offset,
+	f.device.Norm(dst, x, device.Norm{Kind: n.Kind, Eps: n.Eps, Groups: n.Groups, Offset: n.Offset,
 		Weight: f.weights.vector(&n.Weight), Bias: f.weights.vector(&n.Bias)})
 }
 
 // linear is x·Wᵀ + b in a tensor from the pool.
-func (f *forward) linear(x Tensor, l *Linear) Tensor {
+func (f *forward) linear(x device.Tensor, l *arch.Linear) device.Tensor {
 	w := f.weights.matrices[&l.Weight]
 	out := f.pool.take(x.Rows(), w.Out())
 	f.device.Product(out, x, w, f.weights.vector(&l.Bias))
@@ -126,8 +129,8 @@ func (f *forward) linear(x Tensor, l *Linear) Tensor {
 }
 
 // summed is linear for what a branch gives: its results are summed on the way where that is wanted and the device can.
-func (f *forward) summed(x Tensor, l *Linear) Tensor {
-	device, able := f.device.(Summing)
+func (f *forward) summed(x device.Tensor, l *arch.Linear) device.Tensor {
+	device, able := f.device.(device.Summing)
 	if !able || f.sums == nil {
 		return f.linear(x, l)
 	}
@@ -138,10 +141,10 @@ func (f *forward) summed(x Tensor, l *Linear) Tensor {
 }
 
 // take is a tensor of this batch's rows from the pool.
-func (f *forward) take(cols int) Tensor { return f.pool.take(f.rows, cols) }
+func (f *forward) take(cols int) device.Tensor { return f.pool.take(f.rows, cols) }
 
 // give returns tensors to the pool; nil ones are ignored.
-func (f *forward) give(tensors ...Tensor) {
+func (f *forward) give(tensors ...device.Tensor) {
 	for _, t := range tensors {
 		if t != nil {
 			f.pool.give(t)
@@ -150,7 +153,7 @@ func (f *forward) give(tensors ...Tensor) {
 }
 
 // drop gives t back unless it is one of the tensors still in use.
-func (f *forward) drop(t Tensor, inUse ...Tensor) {
+func (f *forward) drop(t device.Tensor, inUse ...device.Tensor) {
 	for _, other := range inUse {
 		if t == other {
 			return
@@ -169,7 +172,7 @@ func identity(n int) []int32 {
 }
 
 // temperatures gives each position the factor of its query.
-func temperatures(t Temperature, positions []int32) []float32 {
+func temperatures(t arch.Temperature, positions []int32) []float32 {
 	factors := make([]float32, len(positions))
 	for i, p := range positions {
 		factors[i] = float32(1 + t.Beta*math.Log(1+math.Floor((float64(p)+t.Shift)/t.Length)))

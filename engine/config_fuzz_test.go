@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"avssnative/engine"
+	"avssnative/engine/arch"
+	"avssnative/engine/device"
+	"avssnative/engine/weights"
 	"avssnative/internal/safetensors"
 )
 
@@ -14,7 +17,7 @@ import (
 // Both are a value or an error, within bounded memory: more than any golden needs, and a few times what the text itself is.
 func FuzzConfig(f *testing.F) {
 	folders, _ := filepath.Glob("testdata/architectures/*")
-	var sources []engine.Source
+	var sources []weights.Tensors
 	for i, folder := range folders {
 		text, err := os.ReadFile(filepath.Join(folder, "config.json"))
 		if err != nil {
@@ -40,18 +43,18 @@ func FuzzConfig(f *testing.F) {
 	f.Fuzz(func(t *testing.T, which byte, text string) {
 		source := sources[int(which)%len(sources)]
 		if bytes := allocated(func() {
-			config, err := engine.ParseConfig([]byte(text))
+			config, err := arch.ParseConfig([]byte(text))
 			if err != nil {
 				return
 			}
-			spec, err := engine.BuildSpec(config, source)
+			spec, err := arch.Build(config, source)
 			if err != nil {
 				if spec != nil {
 					t.Error("a Spec beside an error")
 				}
 				return
 			}
-			m := &engine.Model{Spec: spec, Config: config, Source: source}
+			m := &engine.Model{Spec: spec, Config: config, Tensors: source}
 			if _, err := m.ShortConfig([]int{0}); err != nil {
 				return
 			}
@@ -63,24 +66,24 @@ func FuzzConfig(f *testing.F) {
 
 // fileTensors is a Source over one safetensors file.
 type fileTensors struct {
-	all   map[string]engine.Stored
+	all   map[string]weights.Stored
 	names []string
 }
 
 func tensorsOf(file *safetensors.File) *fileTensors {
-	s := &fileTensors{all: map[string]engine.Stored{}}
+	s := &fileTensors{all: map[string]weights.Stored{}}
 	for _, t := range file.Tensors() {
 		shape := make([]int, len(t.Shape))
 		for i, n := range t.Shape {
 			shape[i] = int(n)
 		}
 		s.names = append(s.names, t.Name)
-		s.all[t.Name] = engine.Stored{Name: t.Name, Type: engine.DType(t.DType), Shape: shape, Data: t.Data}
+		s.all[t.Name] = weights.Stored{Name: t.Name, Type: device.DType(t.DType), Shape: shape, Data: t.Data}
 	}
 	return s
 }
 
-func (s *fileTensors) Lookup(name string) (engine.Stored, bool) {
+func (s *fileTensors) Lookup(name string) (weights.Stored, bool) {
 	t, found := s.all[name]
 	return t, found
 }

@@ -1,25 +1,30 @@
 package engine
 
-import "context"
+import (
+	"context"
+
+	"avssnative/engine/arch"
+	"avssnative/engine/device"
+)
 
 // embed fills the first state's tensor with what enters block 0.
 func (w *walker) embed(ctx context.Context) error {
 	spec := &w.model.Spec.Embed
-	weights, err := load(w.device, w.model.Source, spec.refs)
+	weights, err := load(w.device, w.model.Tensors, spec.Refs)
 	if err != nil {
 		return err
 	}
 	defer weights.release()
 	w.outcome.WeightBytes += weights.bytes
 	hidden := w.states[0].hidden
-	for _, b := range w.packing.batches([]int{w.states[0].families}, w.pass.Rows) {
+	for _, b := range w.packing.batches([]int{w.states[0].groups}, w.pass.Rows) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		s := b.spans[0]
 		var ids []int32
 		for i := s.first; i < s.last; i++ {
-			ids = append(ids, w.packing.families[i].ids...)
+			ids = append(ids, w.packing.groups[i].ids...)
 		}
 		f := &forward{device: w.device, weights: weights, pool: w.pool, layout: b.layout, positions: b.positions, rows: b.rows}
 		f.embed(hidden.Slice(s.start, s.rows), spec, ids)
@@ -34,7 +39,7 @@ func (w *walker) embed(ctx context.Context) error {
 }
 
 // embed computes dst [rows × hidden] from token ids.
-func (f *forward) embed(dst Tensor, e *EmbedSpec, ids []int32) {
+func (f *forward) embed(dst device.Tensor, e *arch.EmbedSpec, ids []int32) {
 	scale := e.Scale
 	if scale == 0 {
 		scale = 1
@@ -62,7 +67,7 @@ func (f *forward) embed(dst Tensor, e *EmbedSpec, ids []int32) {
 }
 
 // addRows adds the table's rows to dst.
-func (f *forward) addRows(dst Tensor, table *Ref, rows []int32) {
+func (f *forward) addRows(dst device.Tensor, table *arch.Ref, rows []int32) {
 	t := f.take(dst.Cols())
 	f.device.Embed(t, f.weights.matrices[table], rows, 1)
 	f.device.Add(dst, dst, t, 1)

@@ -92,7 +92,7 @@ func TestGGUFRefuses(t *testing.T) {
 		{"yarn without factor", map[string]any{"llama.rope.scaling.type": "yarn"}, nil, "want a number above 0 for yarn"},
 		{"longrope without factors", map[string]any{"llama.rope.scaling.type": "longrope"}, nil, "rope_factors_long.weight or rope_factors_short.weight: missing"},
 		{"absurd experts", map[string]any{"llama.expert_count": uint32(1 << 30)}, nil, "want at most 4096"},
-		{"experts that are not stored", map[string]any{"llama.expert_count": uint32(8), "llama.expert_used_count": uint32(2)}, nil, "engine: "},
+		{"experts that are not stored", map[string]any{"llama.expert_count": uint32(8), "llama.expert_used_count": uint32(2)}, nil, "arch: model"},
 		{"no embedding", nil, []string{"token_embd.weight"}, "token_embd.weight: missing"},
 		{"no norm", nil, []string{"blk.1.attn_norm.weight"}, "model.layers.1.input_layernorm.weight: missing"},
 	}

@@ -10,12 +10,13 @@ import (
 	"testing"
 
 	"avssnative/engine"
+	"avssnative/engine/device"
 	"avssnative/internal/need"
 	"avssnative/internal/safetensors"
 )
 
 // traced runs a model over sequences and returns every traced tensor by "sequence.name", and how exactly the device computes.
-func traced(t testing.TB, path, device string, sequences [][]int32) (map[string][]float32, engine.Compute) {
+func traced(t testing.TB, path, device string, sequences [][]int32) (map[string][]float32, device.Compute) {
 	t.Helper()
 	m, err := engine.Open(context.Background(), path, on(device))
 	if err != nil {

@@ -14,6 +14,8 @@ import (
 
 	_ "avssnative/cuda"
 	"avssnative/engine"
+	"avssnative/engine/arch"
+	"avssnative/engine/device"
 	"avssnative/internal/need"
 	"avssnative/internal/safetensors"
 )
@@ -21,11 +23,11 @@ import (
 // The goldens are what another implementation computes in float64 for small random models (see testdata/README.md): every block's output
 // and the logits of three sequences. The error allowed is relative to a tensor's root mean square: float32 keeps 24 bits, and the longest
 // chain here (three blocks and a head over sums of at most 128 products) loses fewer than 7 of them.
-func tolerance(c engine.Compute) float64 {
+func tolerance(c device.Compute) float64 {
 	switch c {
-	case engine.ComputeF64:
+	case device.ComputeF64:
 		return 5e-6 // transformers computes norms and rotary angles in float32 even in a float64 run
-	case engine.ComputeBF16:
+	case device.ComputeBF16:
 		return 0.15 // 8 bits an operand, a dozen products deep
 	default:
 		return 2e-5
@@ -44,7 +46,7 @@ func devices() []string {
 // on is how a model is opened on one of devices: the device's name, perhaps with a precision behind a space.
 func on(place string) engine.Options {
 	name, compute, _ := strings.Cut(place, " ")
-	return engine.Options{Device: name, DeviceOptions: engine.DeviceOptions{Compute: engine.Compute(compute)}}
+	return engine.Options{Device: name, Options: device.Options{Compute: device.Compute(compute)}}
 }
 
 // goldenFolders are the goldens in testdata and, where the shared ones are at hand, all of them.
@@ -73,11 +75,11 @@ func known(t testing.TB, folder string) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := engine.ParseConfig(data)
+	c, err := arch.ParseConfig(data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = engine.ArchitectureOf(c)
+	_, err = arch.Of(c)
 	return err == nil
 }
 
@@ -161,8 +163,8 @@ func golden(t *testing.T, folder, place string) {
 		allowed *= 10
 	}
 	// Where operands are rounded, a router may choose another expert, and from there on a token's values are others: rows are counted then.
-	routed := d.Info().Compute == engine.ComputeBF16 && slices.ContainsFunc(m.Spec.Blocks, func(b engine.BlockSpec) bool {
-		_, experts := b.MLP.(*engine.ExpertsSpec)
+	routed := d.Info().Compute == device.ComputeBF16 && slices.ContainsFunc(m.Spec.Blocks, func(b arch.BlockSpec) bool {
+		_, experts := b.MLP.(*arch.ExpertsSpec)
 		return experts
 	})
 	all, elsewhere := 0, 0

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math"
+
+	"avssnative/engine/arch"
+	"avssnative/engine/device"
 )
 
 // headRows and headVariants bound the tile of rows and variants that is taken through the head together.
@@ -26,8 +29,8 @@ type targets struct {
 // targets reads off the packing which row predicts which scored token.
 func (w *walker) targets() *targets {
 	t := &targets{offsets: []int32{0}}
-	for i := range w.packing.judged {
-		f := &w.packing.families[i]
+	for i := range w.packing.scoredGroups {
+		f := &w.packing.groups[i]
 		s := &w.pass.Sequences[f.sequence]
 		add := func(row int, want func()) {
 			before := len(t.tokens)
@@ -68,7 +71,7 @@ func (w *walker) targets() *targets {
 func (w *walker) head(ctx context.Context) error {
 	spec := w.model.Spec
 	w.step.Layer = w.step.Layers
-	weights, err := load(w.device, w.model.Source, spec.headRefs)
+	weights, err := load(w.device, w.model.Tensors, spec.HeadRefs)
 	if err != nil {
 		return err
 	}
@@ -108,7 +111,7 @@ func (w *walker) headTile(weights *layerWeights, wanted *targets, first, last in
 	spec := w.model.Spec
 	rows := wanted.rows[first:last]
 	begin, end := wanted.offsets[first], wanted.offsets[last]
-	h := &Head{Weight: weights.matrices[&spec.Head.Output.Weight], Bias: weights.vector(&spec.Head.Output.Bias), Scale: spec.Head.Scale,
+	h := &device.Head{Weight: weights.matrices[&spec.Head.Output.Weight], Bias: weights.vector(&spec.Head.Output.Bias), Scale: spec.Head.Scale,
 		SoftCap: spec.Head.SoftCap, Targets: wanted.tokens[begin:end], Diverge: w.pass.Diverge && len(states) > 1}
 	for _, o := range wanted.offsets[first : last+1] {
 		h.Offsets = append(h.Offsets, o-begin)
@@ -161,7 +164,7 @@ func (w *walker) count(variants []int, o owner, score Score) {
 }
 
 // final takes gathered rows through the final norm and projection; x belongs to the pool and so does what is returned.
-func (f *forward) final(x Tensor, spec *Spec) Tensor {
+func (f *forward) final(x device.Tensor, spec *arch.Spec) device.Tensor {
 	f.norm(x, x, &spec.Final)
 	if spec.Head.Project.Weight.Name == "" {
 		return x
@@ -179,8 +182,8 @@ func (w *walker) traceLogits(weights *layerWeights) error {
 	if scale == 0 {
 		scale = 1
 	}
-	for i := range s.families {
-		family := &w.packing.families[i]
+	for i := range s.groups {
+		family := &w.packing.groups[i]
 		if w.pass.Sequences[family.sequence].Silent {
 			continue
 		}
@@ -215,9 +218,9 @@ func (w *walker) traceLogits(weights *layerWeights) error {
 func (w *walker) classify(weights *layerWeights) error {
 	spec := w.model.Spec
 	for number, s := range w.states {
-		rows := make([]int32, s.families)
+		rows := make([]int32, s.groups)
 		for i := range rows {
-			rows[i] = int32(w.packing.families[i].start)
+			rows[i] = int32(w.packing.groups[i].start)
 		}
 		f := &forward{device: w.device, weights: weights, pool: w.pool, rows: len(rows)}
 		x := f.take(spec.Hidden)
@@ -235,7 +238,7 @@ func (w *walker) classify(weights *layerWeights) error {
 			return fmt.Errorf("engine: classifier: %w", err)
 		}
 		for i := range rows {
-			sequence := w.packing.families[i].sequence
+			sequence := w.packing.groups[i].sequence
 			own := values[i*labels : (i+1)*labels]
 			for _, v := range own {
 				if math.IsNaN(float64(v)) {

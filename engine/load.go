@@ -1,17 +1,23 @@
 package engine
 
+import (
+	"avssnative/engine/arch"
+	"avssnative/engine/device"
+	"avssnative/engine/weights"
+)
+
 // layerWeights are one layer's tensors, ready on the device. Vectors are looked up by the address of their reference in the Spec.
 type layerWeights struct {
-	device   Device
-	matrices map[*Ref]Matrix
-	vectors  map[*Ref]Tensor
-	values   map[*Ref][]float32 // vectors that stay on the host
+	device   device.Device
+	matrices map[*arch.Ref]device.Matrix
+	vectors  map[*arch.Ref]device.Tensor
+	values   map[*arch.Ref][]float32 // vectors that stay on the host
 	names    []string
 	bytes    int64
 }
 
 // vector is the loaded vector of a reference, nil where it is absent.
-func (w *layerWeights) vector(r *Ref) Tensor {
+func (w *layerWeights) vector(r *arch.Ref) device.Tensor {
 	if r.Name == "" {
 		return nil
 	}
@@ -19,16 +25,16 @@ func (w *layerWeights) vector(r *Ref) Tensor {
 }
 
 // load makes everything that visit reaches ready on the device.
-func load(d Device, source Source, visit func(func(*Ref))) (*layerWeights, error) {
-	w := &layerWeights{device: d, matrices: map[*Ref]Matrix{}, vectors: map[*Ref]Tensor{}, values: map[*Ref][]float32{}}
+func load(d device.Device, source weights.Tensors, visit func(func(*arch.Ref))) (*layerWeights, error) {
+	w := &layerWeights{device: d, matrices: map[*arch.Ref]device.Matrix{}, vectors: map[*arch.Ref]device.Tensor{}, values: map[*arch.Ref][]float32{}}
 	var fault error
-	visit(func(r *Ref) {
+	visit(func(r *arch.Ref) {
 		if r.Name == "" || fault != nil {
 			return
 		}
 		w.names = append(append(w.names, r.Name), r.Joined...)
 		if r.In > 0 && !r.Table {
-			stored, err := r.matrix(source)
+			stored, err := r.Matrix(source)
 			if err != nil {
 				fault = err
 				return
@@ -40,7 +46,7 @@ func load(d Device, source Source, visit func(func(*Ref))) (*layerWeights, error
 			}
 			return
 		}
-		values, err := r.values(source)
+		values, err := r.Values(source)
 		if err != nil {
 			fault = err
 			return
@@ -72,10 +78,10 @@ func (w *layerWeights) release() {
 }
 
 // names lists the stored tensors that visit reaches, each once, for reading ahead.
-func names(visit func(func(*Ref))) []string {
+func names(visit func(func(*arch.Ref))) []string {
 	var all []string
 	known := map[string]bool{"": true}
-	visit(func(r *Ref) {
+	visit(func(r *arch.Ref) {
 		for _, name := range append([]string{r.Name}, r.Joined...) {
 			if !known[name] {
 				known[name] = true

@@ -1,6 +1,11 @@
 package engine
 
-func (f *forward) attention(a *AttentionSpec, x Tensor) Tensor {
+import (
+	"avssnative/engine/arch"
+	"avssnative/engine/device"
+)
+
+func (f *forward) attention(a *arch.AttentionSpec, x device.Tensor) device.Tensor {
 	q, k, v := f.linear(x, &a.Q), f.linear(x, &a.K), f.linear(x, &a.V)
 	if !a.ClipNormed {
 		f.clip(a, q, k, v)
@@ -32,7 +37,7 @@ func (f *forward) attention(a *AttentionSpec, x Tensor) Tensor {
 	f.give(q, k, v)
 	if a.Gate.Weight.Name != "" {
 		gate := f.linear(x, &a.Gate)
-		f.device.Activate(gate, gate, mixed, Activation{Kind: Sigmoid})
+		f.device.Activate(gate, gate, mixed, device.Activation{Kind: device.Sigmoid})
 		f.give(mixed)
 		mixed = gate
 	}
@@ -42,7 +47,7 @@ func (f *forward) attention(a *AttentionSpec, x Tensor) Tensor {
 }
 
 // clip limits tensors' values to ±Clip.
-func (f *forward) clip(a *AttentionSpec, tensors ...Tensor) {
+func (f *forward) clip(a *arch.AttentionSpec, tensors ...device.Tensor) {
 	for _, t := range tensors {
 		if a.Clip > 0 {
 			f.device.Clamp(t, a.Clip)

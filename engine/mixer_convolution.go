@@ -1,12 +1,17 @@
 package engine
 
-func (f *forward) shortConvolution(s *ConvolutionSpec, x Tensor) Tensor {
+import (
+	"avssnative/engine/arch"
+	"avssnative/engine/device"
+)
+
+func (f *forward) shortConvolution(s *arch.ConvolutionSpec, x device.Tensor) device.Tensor {
 	in, b := f.linear(x, &s.X), f.linear(x, &s.B)
-	f.device.Activate(b, b, in, Activation{Kind: Identity})
+	f.device.Activate(b, b, in, device.Activation{Kind: device.Identity})
 	f.device.Convolve(in, b, f.weights.vector(&s.Kernel), f.weights.vector(&s.Bias), f.layout)
 	f.give(b)
 	c := f.linear(x, &s.C)
-	f.device.Activate(c, c, in, Activation{Kind: Identity})
+	f.device.Activate(c, c, in, device.Activation{Kind: device.Identity})
 	f.give(in)
 	out := f.summed(c, &s.O)
 	f.give(c)

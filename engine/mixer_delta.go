@@ -1,10 +1,15 @@
 package engine
 
-import "math"
+import (
+	"math"
 
-func (f *forward) deltaRule(s *DeltaSpec, x Tensor) Tensor {
+	"avssnative/engine/arch"
+	"avssnative/engine/device"
+)
+
+func (f *forward) deltaRule(s *arch.DeltaSpec, x device.Tensor) device.Tensor {
 	q, k, v := f.convolved(s, x, &s.Q, &s.KernelQ), f.convolved(s, x, &s.K, &s.KernelK), f.convolved(s, x, &s.V, &s.KernelV)
-	unit := Norm{Kind: NormL2, Eps: 1e-6, Groups: s.KeyHeads}
+	unit := device.Norm{Kind: device.NormL2, Eps: 1e-6, Groups: s.KeyHeads}
 	f.device.Norm(q, q, unit)
 	f.device.Norm(k, k, unit)
 	f.device.Scale(q, float32(1/math.Sqrt(float64(s.KeyDim))), nil)
@@ -15,14 +20,14 @@ func (f *forward) deltaRule(s *DeltaSpec, x Tensor) Tensor {
 	}
 
 	beta, gate := f.linear(x, &s.Beta), f.decay(s, x)
-	f.device.Activate(beta, beta, nil, Activation{Kind: Sigmoid})
+	f.device.Activate(beta, beta, nil, device.Activation{Kind: device.Sigmoid})
 	mixed := f.take(s.Heads * s.ValueDim)
-	f.device.DeltaRule(mixed, DeltaRule{Q: q, K: k, V: v, Gate: gate, Beta: beta,
+	f.device.DeltaRule(mixed, device.DeltaRule{Q: q, K: k, V: v, Gate: gate, Beta: beta,
 		Heads: s.Heads, KeyHeads: keyHeads, KeyDim: s.KeyDim, ValueDim: s.ValueDim}, f.layout)
 	f.give(q, k, v, beta, gate)
 	f.norm(mixed, mixed, &s.Norm)
 	z := f.linear(x, &s.Z)
-	f.device.Activate(z, z, mixed, Activation{Kind: SiLU})
+	f.device.Activate(z, z, mixed, device.Activation{Kind: device.SiLU})
 	f.give(mixed)
 	out := f.summed(z, &s.O)
 	f.give(z)
@@ -30,17 +35,17 @@ func (f *forward) deltaRule(s *DeltaSpec, x Tensor) Tensor {
 }
 
 // tile repeats all key heads until every head has its own.
-func (f *forward) tile(s *DeltaSpec, x Tensor) Tensor {
+func (f *forward) tile(s *arch.DeltaSpec, x device.Tensor) device.Tensor {
 	all := f.take(s.Heads * s.KeyDim)
 	for h := 0; h < s.Heads; h += s.KeyHeads {
-		f.device.Columns(all, x, []Move{{From: 0, To: h * s.KeyDim, Count: s.KeyHeads * s.KeyDim}})
+		f.device.Columns(all, x, []device.Move{{From: 0, To: h * s.KeyDim, Count: s.KeyHeads * s.KeyDim}})
 	}
 	f.give(x)
 	return all
 }
 
 // convolved is a projection behind its convolution and activation.
-func (f *forward) convolved(s *DeltaSpec, x Tensor, l *Linear, kernel *Ref) Tensor {
+func (f *forward) convolved(s *arch.DeltaSpec, x device.Tensor, l *arch.Linear, kernel *arch.Ref) device.Tensor {
 	in := f.linear(x, l)
 	out := f.take(in.Cols())
 	f.device.Convolve(out, in, f.weights.vector(kernel), nil, f.layout)
@@ -51,7 +56,7 @@ func (f *forward) convolved(s *DeltaSpec, x Tensor, l *Linear, kernel *Ref) Tens
 
 // decay is the logarithm of the decay, a head. It is computed on the host: a few values a token, and an exponential of an exponential that
 // loses nothing there.
-func (f *forward) decay(s *DeltaSpec, x Tensor) Tensor {
+func (f *forward) decay(s *arch.DeltaSpec, x device.Tensor) device.Tensor {
 	t := f.linear(x, &s.Decay)
 	values := make([]float32, t.Rows()*s.Heads)
 	f.device.Download(values, t, 0)

@@ -1,6 +1,11 @@
 package engine
 
-func (f *forward) experts(e *ExpertsSpec, x Tensor) Tensor {
+import (
+	"avssnative/engine/arch"
+	"avssnative/engine/device"
+)
+
+func (f *forward) experts(e *arch.ExpertsSpec, x device.Tensor) device.Tensor {
 	rows, top := x.Rows(), e.Routing.Top
 	router := f.linear(x, &e.Router)
 	logits := make([]float32, rows*len(e.Experts))
@@ -45,7 +50,7 @@ func (f *forward) experts(e *ExpertsSpec, x Tensor) Tensor {
 }
 
 // shared adds the shared expert's result to sum and returns what entered its output projection; nil where there is none.
-func (f *forward) shared(e *ExpertsSpec, sum, x Tensor) Tensor {
+func (f *forward) shared(e *arch.ExpertsSpec, sum, x device.Tensor) device.Tensor {
 	if e.Shared == nil {
 		return nil
 	}
@@ -53,7 +58,7 @@ func (f *forward) shared(e *ExpertsSpec, sum, x Tensor) Tensor {
 	if e.SharedGate.Weight.Name != "" {
 		gate := f.linear(x, &e.SharedGate)
 		values := make([]float32, gate.Rows())
-		f.device.Activate(gate, gate, nil, Activation{Kind: Sigmoid})
+		f.device.Activate(gate, gate, nil, device.Activation{Kind: device.Sigmoid})
 		f.device.Download(values, gate, 0)
 		f.device.Scale(out, 1, values)
 		f.give(gate)
@@ -64,7 +69,7 @@ func (f *forward) shared(e *ExpertsSpec, sum, x Tensor) Tensor {
 }
 
 // seen is what observers are shown.
-func (f *forward) seen(e *ExpertsSpec, act, shared Tensor, plan *routed, rows int) Tensor {
+func (f *forward) seen(e *arch.ExpertsSpec, act, shared device.Tensor, plan *routed, rows int) device.Tensor {
 	width := len(plan.places) * e.Inner
 	all := width
 	if shared != nil {
@@ -75,7 +80,7 @@ func (f *forward) seen(e *ExpertsSpec, act, shared Tensor, plan *routed, rows in
 		f.device.Gather(seen.Columns(rank*e.Inner, e.Inner), act, places)
 	}
 	if shared != nil {
-		f.device.Columns(seen, shared, []Move{{From: 0, To: width, Count: shared.Cols()}})
+		f.device.Columns(seen, shared, []device.Move{{From: 0, To: width, Count: shared.Cols()}})
 	}
 	return seen
 }

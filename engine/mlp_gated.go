@@ -1,6 +1,11 @@
 package engine
 
-func (f *forward) gated(g *GatedSpec, x Tensor) Tensor {
+import (
+	"avssnative/engine/arch"
+	"avssnative/engine/device"
+)
+
+func (f *forward) gated(g *arch.GatedSpec, x device.Tensor) device.Tensor {
 	act := f.pool.take(x.Rows(), f.weights.matrices[&g.Down.Weight].In())
 	f.activated(g, act, x)
 	out := f.summed(act, &g.Down)
@@ -9,7 +14,7 @@ func (f *forward) gated(g *GatedSpec, x Tensor) Tensor {
 }
 
 // hidden computes what enters the output projection.
-func (f *forward) activated(g *GatedSpec, act, x Tensor) {
+func (f *forward) activated(g *arch.GatedSpec, act, x device.Tensor) {
 	if g.Activation.Interleaved {
 		both := f.linear(x, &g.Up)
 		f.device.Activate(act, both, nil, g.Activation)

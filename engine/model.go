@@ -9,27 +9,31 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+
+	"avssnative/engine/arch"
+	"avssnative/engine/device"
+	"avssnative/engine/weights"
 )
 
 // A Model is an opened model: its Spec, its mapped weights and the device it runs on. One pass runs at a time; Run waits its turn.
 type Model struct {
-	Ref    string // what Open was given
-	Folder string // where config.json lies; empty for a single file
-	File   string // the single file; empty for a folder
-	Spec   *Spec
-	Config *Config
-	Source Source
+	Ref     string // what Open was given
+	Folder  string // where config.json lies; empty for a single file
+	File    string // the single file; empty for a folder
+	Spec    *arch.Spec
+	Config  *arch.Config
+	Tensors weights.Tensors
 
 	options Options
 	running sync.Mutex
-	devices []Device
+	devices []device.Device
 	mapped  sync.Map // layers whose weights passes have left in memory
 }
 
 // Options say how a model shall be opened. The zero value is right.
 type Options struct {
 	Device string // "auto" where empty; several, as "cuda:0,cuda:1", share the sequences of every pass
-	DeviceOptions
+	device.Options
 }
 
 // Open opens a model: a folder with config.json and safetensors, a .gguf file, or a name that a registered source knows. Nothing is read but
@@ -38,20 +42,20 @@ func Open(ctx context.Context, ref string, o Options) (*Model, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	path, err := Resolve(ref)
+	path, err := weights.Resolve(ref)
 	if err != nil {
 		return nil, err
 	}
-	files, err := OpenFiles(path)
+	files, err := weights.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	described, err := Describe(files)
+	described, err := arch.Describe(files)
 	if err != nil {
 		files.Close()
 		return nil, err
 	}
-	m := &Model{Ref: ref, Spec: described.Spec, Config: described.Config, Source: described.Source, options: o}
+	m := &Model{Ref: ref, Spec: described.Spec, Config: described.Config, Tensors: described.Tensors, options: o}
 	if files.GGUF != nil {
 		m.File = path
 	} else {
@@ -64,12 +68,12 @@ func Open(ctx context.Context, ref string, o Options) (*Model, error) {
 func (m *Model) Layers() int { return len(m.Spec.Blocks) }
 
 // Device is the first device the model runs on; all are opened at the first call.
-func (m *Model) Device() (Device, error) {
+func (m *Model) Device() (device.Device, error) {
 	if len(m.devices) > 0 {
 		return m.devices[0], nil
 	}
 	for _, name := range strings.Split(m.options.Device, ",") {
-		d, err := OpenDevice(strings.TrimSpace(name), m.options.DeviceOptions)
+		d, err := device.Open(strings.TrimSpace(name), m.options.Options)
 		if err != nil {
 			return nil, errors.Join(err, m.closeDevices())
 		}
@@ -92,7 +96,7 @@ func (m *Model) closeDevices() error {
 // Close gives back the devices and the mapped files. The model must not be used after.
 func (m *Model) Close() error {
 	first := m.closeDevices()
-	if err := m.Source.Close(); first == nil {
+	if err := m.Tensors.Close(); first == nil {
 		first = err
 	}
 	return first
@@ -110,8 +114,8 @@ func (m *Model) Fingerprint() string {
 		panic("engine: a parsed configuration does not marshal: " + err.Error())
 	}
 	sum.Write(config)
-	for _, name := range m.Source.Names() {
-		stored, _ := m.Source.Lookup(name)
+	for _, name := range m.Tensors.Names() {
+		stored, _ := m.Tensors.Lookup(name)
 		fmt.Fprintf(sum, "\n%s %s %v %d\n", name, stored.Type, stored.Shape, len(stored.Data))
 		edge := min(fingerprintEdge, len(stored.Data))
 		sum.Write(stored.Data[:edge])

@@ -1,26 +1,31 @@
 package engine
 
-import "fmt"
+import (
+	"fmt"
+
+	"avssnative/engine/arch"
+	"avssnative/engine/device"
+)
 
 // packing says how a pass's sequences lie in the rows of a hidden tensor. Each family (a sequence and its branches) has neighbouring rows;
 // families of which something is scored come first, because those that are only measured are walked by the first variant alone.
 type packing struct {
-	families []family
-	rows     int // all rows
-	scored   int // rows of the families of which something is scored
-	judged   int // number of those families
+	groups       []promptGroup
+	rows         int // all rows
+	scored       int // rows of the families of which something is scored
+	scoredGroups int // number of those families
 }
 
 // family is where one sequence's rows lie: its own, then those of its branches. A branch's last token predicts nothing, so it has no row.
-type family struct {
+type promptGroup struct {
 	sequence int // index in Pass.Sequences
 	start    int
 	rows     int
-	layout   Layout // rows counted from start
+	layout   device.Layout // rows counted from start
 	ids      []int32
 }
 
-func pack(sequences []Sequence, spec *Spec) (*packing, error) {
+func pack(sequences []Sequence, spec *arch.Spec) (*packing, error) {
 	p := &packing{}
 	classifier := spec.Head.Classify != nil
 	for _, scored := range []bool{true, false} {
@@ -34,7 +39,7 @@ func pack(sequences []Sequence, spec *Spec) (*packing, error) {
 			if err := s.check(spec.Vocab, spec.Context); err != nil {
 				return nil, fmt.Errorf("engine: sequence %d: %w", i, err)
 			}
-			f := family{sequence: i, start: p.rows, ids: append([]int32{}, s.IDs...)}
+			f := promptGroup{sequence: i, start: p.rows, ids: append([]int32{}, s.IDs...)}
 			f.layout.Start = []int32{0, int32(len(s.IDs))}
 			f.layout.Prefix = []int32{-1}
 			for _, branch := range s.Branches {
@@ -46,10 +51,10 @@ func pack(sequences []Sequence, spec *Spec) (*packing, error) {
 			}
 			f.rows = len(f.ids)
 			p.rows += f.rows
-			p.families = append(p.families, f)
+			p.groups = append(p.groups, f)
 		}
 		if scored {
-			p.scored, p.judged = p.rows, len(p.families)
+			p.scored, p.scoredGroups = p.rows, len(p.groups)
 		}
 	}
 	if p.rows == 0 {
@@ -93,7 +98,7 @@ func (s Sequence) check(vocab, context int) error {
 type batch struct {
 	spans     []span
 	rows      int
-	layout    *Layout
+	layout    *device.Layout
 	positions []int32
 }
 
@@ -118,7 +123,7 @@ func (p *packing) batches(families []int, most int) []batch {
 	}
 	for state, count := range families {
 		for i := range count {
-			f := &p.families[i]
+			f := &p.groups[i]
 			if b.rows > 0 && b.rows+f.rows > most {
 				finish()
 			}
@@ -136,12 +141,12 @@ func (p *packing) batches(families []int, most int) []batch {
 }
 
 // join is the layout of spans stacked one below the other.
-func (p *packing) join(spans []span) *Layout {
-	l := &Layout{Start: []int32{0}}
+func (p *packing) join(spans []span) *device.Layout {
+	l := &device.Layout{Start: []int32{0}}
 	row := int32(0)
 	for _, s := range spans {
 		for i := s.first; i < s.last; i++ {
-			f := &p.families[i]
+			f := &p.groups[i]
 			base := int32(len(l.Start) - 1)
 			for j := range f.layout.Sequences() {
 				l.Start = append(l.Start, row+f.layout.Start[j+1])

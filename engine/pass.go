@@ -1,5 +1,9 @@
 package engine
 
+import (
+	"avssnative/engine/device"
+)
+
 // DefaultEps are the thresholds below which activations are counted as sparse.
 var DefaultEps = []float32{1e-5, 1e-4, 1e-3, 1e-2, 1e-1}
 
@@ -45,9 +49,9 @@ type Observer interface {
 
 // Wants says which costly parts of a Measurement an observer reads.
 type Wants struct {
-	Pooled bool // Moments.PooledVariance
-	Last   bool // Measurement.Input and Output
-	Near   bool // Moments.Near of SiteAttn and SiteMLP, which needs the whole row of the block's output first; −1 there where nobody wants it
+	Pooled        bool // Moments.PooledVariance
+	Last          bool // Measurement.Input and Output
+	RelativeBelow bool // Moments.Near of SiteAttn and SiteMLP, which needs the whole row of the block's output first; −1 there where nobody wants it
 }
 
 // Measurement is one layer's effect on one sequence.
@@ -55,7 +59,7 @@ type Measurement struct {
 	Layer    int
 	Layers   int
 	Sequence int // index in Pass.Sequences
-	SequenceMeasure
+	device.SequenceMeasure
 	Eps      []float32
 	Relative float32
 	// Input and Output are the residual stream at the last token, before and after the block: [hidden], nil unless wanted. Only valid

@@ -8,6 +8,7 @@ import (
 	"avssnative/avss"
 	"avssnative/bench/peers/yardstick"
 	"avssnative/engine"
+	"avssnative/engine/device"
 	"avssnative/kernels/cpu"
 )
 
@@ -33,18 +34,18 @@ type benched struct {
 
 // eachCompute runs a benchmark in both precisions, each on weights stored in it.
 func eachCompute(b *testing.B, bench func(b *testing.B, m *benched)) {
-	for _, compute := range []engine.Compute{engine.ComputeF32, engine.ComputeBF16} {
+	for _, compute := range []device.Compute{device.ComputeF32, device.ComputeBF16} {
 		b.Run("compute="+string(compute), func(b *testing.B) {
 			m := &benched{shape: benchmarkShape()}
 			folder, stored := b.TempDir(), "F32"
-			if compute == engine.ComputeBF16 {
+			if compute == device.ComputeBF16 {
 				stored = "BF16"
 			}
 			if err := m.shape.Write(b.Context(), folder, stored); err != nil {
 				b.Fatal(err)
 			}
 			var err error
-			if m.model, err = engine.Open(b.Context(), folder, engine.Options{Device: "cpu", DeviceOptions: engine.DeviceOptions{Compute: compute}}); err != nil {
+			if m.model, err = engine.Open(b.Context(), folder, engine.Options{Device: "cpu", Options: device.Options{Compute: compute}}); err != nil {
 				b.Fatal(err)
 			}
 			defer m.model.Close()
@@ -56,7 +57,7 @@ func eachCompute(b *testing.B, bench func(b *testing.B, m *benched)) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			m.peak = yardstick.MeasurePeak(kernels, d.Info().Threads, compute == engine.ComputeBF16, 5)
+			m.peak = yardstick.MeasurePeak(kernels, d.Info().Threads, compute == device.ComputeBF16, 5)
 			bench(b, m)
 		})
 	}

@@ -1,20 +1,24 @@
 package engine
 
+import (
+	"avssnative/engine/device"
+)
+
 // pool keeps a pass's working tensors, so that a batch costs no allocation. Tensors are handed out as views of whole ones, which makes any
 // of them fit a smaller request of the same width.
 type pool struct {
-	device Device
-	rows   int               // rows a new tensor has at least
-	free   map[int][]Tensor  // by columns
-	whole  map[Tensor]Tensor // view → what it was cut from
+	device device.Device
+	rows   int                             // rows a new tensor has at least
+	free   map[int][]device.Tensor         // by columns
+	whole  map[device.Tensor]device.Tensor // view → what it was cut from
 }
 
-func newPool(d Device, rows int) *pool {
-	return &pool{device: d, rows: rows, free: map[int][]Tensor{}, whole: map[Tensor]Tensor{}}
+func newPool(d device.Device, rows int) *pool {
+	return &pool{device: d, rows: rows, free: map[int][]device.Tensor{}, whole: map[device.Tensor]device.Tensor{}}
 }
 
 // take is a tensor [rows × cols] with any contents.
-func (p *pool) take(rows, cols int) Tensor {
+func (p *pool) take(rows, cols int) device.Tensor {
 	free := p.free[cols]
 	for i := len(free) - 1; i >= 0; i-- {
 		if free[i].Rows() >= rows {
@@ -27,14 +31,14 @@ func (p *pool) take(rows, cols int) Tensor {
 	return p.view(p.device.NewTensor(max(rows, p.rows), cols), rows)
 }
 
-func (p *pool) view(t Tensor, rows int) Tensor {
+func (p *pool) view(t device.Tensor, rows int) device.Tensor {
 	v := t.Slice(0, rows)
 	p.whole[v] = t
 	return v
 }
 
 // give returns a tensor that take handed out.
-func (p *pool) give(v Tensor) {
+func (p *pool) give(v device.Tensor) {
 	t, ours := p.whole[v]
 	if !ours {
 		panic("engine: tensor returned to a pool that did not make it")

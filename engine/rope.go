@@ -1,7 +1,12 @@
 package engine
 
+import (
+	"avssnative/engine/arch"
+	"avssnative/engine/device"
+)
+
 // rotate turns x's heads to their positions.
-func (f *forward) rotate(x Tensor, r *Rotary) {
+func (f *forward) rotate(x device.Tensor, r *arch.Rotary) {
 	if r.Stretch == nil {
 		f.device.Rope(x, r.Rope, f.positions)
 		return
@@ -14,7 +19,7 @@ func (f *forward) rotate(x Tensor, r *Rotary) {
 }
 
 // familyLengths gives for each sequence the tokens of the longest chain it belongs to: a context with its longest branch.
-func familyLengths(l *Layout) []int {
+func familyLengths(l *device.Layout) []int {
 	lengths := make([]int, l.Sequences())
 	root := func(i int) int {
 		if l.Prefix != nil && l.Prefix[i] >= 0 {

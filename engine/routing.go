@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"avssnative/engine/arch"
 )
 
 // routed says which rows go to which expert: places counts rows·top assignments, ordered by expert, then token.
@@ -16,7 +18,7 @@ type routed struct {
 }
 
 // plan chooses for every row of logits [rows × experts].
-func plan(r *Routing, logits, correction []float32, experts int) *routed {
+func plan(r *arch.Routing, logits, correction []float32, experts int) *routed {
 	rows := len(logits) / experts
 	p := &routed{tokens: make([]int32, rows*r.Top), weights: make([]float32, rows*r.Top), start: make([]int, experts+1),
 		places: make([][]int32, r.Top), byRank: make([][]float32, r.Top)}
@@ -44,17 +46,17 @@ func plan(r *Routing, logits, correction []float32, experts int) *routed {
 }
 
 // choose gives one token's experts, the best first, and their weights.
-func choose(r *Routing, logits, correction []float32) (ids []int, weights []float64) {
+func choose(r *arch.Routing, logits, correction []float32) (ids []int, weights []float64) {
 	scores := make([]float64, len(logits))
 	for i, v := range logits {
 		scores[i] = float64(v)
 	}
 	switch r.Score {
-	case SparseMixer:
+	case arch.SparseMixer:
 		return mixSparsely(r, scores)
-	case SoftmaxAll:
+	case arch.SoftmaxAll:
 		softmax(scores)
-	case SigmoidScore:
+	case arch.SigmoidScore:
 		for i, v := range scores {
 			scores[i] = 1 / (1 + math.Exp(-v))
 		}
@@ -68,7 +70,7 @@ func choose(r *Routing, logits, correction []float32) (ids []int, weights []floa
 	for _, id := range ids {
 		weights = append(weights, scores[id])
 	}
-	if r.Score == SoftmaxTop {
+	if r.Score == arch.SoftmaxTop {
 		softmax(weights)
 	}
 	scale := r.Scale
@@ -89,7 +91,7 @@ func choose(r *Routing, logits, correction []float32) (ids []int, weights []floa
 }
 
 // keepGroups puts every expert outside the best groups out of reach.
-func keepGroups(r *Routing, choice []float64) {
+func keepGroups(r *arch.Routing, choice []float64) {
 	if r.Groups < 2 {
 		return
 	}
@@ -112,7 +114,7 @@ func keepGroups(r *Routing, choice []float64) {
 }
 
 // mix chooses the largest logit, then the largest of the others, and weighs each by a softmax over those within twice the jitter of it.
-func mixSparsely(r *Routing, scores []float64) (ids []int, weights []float64) {
+func mixSparsely(r *arch.Routing, scores []float64) (ids []int, weights []float64) {
 	left := slices.Clone(scores)
 	for range r.Top {
 		best := largest(left, 1)[0]

@@ -6,6 +6,9 @@ import (
 	"math"
 	"slices"
 	"sync"
+
+	"avssnative/engine/device"
+	"avssnative/engine/weights"
 )
 
 // defaultRows is how many rows a block computes together unless told otherwise: enough that packing a weight costs a few per cent of the
@@ -26,7 +29,7 @@ func (m *Model) Run(ctx context.Context, p Pass) (*Outcome, error) {
 }
 
 // runOn walks a pass on one device.
-func (m *Model) runOn(ctx context.Context, d Device, p Pass) (*Outcome, error) {
+func (m *Model) runOn(ctx context.Context, d device.Device, p Pass) (*Outcome, error) {
 	variants, which, err := distinct(p.Variants, m.Layers())
 	if err != nil {
 		return nil, err
@@ -40,8 +43,8 @@ func (m *Model) runOn(ctx context.Context, d Device, p Pass) (*Outcome, error) {
 	}
 	w := &walker{model: m, device: d, pass: p, variants: variants, packing: packed, outcome: &Outcome{}}
 	w.scores = make([][]SequenceScore, len(variants))
-	groups := walks(variants, m.Layers(), w.affordable(), p.Diverge)
-	w.foresee(groups)
+	groups := walks(variants, m.Layers(), w.hiddenTensors(), p.Diverge)
+	w.countWork(groups)
 	seen := false
 	for _, group := range groups {
 		watch := !seen && group[0] == 0
@@ -83,8 +86,8 @@ func (p Pass) complete(packed *packing) (Pass, error) {
 	if len(p.Eps) == 0 {
 		p.Eps = DefaultEps
 	}
-	if len(p.Eps) > MaxEps {
-		return p, fmt.Errorf("engine: %d thresholds, at most %d", len(p.Eps), MaxEps)
+	if len(p.Eps) > device.MaxEps {
+		return p, fmt.Errorf("engine: %d thresholds, at most %d", len(p.Eps), device.MaxEps)
 	}
 	if p.Relative == 0 {
 		p.Relative = DefaultRelative
@@ -105,7 +108,7 @@ func (p Pass) complete(packed *packing) (Pass, error) {
 // walker carries one Run.
 type walker struct {
 	model    *Model
-	device   Device
+	device   device.Device
 	pass     Pass
 	variants []Drop // distinct
 	packing  *packing
@@ -119,7 +122,7 @@ type walker struct {
 }
 
 // blank is an empty score for every sequence.
-func (w *walker) blank() []SequenceScore {
+func (w *walker) emptyScores() []SequenceScore {
 	scores := make([]SequenceScore, len(w.pass.Sequences))
 	for i, s := range w.pass.Sequences {
 		if len(s.Branches) > 0 {
@@ -130,7 +133,7 @@ func (w *walker) blank() []SequenceScore {
 }
 
 // affordable is how many hidden tensors the memory allowed for holds.
-func (w *walker) affordable() int {
+func (w *walker) hiddenTensors() int {
 	memory := w.pass.Memory
 	if memory <= 0 {
 		memory = w.device.Info().Memory / 2
@@ -153,20 +156,20 @@ func (w *walker) resident() bool {
 		memory = w.device.Info().Memory
 	}
 	bytes := int64(0)
-	for _, name := range w.model.Source.Names() {
-		stored, _ := w.model.Source.Lookup(name)
+	for _, name := range w.model.Tensors.Names() {
+		stored, _ := w.model.Tensors.Lookup(name)
 		bytes += int64(len(stored.Data))
 	}
 	return bytes <= memory/2
 }
 
 // foresee fills in the work that lies ahead.
-func (w *walker) foresee(groups [][]int) {
+func (w *walker) countWork(groups [][]int) {
 	layers := w.model.Layers()
 	w.step.Layers = layers
 	w.outcome.Passes = len(groups)
 	for _, group := range groups {
-		_, blocks := foresee(w.variants, group, layers)
+		_, blocks := sharedWork(w.variants, group, layers)
 		w.outcome.Blocks += blocks
 		w.step.Total += float64(blocks+len(group)) * float64(w.packing.scored)
 	}
@@ -179,13 +182,13 @@ func (w *walker) foresee(groups [][]int) {
 // walk takes one group of variants through all layers and the head.
 func (w *walker) walk(ctx context.Context, group []int, watch bool) (err error) {
 	w.watch = watch && (len(w.pass.Observe) > 0 || w.pass.Trace != nil)
-	first := state{variants: group, families: w.packing.judged}
+	first := state{variants: group, groups: w.packing.scoredGroups}
 	for _, v := range group { // variant 0 may be walked again, to compare others with it
-		w.scores[v] = w.blank()
+		w.scores[v] = w.emptyScores()
 	}
 	rows := w.packing.scored
 	if w.watch {
-		first.families, rows = len(w.packing.families), w.packing.rows
+		first.groups, rows = len(w.packing.groups), w.packing.rows
 	}
 	if rows == 0 {
 		return nil
@@ -224,7 +227,7 @@ func (m *Model) stays(layer int, resident bool) bool {
 
 // blocks walks all layers. While one is computed the next one's weights are on their way.
 func (w *walker) blocks(ctx context.Context) error {
-	spec, source := w.model.Spec, w.model.Source
+	spec, source := w.model.Spec, w.model.Tensors
 	var order []int
 	for layer := range spec.Blocks {
 		if slices.ContainsFunc(w.states[0].variants, func(v int) bool { return !slices.Contains(w.variants[v], layer) }) {
@@ -241,10 +244,10 @@ func (w *walker) blocks(ctx context.Context) error {
 		if i+1 < len(order) {
 			reading.Wait()
 			if coming := order[i+1]; !w.model.stays(coming, resident) {
-				reading.Go(func() { source.Prefetch(names(spec.Blocks[coming].refs)) })
+				reading.Go(func() { source.Prefetch(names(spec.Blocks[coming].Refs)) })
 			}
 		}
-		return load(w.device, source, spec.Blocks[order[i]].refs)
+		return load(w.device, source, spec.Blocks[order[i]].Refs)
 	}
 	next, err := fetch(0)
 	if err != nil {
@@ -284,14 +287,14 @@ func (w *walker) layer(ctx context.Context, layer int, weights *layerWeights) er
 		to := s
 		to.variants = apply
 		if len(skip) > 0 {
-			stay := state{variants: skip, hidden: s.hidden, families: s.families}
+			stay := state{variants: skip, hidden: s.hidden, groups: s.groups}
 			// Only the state of the first variant walks the families that are not scored.
 			if apply[0] < skip[0] {
-				stay.families = w.packing.judged
+				stay.groups = w.packing.scoredGroups
 			} else {
-				to.families = w.packing.judged
+				to.groups = w.packing.scoredGroups
 			}
-			to.hidden = w.device.NewTensor(w.rowsOf(to.families), w.model.Spec.Hidden)
+			to.hidden = w.device.NewTensor(w.rowsOf(to.groups), w.model.Spec.Hidden)
 			after = append(after, stay)
 		}
 		sources, results = append(sources, s), append(results, to)
@@ -302,7 +305,7 @@ func (w *walker) layer(ctx context.Context, layer int, weights *layerWeights) er
 
 	families := make([]int, len(results))
 	for i, s := range results {
-		families[i] = s.families
+		families[i] = s.groups
 	}
 	look := w.watch && len(results) > 0 && results[0].variants[0] == 0
 	watched := newWatched(w, layer, look)
@@ -327,7 +330,7 @@ func (w *walker) layer(ctx context.Context, layer int, weights *layerWeights) er
 
 // rowsOf is the number of rows of the first families.
 func (w *walker) rowsOf(families int) int {
-	if families == len(w.packing.families) {
+	if families == len(w.packing.groups) {
 		return w.packing.rows
 	}
 	return w.packing.scored
@@ -361,8 +364,8 @@ func (w *walker) compute(b batch, layer int, weights *layerWeights, sources, res
 	}
 }
 
-func (w *walker) copyRows(dst, src Tensor) {
-	w.device.Columns(dst, src, []Move{{0, 0, dst.Cols()}})
+func (w *walker) copyRows(dst, src device.Tensor) {
+	w.device.Columns(dst, src, []device.Move{{From: 0, To: 0, Count: dst.Cols()}})
 }
 
 func (w *walker) advance(rows int) {
@@ -376,7 +379,7 @@ func (w *walker) advance(rows int) {
 
 // notNumbers explains results that are no numbers: by the stored tensor that is spoiled, if one is.
 func (m *Model) notNumbers(where string) error {
-	if name, count := spoiled(m.Source); name != "" {
+	if name, count := weights.NotNumbers(m.Tensors); name != "" {
 		return fmt.Errorf("engine: tensor %s: %d of its values are NaN or infinite, so nothing computed from it is a number; the file is damaged", name, count)
 	}
 	return fmt.Errorf("engine: %s: values are NaN though no stored weight is; the computation overflowed (try --compute f32)", where)

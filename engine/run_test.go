@@ -10,6 +10,7 @@ import (
 
 	"avssnative/engine"
 
+	"avssnative/engine/device"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -95,7 +96,7 @@ func TestGroupingAndMemoryChangeNoBit(t *testing.T) {
 func TestThreadsChangeNoBit(t *testing.T) {
 	var want *engine.Outcome
 	for _, threads := range []int{1, 2, 3, 7} {
-		m, err := engine.Open(context.Background(), "testdata/architectures/qwen2", engine.Options{Device: "cpu", DeviceOptions: engine.DeviceOptions{Threads: threads}})
+		m, err := engine.Open(context.Background(), "testdata/architectures/qwen2", engine.Options{Device: "cpu", Options: device.Options{Threads: threads}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,7 +167,9 @@ type recorder struct {
 	sums  bool // whatever takes whole rows is not wanted
 }
 
-func (r *recorder) Wants() engine.Wants { return engine.Wants{Pooled: true, Last: true, Near: !r.sums} }
+func (r *recorder) Wants() engine.Wants {
+	return engine.Wants{Pooled: true, Last: true, RelativeBelow: !r.sums}
+}
 
 func (r *recorder) Observe(m *engine.Measurement) error {
 	if now := [2]int{m.Layer, m.Sequence}; len(r.seen) > 0 && (now[0] < r.after[0] || now[0] == r.after[0] && now[1] <= r.after[1]) {
@@ -192,10 +195,10 @@ func TestObserversSeeTheWholeModelInOrder(t *testing.T) {
 			}
 			for _, seen := range r.seen {
 				tokens := len(p.Sequences[seen.Sequence].IDs)
-				if seen.Tokens != tokens || seen.Sites[engine.SiteBlock].N != int64(tokens*32) || seen.Sites[engine.SiteAct].N != int64(tokens*48) {
-					t.Errorf("%s: layer %d sequence %d: %d tokens, %d values", on, seen.Layer, seen.Sequence, seen.Tokens, seen.Sites[engine.SiteBlock].N)
+				if seen.Tokens != tokens || seen.Sites[device.SiteBlock].N != int64(tokens*32) || seen.Sites[device.SiteAct].N != int64(tokens*48) {
+					t.Errorf("%s: layer %d sequence %d: %d tokens, %d values", on, seen.Layer, seen.Sequence, seen.Tokens, seen.Sites[device.SiteBlock].N)
 				}
-				if near := seen.Sites[engine.SiteMLP].Near; (near < 0) != r.sums {
+				if near := seen.Sites[device.SiteMLP].RelativeBelow; (near < 0) != r.sums {
 					t.Errorf("%s: layer %d sequence %d: %d values near zero, asked for: %v", on, seen.Layer, seen.Sequence, near, !r.sums)
 				}
 			}

@@ -11,11 +11,11 @@ func (m *Model) ShortConfig(stay []int) (map[string]any, error) { return m.Spec.
 
 // Size counts parameters and bytes of the stored tensors, of the whole model or without the layers dropped.
 func (m *Model) Size(drop Drop) (parameters, bytes int64) {
-	for _, name := range m.Source.Names() {
+	for _, name := range m.Tensors.Names() {
 		if layer, _, inside := m.Spec.BlockOf(name); inside && slices.Contains(drop, layer) {
 			continue
 		}
-		stored, _ := m.Source.Lookup(name)
+		stored, _ := m.Tensors.Lookup(name)
 		count := int64(1)
 		for _, n := range stored.Shape {
 			count *= int64(n)

@@ -3,14 +3,16 @@ package engine
 import (
 	"fmt"
 	"slices"
+
+	"avssnative/engine/device"
 )
 
 // A state is the hidden tensor of all variants that agree on the layers so far. There is one at first; where its variants differ, those
 // that leave the layer out keep the tensor and those that apply it get one of their own.
 type state struct {
 	variants []int // indices of the variants that are in this state, ascending
-	hidden   Tensor
-	families int // how many of the packing's families it walks
+	hidden   device.Tensor
+	groups   int // how many of the packing's families it walks
 }
 
 // checkVariants makes sure that every variant is an ascending set of layers that leaves at least one.
@@ -45,7 +47,7 @@ func split(variants []Drop, of []int, layer int) (apply, skip []int) {
 
 // foresee counts what walking the variants together takes: the largest number of hidden tensors at a time, and how many times a block is
 // applied to all sequences of a state, layer by layer.
-func foresee(variants []Drop, of []int, layers int) (peak, blocks int) {
+func sharedWork(variants []Drop, of []int, layers int) (peak, blocks int) {
 	states := [][]int{of}
 	peak = 1
 	for layer := range layers {
@@ -75,7 +77,7 @@ func walks(variants []Drop, layers, most int, first bool) [][]int {
 	}
 	// Variants that leave out their first layer late share the most: the walk over all layers goes first, then by the layers left out.
 	slices.SortStableFunc(order, func(a, b int) int {
-		return -slices.Compare(complete(variants[a], layers), complete(variants[b], layers))
+		return -slices.Compare(ended(variants[a], layers), ended(variants[b], layers))
 	})
 	var groups [][]int
 	var part func(of []int)
@@ -84,7 +86,7 @@ func walks(variants []Drop, layers, most int, first bool) [][]int {
 		if first && !slices.Contains(of, 0) {
 			with = append([]int{0}, of...)
 		}
-		if peak, _ := foresee(variants, with, layers); peak <= most || len(of) == 1 {
+		if peak, _ := sharedWork(variants, with, layers); peak <= most || len(of) == 1 {
 			slices.Sort(with)
 			groups = append(groups, with)
 			return
@@ -97,4 +99,4 @@ func walks(variants []Drop, layers, most int, first bool) [][]int {
 }
 
 // complete ends a set of layers with one behind the last, so that a set that goes on compares smaller than one that has ended.
-func complete(d Drop, layers int) []int { return append(slices.Clone([]int(d)), layers) }
+func ended(d Drop, layers int) []int { return append(slices.Clone([]int(d)), layers) }

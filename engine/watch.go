@@ -1,6 +1,10 @@
 package engine
 
-import "fmt"
+import (
+	"fmt"
+
+	"avssnative/engine/device"
+)
 
 // watched gathers what one layer's batches measure until the layer is done, then shows it to the observers sequence by sequence.
 type watched struct {
@@ -8,7 +12,7 @@ type watched struct {
 	layer    int
 	on       bool
 	wants    Wants
-	measures []SequenceMeasure // a sequence of the pass
+	measures []device.SequenceMeasure // a sequence of the pass
 	input    [][]float32
 	output   [][]float32
 	fail     error
@@ -21,7 +25,7 @@ func newWatched(w *walker, layer int, on bool) *watched {
 	}
 	o.wants = wanted(w.pass.Observe)
 	n := len(w.pass.Sequences)
-	o.measures, o.input, o.output = make([]SequenceMeasure, n), make([][]float32, n), make([][]float32, n)
+	o.measures, o.input, o.output = make([]device.SequenceMeasure, n), make([][]float32, n), make([][]float32, n)
 	return o
 }
 
@@ -30,7 +34,7 @@ func wanted(observers []Observer) Wants {
 	var all Wants
 	for _, o := range observers {
 		own := o.Wants()
-		all.Pooled, all.Last, all.Near = all.Pooled || own.Pooled, all.Last || own.Last, all.Near || own.Near
+		all.Pooled, all.Last, all.RelativeBelow = all.Pooled || own.Pooled, all.Last || own.Last, all.RelativeBelow || own.RelativeBelow
 	}
 	return all
 }
@@ -38,19 +42,19 @@ func wanted(observers []Observer) Wants {
 // sums are the thresholds that products' results shall be counted below on the way, nil where nothing of a batch is measured or where that
 // needs whole rows.
 func (o *watched) sums(b batch) []float32 {
-	if s := b.spans[0]; !o.on || o.wants.Near || s.state != 0 || !o.audible(s) {
+	if s := b.spans[0]; !o.on || o.wants.RelativeBelow || s.state != 0 || !o.shows(s) {
 		return nil
 	}
 	return o.pass.Eps
 }
 
 // see measures the rows of the first state in a batch; they come first.
-func (o *watched) see(b batch, x, y Tensor, parts branches) {
+func (o *watched) see(b batch, x, y device.Tensor, parts branches) {
 	s := b.spans[0]
-	if !o.on || s.state != 0 || !o.audible(s) {
+	if !o.on || s.state != 0 || !o.shows(s) {
 		return
 	}
-	window := func(t Tensor) Tensor {
+	window := func(t device.Tensor) device.Tensor {
 		if t == nil {
 			return nil
 		}
@@ -58,8 +62,8 @@ func (o *watched) see(b batch, x, y Tensor, parts branches) {
 	}
 	layout := o.packing.join(b.spans[:1])
 	x, y = window(x), window(y)
-	m := &Measure{X: x, Y: y, Attn: window(parts.attn), MLP: window(parts.mlp), Act: window(parts.act), Layout: layout,
-		Eps: o.pass.Eps, Relative: o.pass.Relative, Pooled: o.wants.Pooled, NoNear: !o.wants.Near}
+	m := &device.Measure{X: x, Y: y, Attn: window(parts.attn), MLP: window(parts.mlp), Act: window(parts.act), Layout: layout,
+		Eps: o.pass.Eps, Relative: o.pass.Relative, Pooled: o.wants.Pooled, SkipRelativeBelow: !o.wants.RelativeBelow}
 	o.device.Measure(m)
 	if err := o.device.Sync(); err != nil {
 		o.fail = err
@@ -67,11 +71,11 @@ func (o *watched) see(b batch, x, y Tensor, parts branches) {
 	}
 	at := 0
 	for i := s.first; i < s.last; i++ {
-		f := &o.packing.families[i]
+		f := &o.packing.groups[i]
 		if !o.pass.Sequences[f.sequence].Silent {
 			o.measures[f.sequence] = m.Out[at]
-			if !o.wants.Near {
-				o.measures[f.sequence].Sites[SiteAttn].Near, o.measures[f.sequence].Sites[SiteMLP].Near = -1, -1
+			if !o.wants.RelativeBelow {
+				o.measures[f.sequence].Sites[device.SiteAttn].RelativeBelow, o.measures[f.sequence].Sites[device.SiteMLP].RelativeBelow = -1, -1
 			}
 			if o.wants.Last {
 				last := f.start - s.start + f.rows - 1
@@ -82,16 +86,16 @@ func (o *watched) see(b batch, x, y Tensor, parts branches) {
 	}
 }
 
-func (o *watched) row(t Tensor, at int) []float32 {
+func (o *watched) row(t device.Tensor, at int) []float32 {
 	row := make([]float32, t.Cols())
 	o.device.Download(row, t, at)
 	return row
 }
 
 // audible says whether observers are to be shown any family of a span.
-func (o *watched) audible(s span) bool {
+func (o *watched) shows(s span) bool {
 	for i := s.first; i < s.last; i++ {
-		if !o.pass.Sequences[o.packing.families[i].sequence].Silent {
+		if !o.pass.Sequences[o.packing.groups[i].sequence].Silent {
 			return true
 		}
 	}
@@ -111,7 +115,7 @@ func (o *watched) deliver() error {
 			Relative: o.pass.Relative, Input: o.input[i], Output: o.output[i]}
 		for site := range seen.Sites {
 			if moments := &seen.Sites[site]; moments.NaN > 0 {
-				return o.model.notNumbers(fmt.Sprintf("layer %d, site %s, sequence %d", o.layer, Site(site), i))
+				return o.model.notNumbers(fmt.Sprintf("layer %d, site %s, sequence %d", o.layer, device.Site(site), i))
 			}
 		}
 		for _, observer := range o.pass.Observe {
@@ -126,8 +130,8 @@ func (o *watched) deliver() error {
 // trace shows the first state's rows of every sequence that observers may see.
 func (w *walker) trace(name string) error {
 	s := w.states[0]
-	for i := range s.families {
-		f := &w.packing.families[i]
+	for i := range s.groups {
+		f := &w.packing.groups[i]
 		if w.pass.Sequences[f.sequence].Silent {
 			continue
 		}

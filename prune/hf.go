@@ -41,12 +41,12 @@ func writeHF(ctx context.Context, m *engine.Model, drop engine.Drop, dir string,
 		return err
 	}
 	var sources []safetensors.Source
-	for _, name := range m.Source.Names() {
+	for _, name := range m.Tensors.Names() {
 		to, stays := renumber(m, name, stay)
 		if !stays {
 			continue
 		}
-		stored, _ := m.Source.Lookup(name)
+		stored, _ := m.Tensors.Lookup(name)
 		shape := make([]int64, len(stored.Shape))
 		for i, n := range stored.Shape {
 			shape[i] = int64(n)

@@ -9,10 +9,11 @@ import (
 
 	"avssnative/avss"
 	"avssnative/engine"
-	"avssnative/internal/demo"
 	"avssnative/internal/need"
+	"avssnative/internal/smallworld"
 	"avssnative/internal/tokenizer"
 
+	"avssnative/engine/device"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -20,7 +21,7 @@ import (
 // program, to keep what the model can do (12 to 15) and to lose it (the others), and the warning about the latter.
 func TestChoicesOnTheDemo(t *testing.T) {
 	on := "cpu"
-	if !slices.Contains(engine.DeviceKinds(), on) {
+	if !slices.Contains(device.Kinds(), on) {
 		need.Missing(t, "device cpu")
 	}
 	folder := filepath.Join(need.Root(), "internal", "demo", "model")
@@ -30,7 +31,7 @@ func TestChoicesOnTheDemo(t *testing.T) {
 	}
 	bos, _ := words.BOS()
 	var p engine.Pass
-	for i, text := range strings.Split(string(demo.Calibration()), demo.EndOfText) {
+	for i, text := range strings.Split(string(smallworld.Calibration()), smallworld.EndOfText) {
 		if i%6 != 0 || strings.TrimSpace(text) == "" {
 			continue
 		}
@@ -57,7 +58,7 @@ func TestChoicesOnTheDemo(t *testing.T) {
 	if _, err := m.Run(context.Background(), p); err != nil {
 		t.Fatal(err)
 	}
-	paper := func(site engine.Site) func() (avss.Scores, error) {
+	paper := func(site device.Site) func() (avss.Scores, error) {
 		return func() (avss.Scores, error) { return metrics["avss"].(*avss.AVSS).Of(avss.Paper, site, 1e-2) }
 	}
 	for name, c := range map[string]struct {
@@ -69,8 +70,8 @@ func TestChoicesOnTheDemo(t *testing.T) {
 		"relative magnitude":      {metrics["relmag"].Scores, []int{12, 13, 14, 15}, false},
 		"angular":                 {metrics["angular"].Scores, []int{12, 13, 14, 15}, false},
 		"l2":                      {metrics["l2"].Scores, []int{1, 3, 4, 5}, false},
-		"paper's formula, delta":  {paper(engine.SiteDelta), []int{1, 3, 4, 5}, false},
-		"paper's formula, blocks": {paper(engine.SiteBlock), []int{0, 1, 2, 3}, true},
+		"paper's formula, delta":  {paper(device.SiteDelta), []int{1, 3, 4, 5}, false},
+		"paper's formula, blocks": {paper(device.SiteBlock), []int{0, 1, 2, 3}, true},
 	} {
 		scores, err := c.scores()
 		if err != nil {

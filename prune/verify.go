@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 
 	"avssnative/engine"
+	"avssnative/engine/arch"
 )
 
 // verify opens the written model and compares its logits, bit for bit, with those of the pass that leaves the layers out.
@@ -37,7 +38,7 @@ func verify(ctx context.Context, m *engine.Model, drop engine.Drop, path string)
 }
 
 // probes are short sequences of arbitrary tokens, the same every time.
-func probes(s *engine.Spec) []engine.Sequence {
+func probes(s *arch.Spec) []engine.Sequence {
 	r := rand.New(rand.NewPCG(2411, 2117))
 	sequences := make([]engine.Sequence, 3)
 	for i := range sequences {

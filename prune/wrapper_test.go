@@ -54,7 +54,7 @@ func TestWriteWrapper(t *testing.T) {
 		t.Errorf("%d layers of %s in %q", s.Layers(), s.Spec.Family, s.Spec.Within)
 	}
 	for name, data := range tower {
-		if copied, found := s.Source.Lookup(name); !found || !bytes.Equal(copied.Data, data) {
+		if copied, found := s.Tensors.Lookup(name); !found || !bytes.Equal(copied.Data, data) {
 			t.Errorf("%s: %q", name, copied.Data)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"avssnative/engine"
+	"avssnative/engine/arch"
 	"avssnative/prune"
 )
 
@@ -168,18 +169,18 @@ func changed(t testing.TB, golden, from, to string) string {
 
 // test_uncut is GPT-2 with layer i's scores divided by i + 1, and nothing that says how this is cut.
 func init() {
-	engine.RegisterArchitecture(engine.Architecture{ModelTypes: []string{"test_uncut"}, Build: func(b *engine.Builder) *engine.Spec {
-		c, err := engine.ParseConfig([]byte(`{"model_type": "gpt2"}`))
+	arch.Register(arch.Family{ModelTypes: []string{"test_uncut"}, Build: func(b *arch.Builder) *arch.Spec {
+		c, err := arch.ParseConfig([]byte(`{"model_type": "gpt2"}`))
 		if err != nil {
 			panic(err)
 		}
-		family, err := engine.ArchitectureOf(c)
+		family, err := arch.Of(c)
 		if err != nil {
 			panic(err)
 		}
 		s := family.Build(b)
 		for i := range s.Blocks {
-			s.Blocks[i].Mixer.(*engine.AttentionSpec).Scale /= float32(i + 1)
+			s.Blocks[i].Mixer.(*arch.AttentionSpec).Scale /= float32(i + 1)
 		}
 		return s
 	}})

@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"avssnative/engine"
-
 	"github.com/urfave/cli/v2"
+
+	"avssnative/engine/device"
 )
 
 func devicesCommand() *cli.Command {
@@ -30,8 +30,8 @@ type found struct {
 
 func showDevices(c *cli.Context) error {
 	var all []found
-	for _, kind := range engine.DeviceKinds() {
-		infos, err := engine.Devices(kind)
+	for _, kind := range device.Kinds() {
+		infos, err := device.List(kind)
 		if err != nil {
 			all = append(all, found{Kind: kind, Absent: err.Error()})
 			continue

@@ -16,6 +16,7 @@ import (
 	"avssnative/engine"
 	"avssnative/internal/job"
 
+	"avssnative/engine/device"
 	"github.com/urfave/cli/v2"
 )
 
@@ -137,16 +138,16 @@ func open(c *cli.Context) (*job.Job, error) {
 	if err != nil {
 		return nil, usage("--memory %s: %v", c.String("memory"), err)
 	}
-	compute := engine.Compute(c.String("compute"))
+	compute := device.Compute(c.String("compute"))
 	switch compute {
-	case engine.ComputeAuto, engine.ComputeF32, engine.ComputeBF16:
+	case device.ComputeAuto, device.ComputeF32, device.ComputeBF16:
 	default:
 		return nil, usage("--compute %s: want auto, f32 or bf16", compute)
 	}
 	if c.Int("threads") < 0 {
 		return nil, usage("--threads %d: want 0 or more", c.Int("threads"))
 	}
-	o := engine.Options{Device: c.String("device"), DeviceOptions: engine.DeviceOptions{Threads: c.Int("threads"), Compute: compute, Memory: memory}}
+	o := engine.Options{Device: c.String("device"), Options: device.Options{Threads: c.Int("threads"), Compute: compute, Memory: memory}}
 	j, err := job.Open(c.Context, c.String("model"), o, command(c))
 	if err != nil {
 		return nil, err

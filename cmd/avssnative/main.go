@@ -16,8 +16,14 @@ import (
 	"strings"
 	"syscall"
 
-	_ "avssnative/cuda" // registers the devices cuda:N
 	"avssnative/internal/job"
+
+	// Devices, and where models are found, as database/sql programs import a driver.
+	_ "avssnative/cuda"
+	_ "avssnative/engine/cpu"
+	_ "avssnative/engine/reference"
+	_ "avssnative/engine/weights/demo"
+	_ "avssnative/engine/weights/hub"
 
 	"github.com/urfave/cli/v2"
 )
@@ -32,7 +38,7 @@ const (
 
 func main() {
 	// Computing threads are inside foreign calls, where Go's scheduler takes their processors from them as long as it has none to spare, fifty
-	// times a millisecond. The number of threads stays what it was (engine.DeviceOptions).
+	// times a millisecond. The number of threads stays what it was (device.Options).
 	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io"
 
-	"avssnative/engine"
 	"avssnative/internal/tokenizer"
 
+	"avssnative/engine/weights"
 	"github.com/urfave/cli/v2"
 )
 
@@ -26,7 +26,7 @@ func tokenizeCommand() *cli.Command {
 }
 
 func tokenize(c *cli.Context) error {
-	path, err := engine.Resolve(c.String("model"))
+	path, err := weights.Resolve(c.String("model"))
 	if err != nil {
 		return err
 	}

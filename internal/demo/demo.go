@@ -1,9 +1,8 @@
-// Package demo is the model and the texts inside the program: what `avssnative run` works on when it is given nothing, so that a new
-// user sees scores, a ranking and what a smaller model lost within seconds, with nothing to download.
+// Package demo is the model inside the program: what `avssnative run` works on when it is given nothing, so that a new user sees scores, a
+// ranking and what a pruned model lost within seconds, with nothing to download. Its texts are package smallworld's.
 //
 // The model is tiny16, a 16-layer Llama of 3.2 million parameters trained for this project; model/README.md says on what, and what it
-// can do. The texts are Small World, made by the same generator: items of its test side (reading questions with gold answers, reviews
-// with their sentiment, stories) and documents of its training side to calibrate on.
+// can do.
 package demo
 
 import (
@@ -19,34 +18,11 @@ import (
 	"path/filepath"
 )
 
-//go:embed model text
+//go:embed model
 var files embed.FS
 
 // Name is how a person asks for the model.
 const Name = "demo"
-
-// EndOfText stands between the documents of Stories and Calibration, on a line of its own.
-const EndOfText = "<|endoftext|>"
-
-// QA is the reading questions: 500 lines of JSON with kind, context, choices and gold.
-func QA() []byte { return text("qa.jsonl") }
-
-// Sentiment is the reviews: 500 lines of JSON with context, choices and gold.
-func Sentiment() []byte { return text("sentiment.jsonl") }
-
-// Stories is 500 stories, with EndOfText between them.
-func Stories() []byte { return text("stories.txt") }
-
-// Calibration is 300 documents of the mixture that the model was trained on, with EndOfText between them.
-func Calibration() []byte { return text("calibration.txt") }
-
-func text(name string) []byte {
-	data, err := files.ReadFile("text/" + name)
-	if err != nil {
-		panic(err) // the names above are the embedded ones
-	}
-	return data
-}
 
 // Folder returns a folder that holds the model as files, which can be mapped: a folder named after their hash in the user's cache
 // folder. Files that are not there yet, or are not what they should be, are written; each appears whole or not at all, so any number of

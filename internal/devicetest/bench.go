@@ -3,12 +3,12 @@ package devicetest
 import (
 	"testing"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // Bench times a device on the large cases of the table: Device/operation/shape, in GFLOP/s where arithmetic counts, else in GB/s of the
 // least that must be read and written.
-func Bench(b *testing.B, open func(testing.TB) engine.Device) {
+func Bench(b *testing.B, open func(testing.TB) device.Device) {
 	device := open(b)
 	for _, c := range table() {
 		if !c.large {

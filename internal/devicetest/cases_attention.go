@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // Families of sequences that the kernels' tiles do and do not divide.
@@ -20,7 +20,7 @@ var (
 
 func attentionCases() []testCase {
 	var cases []testCase
-	add := func(name string, of []family, amplitude float64, a engine.Attention) {
+	add := func(name string, of []family, amplitude float64, a device.Attention) {
 		if a.Scale == 0 {
 			a.Scale = float32(1 / math.Sqrt(float64(a.HeadDim)))
 		}
@@ -30,13 +30,13 @@ func attentionCases() []testCase {
 		{1, 1, 4, 4}, {2, 1, 8, 8}, {4, 4, 16, 16}, {4, 2, 40, 40}, {3, 1, 64, 64}, {2, 2, 80, 80}, {2, 1, 96, 96}, {2, 1, 128, 128}, {1, 1, 256, 256},
 		{2, 2, 24, 16}, {2, 2, 192, 128}, {1, 1, 7, 5}, {2, 1, 12, 33}, {32, 8, 4, 4}, {71, 1, 8, 8},
 	} {
-		a := engine.Attention{Heads: s.heads, KVHeads: s.kvHeads, HeadDim: s.dim, ValueDim: s.valueDim, Causal: true}
+		a := device.Attention{Heads: s.heads, KVHeads: s.kvHeads, HeadDim: s.dim, ValueDim: s.valueDim, Causal: true}
 		add("", mixed, 2, a)
 		add("families=single/", single, 2, a)
 		a.Causal = false
 		add("everything/", alike, 2, a)
 	}
-	base := engine.Attention{Heads: 4, KVHeads: 2, HeadDim: 16, ValueDim: 16, Causal: true}
+	base := device.Attention{Heads: 4, KVHeads: 2, HeadDim: 16, ValueDim: 16, Causal: true}
 	add("families=long/", long, 2, base)
 	add("families=beyond/", beyond, 2, base)
 	add("families=even/", even, 2, base)
@@ -48,32 +48,32 @@ func attentionCases() []testCase {
 		name string
 		of   []family
 	}{{"mixed", mixed}, {"long", long}} {
-		for name, set := range map[string]func(*engine.Attention){
-			"window=1":          func(a *engine.Attention) { a.Window = 1 },
-			"window=3":          func(a *engine.Attention) { a.Window = 3 },
-			"window=64":         func(a *engine.Attention) { a.Window = 64 },
-			"window=5/ahead":    func(a *engine.Attention) { a.Window, a.Causal = 5, false },
-			"chunk=1":           func(a *engine.Attention) { a.Chunk = 1 },
-			"chunk=4":           func(a *engine.Attention) { a.Chunk = 4 },
-			"chunk=50":          func(a *engine.Attention) { a.Chunk = 50 },
-			"chunk=20/window=7": func(a *engine.Attention) { a.Chunk, a.Window = 20, 7 },
-			"chunk=20/ahead":    func(a *engine.Attention) { a.Chunk, a.Causal = 20, false },
-			"cap=1.5":           func(a *engine.Attention) { a.SoftCap = 1.5 },
-			"slopes":            func(a *engine.Attention) { a.Slopes = slopes },
-			"slopes/ahead":      func(a *engine.Attention) { a.Slopes, a.Causal = slopes, false },
-			"sinks":             func(a *engine.Attention) { a.Sinks = sinks },
-			"sinks/window=6":    func(a *engine.Attention) { a.Sinks, a.Window = sinks, 6 },
-			"all": func(a *engine.Attention) {
+		for name, set := range map[string]func(*device.Attention){
+			"window=1":          func(a *device.Attention) { a.Window = 1 },
+			"window=3":          func(a *device.Attention) { a.Window = 3 },
+			"window=64":         func(a *device.Attention) { a.Window = 64 },
+			"window=5/ahead":    func(a *device.Attention) { a.Window, a.Causal = 5, false },
+			"chunk=1":           func(a *device.Attention) { a.Chunk = 1 },
+			"chunk=4":           func(a *device.Attention) { a.Chunk = 4 },
+			"chunk=50":          func(a *device.Attention) { a.Chunk = 50 },
+			"chunk=20/window=7": func(a *device.Attention) { a.Chunk, a.Window = 20, 7 },
+			"chunk=20/ahead":    func(a *device.Attention) { a.Chunk, a.Causal = 20, false },
+			"cap=1.5":           func(a *device.Attention) { a.SoftCap = 1.5 },
+			"slopes":            func(a *device.Attention) { a.Slopes = slopes },
+			"slopes/ahead":      func(a *device.Attention) { a.Slopes, a.Causal = slopes, false },
+			"sinks":             func(a *device.Attention) { a.Sinks = sinks },
+			"sinks/window=6":    func(a *device.Attention) { a.Sinks, a.Window = sinks, 6 },
+			"all": func(a *device.Attention) {
 				a.Sinks, a.Slopes, a.SoftCap, a.Window, a.Chunk = sinks, slopes, 3, 40, 100
 			},
-			"scale=0.01": func(a *engine.Attention) { a.Scale = 0.01 },
+			"scale=0.01": func(a *device.Attention) { a.Scale = 0.01 },
 		} {
 			a := base
 			set(&a)
 			add(fmt.Sprintf("%s/families=%s/", name, of.name), of.of, 3, a)
 		}
 	}
-	for _, a := range []engine.Attention{
+	for _, a := range []device.Attention{
 		{Heads: 8, KVHeads: 8, HeadDim: 64, ValueDim: 64, Causal: true},
 		{Heads: 8, KVHeads: 2, HeadDim: 128, ValueDim: 128, Causal: true},
 	} {
@@ -85,7 +85,7 @@ func attentionCases() []testCase {
 	return cases
 }
 
-func attentionCase(name string, of []family, amplitude float64, a engine.Attention) testCase {
+func attentionCase(name string, of []family, amplitude float64, a device.Attention) testCase {
 	keys := within(amplitude)
 	longest, pairs := 0, 0.0
 	for _, f := range of {
@@ -215,10 +215,10 @@ func deltaRuleCase(of []family, heads, keyHeads, keyDim, valueDim int) testCase 
 		prefixes:  true,
 		prepare: func(r *rig, units []int) step {
 			p := pack(of, units, r.joined)
-			tensor := func(name string, f filling, cols int) engine.Tensor {
+			tensor := func(name string, f filling, cols int) device.Tensor {
 				return r.tensor(f.rows(name, p.rows, cols), cols)
 			}
-			rule := engine.DeltaRule{
+			rule := device.DeltaRule{
 				Q: tensor("q", unit, keyHeads*keyDim), K: tensor("k", unit, keyHeads*keyDim), V: tensor("v", uniform, heads*valueDim),
 				Gate: tensor("gate", decay, heads), Beta: tensor("beta", strength, heads),
 				Heads: heads, KeyHeads: keyHeads, KeyDim: keyDim, ValueDim: valueDim,

@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"math"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 func headCases() []testCase {
-	plain := headShape{rows: 11, hidden: 32, vocab: 100, variants: 1, weights: engine.F32}
+	plain := headShape{rows: 11, hidden: 32, vocab: 100, variants: 1, weights: device.F32}
 	var cases []testCase
 	add := func(name string, change func(*headShape)) {
 		s := plain
@@ -26,7 +26,7 @@ func headCases() []testCase {
 	for _, rows := range []int{1, 33, 70} {
 		add("", func(s *headShape) { s.rows, s.variants = rows, 2 })
 	}
-	for _, t := range []engine.DType{engine.F16, engine.BF16, engine.Q8_0} {
+	for _, t := range []device.DType{device.F16, device.BF16, device.Q8_0} {
 		add("", func(s *headShape) { s.weights, s.variants = t, 2 })
 	}
 	add("bias/", func(s *headShape) { s.bias, s.variants = 0.5, 2 })
@@ -37,14 +37,14 @@ func headCases() []testCase {
 	add("ties/", func(s *headShape) { s.ties, s.hidden, s.vocab, s.rows = true, 3, 200, 40 })
 	add("ties/wide/", func(s *headShape) { s.ties, s.hidden, s.vocab, s.rows = true, 2, 9000, 9 })
 	add("indifferent/", func(s *headShape) { s.silent, s.variants = true, 2 })
-	large := headCase("", headShape{rows: 256, hidden: 256, vocab: 16000, variants: 1, weights: engine.F32, silent: false})
+	large := headCase("", headShape{rows: 256, hidden: 256, vocab: 16000, variants: 1, weights: device.F32, silent: false})
 	large.large = true
 	return append(cases, large)
 }
 
 type headShape struct {
 	rows, hidden, vocab, variants int
-	weights                       engine.DType
+	weights                       device.DType
 	bias, scale, softCap          float32
 	ties                          bool // small whole numbers, so that many logits are exactly equal
 	silent                        bool // Diverge is off
@@ -52,11 +52,11 @@ type headShape struct {
 
 // Rows' values: for each variant LogSum, Top, KL, then its targets' log-probabilities.
 func headCase(name string, s headShape) testCase {
-	var w engine.Weight
+	var w device.Weight
 	switch {
 	case s.ties:
 		w = weight(s.weights, whole, s.vocab, s.hidden, 0)
-	case s.weights == engine.Q8_0:
+	case s.weights == device.Q8_0:
 		w = blockWeight(s.weights, s.vocab, s.hidden)
 	default:
 		w = weight(s.weights, uniform, s.vocab, s.hidden, 0)
@@ -93,7 +93,7 @@ func headCase(name string, s headShape) testCase {
 		name:      fmt.Sprintf("%sweights=%s/rows=%d/hidden=%d/vocab=%d/variants=%d", name, s.weights, s.rows, s.hidden, s.vocab, s.variants),
 		units:     s.rows,
 		prepare: func(r *rig, units []int) step {
-			h := &engine.Head{Weight: r.matrix(w), Bias: r.row(bias), Scale: s.scale, SoftCap: s.softCap, Diverge: !s.silent}
+			h := &device.Head{Weight: r.matrix(w), Bias: r.row(bias), Scale: s.scale, SoftCap: s.softCap, Diverge: !s.silent}
 			for variant := range s.variants {
 				rows := make([][]float32, len(units))
 				for i, unit := range units {
@@ -149,7 +149,7 @@ func headCase(name string, s headShape) testCase {
 }
 
 // headed waits for a Head and lays out what each row came to.
-func (r *rig) headed(h *engine.Head, rows int) [][]float64 {
+func (r *rig) headed(h *device.Head, rows int) [][]float64 {
 	if err := r.device.Sync(); err != nil {
 		r.failures = append(r.failures, err.Error())
 		return nil

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 func measureCases() []testCase {
@@ -41,7 +41,7 @@ const (
 	infinities
 	pooled
 	below0
-	perSite = below0 + engine.MaxEps
+	perSite = below0 + device.MaxEps
 )
 
 func measureCase(name string, x filling, of []family, cols int, full bool) testCase {
@@ -58,7 +58,7 @@ func measureCase(name string, x filling, of []family, cols int, full bool) testC
 		units:     len(of),
 		prepare: func(r *rig, units []int) step {
 			p := pack(of, units, false)
-			m := &engine.Measure{
+			m := &device.Measure{
 				Y:      r.tensor(x.rows("y", p.rows, cols), cols),
 				Layout: &p.layout, Eps: eps, Relative: threshold, Pooled: full,
 			}
@@ -73,7 +73,7 @@ func measureCase(name string, x filling, of []family, cols int, full bool) testC
 }
 
 // measured waits for a Measure and lays out what each family's sequences came to.
-func (r *rig) measured(m *engine.Measure, p *packing) [][]float64 {
+func (r *rig) measured(m *device.Measure, p *packing) [][]float64 {
 	if err := r.device.Sync(); err != nil {
 		r.failures = append(r.failures, err.Error())
 		return nil
@@ -91,11 +91,11 @@ func (r *rig) measured(m *engine.Measure, p *packing) [][]float64 {
 	return out
 }
 
-func flat(s engine.SequenceMeasure) []float64 {
+func flat(s device.SequenceMeasure) []float64 {
 	out := []float64{float64(s.Tokens), s.Pairs.Cosine, s.Pairs.Distance, s.Pairs.Relative}
 	for _, site := range s.Sites {
 		out = append(out, float64(site.N), site.Sum, site.Sum2, site.Sum3, site.Sum4, site.SumAbs, site.Min, site.Max,
-			site.RelativeSum, site.RelativeSum2, float64(site.Near), float64(site.NaN), float64(site.Inf), site.PooledVariance)
+			site.RelativeSum, site.RelativeSum2, float64(site.RelativeBelow), float64(site.NaN), float64(site.Inf), site.PooledVariance)
 		for _, n := range site.Below {
 			out = append(out, float64(n))
 		}
@@ -104,7 +104,7 @@ func flat(s engine.SequenceMeasure) []float64 {
 }
 
 // perSequence is how many values flat makes of one sequence.
-const perSequence = 4 + int(engine.Sites)*perSite
+const perSequence = 4 + int(device.Sites)*perSite
 
 // Sums cross tokens in float64 and may be float32 within a row: sum(cols) of the sum of the terms' magnitudes, plus a rounding for each
 // power, for y − x, and for the root that relative values are divided by. Counts are exact but for relative values that lie within 1e-5
@@ -117,12 +117,12 @@ func measureTolerance(x filling, of []family, cols, wide int, threshold float64)
 		sequence, j := j/perSequence, j%perSequence
 		site := (j - 4) / perSite
 		if j < 4 {
-			site = int(engine.SiteDelta)
+			site = int(device.SiteDelta)
 		}
 		k := key{unit, sequence, site}
 		m, found := known[k]
 		if !found {
-			m = magnitudesOf(x, rowsOf(of, unit, sequence), engine.Site(site), cols, wide, threshold)
+			m = magnitudesOf(x, rowsOf(of, unit, sequence), device.Site(site), cols, wide, threshold)
 			known[k] = m
 		}
 		within := sum(wide) + 8*u
@@ -172,20 +172,20 @@ type magnitudes struct {
 	inputRelative       float64 // as that, of ‖y−x‖/‖y‖
 }
 
-func magnitudesOf(x filling, numbers []int, site engine.Site, cols, wide int, threshold float64) magnitudes {
+func magnitudesOf(x filling, numbers []int, site device.Site, cols, wide int, threshold float64) magnitudes {
 	m := magnitudes{rows: len(numbers)}
-	names := [engine.Sites]string{"y", "y", "attn", "mlp", "act"}
+	names := [device.Sites]string{"y", "y", "attn", "mlp", "act"}
 	width := cols
-	if site == engine.SiteAct {
+	if site == device.SiteAct {
 		width = wide
 	}
 	for _, number := range numbers {
 		values, y := x(names[site], number, width), x("y", number, cols)
 		scale := length(y) / math.Sqrt(float64(cols))
-		if site == engine.SiteAct {
+		if site == device.SiteAct {
 			scale = length(values) / math.Sqrt(float64(width))
 		}
-		if site == engine.SiteDelta {
+		if site == device.SiteDelta {
 			m.inexact = 1
 			for i, before := range x("x", number, cols) {
 				values[i] -= before

@@ -3,7 +3,7 @@ package devicetest
 import (
 	"fmt"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 func moveCases() []testCase {
@@ -13,9 +13,9 @@ func moveCases() []testCase {
 	}
 	cases = append(cases,
 		columnsCase("none", 5, 5, nil),
-		columnsCase("whole", 16, 16, []engine.Move{{From: 0, To: 0, Count: 16}}),
-		columnsCase("swap", 70, 70, []engine.Move{{From: 0, To: 37, Count: 33}, {From: 33, To: 0, Count: 37}}),
-		columnsCase("repeat", 3, 20, []engine.Move{{From: 2, To: 0, Count: 1}, {From: 2, To: 19, Count: 1}, {From: 0, To: 7, Count: 3}, {From: 1, To: 4, Count: 0}}),
+		columnsCase("whole", 16, 16, []device.Move{{From: 0, To: 0, Count: 16}}),
+		columnsCase("swap", 70, 70, []device.Move{{From: 0, To: 37, Count: 33}, {From: 33, To: 0, Count: 37}}),
+		columnsCase("repeat", 3, 20, []device.Move{{From: 2, To: 0, Count: 1}, {From: 2, To: 19, Count: 1}, {From: 0, To: 7, Count: 3}, {From: 1, To: 4, Count: 0}}),
 	)
 	large := gatherCase(2048, 1024)
 	large.large = true
@@ -76,7 +76,7 @@ func scatterCase(rows, cols int, weighted bool) testCase {
 	}
 }
 
-func columnsCase(name string, from, to int, moves []engine.Move) testCase {
+func columnsCase(name string, from, to int, moves []device.Move) testCase {
 	const rows = 9
 	return testCase{
 		operation: "Columns",

@@ -3,49 +3,49 @@ package devicetest
 import (
 	"fmt"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 func productCases() []testCase {
 	var cases []testCase
-	add := func(name string, rows int, x filling, w engine.Weight, bias bool) {
+	add := func(name string, rows int, x filling, w device.Weight, bias bool) {
 		cases = append(cases, productCase(name, rows, x, w, bias))
 	}
 	for _, s := range []struct{ rows, in, out int }{
 		{1, 1, 1}, {1, 64, 64}, {2, 3, 5}, {6, 16, 16}, {7, 8, 33}, {13, 31, 17}, {14, 64, 96}, {15, 65, 31}, {32, 128, 64},
 		{33, 257, 65}, {70, 100, 130}, {5, 513, 40}, {3, 4096, 35}, {1, 1000, 515}, {129, 40, 9},
 	} {
-		add("", s.rows, uniform, weight(engine.F32, uniform, s.out, s.in, 0), s.out%2 == 1)
+		add("", s.rows, uniform, weight(device.F32, uniform, s.out, s.in, 0), s.out%2 == 1)
 	}
 	for name, x := range map[string]filling{"aloft": aloft, "tiny": tiny, "broken": broken, "zeroed": zeroed(uniform)} {
-		add("x="+name+"/", 9, x, weight(engine.F32, uniform, 37, 50, 0), true)
+		add("x="+name+"/", 9, x, weight(device.F32, uniform, 37, 50, 0), true)
 	}
-	add("weights=broken/", 9, uniform, weight(engine.F32, broken, 37, 50, 0), false)
-	for _, t := range []engine.DType{engine.F32, engine.F16, engine.BF16, engine.F64} {
+	add("weights=broken/", 9, uniform, weight(device.F32, broken, 37, 50, 0), false)
+	for _, t := range []device.DType{device.F32, device.F16, device.BF16, device.F64} {
 		for _, s := range []struct{ rows, in, out int }{{1, 64, 48}, {19, 130, 67}, {40, 515, 16}} {
 			add("", s.rows, uniform, weight(t, uniform, s.out, s.in, 0), false)
 			add("gap=7/", s.rows, uniform, weight(t, uniform, s.out, s.in, 7), true)
 		}
 		rows := weight(t, uniform, 40, 33, 3)
-		rows.Out, rows.Segments = 21, []engine.Segment{{At: 20, Count: 12}, {At: 3, Count: 8}, {At: 39, Count: 1}}
+		rows.Out, rows.Segments = 21, []device.Segment{{At: 20, Count: 12}, {At: 3, Count: 8}, {At: 39, Count: 1}}
 		add("segments=3/", 17, uniform, rows, true)
 		across := weight(t, uniform, 33, 70, 2) // 33 stored rows are the inputs
 		across.Out, across.In, across.Transposed = 70, 33, true
 		add("transposed/", 17, uniform, across, true)
-		across.Out, across.Segments = 40, []engine.Segment{{At: 35, Count: 35}, {At: 0, Count: 5}}
+		across.Out, across.Segments = 40, []device.Segment{{At: 35, Count: 35}, {At: 0, Count: 5}}
 		add("transposed/segments=2/", 17, uniform, across, false)
 	}
 	for t := range blockScales {
 		add("", 1, uniform, blockWeight(t, 20, 256), false)
 		add("", 21, uniform, blockWeight(t, 35, 768), true)
 		parts := blockWeight(t, 35, 256)
-		parts.Out, parts.Segments = 12, []engine.Segment{{At: 30, Count: 5}, {At: 1, Count: 7}}
+		parts.Out, parts.Segments = 12, []device.Segment{{At: 30, Count: 5}, {At: 1, Count: 7}}
 		add("segments=2/", 5, uniform, parts, false)
 	}
-	for _, t := range []engine.DType{engine.F32, engine.BF16, engine.Q8_0} {
+	for _, t := range []device.DType{device.F32, device.BF16, device.Q8_0} {
 		for _, s := range []struct{ rows, in, out int }{{1, 1024, 1024}, {512, 1024, 1024}} {
-			w := blockWeight(engine.Q8_0, s.out, s.in)
-			if t != engine.Q8_0 {
+			w := blockWeight(device.Q8_0, s.out, s.in)
+			if t != device.Q8_0 {
 				w = weight(t, uniform, s.out, s.in, 0)
 			}
 			c := productCase("", s.rows, uniform, w, false)
@@ -56,7 +56,7 @@ func productCases() []testCase {
 	return cases
 }
 
-func productCase(name string, rows int, x filling, w engine.Weight, biased bool) testCase {
+func productCase(name string, rows int, x filling, w device.Weight, biased bool) testCase {
 	var bias []float32
 	if biased {
 		bias = uniform("bias", 0, w.Out)
@@ -91,17 +91,17 @@ func embedCases() []testCase {
 	for t := range blockScales {
 		cases = append(cases, embedCase(50, blockWeight(t, 9, 512), 2))
 	}
-	for _, t := range []engine.DType{engine.F32, engine.F16, engine.BF16, engine.F64} {
+	for _, t := range []device.DType{device.F32, device.F16, device.BF16, device.F64} {
 		for _, hidden := range []int{1, 7, 64, 515} {
 			cases = append(cases, embedCase(33, weight(t, uniform, 11, hidden, 0), 1), embedCase(20, weight(t, uniform, 300, hidden, 5), 8.5))
 		}
 	}
-	large := embedCase(2048, weight(engine.F32, uniform, 1000, 1024, 0), 1)
+	large := embedCase(2048, weight(device.F32, uniform, 1000, 1024, 0), 1)
 	large.large = true
 	return append(cases, large)
 }
 
-func embedCase(rows int, table engine.Weight, scale float32) testCase {
+func embedCase(rows int, table device.Weight, scale float32) testCase {
 	return testCase{
 		operation: "Embed",
 		name:      fmt.Sprintf("weights=%s/rows=%d/vocab=%d/hidden=%d/stride=%d", table.Type, rows, table.Out, table.In, table.Stride),

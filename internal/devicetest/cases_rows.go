@@ -4,37 +4,37 @@ import (
 	"fmt"
 	"math"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 func abs(x float64) float64 { return math.Abs(x) }
 
 func normCases() []testCase {
 	var cases []testCase
-	kinds := []engine.NormKind{engine.NormRMS, engine.NormLayer, engine.NormL2}
+	kinds := []device.NormKind{device.NormRMS, device.NormLayer, device.NormL2}
 	for _, kind := range kinds {
 		for _, cols := range []int{1, 2, 7, 16, 64, 100, 768, 1031} {
-			cases = append(cases, normCase("", uniform, cols, engine.Norm{Kind: kind, Eps: 1e-5}, cols, 0))
-			cases = append(cases, normCase("bias/", uniform, cols, engine.Norm{Kind: kind, Eps: 1e-5, Offset: 1}, cols, cols))
+			cases = append(cases, normCase("", uniform, cols, device.Norm{Kind: kind, Eps: 1e-5}, cols, 0))
+			cases = append(cases, normCase("bias/", uniform, cols, device.Norm{Kind: kind, Eps: 1e-5, Offset: 1}, cols, cols))
 		}
 		for name, x := range map[string]filling{"aloft": aloft, "tiny": tiny, "broken": broken, "zeroed": zeroed(uniform), "extreme": extreme} {
-			cases = append(cases, normCase("x="+name+"/", x, 96, engine.Norm{Kind: kind, Eps: 1e-6}, 96, 0))
+			cases = append(cases, normCase("x="+name+"/", x, 96, device.Norm{Kind: kind, Eps: 1e-6}, 96, 0))
 		}
 		for _, s := range []struct{ heads, dim int }{{2, 4}, {3, 64}, {8, 40}, {5, 7}, {1, 12}} {
-			n := engine.Norm{Kind: kind, Eps: 1e-2, Groups: s.heads}
+			n := device.Norm{Kind: kind, Eps: 1e-2, Groups: s.heads}
 			cases = append(cases,
 				normCase("shared/", uniform, s.heads*s.dim, n, s.dim, 0),
 				normCase("bias/", uniform, s.heads*s.dim, n, s.heads*s.dim, s.dim),
 				normCase("bare/", uniform, s.heads*s.dim, n, 0, s.heads*s.dim))
 		}
-		large := normCase("", uniform, 1024, engine.Norm{Kind: kind, Eps: 1e-5}, 1024, 0)
+		large := normCase("", uniform, 1024, device.Norm{Kind: kind, Eps: 1e-5}, 1024, 0)
 		large.units, large.large, large.bytes, large.name = 2048, true, 8*2048*1024, large.name+"/rows=2048"
 		cases = append(cases, large)
 	}
 	return cases
 }
 
-func normCase(name string, x filling, cols int, n engine.Norm, weights, biases int) testCase {
+func normCase(name string, x filling, cols int, n device.Norm, weights, biases int) testCase {
 	const rows = 13
 	var scale, shift []float32
 	if weights > 0 {
@@ -62,7 +62,7 @@ func normCase(name string, x filling, cols int, n engine.Norm, weights, biases i
 		tolerance: func(_ precision, unit, j int, want float64) float64 {
 			group := line(unit)[j/size*size:][:size]
 			mean, squares := 0.0, 0.0
-			if n.Kind == engine.NormLayer {
+			if n.Kind == device.NormLayer {
 				for _, v := range group {
 					mean += float64(v) / float64(size)
 				}
@@ -70,7 +70,7 @@ func normCase(name string, x filling, cols int, n engine.Norm, weights, biases i
 			for _, v := range group {
 				squares += (float64(v) - mean) * (float64(v) - mean)
 			}
-			if n.Kind != engine.NormL2 {
+			if n.Kind != device.NormL2 {
 				squares /= float64(size)
 			}
 			divisor := math.Sqrt(squares + float64(n.Eps))
@@ -164,17 +164,17 @@ func clampCase(name string, x filling, rows, cols int) testCase {
 
 func activationCases() []testCase {
 	var cases []testCase
-	for kind := engine.Identity; kind <= engine.SwiGLUClamped; kind++ {
-		a := engine.Activation{Kind: kind}
+	for kind := device.Identity; kind <= device.SwiGLUClamped; kind++ {
+		a := device.Activation{Kind: kind}
 		switch kind {
-		case engine.XIELU:
+		case device.XIELU:
 			a.AlphaP, a.AlphaN, a.Beta, a.Eps = 0.8, 0.6, 0.5, -1e-6
-			cases = append(cases, activationCase("eps=-0.5/", within(3), 40, engine.Activation{Kind: kind, AlphaP: 1.5, AlphaN: 2, Beta: 0.25, Eps: -0.5}, 0))
-		case engine.SwiGLUClamped:
+			cases = append(cases, activationCase("eps=-0.5/", within(3), 40, device.Activation{Kind: kind, AlphaP: 1.5, AlphaN: 2, Beta: 0.25, Eps: -0.5}, 0))
+		case device.SwiGLUClamped:
 			a.Alpha, a.Limit = 1.702, 2.5
 		}
 		ways := []int{alone, gated, interleaved}
-		if kind == engine.SwiGLUClamped {
+		if kind == device.SwiGLUClamped {
 			ways = ways[1:]
 		}
 		for _, way := range ways {
@@ -198,7 +198,7 @@ const (
 	interleaved
 )
 
-func activationCase(name string, x filling, cols int, a engine.Activation, way int) testCase {
+func activationCase(name string, x filling, cols int, a device.Activation, way int) testCase {
 	const rows = 9
 	a.Interleaved = way == interleaved
 	width := cols
@@ -215,7 +215,7 @@ func activationCase(name string, x filling, cols int, a engine.Activation, way i
 		inPlace:   !a.Interleaved,
 		prepare: func(r *rig, units []int) step {
 			gate := r.tensor(x.rows("gate", units, width), width)
-			var up engine.Tensor
+			var up device.Tensor
 			if way == gated {
 				up = r.tensor(ups.rows("up", units, cols), cols)
 			}
@@ -236,16 +236,16 @@ func activationCase(name string, x filling, cols int, a engine.Activation, way i
 			}
 			scale, roundings := abs(g), 12.0
 			switch a.Kind {
-			case engine.Identity, engine.ReLU, engine.ReLUSquared, engine.SiLU, engine.Sigmoid:
+			case device.Identity, device.ReLU, device.ReLUSquared, device.SiLU, device.Sigmoid:
 				scale = 0
-			case engine.GELUQuick:
+			case device.GELUQuick:
 				scale, roundings = 0, roundings+1.702*abs(g)
-			case engine.SwiGLUClamped:
+			case device.SwiGLUClamped:
 				roundings += float64(a.Alpha) * abs(g)
 				scale, up = min(scale, float64(a.Limit)), 1+min(abs(up), float64(a.Limit))
-			case engine.Tanh:
+			case device.Tanh:
 				scale = min(scale, 1)
-			case engine.XIELU:
+			case device.XIELU:
 				scale *= float64(1 + a.AlphaN + a.Beta)
 				if g < 0 {
 					scale += float64(a.AlphaN) * min(1, abs(min(g, float64(a.Eps)))) // exp − 1
@@ -274,7 +274,7 @@ func ropeCases() []testCase {
 }
 
 func ropeCase(rows, heads, dim, offset, pairs int, neighbours bool, scale float32) testCase {
-	rope := engine.Rope{HeadDim: dim, Offset: offset, Interleaved: neighbours, Scale: scale, Frequencies: []float64{}}
+	rope := device.Rope{HeadDim: dim, Offset: offset, Interleaved: neighbours, Scale: scale, Frequencies: []float64{}}
 	for i := range pairs {
 		rope.Frequencies = append(rope.Frequencies, math.Pow(10000, -float64(i)/float64(pairs)))
 	}

@@ -7,7 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // What the tensors of the cases hold. A row depends on the tensor's name and its number alone.
@@ -84,8 +84,8 @@ func (f filling) rows(tensor string, units []int, cols int) [][]float32 {
 }
 
 // weight stores [out × in] values of a filling in a type without blocks, with some stride beyond the least.
-func weight(t engine.DType, f filling, out, in, gap int) engine.Weight {
-	w := engine.Weight{Name: fmt.Sprintf("weight of %s", t), Type: t, Out: out, In: in, Stride: in + gap}
+func weight(t device.DType, f filling, out, in, gap int) device.Weight {
+	w := device.Weight{Name: fmt.Sprintf("weight of %s", t), Type: t, Out: out, In: in, Stride: in + gap}
 	for o := range out {
 		row := f("weight", o, in+gap)
 		for k := in; k < len(row); k++ {
@@ -100,15 +100,15 @@ func weight(t engine.DType, f filling, out, in, gap int) engine.Weight {
 }
 
 // encode appends values stored in a type without blocks.
-func encode(data []byte, t engine.DType, values []float32) []byte {
+func encode(data []byte, t device.DType, values []float32) []byte {
 	for _, v := range values {
 		bits := math.Float32bits(v)
 		switch t {
-		case engine.F64:
+		case device.F64:
 			data = binary.LittleEndian.AppendUint64(data, math.Float64bits(float64(v)))
-		case engine.BF16:
+		case device.BF16:
 			data = binary.LittleEndian.AppendUint16(data, uint16(bits>>16))
-		case engine.F16:
+		case device.F16:
 			data = binary.LittleEndian.AppendUint16(data, toHalf(v))
 		default:
 			data = binary.LittleEndian.AppendUint32(data, bits)
@@ -135,13 +135,13 @@ func toHalf(v float32) uint16 {
 }
 
 // blockScales says where in a block its half-precision factors lie.
-var blockScales = map[engine.DType][]int{
-	engine.Q4_0: {0}, engine.Q4_1: {0, 2}, engine.Q5_0: {0}, engine.Q5_1: {0, 2}, engine.Q8_0: {0},
-	engine.Q2_K: {80, 82}, engine.Q3_K: {108}, engine.Q4_K: {0, 2}, engine.Q5_K: {0, 2}, engine.Q6_K: {208},
+var blockScales = map[device.DType][]int{
+	device.Q4_0: {0}, device.Q4_1: {0, 2}, device.Q5_0: {0}, device.Q5_1: {0, 2}, device.Q8_0: {0},
+	device.Q2_K: {80, 82}, device.Q3_K: {108}, device.Q4_K: {0, 2}, device.Q5_K: {0, 2}, device.Q6_K: {208},
 }
 
 // blockWeight makes a weight of random blocks, scaled so that its values are of the order of one.
-func blockWeight(t engine.DType, out, in int) engine.Weight {
+func blockWeight(t device.DType, out, in int) device.Weight {
 	values, size, _ := t.Block()
 	random := source("blocks of "+string(t), 0)
 	data := make([]byte, out*in/values*size)
@@ -157,11 +157,11 @@ func blockWeight(t engine.DType, out, in int) engine.Weight {
 			binary.LittleEndian.PutUint16(data[at+offset:], toHalf(scale*(0.5+random.Float32())))
 		}
 	}
-	return engine.Weight{Name: "weight of " + string(t), Type: t, Data: data, Out: out, In: in, Stride: in}
+	return device.Weight{Name: "weight of " + string(t), Type: t, Data: data, Out: out, In: in, Stride: in}
 }
 
 // decoded gives a weight's rows.
-func decoded(w engine.Weight) [][]float64 {
+func decoded(w device.Weight) [][]float64 {
 	out := make([][]float64, w.Out)
 	for o := range out {
 		out[o] = make([]float64, w.In)

@@ -1,5 +1,6 @@
-// Package devicetest holds every device against "reference". One table has cases for each operation of engine.Device; Run checks a device
-// on all of them and on what it promises besides, Bench times the large ones, Threads compares the bits of one device opened with different numbers of threads.
+// Package devicetest holds every device against "reference". One table has cases for each operation of device.Device; Run checks a device
+// on all of them and on what it promises besides, Bench times the large ones, Threads compares the bits of one device opened with different
+// numbers of threads.
 //
 // A case computes units: rows, or sequences with those that continue them. What a unit holds depends on its number alone, so that the
 // same units can be computed in any grouping and order. From that follow the checks, each made for every case:
@@ -20,7 +21,9 @@ import (
 	"sync"
 	"testing"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
+	_ "avssnative/engine/reference" // what devices are held against
+	_ "avssnative/engine/weights"   // decodes the types of GGUF files
 )
 
 // A testCase is one call of one operation with all its parameters.
@@ -47,7 +50,7 @@ type step struct {
 }
 
 // Run checks a device on every case of the table.
-func Run(t *testing.T, open func(testing.TB) engine.Device) {
+func Run(t *testing.T, open func(testing.TB) device.Device) {
 	device := open(t)
 	promises(t, device)
 	for _, c := range chosen() {
@@ -60,9 +63,9 @@ func Run(t *testing.T, open func(testing.TB) engine.Device) {
 }
 
 // Threads checks that a device gives the same bits with 1, 2, 3 and 7 threads.
-func Threads(t *testing.T, open func(t testing.TB, threads int) engine.Device) {
+func Threads(t *testing.T, open func(t testing.TB, threads int) device.Device) {
 	one := open(t, 1)
-	others := map[int]engine.Device{2: open(t, 2), 3: open(t, 3), 7: open(t, 7)}
+	others := map[int]device.Device{2: open(t, 2), 3: open(t, 3), 7: open(t, 7)}
 	for _, c := range chosen() {
 		t.Run(c.operation+"/"+c.name, func(t *testing.T) {
 			for _, failure := range compareThreads(one, others, c) {
@@ -81,7 +84,7 @@ func chosen() []testCase {
 	return cases
 }
 
-func compareThreads(one engine.Device, others map[int]engine.Device, c testCase) []string {
+func compareThreads(one device.Device, others map[int]device.Device, c testCase) []string {
 	want, failures := (&rig{device: one}).compute(c, c.all())
 	for threads, device := range others {
 		got, found := (&rig{device: device}).compute(c, c.all())
@@ -93,9 +96,9 @@ func compareThreads(one engine.Device, others map[int]engine.Device, c testCase)
 	return failures
 }
 
-func openReference(t testing.TB) engine.Device {
+func openReference(t testing.TB) device.Device {
 	t.Helper()
-	d, err := engine.OpenDevice("reference", engine.DeviceOptions{})
+	d, err := device.Open("reference", device.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +106,7 @@ func openReference(t testing.TB) engine.Device {
 }
 
 // check makes all checks of one case and says what failed.
-func check(device, reference engine.Device, c testCase) []string {
+func check(device, reference device.Device, c testCase) []string {
 	wanted := c.all()
 	if c.large {
 		wanted = slices.Compact([]int{0, 1 % c.units, c.units / 2, c.units - 1})

@@ -10,17 +10,17 @@ import (
 	"sync"
 	"testing"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // The net is only as good as what it catches. Each fault here is a "reference" that does one thing wrong; the table must find out.
 
 // faulty passes every operation on, altered as its fields say.
 type faulty struct {
-	engine.Device
-	alter   func(operation string, dst engine.Tensor) // after an operation
-	measure func(*engine.Measure)                     // what to do to it before
-	head    func(*engine.Head)
+	device.Device
+	alter   func(operation string, dst device.Tensor) // after an operation
+	measure func(*device.Measure)                     // what to do to it before
+	head    func(*device.Head)
 	found   func() // after the next Sync
 	pending bool
 	mutant  mutant
@@ -29,23 +29,23 @@ type faulty struct {
 // mutant holds what changes an operation's parameters; nil fields change nothing.
 type mutant struct {
 	embed     func(scale *float32, ids []int32)
-	product   func(bias *engine.Tensor)
-	norm      func(*engine.Norm)
+	product   func(bias *device.Tensor)
+	norm      func(*device.Norm)
 	add       func(scale *float32)
 	scale     func(factor *float32, rows *[]float32)
 	clamp     func(limit *float32)
-	activate  func(a *engine.Activation, up *engine.Tensor)
-	rope      func(*engine.Rope, []int32)
-	attention func(*engine.Attention)
-	layout    func(*engine.Layout)
+	activate  func(a *device.Activation, up *device.Tensor)
+	rope      func(*device.Rope, []int32)
+	attention func(*device.Attention)
+	layout    func(*device.Layout)
 	gather    func(rows []int32)
 	scatter   func(weights *[]float32)
-	columns   func(moves *[]engine.Move)
-	convolve  func(bias *engine.Tensor)
-	delta     func(*engine.DeltaRule)
+	columns   func(moves *[]device.Move)
+	convolve  func(bias *device.Tensor)
+	delta     func(*device.DeltaRule)
 }
 
-func (f *faulty) done(operation string, dst engine.Tensor) {
+func (f *faulty) done(operation string, dst device.Tensor) {
 	if f.alter != nil && dst.Rows() > 0 && dst.Cols() > 0 {
 		f.alter(operation, dst)
 	}
@@ -60,7 +60,7 @@ func (f *faulty) Sync() error {
 	return err
 }
 
-func (f *faulty) Embed(dst engine.Tensor, table engine.Matrix, ids []int32, scale float32) {
+func (f *faulty) Embed(dst device.Tensor, table device.Matrix, ids []int32, scale float32) {
 	if f.mutant.embed != nil {
 		ids = append([]int32(nil), ids...)
 		f.mutant.embed(&scale, ids)
@@ -69,7 +69,7 @@ func (f *faulty) Embed(dst engine.Tensor, table engine.Matrix, ids []int32, scal
 	f.done("Embed", dst)
 }
 
-func (f *faulty) Product(dst, x engine.Tensor, w engine.Matrix, bias engine.Tensor) {
+func (f *faulty) Product(dst, x device.Tensor, w device.Matrix, bias device.Tensor) {
 	if f.mutant.product != nil {
 		f.mutant.product(&bias)
 	}
@@ -77,7 +77,7 @@ func (f *faulty) Product(dst, x engine.Tensor, w engine.Matrix, bias engine.Tens
 	f.done("Product", dst)
 }
 
-func (f *faulty) Norm(dst, x engine.Tensor, n engine.Norm) {
+func (f *faulty) Norm(dst, x device.Tensor, n device.Norm) {
 	if f.mutant.norm != nil {
 		f.mutant.norm(&n)
 	}
@@ -85,7 +85,7 @@ func (f *faulty) Norm(dst, x engine.Tensor, n engine.Norm) {
 	f.done("Norm", dst)
 }
 
-func (f *faulty) Add(dst, a, b engine.Tensor, scale float32) {
+func (f *faulty) Add(dst, a, b device.Tensor, scale float32) {
 	if f.mutant.add != nil {
 		f.mutant.add(&scale)
 	}
@@ -93,7 +93,7 @@ func (f *faulty) Add(dst, a, b engine.Tensor, scale float32) {
 	f.done("Add", dst)
 }
 
-func (f *faulty) Scale(x engine.Tensor, factor float32, rows []float32) {
+func (f *faulty) Scale(x device.Tensor, factor float32, rows []float32) {
 	if f.mutant.scale != nil {
 		f.mutant.scale(&factor, &rows)
 	}
@@ -101,7 +101,7 @@ func (f *faulty) Scale(x engine.Tensor, factor float32, rows []float32) {
 	f.done("Scale", x)
 }
 
-func (f *faulty) Clamp(x engine.Tensor, limit float32) {
+func (f *faulty) Clamp(x device.Tensor, limit float32) {
 	if f.mutant.clamp != nil {
 		f.mutant.clamp(&limit)
 	}
@@ -109,7 +109,7 @@ func (f *faulty) Clamp(x engine.Tensor, limit float32) {
 	f.done("Clamp", x)
 }
 
-func (f *faulty) Activate(dst, gate, up engine.Tensor, a engine.Activation) {
+func (f *faulty) Activate(dst, gate, up device.Tensor, a device.Activation) {
 	if f.mutant.activate != nil {
 		f.mutant.activate(&a, &up)
 	}
@@ -117,7 +117,7 @@ func (f *faulty) Activate(dst, gate, up engine.Tensor, a engine.Activation) {
 	f.done("Activate", dst)
 }
 
-func (f *faulty) Rope(x engine.Tensor, r engine.Rope, positions []int32) {
+func (f *faulty) Rope(x device.Tensor, r device.Rope, positions []int32) {
 	if f.mutant.rope != nil {
 		positions = append([]int32(nil), positions...)
 		f.mutant.rope(&r, positions)
@@ -126,7 +126,7 @@ func (f *faulty) Rope(x engine.Tensor, r engine.Rope, positions []int32) {
 	f.done("Rope", x)
 }
 
-func (f *faulty) Attention(dst, q, k, v engine.Tensor, a engine.Attention, l *engine.Layout) {
+func (f *faulty) Attention(dst, q, k, v device.Tensor, a device.Attention, l *device.Layout) {
 	if f.mutant.attention != nil {
 		f.mutant.attention(&a)
 	}
@@ -134,7 +134,7 @@ func (f *faulty) Attention(dst, q, k, v engine.Tensor, a engine.Attention, l *en
 	f.done("Attention", dst)
 }
 
-func (f *faulty) Gather(dst, src engine.Tensor, rows []int32) {
+func (f *faulty) Gather(dst, src device.Tensor, rows []int32) {
 	if f.mutant.gather != nil {
 		rows = append([]int32(nil), rows...)
 		f.mutant.gather(rows)
@@ -143,7 +143,7 @@ func (f *faulty) Gather(dst, src engine.Tensor, rows []int32) {
 	f.done("Gather", dst)
 }
 
-func (f *faulty) Scatter(dst, src engine.Tensor, rows []int32, weights []float32) {
+func (f *faulty) Scatter(dst, src device.Tensor, rows []int32, weights []float32) {
 	if f.mutant.scatter != nil {
 		f.mutant.scatter(&weights)
 	}
@@ -151,7 +151,7 @@ func (f *faulty) Scatter(dst, src engine.Tensor, rows []int32, weights []float32
 	f.done("Scatter", dst)
 }
 
-func (f *faulty) Columns(dst, src engine.Tensor, moves []engine.Move) {
+func (f *faulty) Columns(dst, src device.Tensor, moves []device.Move) {
 	if f.mutant.columns != nil {
 		f.mutant.columns(&moves)
 	}
@@ -159,7 +159,7 @@ func (f *faulty) Columns(dst, src engine.Tensor, moves []engine.Move) {
 	f.done("Columns", dst)
 }
 
-func (f *faulty) Convolve(dst, x, kernel, bias engine.Tensor, l *engine.Layout) {
+func (f *faulty) Convolve(dst, x, kernel, bias device.Tensor, l *device.Layout) {
 	if f.mutant.convolve != nil {
 		f.mutant.convolve(&bias)
 	}
@@ -167,7 +167,7 @@ func (f *faulty) Convolve(dst, x, kernel, bias engine.Tensor, l *engine.Layout) 
 	f.done("Convolve", dst)
 }
 
-func (f *faulty) DeltaRule(dst engine.Tensor, d engine.DeltaRule, l *engine.Layout) {
+func (f *faulty) DeltaRule(dst device.Tensor, d device.DeltaRule, l *device.Layout) {
 	if f.mutant.delta != nil {
 		f.mutant.delta(&d)
 	}
@@ -175,21 +175,21 @@ func (f *faulty) DeltaRule(dst engine.Tensor, d engine.DeltaRule, l *engine.Layo
 	f.done("DeltaRule", dst)
 }
 
-func (f *faulty) Measure(m *engine.Measure) {
+func (f *faulty) Measure(m *device.Measure) {
 	if f.measure != nil {
 		f.measure(m)
 	}
 	f.Device.Measure(m)
 }
 
-func (f *faulty) Head(h *engine.Head) {
+func (f *faulty) Head(h *device.Head) {
 	if f.head != nil {
 		f.head(h)
 	}
 	f.Device.Head(h)
 }
 
-func (f *faulty) laid(l *engine.Layout) *engine.Layout {
+func (f *faulty) laid(l *device.Layout) *device.Layout {
 	if f.mutant.layout == nil {
 		return l
 	}
@@ -202,7 +202,7 @@ func (f *faulty) laid(l *engine.Layout) *engine.Layout {
 func (f *faulty) after(found func()) { f.pending, f.found = true, found }
 
 // caught says whether some case of an operation fails on a device; the cheapest are asked first.
-func caught(device, reference engine.Device, operation string) bool {
+func caught(device, reference device.Device, operation string) bool {
 	for _, c := range cheapestFirst() {
 		if c.operation == operation && len(check(device, reference, c)) > 0 {
 			return true
@@ -229,7 +229,7 @@ func TestAlteredValuesAreCaught(t *testing.T) {
 			"last row, from the 8th": func(rows, cols int) (int, int) { return rows - 1, (cols - 1) * min(1, rows/8) },
 			"last column":            func(rows, cols int) (int, int) { return rows / 2, cols - 1 },
 		} {
-			f := &faulty{Device: reference, alter: func(done string, dst engine.Tensor) {
+			f := &faulty{Device: reference, alter: func(done string, dst device.Tensor) {
 				if done != operation {
 					return
 				}
@@ -250,13 +250,13 @@ func TestAlteredValuesAreCaught(t *testing.T) {
 func TestAlteredFindingsAreCaught(t *testing.T) {
 	reference := openReference(t)
 	var fields []string
-	leaves(reflect.ValueOf(&engine.SequenceMeasure{}).Elem(), "", func(path string, _ reflect.Value) { fields = append(fields, path) })
+	leaves(reflect.ValueOf(&device.SequenceMeasure{}).Elem(), "", func(path string, _ reflect.Value) { fields = append(fields, path) })
 	if len(fields) != perSequence {
 		t.Fatalf("%d fields are found, %d compared", len(fields), perSequence)
 	}
 	for _, field := range fields {
 		f := &faulty{Device: reference}
-		f.measure = func(m *engine.Measure) {
+		f.measure = func(m *device.Measure) {
 			f.after(func() {
 				for i := range m.Out {
 					leaves(reflect.ValueOf(&m.Out[i]).Elem(), "", func(path string, v reflect.Value) {
@@ -273,7 +273,7 @@ func TestAlteredFindingsAreCaught(t *testing.T) {
 	}
 	for _, field := range []string{".LogSum", ".Top", ".KL", "log-probability"} {
 		f := &faulty{Device: reference}
-		f.head = func(h *engine.Head) {
+		f.head = func(h *device.Head) {
 			f.after(func() {
 				last := len(h.X) - 1
 				if n := len(h.LogProbs[last]); field == "log-probability" && n > 0 {
@@ -331,62 +331,62 @@ func TestForgottenParametersAreCaught(t *testing.T) {
 	mutants := map[string]mutant{
 		"Embed/no scale":        {embed: func(scale *float32, _ []int32) { *scale = 1 }},
 		"Embed/the id before":   {embed: func(_ *float32, ids []int32) { decrement(ids) }},
-		"Product/no bias":       {product: func(bias *engine.Tensor) { *bias = nil }},
-		"Norm/no ε":             {norm: func(n *engine.Norm) { n.Eps = 0 }},
-		"Norm/no groups":        {norm: func(n *engine.Norm) { n.Groups = 0; n.Weight, n.Bias = nil, nil }},
-		"Norm/no weight":        {norm: func(n *engine.Norm) { n.Weight = nil }},
-		"Norm/no bias":          {norm: func(n *engine.Norm) { n.Bias = nil }},
-		"Norm/no offset":        {norm: func(n *engine.Norm) { n.Offset = 0 }},
+		"Product/no bias":       {product: func(bias *device.Tensor) { *bias = nil }},
+		"Norm/no ε":             {norm: func(n *device.Norm) { n.Eps = 0 }},
+		"Norm/no groups":        {norm: func(n *device.Norm) { n.Groups = 0; n.Weight, n.Bias = nil, nil }},
+		"Norm/no weight":        {norm: func(n *device.Norm) { n.Weight = nil }},
+		"Norm/no bias":          {norm: func(n *device.Norm) { n.Bias = nil }},
+		"Norm/no offset":        {norm: func(n *device.Norm) { n.Offset = 0 }},
 		"Add/no scale":          {add: func(scale *float32) { *scale = 1 }},
 		"Scale/no factor":       {scale: func(factor *float32, _ *[]float32) { *factor = 1 }},
 		"Scale/no row factors":  {scale: func(_ *float32, rows *[]float32) { *rows = nil }},
 		"Clamp/wrong limit":     {clamp: func(limit *float32) { *limit *= 1.0001 }},
-		"Rope/no scale":         {rope: func(r *engine.Rope, _ []int32) { r.Scale = 0 }},
-		"Rope/no offset":        {rope: func(r *engine.Rope, _ []int32) { r.Offset = 0 }},
-		"Rope/other pairs":      {rope: func(r *engine.Rope, _ []int32) { r.Interleaved = !r.Interleaved }},
-		"Rope/float32 angles":   {rope: func(r *engine.Rope, _ []int32) { singles(r.Frequencies) }},
-		"Rope/position before":  {rope: func(_ *engine.Rope, positions []int32) { decrement(positions) }},
-		"Attention/not causal":  {attention: func(a *engine.Attention) { a.Causal = false }},
-		"Attention/causal":      {attention: func(a *engine.Attention) { a.Causal = true }},
-		"Attention/no window":   {attention: func(a *engine.Attention) { a.Window = 0 }},
-		"Attention/window +1":   {attention: func(a *engine.Attention) { a.Window += min(a.Window, 1) }},
-		"Attention/no chunk":    {attention: func(a *engine.Attention) { a.Chunk = 0 }},
-		"Attention/no cap":      {attention: func(a *engine.Attention) { a.SoftCap = 0 }},
-		"Attention/no slopes":   {attention: func(a *engine.Attention) { a.Slopes = nil }},
-		"Attention/no sinks":    {attention: func(a *engine.Attention) { a.Sinks = nil }},
-		"Attention/other scale": {attention: func(a *engine.Attention) { a.Scale = float32(1 / math.Sqrt(float64(a.HeadDim))) }},
-		"Attention/no prefix":   {layout: func(l *engine.Layout) { l.Prefix = nil }},
-		"Convolve/no prefix":    {layout: func(l *engine.Layout) { l.Prefix = nil }},
-		"Convolve/no bias":      {convolve: func(bias *engine.Tensor) { *bias = nil }},
-		"DeltaRule/no prefix":   {layout: func(l *engine.Layout) { l.Prefix = nil }},
-		"DeltaRule/gate for β":  {delta: func(d *engine.DeltaRule) { d.Beta = d.Gate }},
-		"DeltaRule/β for gate":  {delta: func(d *engine.DeltaRule) { d.Gate = d.Beta }},
-		"DeltaRule/k for q":     {delta: func(d *engine.DeltaRule) { d.Q = d.K }},
+		"Rope/no scale":         {rope: func(r *device.Rope, _ []int32) { r.Scale = 0 }},
+		"Rope/no offset":        {rope: func(r *device.Rope, _ []int32) { r.Offset = 0 }},
+		"Rope/other pairs":      {rope: func(r *device.Rope, _ []int32) { r.Interleaved = !r.Interleaved }},
+		"Rope/float32 angles":   {rope: func(r *device.Rope, _ []int32) { singles(r.Frequencies) }},
+		"Rope/position before":  {rope: func(_ *device.Rope, positions []int32) { decrement(positions) }},
+		"Attention/not causal":  {attention: func(a *device.Attention) { a.Causal = false }},
+		"Attention/causal":      {attention: func(a *device.Attention) { a.Causal = true }},
+		"Attention/no window":   {attention: func(a *device.Attention) { a.Window = 0 }},
+		"Attention/window +1":   {attention: func(a *device.Attention) { a.Window += min(a.Window, 1) }},
+		"Attention/no chunk":    {attention: func(a *device.Attention) { a.Chunk = 0 }},
+		"Attention/no cap":      {attention: func(a *device.Attention) { a.SoftCap = 0 }},
+		"Attention/no slopes":   {attention: func(a *device.Attention) { a.Slopes = nil }},
+		"Attention/no sinks":    {attention: func(a *device.Attention) { a.Sinks = nil }},
+		"Attention/other scale": {attention: func(a *device.Attention) { a.Scale = float32(1 / math.Sqrt(float64(a.HeadDim))) }},
+		"Attention/no prefix":   {layout: func(l *device.Layout) { l.Prefix = nil }},
+		"Convolve/no prefix":    {layout: func(l *device.Layout) { l.Prefix = nil }},
+		"Convolve/no bias":      {convolve: func(bias *device.Tensor) { *bias = nil }},
+		"DeltaRule/no prefix":   {layout: func(l *device.Layout) { l.Prefix = nil }},
+		"DeltaRule/gate for β":  {delta: func(d *device.DeltaRule) { d.Beta = d.Gate }},
+		"DeltaRule/β for gate":  {delta: func(d *device.DeltaRule) { d.Gate = d.Beta }},
+		"DeltaRule/k for q":     {delta: func(d *device.DeltaRule) { d.Q = d.K }},
 		"Gather/row before":     {gather: decrement},
 		"Scatter/no weights":    {scatter: func(weights *[]float32) { *weights = nil }},
-		"Columns/a move less":   {columns: func(moves *[]engine.Move) { *moves = (*moves)[:max(len(*moves)-1, 0)] }},
+		"Columns/a move less":   {columns: func(moves *[]device.Move) { *moves = (*moves)[:max(len(*moves)-1, 0)] }},
 	}
-	for kind := engine.Identity; kind <= engine.SwiGLUClamped; kind++ {
-		mutants[fmt.Sprintf("Activate/kind %d for another", kind)] = mutant{activate: func(a *engine.Activation, _ *engine.Tensor) {
+	for kind := device.Identity; kind <= device.SwiGLUClamped; kind++ {
+		mutants[fmt.Sprintf("Activate/kind %d for another", kind)] = mutant{activate: func(a *device.Activation, _ *device.Tensor) {
 			if a.Kind == kind {
-				a.Kind = (kind + 1) % engine.SwiGLUClamped
+				a.Kind = (kind + 1) % device.SwiGLUClamped
 			}
 		}}
 	}
-	mutants["Activate/tanh for erf"] = mutant{activate: func(a *engine.Activation, _ *engine.Tensor) {
-		if a.Kind == engine.GELU {
-			a.Kind = engine.GELUTanh
+	mutants["Activate/tanh for erf"] = mutant{activate: func(a *device.Activation, _ *device.Tensor) {
+		if a.Kind == device.GELU {
+			a.Kind = device.GELUTanh
 		}
 	}}
-	for name, forget := range map[string]func(*engine.Activation){
-		"α": func(a *engine.Activation) { a.Alpha = 1 }, "limit": func(a *engine.Activation) { a.Limit = 3 },
-		"αp": func(a *engine.Activation) { a.AlphaP = 1 }, "αn": func(a *engine.Activation) { a.AlphaN = 1 },
-		"β": func(a *engine.Activation) { a.Beta = 0 }, "ε": func(a *engine.Activation) { a.Eps = 0 },
+	for name, forget := range map[string]func(*device.Activation){
+		"α": func(a *device.Activation) { a.Alpha = 1 }, "limit": func(a *device.Activation) { a.Limit = 3 },
+		"αp": func(a *device.Activation) { a.AlphaP = 1 }, "αn": func(a *device.Activation) { a.AlphaN = 1 },
+		"β": func(a *device.Activation) { a.Beta = 0 }, "ε": func(a *device.Activation) { a.Eps = 0 },
 	} {
-		mutants["Activate/no "+name] = mutant{activate: func(a *engine.Activation, _ *engine.Tensor) { forget(a) }}
+		mutants["Activate/no "+name] = mutant{activate: func(a *device.Activation, _ *device.Tensor) { forget(a) }}
 	}
-	mutants["Activate/no up"] = mutant{activate: func(a *engine.Activation, up *engine.Tensor) {
-		if a.Kind != engine.SwiGLUClamped {
+	mutants["Activate/no up"] = mutant{activate: func(a *device.Activation, up *device.Tensor) {
+		if a.Kind != device.SwiGLUClamped {
 			*up = nil
 		}
 	}}
@@ -394,16 +394,16 @@ func TestForgottenParametersAreCaught(t *testing.T) {
 		operation, what, _ := strings.Cut(name, "/")
 		try(operation, what, &faulty{mutant: m})
 	}
-	for name, forget := range map[string]func(*engine.Head){
-		"no bias": func(h *engine.Head) { h.Bias = nil }, "no scale": func(h *engine.Head) { h.Scale = 0 },
-		"no cap": func(h *engine.Head) { h.SoftCap = 0 }, "no divergence": func(h *engine.Head) { h.Diverge = false },
-		"divergence unasked": func(h *engine.Head) { h.Diverge = true },
+	for name, forget := range map[string]func(*device.Head){
+		"no bias": func(h *device.Head) { h.Bias = nil }, "no scale": func(h *device.Head) { h.Scale = 0 },
+		"no cap": func(h *device.Head) { h.SoftCap = 0 }, "no divergence": func(h *device.Head) { h.Diverge = false },
+		"divergence unasked": func(h *device.Head) { h.Diverge = true },
 	} {
 		try("Head", name, &faulty{head: forget})
 	}
-	for name, forget := range map[string]func(*engine.Measure){
-		"no pooling": func(m *engine.Measure) { m.Pooled = false }, "another threshold": func(m *engine.Measure) { m.Relative *= 1.01 },
-		"pooling unasked": func(m *engine.Measure) { m.Pooled = true }, "x for y": func(m *engine.Measure) {
+	for name, forget := range map[string]func(*device.Measure){
+		"no pooling": func(m *device.Measure) { m.Pooled = false }, "another threshold": func(m *device.Measure) { m.Relative *= 1.01 },
+		"pooling unasked": func(m *device.Measure) { m.Pooled = true }, "x for y": func(m *device.Measure) {
 			if m.X != nil {
 				m.X, m.Y = m.Y, m.X
 			}
@@ -428,7 +428,7 @@ func singles(values []float64) {
 // Breaking a rule of Device by the least bit.
 func TestBrokenRulesAreCaught(t *testing.T) {
 	reference := openReference(t)
-	ulp := func(d engine.Device, dst engine.Tensor, row int) {
+	ulp := func(d device.Device, dst device.Tensor, row int) {
 		line := make([]float32, dst.Cols())
 		d.Download(line, dst, row)
 		line[0] = math.Nextafter32(line[0], float32(math.Inf(1)))
@@ -438,7 +438,7 @@ func TestBrokenRulesAreCaught(t *testing.T) {
 		if operation == "Gather" || operation == "Columns" || operation == "Clamp" {
 			continue // must be exact anyway
 		}
-		beside := &faulty{Device: reference, alter: func(done string, dst engine.Tensor) {
+		beside := &faulty{Device: reference, alter: func(done string, dst device.Tensor) {
 			if done == operation && dst.Rows() > 4 {
 				ulp(reference, dst, 0)
 			}
@@ -449,7 +449,7 @@ func TestBrokenRulesAreCaught(t *testing.T) {
 		found := false
 		for _, c := range cheapestFirst() {
 			if c.operation == operation && !found {
-				found = len(compareThreads(reference, map[int]engine.Device{2: beside}, c)) > 0
+				found = len(compareThreads(reference, map[int]device.Device{2: beside}, c)) > 0
 			}
 		}
 		if !found {
@@ -471,16 +471,16 @@ func TestWritingOutsideIsCaught(t *testing.T) {
 
 // spilling writes one column too many wherever it uploads to a view.
 type spilling struct {
-	engine.Device
-	wide engine.Tensor
+	device.Device
+	wide device.Tensor
 }
 
-func (s *spilling) NewTensor(rows, cols int) engine.Tensor {
+func (s *spilling) NewTensor(rows, cols int) device.Tensor {
 	s.wide = s.Device.NewTensor(rows, cols)
 	return s.wide
 }
 
-func (s *spilling) Upload(dst engine.Tensor, row int, src []float32) {
+func (s *spilling) Upload(dst device.Tensor, row int, src []float32) {
 	s.Device.Upload(dst, row, src)
 	if dst != s.wide {
 		s.Device.Upload(s.wide.Columns(left+dst.Cols(), 1).Slice(above, 1), 0, []float32{0})

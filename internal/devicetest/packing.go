@@ -1,6 +1,8 @@
 package devicetest
 
-import "avssnative/engine"
+import (
+	"avssnative/engine/device"
+)
 
 // Units of the operations that walk along sequences: a sequence, and those that continue it.
 
@@ -21,7 +23,7 @@ func (f family) rows() int {
 
 // A packing is a layout of some families, with the number of each row, which says what it holds.
 type packing struct {
-	layout engine.Layout
+	layout device.Layout
 	rows   []int
 	where  [][]place // a unit, a sequence of it
 }
@@ -32,7 +34,7 @@ type place struct{ sequence, rows int }
 // pack lays families out: each root before its continuations where their number is even, all roots behind all continuations where odd.
 // Joined, a continuation becomes a sequence of its own that begins with its root's rows.
 func pack(families []family, units []int, joined bool) *packing {
-	p := &packing{layout: engine.Layout{Start: []int32{0}, Prefix: []int32{}}, where: make([][]place, len(units))}
+	p := &packing{layout: device.Layout{Start: []int32{0}, Prefix: []int32{}}, where: make([][]place, len(units))}
 	for i, unit := range units {
 		p.where[i] = make([]place, len(families[unit].branches)+1)
 	}

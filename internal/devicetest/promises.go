@@ -7,17 +7,17 @@ import (
 	"strings"
 	"testing"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // What a device promises beside its arithmetic: tensors begin as zeros, views share memory, the first failure sticks until Sync, and no
 // index from outside reads or writes where it must not.
 
 // promises runs every such check; each leaves the device as it found it.
-func promises(t *testing.T, d engine.Device) {
+func promises(t *testing.T, d device.Device) {
 	for _, p := range []struct {
 		name  string
-		check func(d engine.Device) string
+		check func(d device.Device) string
 	}{
 		{"new tensors are zero", zeroTensors},
 		{"views share memory", sharedViews},
@@ -34,7 +34,7 @@ func promises(t *testing.T, d engine.Device) {
 }
 
 // zeroTensors fills and frees tensors first, as memory may be used again.
-func zeroTensors(d engine.Device) string {
+func zeroTensors(d device.Device) string {
 	for _, shape := range [][2]int{{1, 1}, {7, 33}, {64, 512}, {3, 0}, {0, 5}} {
 		values := shape[0] * shape[1]
 		for turn := range 3 {
@@ -61,7 +61,7 @@ func zeroTensors(d engine.Device) string {
 	return failure(d)
 }
 
-func sharedViews(d engine.Device) string {
+func sharedViews(d device.Device) string {
 	const rows, cols = 6, 21
 	t := d.NewTensor(rows, cols)
 	defer t.Free()
@@ -101,7 +101,7 @@ func sharedViews(d engine.Device) string {
 	return failure(d)
 }
 
-func stickyFailure(d engine.Device) string {
+func stickyFailure(d device.Device) string {
 	t := d.NewTensor(2, 3)
 	defer t.Free()
 	wrong := d.NewTensor(2, 4)
@@ -124,10 +124,10 @@ func stickyFailure(d engine.Device) string {
 	return failure(d)
 }
 
-func checkedIndices(d engine.Device) string {
+func checkedIndices(d device.Device) string {
 	r := &rig{device: d}
 	defer r.release()
-	table := r.matrix(weight(engine.F32, uniform, 5, 4, 0))
+	table := r.matrix(weight(device.F32, uniform, 5, 4, 0))
 	t, more := r.tensor(uniform.rows("x", []int{0, 1}, 4), 4), r.tensor(uniform.rows("x", []int{0, 1, 2}, 4), 4)
 	for _, c := range []struct {
 		name  string
@@ -138,7 +138,7 @@ func checkedIndices(d engine.Device) string {
 		{"Gather", func(bad int32) { d.Gather(t, more, []int32{0, bad}) }, false},
 		{"Scatter", func(bad int32) { d.Scatter(t, more, []int32{0, bad, 1}, nil) }, false},
 		{"Head", func(bad int32) {
-			d.Head(&engine.Head{X: []engine.Tensor{t}, Weight: table, Offsets: []int32{0, 1, 2}, Targets: []int32{0, bad}})
+			d.Head(&device.Head{X: []device.Tensor{t}, Weight: table, Offsets: []int32{0, 1, 2}, Targets: []int32{0, bad}})
 		}, true},
 	} {
 		for _, bad := range []int32{-1, 5, math.MaxInt32, math.MinInt32} {
@@ -155,19 +155,19 @@ func checkedIndices(d engine.Device) string {
 	return strings.Join(append(r.failures, failure(d)), "")
 }
 
-func checkedWeights(d engine.Device) string {
-	short := weight(engine.BF16, uniform, 6, 10, 2)
+func checkedWeights(d device.Device) string {
+	short := weight(device.BF16, uniform, 6, 10, 2)
 	short.Data = short.Data[:len(short.Data)-1]
 	across := short
 	across.Transposed, across.Out, across.In, across.Stride = true, 10, 6, 10
-	beyond := weight(engine.F32, uniform, 6, 10, 0)
-	beyond.Segments = []engine.Segment{{At: 1, Count: 6}}
-	blocks := blockWeight(engine.Q4_K, 3, 256)
+	beyond := weight(device.F32, uniform, 6, 10, 0)
+	beyond.Segments = []device.Segment{{At: 1, Count: 6}}
+	blocks := blockWeight(device.Q4_K, 3, 256)
 	blocks.Data = blocks.Data[:len(blocks.Data)-1]
-	unknown := weight(engine.F32, uniform, 6, 10, 0)
+	unknown := weight(device.F32, uniform, 6, 10, 0)
 	unknown.Type = "I8"
 	across.Data = across.Data[:60*2-1]
-	for _, w := range []engine.Weight{short, across, beyond, blocks, unknown} {
+	for _, w := range []device.Weight{short, across, beyond, blocks, unknown} {
 		w.Name = "model.layers.3.weight"
 		m, err := d.Matrix(w)
 		if err == nil {
@@ -182,7 +182,7 @@ func checkedWeights(d engine.Device) string {
 }
 
 // failure is what Sync says.
-func failure(d engine.Device) string {
+func failure(d device.Device) string {
 	if err := d.Sync(); err != nil {
 		return err.Error()
 	}

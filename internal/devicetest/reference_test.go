@@ -3,7 +3,7 @@ package devicetest
 import (
 	"testing"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // "reference" agrees with itself, keeps the rules, and so does the table: no case asks for what the interface forbids.
@@ -21,9 +21,9 @@ func TestReference(t *testing.T) {
 }
 
 func TestReferenceThreads(t *testing.T) {
-	devices := map[int]engine.Device{}
+	devices := map[int]device.Device{}
 	for _, threads := range []int{1, 2, 3, 7} {
-		d, err := engine.OpenDevice("reference", engine.DeviceOptions{Threads: threads})
+		d, err := device.Open("reference", device.Options{Threads: threads})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,19 +4,19 @@ import (
 	"fmt"
 	"math"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // A rig makes the tensors of one computation on one device, and looks afterwards whether what lies around them was left alone.
 type rig struct {
-	device  engine.Device
+	device  device.Device
 	views   bool // tensors are windows in larger ones
 	inPlace bool // dst is the first input, where a case allows it
 	joined  bool // sequences with a prefix become one with it
 
-	whole    []engine.Tensor // everything allocated
+	whole    []device.Tensor // everything allocated
 	windows  []window        // where the views lie in it
-	matrices []engine.Matrix
+	matrices []device.Matrix
 	failures []string
 }
 
@@ -51,7 +51,7 @@ func (r *rig) release() {
 }
 
 // tensor holds the given rows.
-func (r *rig) tensor(rows [][]float32, cols int) engine.Tensor {
+func (r *rig) tensor(rows [][]float32, cols int) device.Tensor {
 	t := r.output(len(rows), cols)
 	if len(rows) > 0 && cols > 0 {
 		flat := make([]float32, 0, len(rows)*cols)
@@ -64,7 +64,7 @@ func (r *rig) tensor(rows [][]float32, cols int) engine.Tensor {
 }
 
 // row is a tensor of one row; nil stays nil.
-func (r *rig) row(values []float32) engine.Tensor {
+func (r *rig) row(values []float32) device.Tensor {
 	if values == nil {
 		return nil
 	}
@@ -72,7 +72,7 @@ func (r *rig) row(values []float32) engine.Tensor {
 }
 
 // output is a tensor full of NaN, so that what an operation leaves out is seen.
-func (r *rig) output(rows, cols int) engine.Tensor {
+func (r *rig) output(rows, cols int) device.Tensor {
 	tall, wide := rows, cols
 	if r.views {
 		tall, wide = rows+above+below, cols+left+right
@@ -93,7 +93,7 @@ func (r *rig) output(rows, cols int) engine.Tensor {
 }
 
 // result is where an operation that works row by row writes: a new tensor, or its input.
-func (r *rig) result(input engine.Tensor, rows, cols int) engine.Tensor {
+func (r *rig) result(input device.Tensor, rows, cols int) device.Tensor {
 	if r.inPlace {
 		return input
 	}
@@ -101,7 +101,7 @@ func (r *rig) result(input engine.Tensor, rows, cols int) engine.Tensor {
 }
 
 // matrix makes a weight; a failure is kept, and gives nil.
-func (r *rig) matrix(w engine.Weight) engine.Matrix {
+func (r *rig) matrix(w device.Weight) device.Matrix {
 	m, err := r.device.Matrix(w)
 	if err != nil {
 		r.failures = append(r.failures, err.Error())
@@ -115,7 +115,7 @@ func (r *rig) matrix(w engine.Weight) engine.Matrix {
 }
 
 // lines reads a tensor.
-func (r *rig) lines(t engine.Tensor) [][]float64 {
+func (r *rig) lines(t device.Tensor) [][]float64 {
 	rows, cols := t.Rows(), t.Cols()
 	flat := make([]float32, rows*cols)
 	if len(flat) > 0 {

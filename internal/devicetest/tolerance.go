@@ -3,7 +3,7 @@ package devicetest
 import (
 	"math"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // How far a device's result may lie from that of "reference".
@@ -28,8 +28,8 @@ const (
 	least = 0x1p-126
 )
 
-func precisionOf(c engine.Compute) precision {
-	if c == engine.ComputeBF16 {
+func precisionOf(c device.Compute) precision {
+	if c == device.ComputeBF16 {
 		return precision{operand: 0x1p-9}
 	}
 	return precision{}

@@ -13,7 +13,7 @@ import (
 	"avssnative/bench"
 	"avssnative/engine"
 	"avssnative/internal/corpus"
-	"avssnative/internal/demo"
+	"avssnative/internal/smallworld"
 )
 
 // Calibration says which text the layers are measured on.
@@ -102,7 +102,7 @@ func (j *Job) Calibrate(ctx context.Context, c Calibration) error {
 // inside is the calibration text in the program.
 func inside() iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		for _, text := range strings.Split(string(demo.Calibration()), demo.EndOfText) {
+		for _, text := range strings.Split(string(smallworld.Calibration()), smallworld.EndOfText) {
 			if text = strings.TrimSpace(text); text != "" && !yield(text, nil) {
 				return
 			}

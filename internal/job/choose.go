@@ -3,6 +3,7 @@ package job
 import (
 	"avssnative/avss"
 	"avssnative/engine"
+	"avssnative/engine/device"
 	"avssnative/prune"
 )
 
@@ -12,7 +13,7 @@ type Choice struct {
 	Rule    prune.Rule
 	Protect prune.Protect
 	Mode    avss.Mode   // where Metric is avss
-	Site    engine.Site // where Metric is avss
+	Site    device.Site // where Metric is avss
 	Seed    uint64      // of the random baseline
 }
 

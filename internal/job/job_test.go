@@ -20,6 +20,7 @@ import (
 	"avssnative/internal/need"
 	"avssnative/prune"
 
+	"avssnative/engine/device"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -28,7 +29,7 @@ func demoModel() string { return filepath.Join(need.Root(), "internal", "demo", 
 
 func open(t *testing.T, folder string) *Job {
 	t.Helper()
-	if !slices.Contains(engine.DeviceKinds(), "cpu") {
+	if !slices.Contains(device.Kinds(), "cpu") {
 		need.Missing(t, "device cpu")
 	}
 	j, err := Open(t.Context(), folder, engine.Options{Device: "cpu"}, []string{"test"})
@@ -49,7 +50,7 @@ func measured(t *testing.T, folder string, tokens int, s Scoring) *Job {
 	if err := j.Calibrate(t.Context(), Calibration{Tokens: tokens}); err != nil {
 		t.Fatal(err)
 	}
-	s.Mode, s.Site = avss.Robust, engine.SiteDelta
+	s.Mode, s.Site = avss.Robust, device.SiteDelta
 	if err := j.Score(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +63,7 @@ func quarter(t *testing.T) Choice {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Choice{Metric: "avss", Rule: rule, Mode: avss.Robust, Site: engine.SiteDelta}
+	return Choice{Metric: "avss", Rule: rule, Mode: avss.Robust, Site: device.SiteDelta}
 }
 
 // On the demo the default drops the last four layers, and what the published formula would drop stands beside it.
@@ -352,14 +353,14 @@ func TestGenerate(t *testing.T) {
 func TestSweepAlone(t *testing.T) {
 	j := measured(t, demoModel(), 600, Scoring{})
 	err := j.Sweep(t.Context(), Sweeping{Judging: Judging{Limit: bench.Limit{Items: 4}, Tasks: []string{"small_world_qa", "small_world"}}, Metrics: []string{"avss", "l2"}, Shares: []float64{0.125, 0.25},
-		Mode: avss.Robust, Site: engine.SiteDelta, Alone: true})
+		Mode: avss.Robust, Site: device.SiteDelta, Alone: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s := j.Report.Sweep; len(s.Points) != 10 || s.SecondsAlone == 0 || s.Blocks >= s.BlocksAlone || s.Passes != 1 {
 		t.Errorf("%d points, %d blocks of %d, %d passes", len(s.Points), s.Blocks, s.BlocksAlone, s.Passes)
 	}
-	err = j.Sweep(t.Context(), Sweeping{Judging: Judging{Limit: bench.Limit{Items: 4}}, Metrics: []string{"avss"}, Shares: []float64{0.99}, Mode: avss.Robust, Site: engine.SiteDelta})
+	err = j.Sweep(t.Context(), Sweeping{Judging: Judging{Limit: bench.Limit{Items: 4}}, Metrics: []string{"avss"}, Shares: []float64{0.99}, Mode: avss.Robust, Site: device.SiteDelta})
 	if err == nil || !strings.Contains(err.Error(), "leaves none") {
 		t.Errorf("%v", err)
 	}
@@ -369,14 +370,14 @@ func TestSweepAlone(t *testing.T) {
 func TestSameReport(t *testing.T) {
 	var reports []any
 	for _, threads := range []int{1, 2} {
-		j, err := Open(context.Background(), demoModel(), engine.Options{Device: "cpu", DeviceOptions: engine.DeviceOptions{Threads: threads}}, nil)
+		j, err := Open(context.Background(), demoModel(), engine.Options{Device: "cpu", Options: device.Options{Threads: threads}}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := j.Calibrate(t.Context(), Calibration{Tokens: 500}); err != nil {
 			t.Fatal(err)
 		}
-		if err := j.Score(t.Context(), Scoring{Mode: avss.Robust, Site: engine.SiteDelta}); err != nil {
+		if err := j.Score(t.Context(), Scoring{Mode: avss.Robust, Site: device.SiteDelta}); err != nil {
 			t.Fatal(err)
 		}
 		drop, err := j.Choose(quarter(t))

@@ -8,8 +8,8 @@ import (
 	"avssnative/avss"
 	"avssnative/bench"
 	"avssnative/engine"
-	"avssnative/internal/demo"
 	"avssnative/internal/report"
+	"avssnative/internal/smallworld"
 )
 
 // Judging says how models are judged.
@@ -161,7 +161,7 @@ func (j *Job) speed() (*bench.Speed, error) {
 	if err != nil {
 		return nil, err
 	}
-	sequences, err := bench.SpeedText(t, string(demo.Stories()), speedTokens, j.length(256))
+	sequences, err := bench.SpeedText(t, string(smallworld.Stories()), speedTokens, j.length(256))
 	if err != nil {
 		return nil, err
 	}

@@ -7,13 +7,14 @@ import (
 
 	"avssnative/avss"
 	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // Scoring says what is measured.
 type Scoring struct {
 	Metrics []string    // removal metrics wanted besides the activation metrics, which all come out of one pass: ppl, kl, greedy
 	Mode    avss.Mode   // of AVSS, as it is ranked
-	Site    engine.Site // of AVSS, as it is ranked
+	Site    device.Site // of AVSS, as it is ranked
 	Eps     float32     // of the paper's sparsity
 	Batch   int         // sequences a batch in mode "reference"
 	Seed    uint64      // of intervals and the random baseline
@@ -88,10 +89,10 @@ func (j *Job) observe(ctx context.Context, o avss.Options) error {
 func (j *Job) addFormulas(o avss.Options) error {
 	type formula struct {
 		mode avss.Mode
-		site engine.Site
+		site device.Site
 	}
-	formulas := []formula{{avss.Robust, engine.SiteDelta}, {avss.Paper, engine.SiteBlock}, {avss.Paper, engine.SiteDelta},
-		{avss.Paper, engine.SiteAttn}, {avss.Paper, engine.SiteMLP}, {avss.Paper, engine.SiteAct}, {avss.Reference, engine.SiteBlock}}
+	formulas := []formula{{avss.Robust, device.SiteDelta}, {avss.Paper, device.SiteBlock}, {avss.Paper, device.SiteDelta},
+		{avss.Paper, device.SiteAttn}, {avss.Paper, device.SiteMLP}, {avss.Paper, device.SiteAct}, {avss.Reference, device.SiteBlock}}
 	for _, f := range formulas {
 		scores, err := j.avss.Of(f.mode, f.site, o.Eps)
 		if err != nil {

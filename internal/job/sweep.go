@@ -10,6 +10,7 @@ import (
 	"avssnative/avss"
 	"avssnative/bench"
 	"avssnative/engine"
+	"avssnative/engine/device"
 	"avssnative/internal/report"
 	"avssnative/prune"
 )
@@ -21,7 +22,7 @@ type Sweeping struct {
 	Shares  []float64 // of the layers, each in (0, 1)
 	Protect prune.Protect
 	Mode    avss.Mode
-	Site    engine.Site
+	Site    device.Site
 	Random  int  // seeds of the random baseline; 0: one
 	Alone   bool // also judge every plan by itself, to show what sharing saves
 }

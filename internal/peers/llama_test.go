@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"avssnative/engine"
+	"avssnative/engine/arch"
 	"avssnative/internal/need"
 	"avssnative/prune"
 )
@@ -98,7 +99,7 @@ var refused = map[string]bool{"phi": true, "phi3": true}
 // attends says whether a layer mixes by attention, and not by a delta rule or a convolution.
 func attends(m *engine.Model, layer int) bool {
 	switch m.Spec.Blocks[layer].Mixer.(type) {
-	case *engine.DeltaSpec, *engine.ConvolutionSpec:
+	case *arch.DeltaSpec, *arch.ConvolutionSpec:
 		return false
 	}
 	return true

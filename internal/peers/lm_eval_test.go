@@ -14,8 +14,8 @@ import (
 
 	"avssnative/bench"
 	"avssnative/engine"
-	"avssnative/internal/demo"
 	"avssnative/internal/need"
+	"avssnative/internal/smallworld"
 	"avssnative/internal/tokenizer"
 	"avssnative/prune"
 )
@@ -53,7 +53,7 @@ func TestHarnessJudgesThePrunedDemoAlike(t *testing.T) {
 	python := harnessPython(t)
 	folder := prunedDemo(t)
 	text := t.TempDir()
-	for name, data := range map[string][]byte{"qa.jsonl": demo.QA(), "sentiment.jsonl": demo.Sentiment()} {
+	for name, data := range map[string][]byte{"qa.jsonl": smallworld.QA(), "sentiment.jsonl": smallworld.Sentiment()} {
 		if err := os.WriteFile(filepath.Join(text, name), data, 0o600); err != nil {
 			t.Fatal(err)
 		}

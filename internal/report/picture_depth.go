@@ -2,8 +2,8 @@ package report
 
 import (
 	"avssnative/avss"
-	"avssnative/engine"
 
+	"avssnative/engine/device"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -30,7 +30,7 @@ func (r *Report) depthPicture(m measure) func() (Picture, bool, error) {
 	return func() (Picture, bool, error) {
 		p := newPicture(m.name, m.title, "layer", m.axis)
 		var all []float64
-		for i := range engine.Sites {
+		for i := range device.Sites {
 			name := i.String()
 			if !m.whole && (name == "block" || name == "act") {
 				continue

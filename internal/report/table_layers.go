@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // shown are the scores that have a column of their own: what chose, the default, the published formula, and one of each other metric.
@@ -133,7 +133,7 @@ func (r *Report) activationTable() (Table, bool) {
 		Note: "Relative to the residual stream at each token (act: to its own size): the variance of the values, and the share of them below 1e-2. " +
 			"block: the residual stream itself; delta: what the layer adds; attn, mlp: its two halves; act: what enters the MLP's output projection."}
 	columns := [][]string{numbers(r.Model.Layers)}
-	for site := range engine.Sites {
+	for site := range device.Sites {
 		name := site.String()
 		var variance, sparsity []float64
 		for _, row := range r.Layers {

@@ -9,18 +9,20 @@ import (
 	"avssnative/avss"
 	"avssnative/bench/peers/yardstick"
 	"avssnative/engine"
+	_ "avssnative/engine/cpu"
+	"avssnative/engine/device"
 	"avssnative/kernels/cpu"
 )
 
 // worker does jobs on an opened model.
 type worker struct {
 	model  *engine.Model
-	device engine.Device
+	device device.Device
 	shape  yardstick.Shape
 	ids    [][]int32
 }
 
-func open(ctx context.Context, model, shape, ids string, o engine.DeviceOptions) (*worker, error) {
+func open(ctx context.Context, model, shape, ids string, o device.Options) (*worker, error) {
 	w := &worker{}
 	var err error
 	if w.shape, err = yardstick.Named(shape); err != nil {
@@ -33,7 +35,7 @@ func open(ctx context.Context, model, shape, ids string, o engine.DeviceOptions)
 	if err := json.Unmarshal(data, &w.ids); err != nil {
 		return nil, fmt.Errorf("timed: %s: %w", ids, err)
 	}
-	if w.model, err = engine.Open(ctx, model, engine.Options{Device: "cpu", DeviceOptions: o}); err != nil {
+	if w.model, err = engine.Open(ctx, model, engine.Options{Device: "cpu", Options: o}); err != nil {
 		return nil, err
 	}
 	if w.device, err = w.model.Device(); err != nil {
@@ -84,7 +86,7 @@ func (w *worker) once(ctx context.Context, r request) (answer, error) {
 			return answer{}, err
 		}
 		i := w.device.Info()
-		return answer{Peak: yardstick.MeasurePeak(k, i.Threads, i.Compute == engine.ComputeBF16, 3).Clock}, nil
+		return answer{Peak: yardstick.MeasurePeak(k, i.Threads, i.Compute == device.ComputeBF16, 3).Clock}, nil
 	}
 	return answer{}, fmt.Errorf("timed: job %q: want forward, measure, removal or peak", r.Job)
 }
@@ -136,7 +138,7 @@ func (w *worker) measure(ctx context.Context, r request) (answer, error) {
 		}
 		a.Found[scores.Metric] = numbers(scores.Values)
 		if own, ok := m.(*avss.AVSS); ok {
-			paper, err := own.Of(avss.Paper, engine.SiteBlock, engine.DefaultEps[1])
+			paper, err := own.Of(avss.Paper, device.SiteBlock, engine.DefaultEps[1])
 			if err != nil {
 				return answer{}, err
 			}

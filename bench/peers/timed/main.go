@@ -18,7 +18,7 @@ import (
 	"runtime"
 	"time"
 
-	"avssnative/engine"
+	"avssnative/engine/device"
 )
 
 // request is one job to be timed.
@@ -65,13 +65,13 @@ func main() {
 	flag.Float64Var(&r.Seconds, "seconds", 1, "do the job again until so much time has passed")
 	flag.Parse()
 	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2) // as avssnative does
-	if err := start(*model, *shape, *ids, engine.DeviceOptions{Threads: *threads, Compute: engine.Compute(*compute)}, *serve, r); err != nil {
+	if err := start(*model, *shape, *ids, device.Options{Threads: *threads, Compute: device.Compute(*compute)}, *serve, r); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func start(model, shape, ids string, o engine.DeviceOptions, serve bool, r request) error {
+func start(model, shape, ids string, o device.Options, serve bool, r request) error {
 	if model == "" || ids == "" {
 		return errors.New("timed: give --model DIR and --ids FILE")
 	}

@@ -1,0 +1,42 @@
+package arch
+
+import (
+	"maps"
+	"slices"
+)
+
+// Sizes that decide how much a family's file builds are held against what any model could mean, before anything is built: a wrong
+// configuration costs neither memory nor time.
+
+// headBound and columnBound bound counts of heads and experts, and widths.
+const headBound, columnBound = 1 << 14, 1 << 22
+
+var sizeBounds = map[string]int{
+	"num_attention_heads": headBound, "num_key_value_heads": headBound, "n_head": headBound, "n_heads": headBound, "num_heads": headBound,
+	"num_kv_heads": headBound, "n_head_kv": headBound, "linear_num_key_heads": headBound, "linear_num_value_heads": headBound,
+	"num_experts": headBound, "num_local_experts": headBound, "n_routed_experts": headBound, "num_experts_per_tok": headBound, "experts_per_token": headBound,
+	"n_group": headBound, "topk_group": headBound, "n_shared_experts": headBound, "num_nextn_predict_layers": headBound, "num_mtp_layers": headBound,
+	"hidden_size": columnBound, "n_embd": columnBound, "d_model": columnBound, "dim": columnBound, "n_embed": columnBound, "head_dim": columnBound,
+	"intermediate_size": columnBound, "moe_intermediate_size": columnBound, "shared_expert_intermediate_size": columnBound, "intermediate_size_mlp": columnBound,
+	"n_inner": columnBound, "ffn_dim": columnBound, "hidden_dim": columnBound, "ffn_hidden_size": columnBound, "block_ff_dim": columnBound, "block_multiple_of": columnBound,
+	"rotary_dim": columnBound, "word_embed_proj_dim": columnBound, "q_lora_rank": columnBound, "kv_lora_rank": columnBound, "qk_rope_head_dim": columnBound,
+	"qk_nope_head_dim": columnBound, "v_head_dim": columnBound, "linear_key_head_dim": columnBound, "linear_value_head_dim": columnBound,
+	"linear_conv_kernel_dim": columnBound, "conv_L_cache": columnBound,
+}
+
+// bound refuses sizes beyond those, and more layers than there are stored tensors.
+func (b *Builder) bound() {
+	check := func(key string, most int) {
+		if b.Has(key) {
+			if n := b.IntOr(key, 0); n < 0 || n > most {
+				b.Fail("%s: %d, want 0 to %d", key, n, most)
+			}
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(sizeBounds)) {
+		check(key, sizeBounds[key])
+	}
+	for _, key := range layerCounts {
+		check(key, len(b.tensors.Names()))
+	}
+}

@@ -1,0 +1,52 @@
+package cpu
+
+import (
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// TestCrew shares work in quick succession, after pauses in which the helpers go, and where nobody looks out: each worker is called once, and
+// nobody after share has returned.
+func TestCrew(t *testing.T) {
+	for _, lingers := range []bool{true, false} {
+		c := newTeam(5)
+		c.spins = lingers
+		before := runtime.NumGoroutine()
+		var sink atomic.Int64
+		for turn := range 3000 {
+			n := turn*7%5 + 1
+			var called [5]atomic.Int32
+			var open atomic.Bool
+			open.Store(true)
+			c.share(n, func(worker int) {
+				for range turn * 31 % 2000 {
+					sink.Add(1)
+				}
+				called[worker].Add(1)
+				if !open.Load() {
+					t.Error("a worker worked after the end")
+				}
+			})
+			open.Store(false)
+			for w := range called {
+				want := int32(0)
+				if w < n {
+					want = 1
+				}
+				if got := called[w].Load(); got != want {
+					t.Fatalf("lingers %v, turn %d: worker %d of %d was called %d times", lingers, turn, w, n, got)
+				}
+			}
+			if turn%100 == 0 {
+				time.Sleep(3 * spinTime / 2)
+			}
+		}
+		for wait := time.Now(); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
+			if time.Since(wait) > 10*time.Second {
+				t.Fatalf("lingers %v: %d goroutines are left, %d were there", lingers, runtime.NumGoroutine(), before)
+			}
+		}
+	}
+}

@@ -1,0 +1,316 @@
+package cpu
+
+import (
+	"fmt"
+	"runtime"
+	"unsafe"
+
+	"avssnative/engine/device"
+	kernels "avssnative/kernels/cpu"
+)
+
+func init() { device.Register("cpu", driver{}) }
+
+// cpuDriver opens device "cpu": the kernels of kernels/cpu on goroutines.
+type driver struct{}
+
+func (driver) Automatic() int { return 0 }
+
+func (driver) List() ([]device.Info, error) {
+	d, err := driver{}.Open(0, device.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	return []device.Info{d.Info()}, nil
+}
+
+// processors is how many there were for Go when the program began: one that gives it more, for what is not computing, still has so many.
+var processors = runtime.GOMAXPROCS(0)
+
+func (driver) Open(index int, o device.Options) (device.Device, error) {
+	if index != 0 {
+		return nil, fmt.Errorf("cpu:%d: there is one cpu", index)
+	}
+	if o.Threads < 0 {
+		return nil, fmt.Errorf("cpu: %d threads", o.Threads)
+	}
+	compute := o.Compute
+	switch compute {
+	case "", device.ComputeAuto:
+		compute = device.ComputeF32
+	case device.ComputeF32, device.ComputeBF16:
+	default:
+		return nil, fmt.Errorf("cpu: compute %q: not supported; supported: auto, f32, bf16", o.Compute)
+	}
+	k, err := kernels.Open()
+	if err != nil {
+		return nil, fmt.Errorf("cpu: %w", err)
+	}
+	threads := o.Threads
+	if threads == 0 {
+		threads = min(runtime.GOMAXPROCS(0), processors)
+	}
+	d := &processor{kernels: k, threads: threads, compute: compute, bf16: compute == device.ComputeBF16, workers: make([]scratch, threads), team: newTeam(threads)}
+	d.memory = o.Memory
+	if d.memory == 0 {
+		d.memory = machineMemory()
+	}
+	return d, nil
+}
+
+// cpuDevice computes at once: when an operation returns, it is done.
+type processor struct {
+	kernels *kernels.Kernels
+	threads int
+	compute device.Compute
+	bf16    bool
+	memory  int64
+	err     error
+
+	team     *team
+	workers  []scratch      // scratch, one a worker
+	packed   []scratch      // packed activations, one a variant of the head
+	packedX  tensor         // what packed[0] holds, until another operation than a product has run
+	products []product      // put off: products of packedX
+	chain    rowChain       // put off: operations on rows
+	pins     runtime.Pinner // what the arguments of an operation that is done at once point to
+	turns    []rotaryTable  // rotary tables in use
+	spare    map[int][]*block
+	spared   int64
+}
+
+func (d *processor) Info() device.Info {
+	notes := append([]string(nil), d.kernels.Notes...)
+	if d.bf16 {
+		notes = append(notes, bf16Note(d.kernels.ISA))
+	}
+	return device.Info{
+		Name: "cpu", Description: processorName(), ISA: d.kernels.ISA.String(), Threads: d.threads, Compute: d.compute, Memory: d.memory,
+		Notes: notes,
+	}
+}
+
+func bf16Note(i kernels.ISA) string {
+	switch i {
+	case kernels.AVX512BF16, kernels.AMX:
+		return "products of bfloat16 operands by the processor's own instructions, summed in float32"
+	}
+	return "operands of products are rounded to bfloat16 and multiplied as float32: no faster than f32 on this instruction set"
+}
+
+func (d *processor) Close() error {
+	for i := range d.workers {
+		d.workers[i].free(d.kernels)
+	}
+	for i := range d.packed {
+		d.packed[i].free(d.kernels)
+	}
+	for _, blocks := range d.spare {
+		for _, b := range blocks {
+			b.release()
+		}
+	}
+	d.spare, d.spared = nil, 0
+	return nil
+}
+
+func (d *processor) Sync() error {
+	d.flush()
+	err := d.err
+	d.err = nil
+	return err
+}
+
+// fail records the first failure; it sticks until Sync.
+func (d *processor) fail(format string, a ...any) {
+	if d.err == nil {
+		d.err = fmt.Errorf("cpu: "+format, a...)
+	}
+}
+
+// cpuBlock is memory outside Go's heap.
+type block struct {
+	kernels *kernels.Kernels
+	data    []float32
+}
+
+func (b *block) release() {
+	if b.data != nil {
+		b.kernels.Release(b.data)
+		b.data = nil
+	}
+}
+
+// cpuMemory is a block that grows to the largest size asked for.
+type scratch struct{ data []float32 }
+
+// grow returns at least bytes of memory, nil where there is none.
+func (m *scratch) grow(k *kernels.Kernels, bytes int64) unsafe.Pointer {
+	if n := (bytes + 3) / 4; n > int64(len(m.data)) {
+		m.free(k)
+		m.data = k.Allocate(n)
+	}
+	return kernels.Pointer(m.data)
+}
+
+func (m *scratch) free(k *kernels.Kernels) {
+	if m.data != nil {
+		k.Release(m.data)
+		m.data = nil
+	}
+}
+
+// cpuTensor is rows × cols float32 values, stride apart, that begin at data[0]. block is what Free returns, nil in a view.
+type tensor struct {
+	data               []float32
+	rows, cols, stride int
+	device             *processor
+	block              *block
+	guard              *block // keeps the memory of a view alive
+	cleanup            runtime.Cleanup
+}
+
+func (t *tensor) Rows() int { return t.rows }
+func (t *tensor) Cols() int { return t.cols }
+
+func (t *tensor) Slice(row, n int) device.Tensor {
+	if row < 0 || n < 0 || row > t.rows-n {
+		t.device.fail("slice: %d rows from row %d on of [%d × %d]", n, row, t.rows, t.cols)
+		row, n = 0, 0
+	}
+	v := &tensor{rows: n, cols: t.cols, stride: t.stride, device: t.device, guard: t.guard}
+	if n > 0 && t.cols > 0 {
+		v.data = t.data[row*t.stride:]
+	}
+	return v
+}
+
+func (t *tensor) Columns(col, n int) device.Tensor {
+	if col < 0 || n < 0 || col > t.cols-n {
+		t.device.fail("columns: %d columns from column %d on of [%d × %d]", n, col, t.rows, t.cols)
+		col, n = 0, 0
+	}
+	v := &tensor{rows: t.rows, cols: n, stride: t.stride, device: t.device, guard: t.guard}
+	if t.rows > 0 && n > 0 {
+		v.data = t.data[col:]
+	}
+	return v
+}
+
+func (t *tensor) Free() {
+	if t.block == nil {
+		return
+	}
+	t.device.flush()
+	t.device.packedX = tensor{}
+	t.cleanup.Stop()
+	t.device.keep(t.block)
+	t.block, t.data = nil, nil
+}
+
+func (t *tensor) row(i int) []float32 {
+	if t.cols == 0 {
+		return nil
+	}
+	return t.data[i*t.stride : i*t.stride+t.cols]
+}
+
+// arguments describes the tensor to a kernel; none where t is nil.
+func (t *tensor) arguments() kernels.Tensor {
+	if t == nil {
+		return kernels.Tensor{}
+	}
+	return kernels.TensorOf(t.data, t.rows, t.cols, t.stride)
+}
+
+// largestSpare is how many bytes of freed tensors are kept for the next ones: a block's tensors come and go at every layer, and fresh
+// memory costs a page fault every 4 KiB.
+const largestSpare = 512 << 20
+
+func (d *processor) keep(b *block) {
+	bytes := int64(len(b.data)) * 4
+	if b.data == nil || d.spared+bytes > largestSpare || d.spared+bytes > d.memory/8 {
+		b.release()
+		return
+	}
+	if d.spare == nil {
+		d.spare = map[int][]*block{}
+	}
+	d.spare[len(b.data)] = append(d.spare[len(b.data)], b)
+	d.spared += bytes
+}
+
+func (d *processor) NewTensor(rows, cols int) device.Tensor {
+	t := &tensor{rows: rows, cols: cols, stride: cols, device: d}
+	if rows < 0 || cols < 0 || cols > 0 && rows > (1<<44)/cols {
+		d.fail("new tensor: [%d × %d]", rows, cols)
+		t.rows, t.cols = 0, 0
+		return t
+	}
+	n := rows * cols
+	if n == 0 {
+		return t
+	}
+	if blocks := d.spare[n]; len(blocks) > 0 {
+		t.block = blocks[len(blocks)-1]
+		d.spare[n] = blocks[:len(blocks)-1]
+		d.spared -= int64(n) * 4
+		clear(t.block.data)
+	} else if data := d.kernels.Allocate(int64(n)); data != nil {
+		t.block = &block{d.kernels, data}
+	} else {
+		d.fail("tensor of %d × %d: no memory for %d bytes", rows, cols, 4*int64(n))
+		t.rows = 0
+		return t
+	}
+	t.data, t.guard = t.block.data, t.block
+	t.cleanup = runtime.AddCleanup(t.guard, func(b block) { b.release() }, *t.block)
+	return t
+}
+
+// of checks that a tensor is this device's.
+func (d *processor) of(operation string, t device.Tensor) *tensor {
+	if t == nil {
+		return nil
+	}
+	own, ok := t.(*tensor)
+	if !ok {
+		d.fail("%s: a tensor of another device (%T)", operation, t)
+		return &tensor{device: d}
+	}
+	return own
+}
+
+func (d *processor) Upload(dst device.Tensor, row int, src []float32) {
+	d.flush()
+	d.packedX = tensor{}
+	t := d.of("upload", dst)
+	if d.err != nil || t.cols == 0 {
+		return
+	}
+	n := len(src) / t.cols
+	if len(src)%t.cols != 0 || row < 0 || row+n > t.rows {
+		d.fail("upload: %d values into rows %d… of [%d × %d]", len(src), row, t.rows, t.cols)
+		return
+	}
+	for i := range n {
+		copy(t.row(row+i), src[i*t.cols:])
+	}
+}
+
+func (d *processor) Download(dst []float32, src device.Tensor, row int) {
+	d.flush()
+	t := d.of("download", src)
+	if d.err != nil || t.cols == 0 {
+		return
+	}
+	n := len(dst) / t.cols
+	if len(dst)%t.cols != 0 || row < 0 || row+n > t.rows {
+		d.fail("download: %d values from rows %d… of [%d × %d]", len(dst), row, t.rows, t.cols)
+		return
+	}
+	for i := range n {
+		copy(dst[i*t.cols:(i+1)*t.cols], t.row(row+i))
+	}
+}

@@ -1,0 +1,93 @@
+package cpu
+
+import (
+	"runtime"
+	"sync/atomic"
+	"unsafe"
+
+	kernels "avssnative/kernels/cpu"
+)
+
+// How work is shared: an operation is a number of jobs, taken in portions from a counter by as many goroutines as the device has threads,
+// one foreign call a portion. Nobody spins for longer than a moment (cpu_crew.go): a goroutine that finds no portion left ends. Work of
+// less than a portion is done where it is asked for. Which goroutine does a job never changes what the job computes. What may wait for
+// company waits: operations on rows until they can be done row by row together (cpu_chain.go), products until all of one input are known
+// (cpu_product.go).
+
+// portionFlops is the work of a portion: about 100 µs of a product.
+const portionFlops = 12e6
+
+// cpuPortion is how many jobs of the given work (in operations of a product's speed) make a portion.
+func portionOf(perJob float64) int64 {
+	if perJob <= 0 {
+		return 1 << 40
+	}
+	return int64(portionFlops/perJob) + 1
+}
+
+// flush does what was put off.
+func (d *processor) flush() {
+	d.runChain()
+	d.runProducts()
+}
+
+// do runs jobs 0..jobs of an operation, portion at a time, after all that was put off, and lets go of what its arguments pinned.
+func (d *processor) do(operation kernels.Operation, a kernels.Arguments, jobs, portion int64) {
+	d.flush()
+	d.packedX = tensor{}
+	defer d.pins.Unpin()
+	if jobs <= 0 || d.err != nil {
+		return
+	}
+	portions := (jobs + portion - 1) / portion
+	d.portions(portions, d.kernels.Scratch(operation, a), func(i int64, room unsafe.Pointer) {
+		d.kernels.Run(operation, a, i*portion, min((i+1)*portion, jobs), room)
+	})
+}
+
+// portions calls run for the portions 0 to n, each once, with a worker's scratch.
+func (d *processor) portions(n, scratch int64, run func(i int64, room unsafe.Pointer)) {
+	var next atomic.Int64
+	d.share(n, scratch, func(room unsafe.Pointer) {
+		for i := next.Add(1) - 1; i < n; i = next.Add(1) - 1 {
+			run(i, room)
+		}
+	})
+}
+
+// share lets at most as many workers work as there are portions, each with scratch of its own, and waits for them.
+func (d *processor) share(portions, scratch int64, work func(room unsafe.Pointer)) {
+	workers := int(min(int64(d.threads), portions))
+	rooms := make([]unsafe.Pointer, workers)
+	if scratch > 0 {
+		for i := range rooms {
+			if rooms[i] = d.workers[i].grow(d.kernels, scratch); rooms[i] == nil {
+				d.fail("no memory for %d bytes of scratch", scratch)
+				return
+			}
+		}
+	}
+	if workers > 0 {
+		d.team.share(workers, func(worker int) { work(rooms[worker]) })
+	}
+}
+
+// pinned is the address of a slice that an operation's arguments hold: d.pins where it is done at once, d.chain.pins where it waits.
+func pinned[T any](p *runtime.Pinner, s []T) unsafe.Pointer {
+	if len(s) == 0 {
+		return nil
+	}
+	p.Pin(&s[0])
+	return kernels.Pointer(s)
+}
+
+// vector is the address of a [1 × n] tensor's values; nil where there is none.
+func (t *tensor) vector() unsafe.Pointer {
+	if t == nil {
+		return nil
+	}
+	return kernels.Pointer(t.data)
+}
+
+// rowPortion is a portion of rows of an operation that takes about `cost` operations a value.
+func rowPortion(cols int, cost float64) int64 { return portionOf(cost * float64(cols)) }

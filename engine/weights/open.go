@@ -1,0 +1,62 @@
+package weights
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"avssnative/internal/gguf"
+)
+
+// Files are a model's files, opened before anybody has asked what the model is. Nothing is read but headers.
+type Files struct {
+	Path    string
+	Config  []byte     // config.json of a folder; nil for a GGUF file
+	GGUF    *gguf.File // nil for a folder
+	Tensors Tensors    // a folder's tensors; nil for a GGUF file, whose tensors get their names from its architecture
+}
+
+// OpenFiles opens a folder with config.json and *.safetensors, or a .gguf file.
+func Open(path string) (*Files, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("weights: model %s: %w", path, err)
+	}
+	if info.IsDir() {
+		return openFolder(path)
+	}
+	if !strings.EqualFold(filepath.Ext(path), ".gguf") {
+		return nil, fmt.Errorf("weights: model %s: %q is no known model file; give a folder with config.json and *.safetensors, or a .gguf file", path, filepath.Ext(path))
+	}
+	file, err := gguf.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("weights: model %s: %w", path, err)
+	}
+	return &Files{Path: path, GGUF: file}, nil
+}
+
+func openFolder(folder string) (*Files, error) {
+	config, err := os.ReadFile(filepath.Join(folder, "config.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("weights: model %s: no config.json in this folder; give a folder with config.json and *.safetensors, or a .gguf file", folder)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("weights: model %s: %w", folder, err)
+	}
+	source, err := openSafetensors(folder)
+	if err != nil {
+		return nil, err
+	}
+	return &Files{Path: folder, Config: config, Tensors: source}, nil
+}
+
+// Close gives the mapped files back.
+func (f *Files) Close() error {
+	if f.GGUF != nil {
+		return f.GGUF.Close()
+	}
+	return f.Tensors.Close()
+}
