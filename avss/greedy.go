@@ -69,7 +69,7 @@ func MeasureGreedy(ctx context.Context, r Runner, p engine.Pass, rounds int, kee
 		for v, sequences := range outcome.Scores {
 			mean, err := meanLoss(sequences)
 			if err != nil {
-				return nil, fmt.Errorf("avss: greedy: without layers %v: %w", []int(p.Variants[v]), err)
+				return nil, fmt.Errorf("avss: greedy: without layers %s: %w", p.Variants[v], err)
 			}
 			switch {
 			case v < whole:
@@ -87,9 +87,7 @@ func MeasureGreedy(ctx context.Context, r Runner, p engine.Pass, rounds int, kee
 
 // with is the set of the layers gone and one more.
 func with(gone []int, layer int) engine.Drop {
-	drop := append(engine.Drop{layer}, gone...)
-	slices.Sort(drop)
-	return drop
+	return engine.Layers(slices.Sorted(slices.Values(append([]int{layer}, gone...)))...)
 }
 
 // meanLoss is nats a token, summed over sequences exactly.

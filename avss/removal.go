@@ -50,7 +50,7 @@ func MeasureRemoval(ctx context.Context, r Runner, p engine.Pass, o Options) (*L
 	layers := r.Layers()
 	p.Variants = []engine.Drop{nil}
 	for l := range layers {
-		p.Variants = append(p.Variants, engine.Drop{l})
+		p.Variants = append(p.Variants, engine.Layers(l))
 	}
 	p.Observe, p.Diverge = nil, true
 	outcome, err := r.Run(ctx, p)

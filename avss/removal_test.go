@@ -32,14 +32,14 @@ func (f *fake) Run(_ context.Context, p engine.Pass) (*engine.Outcome, error) {
 	f.passes = append(f.passes, p)
 	out := &engine.Outcome{Blocks: 1, Alone: len(p.Variants)}
 	for _, drop := range p.Variants {
-		if !slices.IsSorted(drop) {
+		if !slices.IsSorted(drop.Layers()) {
 			return nil, errors.New("a variant is not ascending")
 		}
 		loss := 1.0
-		for _, l := range drop {
+		for _, l := range drop.Layers() {
 			loss += f.cost[l]
 		}
-		if slices.Contains(drop, f.a) && slices.Contains(drop, f.b) {
+		if drop.Has(engine.Unit{Layer: f.a}) && drop.Has(engine.Unit{Layer: f.b}) {
 			loss += f.pair
 		}
 		if f.spoil && len(drop) > 0 {

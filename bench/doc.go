@@ -7,7 +7,7 @@
 //
 //	sets, err := bench.Load([]string{"small_world", "sst2"}, bench.Source{Dir: "data/eval"}, bench.Limit{Items: 200})
 //	suite, err := bench.Prepare(sets, tokenizer, bench.Options{MaxLength: 512})
-//	outcome, err := model.Run(ctx, engine.Pass{Sequences: suite.Sequences, Variants: []engine.Drop{nil, {3, 7}}, Diverge: true})
+//	outcome, err := model.Run(ctx, engine.Pass{Sequences: suite.Sequences, Variants: []engine.Drop{nil, engine.Layers(3, 7)}, Diverge: true})
 //	whole, err := suite.Score(outcome.Scores[0])
 //	small, err := suite.Score(outcome.Scores[1])
 //	judgement, err := bench.Compare(whole, small, 0)

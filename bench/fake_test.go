@@ -83,7 +83,7 @@ type fakeRunner struct {
 // next is log p of a token behind others, in nats, and whether it is the likeliest.
 func next(drop engine.Drop, before []int32, token int32) (float64, bool) {
 	h := fnv.New64a()
-	fmt.Fprint(h, []int(drop), before, token)
+	fmt.Fprint(h, drop.Layers(), before, token)
 	sum := h.Sum64()
 	return -0.01 - float64(sum%5000)/1000, sum%3 == 0
 }

@@ -59,7 +59,7 @@ func (s *Speed) Measure(ctx context.Context, runner Runner, drop engine.Drop) (f
 	for range repeats {
 		start := now()
 		if _, err := runner.Run(ctx, engine.Pass{Sequences: s.Sequences, Variants: []engine.Drop{drop}, Memory: s.Memory}); err != nil {
-			return 0, fmt.Errorf("bench: speed without layers %v: %w", []int(drop), err)
+			return 0, fmt.Errorf("bench: speed without layers %s: %w", drop, err)
 		}
 		if took := now().Sub(start); best == 0 || took < best {
 			best = took

@@ -97,7 +97,7 @@ func (s *Sweep) Run(ctx context.Context, runner Runner) (*Table, error) {
 	for i := range t.Sets {
 		set := &t.Sets[i]
 		if set.Results, err = s.Suite.Score(outcome.Scores[i]); err != nil {
-			return nil, fmt.Errorf("%w, without layers %v", err, []int(set.Drop))
+			return nil, fmt.Errorf("%w, without layers %s", err, set.Drop)
 		}
 		if set.Judgement, err = Compare(t.Sets[0].Results, set.Results, s.BootstrapSeed); err != nil {
 			return nil, err
@@ -147,7 +147,7 @@ func (s *Sweep) plan() (*Table, error) {
 		}
 	}
 	t := &Table{Layers: s.Layers, Counts: counts, Sets: []Judged{{ChosenBy: []string{"none:0"}}}}
-	known := map[string]int{fmt.Sprint([]int(nil)): 0}
+	known := map[string]int{engine.Drop(nil).String(): 0}
 	choosers, names := s.choosers()
 	for _, name := range names {
 		for _, count := range counts {
@@ -158,7 +158,7 @@ func (s *Sweep) plan() (*Table, error) {
 			if err := s.check(drop, count); err != nil {
 				return nil, fmt.Errorf("bench: sweep: %s, %d layers: %w", name, count, err)
 			}
-			key := fmt.Sprint([]int(drop))
+			key := drop.String()
 			at, found := known[key]
 			if !found {
 				at = len(t.Sets)
@@ -185,11 +185,11 @@ func (s *Sweep) plan() (*Table, error) {
 
 func (s *Sweep) check(drop engine.Drop, count int) error {
 	if len(drop) != count {
-		return fmt.Errorf("chose %v, which is %d layers", []int(drop), len(drop))
+		return fmt.Errorf("chose %s, which is %d layers", drop, len(drop))
 	}
-	for i, layer := range drop {
-		if layer < 0 || layer >= s.Layers || i > 0 && layer <= drop[i-1] {
-			return fmt.Errorf("chose %v: want layers 0 to %d, ascending", []int(drop), s.Layers-1)
+	for i, u := range drop {
+		if u.Layer < 0 || u.Layer >= s.Layers || i > 0 && u.Layer <= drop[i-1].Layer {
+			return fmt.Errorf("chose %s: want layers 0 to %d, ascending", drop, s.Layers-1)
 		}
 	}
 	return nil
@@ -237,14 +237,14 @@ func Random(layers int, seed uint64) Chooser {
 		if count > layers {
 			return nil, fmt.Errorf("the model has %d layers", layers)
 		}
-		return slices.Sorted(slices.Values(order[:count])), nil
+		return engine.Layers(slices.Sorted(slices.Values(order[:count]))...), nil
 	}
 }
 
 func run(from, to int) engine.Drop {
 	var drop engine.Drop
 	for layer := from; layer < to; layer++ {
-		drop = append(drop, layer)
+		drop = append(drop, engine.Unit{Layer: layer})
 	}
 	return drop
 }

@@ -15,7 +15,7 @@ import (
 )
 
 func ranked(order ...int) Chooser {
-	return func(count int) (engine.Drop, error) { return slices.Sorted(slices.Values(order[:count])), nil }
+	return func(count int) (engine.Drop, error) { return engine.Layers(slices.Sorted(slices.Values(order[:count]))...), nil }
 }
 
 func swept(t *testing.T) Sweep {
@@ -42,7 +42,7 @@ func TestSweep(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for i, drop := range runner.calls[0].Variants {
-		if key := fmt.Sprint([]int(drop)); seen[key] {
+		if key := drop.String(); seen[key] {
 			t.Errorf("%s is judged twice", key)
 		} else {
 			seen[key] = true
@@ -115,10 +115,10 @@ func TestSweepRefuses(t *testing.T) {
 		"all layers":   {func(s *Sweep) { s.Counts = []int{6} }, []string{"6 layers to drop", "1 to 5"}},
 		"none":         {func(s *Sweep) { s.Counts = []int{0} }, []string{"0 layers to drop"}},
 		"no tasks":     {func(s *Sweep) { s.Suite = &Suite{} }, []string{"no tasks"}},
-		"too few":      {func(s *Sweep) { s.Metrics["bi"] = func(int) (engine.Drop, error) { return engine.Drop{1}, nil } }, []string{"bi, 3 layers", "1 layers"}},
+		"too few":      {func(s *Sweep) { s.Metrics["bi"] = func(int) (engine.Drop, error) { return engine.Layers(1), nil } }, []string{"bi, 3 layers", "1 layers"}},
 		"out of range": {func(s *Sweep) { s.Metrics["bi"] = func(n int) (engine.Drop, error) { return run(5, 5+n), nil } }, []string{"bi, 3 layers", "0 to 5"}},
 		"not ascending": {func(s *Sweep) {
-			s.Metrics["bi"] = func(n int) (engine.Drop, error) { return engine.Drop{2, 2, 1}[:n], nil }
+			s.Metrics["bi"] = func(n int) (engine.Drop, error) { return engine.Layers(2, 2, 1)[:n], nil }
 		}, []string{"ascending"}},
 		"no choice": {func(s *Sweep) {
 			s.Metrics["bi"] = func(int) (engine.Drop, error) { return nil, errors.New("protected") }
@@ -144,14 +144,14 @@ func TestSweepRefuses(t *testing.T) {
 func TestBaselines(t *testing.T) {
 	first, _ := First()(2)
 	last, _ := Last(6)(2)
-	if !cmp.Equal(first, engine.Drop{0, 1}) || !cmp.Equal(last, engine.Drop{4, 5}) {
+	if !cmp.Equal(first, engine.Layers(0, 1)) || !cmp.Equal(last, engine.Layers(4, 5)) {
 		t.Errorf("first %v, last %v", first, last)
 	}
 	small, _ := Random(20, 3)(4)
 	again, _ := Random(20, 3)(4)
 	large, _ := Random(20, 3)(9)
 	other, _ := Random(20, 4)(4)
-	if !cmp.Equal(small, again) || cmp.Equal(small, other) || len(large) != 9 || !slices.IsSorted(large) {
+	if !cmp.Equal(small, again) || cmp.Equal(small, other) || len(large) != 9 || !slices.IsSorted(large.Layers()) {
 		t.Errorf("random %v, %v, %v, %v", small, again, large, other)
 	}
 	for _, layer := range small {
@@ -191,11 +191,11 @@ func TestSpeed(t *testing.T) {
 		return clock
 	}}
 	runner := &fakeRunner{}
-	rate, err := s.Measure(t.Context(), runner, engine.Drop{1})
+	rate, err := s.Measure(t.Context(), runner, engine.Layers(1))
 	if err != nil || rate != 8 {
 		t.Errorf("%v tokens a second, %v; want 8: the fastest pass counts", rate, err)
 	}
-	if len(runner.calls) != 3 || !cmp.Equal(runner.calls[0].Variants, []engine.Drop{{1}}) {
+	if len(runner.calls) != 3 || !cmp.Equal(runner.calls[0].Variants, []engine.Drop{engine.Layers(1)}) {
 		t.Errorf("%d passes of %v", len(runner.calls), runner.calls[0].Variants)
 	}
 	sweep := swept(t)

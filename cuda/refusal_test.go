@@ -202,7 +202,7 @@ func TestSharedPass(t *testing.T) {
 		}
 		defer model.Close()
 		metric := avss.NewAVSS(avss.DefaultOptions())
-		p := engine.Pass{Observe: []engine.Observer{metric}, Variants: []engine.Drop{nil, {1}}}
+		p := engine.Pass{Observe: []engine.Observer{metric}, Variants: []engine.Drop{nil, engine.Layers(1)}}
 		for i, ids := range shape.IDs(5, 20) {
 			ids = ids[:20-3*i]
 			p.Sequences = append(p.Sequences, engine.Sequence{IDs: ids, ScoreFrom: 1, ScoreTo: len(ids)})

@@ -56,7 +56,7 @@ func TestEveryArchitectureOnEveryDevice(t *testing.T) {
 // logitsOf computes the logits of three sequences, whole and without layer 1.
 func logitsOf(t *testing.T, m *engine.Model) [][]float32 {
 	var all [][]float32
-	for _, drop := range []engine.Drop{nil, {1}} {
+	for _, drop := range []engine.Drop{nil, engine.Layers(1)} {
 		run(t, m, engine.Pass{
 			Sequences: []engine.Sequence{{IDs: random(1, 19, 97)}, {IDs: random(2, 3, 97)}, {IDs: random(3, 11, 97)}},
 			Variants:  []engine.Drop{drop},

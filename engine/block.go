@@ -23,18 +23,26 @@ type forward struct {
 // branches are what a block's observers may look at, besides its input and output.
 type branches struct{ attn, mlp, act device.Tensor }
 
-// block computes y from x, both [rows × hidden], and leaves the two branches for measuring; release them with give.
-func (f *forward) block(y, x device.Tensor, b *arch.BlockSpec) branches {
+// block computes y from x, both [rows × hidden], without a part of the block, and leaves what its branches gave for measuring, nil where a
+// branch is left out; release them with give.
+func (f *forward) block(y, x device.Tensor, b *arch.BlockSpec, without Part) branches {
 	if b.PostNorm {
-		return f.postNorm(y, x, b)
+		return f.postNorm(y, x, b, without)
 	}
 	normed := f.normed(x, &b.Norm1)
 	residual := x
 	if b.ResidualNormed {
 		residual = normed
 	}
-	attn := f.branch(f.mix(b.Mixer, normed), &b.Post1, b.Residual)
-	f.device.Add(y, residual, attn, 1)
+	var attn, mlp device.Tensor
+	if without != Attention {
+		attn = f.branch(f.mix(b.Mixer, normed), &b.Post1, b.Residual)
+	}
+	f.sum(y, residual, attn)
+	if without == MLP {
+		f.drop(normed, x)
+		return branches{attn: attn}
+	}
 	switch {
 	case b.Parallel && b.SharedNorm:
 	case b.Parallel:
@@ -47,10 +55,20 @@ func (f *forward) block(y, x device.Tensor, b *arch.BlockSpec) branches {
 			f.device.Gather(y, normed, identity(f.rows))
 		}
 	}
-	mlp := f.branch(f.mlp(b.MLP, normed), &b.Post2, b.Residual)
-	f.device.Add(y, y, mlp, 1)
+	mlp = f.branch(f.mlp(b.MLP, normed), &b.Post2, b.Residual)
+	f.sum(y, y, mlp)
 	f.drop(normed, x, y)
 	return branches{attn, mlp, f.act}
+}
+
+// sum sets y to the residual and what a branch gave; without the branch, to the residual.
+func (f *forward) sum(y, residual, branch device.Tensor) {
+	switch {
+	case branch != nil:
+		f.device.Add(y, residual, branch, 1)
+	case y != residual:
+		f.device.Columns(y, residual, []device.Move{{From: 0, To: 0, Count: y.Cols()}})
+	}
 }
 
 // mix lets tokens see each other: x [rows × hidden] → [rows × hidden].
@@ -80,13 +98,18 @@ func (f *forward) mlp(m arch.MLP, x device.Tensor) device.Tensor {
 }
 
 // postNorm is the block of the first Transformers: norms follow the sums.
-func (f *forward) postNorm(y, x device.Tensor, b *arch.BlockSpec) branches {
-	attn := f.mix(b.Mixer, x)
+func (f *forward) postNorm(y, x device.Tensor, b *arch.BlockSpec, without Part) branches {
+	var attn, mlp device.Tensor
+	if without != Attention {
+		attn = f.mix(b.Mixer, x)
+	}
 	middle := f.take(x.Cols())
-	f.device.Add(middle, x, attn, 1)
+	f.sum(middle, x, attn)
 	f.norm(middle, middle, &b.Norm1)
-	mlp := f.mlp(b.MLP, middle)
-	f.device.Add(y, middle, mlp, 1)
+	if without != MLP {
+		mlp = f.mlp(b.MLP, middle)
+	}
+	f.sum(y, middle, mlp)
 	f.norm(y, y, &b.Norm2)
 	f.give(middle)
 	return branches{attn, mlp, f.act}

@@ -10,9 +10,6 @@ var DefaultEps = []float32{1e-5, 1e-4, 1e-3, 1e-2, 1e-1}
 // DefaultRelative is the threshold of relative values.
 const DefaultRelative = 1e-2
 
-// Drop is the set of layers a variant leaves out, ascending; nil is the whole model.
-type Drop []int
-
 // Sequence is a run of tokens that starts at position zero, and perhaps several ways to go on from its end.
 type Sequence struct {
 	IDs []int32
@@ -27,7 +24,7 @@ type Sequence struct {
 // Pass says what one walk through the model does.
 type Pass struct {
 	Sequences []Sequence
-	Variants  []Drop // what to score; nil: the whole model alone. Observers and traces see the first, divergence is from the first
+	Variants  []Drop // what to score; nil: the dense model alone. Observers and traces see the first, divergence is from the first
 	Observe   []Observer
 	Diverge   bool // fill Score.KL and Score.SameTop for the variants after the first
 

@@ -150,7 +150,7 @@ func BenchmarkPassRemoval(b *testing.B) {
 		b.Run("tokens="+strconv.Itoa(tokens), func(b *testing.B) {
 			p := engine.Pass{Sequences: m.sequences(1, tokens, tokens-1), Variants: []engine.Drop{nil}}
 			for layer := range m.shape.Layers {
-				p.Variants = append(p.Variants, engine.Drop{layer})
+				p.Variants = append(p.Variants, engine.Layers(layer))
 			}
 			o := m.run(b, p)
 			m.measure(b, p, tokens*len(p.Variants), m.shape.Flops(tokens, o.Blocks, len(p.Variants)*(tokens-1)))

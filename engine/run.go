@@ -69,7 +69,7 @@ func distinct(variants []Drop, layers int) (unique []Drop, which []int, err erro
 	}
 	known := map[string]int{}
 	for _, drop := range variants {
-		key := fmt.Sprint([]int(drop))
+		key := drop.String()
 		at, found := known[key]
 		if !found {
 			at = len(unique)
@@ -174,9 +174,9 @@ func (w *walker) countWork(groups [][]int) {
 		w.step.Total += float64(blocks+len(group)) * float64(w.packing.scored)
 	}
 	for _, drop := range w.variants {
-		w.outcome.Alone += layers - len(drop)
+		w.outcome.Alone += layers - len(drop.Layers())
 	}
-	w.step.Total += float64((w.packing.rows - w.packing.scored) * (layers - len(w.variants[0])))
+	w.step.Total += float64((w.packing.rows - w.packing.scored) * (layers - len(w.variants[0].Layers())))
 }
 
 // walk takes one group of variants through all layers and the head.
@@ -230,7 +230,7 @@ func (w *walker) blocks(ctx context.Context) error {
 	spec, source := w.model.Spec, w.model.Tensors
 	var order []int
 	for layer := range spec.Blocks {
-		if slices.ContainsFunc(w.states[0].variants, func(v int) bool { return !slices.Contains(w.variants[v], layer) }) {
+		if slices.ContainsFunc(w.states[0].variants, func(v int) bool { return w.variants[v].of(layer) != Layer }) {
 			order = append(order, layer)
 		}
 	}
@@ -273,59 +273,77 @@ func (w *walker) blocks(ctx context.Context) error {
 	return nil
 }
 
-// layer computes one block for every state that applies it.
+// layer computes one block, or half of it, for every state that does not leave it out.
 func (w *walker) layer(ctx context.Context, layer int, weights *layerWeights) error {
 	w.step.Layer = layer
-	var sources, results []state
-	var after []state
-	for _, s := range w.states {
-		apply, skip := split(w.variants, s.variants, layer)
-		if len(apply) == 0 {
-			after = append(after, s)
-			continue
+	moves, after := w.divide(layer)
+	w.states = after
+	for _, part := range [...]Part{none, Attention, MLP} {
+		if err := w.apply(ctx, layer, part, weights, moves[part]); err != nil {
+			return err
 		}
-		to := s
-		to.variants = apply
-		if len(skip) > 0 {
-			stay := state{variants: skip, hidden: s.hidden, groups: s.groups}
-			// Only the state of the first variant walks the families that are not scored.
-			if apply[0] < skip[0] {
-				stay.groups = w.packing.scoredGroups
-			} else {
+	}
+	if w.watch && w.pass.Trace != nil && w.variants[0].of(layer) != Layer {
+		return w.trace(fmt.Sprintf("block.%d", layer))
+	}
+	return nil
+}
+
+// move is what a layer does to a state: it becomes another, or itself.
+type move struct{ from, to state }
+
+// divide parts the states by what their variants leave out of a layer: the moves to be made, by the part left out and in the order in which
+// they may be made, and the states there are afterwards. Where no variant leaves the layer out whole, the last move is made in place.
+func (w *walker) divide(layer int) (moves [parts + 1][]move, after []state) {
+	for _, s := range w.states {
+		by := split(w.variants, s.variants, layer)
+		inPlace := Layer
+		for _, part := range [...]Part{none, Attention, MLP} {
+			if len(by[part]) > 0 && len(by[Layer]) == 0 {
+				inPlace = part
+			}
+		}
+		for _, part := range [...]Part{Layer, none, Attention, MLP} {
+			if len(by[part]) == 0 {
+				continue
+			}
+			to := s
+			to.variants = by[part]
+			if to.variants[0] != s.variants[0] { // only the first variant's state walks the prompt groups that are not scored
 				to.groups = w.packing.scoredGroups
 			}
-			to.hidden = w.device.NewTensor(w.rowsOf(to.groups), w.model.Spec.Hidden)
-			after = append(after, stay)
+			if part != inPlace {
+				to.hidden = w.device.NewTensor(w.rowsOf(to.groups), w.model.Spec.Hidden)
+			}
+			if part != Layer {
+				moves[part] = append(moves[part], move{s, to})
+			}
+			after = append(after, to)
 		}
-		sources, results = append(sources, s), append(results, to)
-		after = append(after, to)
 	}
 	slices.SortStableFunc(after, func(a, b state) int { return a.variants[0] - b.variants[0] })
-	w.states = after
+	return moves, after
+}
 
-	families := make([]int, len(results))
-	for i, s := range results {
-		families[i] = s.groups
+// apply makes the moves of one layer that leave out one part of it.
+func (w *walker) apply(ctx context.Context, layer int, part Part, weights *layerWeights, moves []move) error {
+	groups := make([]int, len(moves))
+	for i, m := range moves {
+		groups[i] = m.to.groups
 	}
-	look := w.watch && len(results) > 0 && results[0].variants[0] == 0
+	look := w.watch && len(moves) > 0 && moves[0].to.variants[0] == 0
 	watched := newWatched(w, layer, look)
-	for _, b := range w.packing.batches(families, w.pass.Rows) {
+	for _, b := range w.packing.batches(groups, w.pass.Rows) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		w.compute(b, layer, weights, sources, results, watched)
+		w.compute(b, layer, part, weights, moves, watched)
 		if err := w.device.Sync(); err != nil {
 			return fmt.Errorf("engine: layer %d: %w", layer, err)
 		}
 		w.advance(b.rows)
 	}
-	if err := watched.deliver(); err != nil {
-		return err
-	}
-	if look && w.pass.Trace != nil {
-		return w.trace(fmt.Sprintf("block.%d", layer))
-	}
-	return nil
+	return watched.deliver()
 }
 
 // rowsOf is the number of rows of the first families.
@@ -336,29 +354,29 @@ func (w *walker) rowsOf(families int) int {
 	return w.packing.scored
 }
 
-// compute applies a block to one batch.
-func (w *walker) compute(b batch, layer int, weights *layerWeights, sources, results []state, watched *watched) {
+// compute applies a block, or half of it, to one batch.
+func (w *walker) compute(b batch, layer int, part Part, weights *layerWeights, moves []move, watched *watched) {
 	hidden := w.model.Spec.Hidden
 	f := &forward{device: w.device, weights: weights, pool: w.pool, layout: b.layout, positions: b.positions, rows: b.rows, sums: watched.sums(b)}
-	x := sources[b.spans[0].state].hidden.Slice(b.spans[0].start, b.spans[0].rows)
+	x := moves[b.spans[0].state].from.hidden.Slice(b.spans[0].start, b.spans[0].rows)
 	stacked := len(b.spans) > 1
 	row := 0
 	if stacked {
 		x = f.take(hidden)
 		for _, s := range b.spans {
-			w.copyRows(x.Slice(row, s.rows), sources[s.state].hidden.Slice(s.start, s.rows))
+			w.copyRows(x.Slice(row, s.rows), moves[s.state].from.hidden.Slice(s.start, s.rows))
 			row += s.rows
 		}
 	}
 	y := f.take(hidden)
-	parts := f.block(y, x, &w.model.Spec.Blocks[layer])
-	watched.see(b, x, y, parts)
+	seen := f.block(y, x, &w.model.Spec.Blocks[layer], part)
+	watched.see(b, x, y, seen)
 	row = 0
 	for _, s := range b.spans {
-		w.copyRows(results[s.state].hidden.Slice(s.start, s.rows), y.Slice(row, s.rows))
+		w.copyRows(moves[s.state].to.hidden.Slice(s.start, s.rows), y.Slice(row, s.rows))
 		row += s.rows
 	}
-	f.give(y, parts.attn, parts.mlp, parts.act)
+	f.give(y, seen.attn, seen.mlp, seen.act)
 	if stacked {
 		f.give(x)
 	}

@@ -53,7 +53,9 @@ func mixed() []engine.Sequence {
 	}
 }
 
-var variants = []engine.Drop{nil, {0}, {1}, {2}, {0, 1}, {1, 2}, {0, 2}, {1}}
+var variants = []engine.Drop{nil, engine.Layers(0), engine.Layers(1), engine.Layers(2), engine.Layers(0, 1), engine.Layers(1, 2), engine.Layers(0, 2), engine.Layers(1),
+	engine.Units(engine.Unit{Layer: 1, Part: engine.Attention}), engine.Units(engine.Unit{Layer: 1, Part: engine.MLP}),
+	engine.Units(engine.Unit{Layer: 0}, engine.Unit{Layer: 1, Part: engine.MLP}, engine.Unit{Layer: 2, Part: engine.Attention})}
 
 func TestVariantsWalkedTogetherEqualThoseWalkedAlone(t *testing.T) {
 	for _, device := range devices() {
@@ -226,9 +228,9 @@ func TestPassRefusals(t *testing.T) {
 		{"too long", engine.Pass{Sequences: []engine.Sequence{{IDs: random(1, 65, 97)}}}, "65 tokens: the model has positions for 64"},
 		{"first token scored", engine.Pass{Sequences: []engine.Sequence{{IDs: ids, ScoreTo: 3}}}, "the first token cannot be scored"},
 		{"empty branch", engine.Pass{Sequences: []engine.Sequence{{IDs: ids, Branches: [][]int32{{}}}}}, "branch 0 has no tokens"},
-		{"layer that does not exist", engine.Pass{Sequences: []engine.Sequence{{IDs: ids}}, Variants: []engine.Drop{{3}}}, "drops layer 3: the model has layers 0 to 2"},
-		{"all layers", engine.Pass{Sequences: []engine.Sequence{{IDs: ids}}, Variants: []engine.Drop{{0, 1, 2}}}, "drops all 3 layers"},
-		{"unordered", engine.Pass{Sequences: []engine.Sequence{{IDs: ids}}, Variants: []engine.Drop{{1, 0}}}, "must ascend"},
+		{"layer that does not exist", engine.Pass{Sequences: []engine.Sequence{{IDs: ids}}, Variants: []engine.Drop{engine.Layers(3)}}, "drops layer 3: the model has layers 0 to 2"},
+		{"all layers", engine.Pass{Sequences: []engine.Sequence{{IDs: ids}}, Variants: []engine.Drop{engine.Layers(0, 1, 2)}}, "drops all 3 layers"},
+		{"unordered", engine.Pass{Sequences: []engine.Sequence{{IDs: ids}}, Variants: []engine.Drop{engine.Layers(1, 0)}}, "must ascend"},
 		{"thresholds", engine.Pass{Sequences: []engine.Sequence{{IDs: ids}}, Eps: make([]float32, 9)}, "9 thresholds"},
 		{"observed branches", engine.Pass{Sequences: []engine.Sequence{{IDs: ids, Branches: [][]int32{{1}}}}, Observe: []engine.Observer{&recorder{t: t}}}, "make it silent"},
 	} {

@@ -3,16 +3,30 @@ package engine
 import (
 	"context"
 	"fmt"
-	"slices"
+
+	"avssnative/engine/arch"
 )
 
 // ShortConfig is the model's configuration when only the layers in stay (ascending) remain.
 func (m *Model) ShortConfig(stay []int) (map[string]any, error) { return m.Spec.Short(m.Config, stay) }
 
-// Size counts parameters and bytes of the stored tensors, of the whole model or without the layers dropped.
+// Size counts parameters and bytes of the stored tensors, of the dense model or without the units dropped.
 func (m *Model) Size(drop Drop) (parameters, bytes int64) {
+	gone := map[string]bool{}
+	for _, u := range drop {
+		if u.Layer < 0 || u.Layer >= m.Layers() {
+			continue
+		}
+		block := &m.Spec.Blocks[u.Layer]
+		switch u.Part {
+		case Attention:
+			block.AttentionRefs(func(r *arch.Ref) { gone[r.Name] = true })
+		case MLP:
+			block.MLPRefs(func(r *arch.Ref) { gone[r.Name] = true })
+		}
+	}
 	for _, name := range m.Tensors.Names() {
-		if layer, _, inside := m.Spec.BlockOf(name); inside && slices.Contains(drop, layer) {
+		if layer, _, inside := m.Spec.BlockOf(name); inside && (drop.of(layer) == Layer || gone[name]) {
 			continue
 		}
 		stored, _ := m.Tensors.Lookup(name)

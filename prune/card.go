@@ -26,7 +26,7 @@ func (c *Card) complete(m *engine.Model, drop engine.Drop) {
 	if c.Base == "" {
 		c.Base = m.Ref
 	}
-	c.Dropped, c.Layers = drop, m.Layers()
+	c.Dropped, c.Layers = drop.Layers(), m.Layers()
 	c.Before[0], c.Before[1] = m.Size(nil)
 	c.After[0], c.After[1] = m.Size(drop)
 }

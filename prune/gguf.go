@@ -18,7 +18,7 @@ func writeGGUF(ctx context.Context, m *engine.Model, drop engine.Drop, path stri
 		return err
 	}
 	defer file.Close()
-	metadata, sources, err := gguf.DropBlocks(file, kept(m.Layers(), drop))
+	metadata, sources, err := gguf.DropBlocks(file, drop.Without(m.Layers()))
 	if err != nil {
 		return err
 	}

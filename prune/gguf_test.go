@@ -23,7 +23,7 @@ func TestEveryGGUFReloadsShorter(t *testing.T) {
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			m := open(t, file)
-			for _, drop := range []engine.Drop{{0}, {2}, {0, 2}} {
+			for _, drop := range []engine.Drop{engine.Layers(0), engine.Layers(2), engine.Layers(0, 2)} {
 				out := filepath.Join(t.TempDir(), "smaller.gguf")
 				err := prune.Write(context.Background(), m, drop, out, prune.Options{})
 				if strings.HasPrefix(filepath.Base(file), "llama4-") { // its layers' kinds go by their numbers
@@ -47,7 +47,7 @@ func TestEveryGGUFReloadsShorter(t *testing.T) {
 func TestGGUFKeepsBytes(t *testing.T) {
 	path := "../engine/testdata/gguf/llama-f32.gguf"
 	out := filepath.Join(t.TempDir(), "smaller.gguf")
-	if err := prune.Write(context.Background(), open(t, path), engine.Drop{1}, out, prune.Options{}); err != nil {
+	if err := prune.Write(context.Background(), open(t, path), engine.Layers(1), out, prune.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	before, after := openGGUF(t, path), openGGUF(t, out)
@@ -79,7 +79,7 @@ func openGGUF(t testing.TB, path string) *gguf.File {
 func TestGGUFRefusesOtherFormats(t *testing.T) {
 	path := "../engine/testdata/gguf/llama-f32.gguf"
 	parent := t.TempDir()
-	err := prune.Write(context.Background(), open(t, path), engine.Drop{1}, filepath.Join(parent, "out"), prune.Options{Format: prune.FormatHF})
+	err := prune.Write(context.Background(), open(t, path), engine.Layers(1), filepath.Join(parent, "out"), prune.Options{Format: prune.FormatHF})
 	if err == nil || !strings.Contains(err.Error(), "use --format gguf") {
 		t.Errorf("error %v", err)
 	}

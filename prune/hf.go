@@ -29,7 +29,7 @@ func writeHF(ctx context.Context, m *engine.Model, drop engine.Drop, dir string,
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
-	stay := kept(m.Layers(), drop)
+	stay := drop.Without(m.Layers())
 	config, err := m.ShortConfig(stay)
 	if err != nil {
 		return err

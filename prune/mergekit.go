@@ -28,7 +28,7 @@ func writeMergekit(m *engine.Model, drop engine.Drop, path string) error {
 	}
 	var text strings.Builder
 	text.WriteString("slices:\n")
-	for _, run := range runs(kept(m.Layers(), drop)) {
+	for _, run := range runs(drop.Without(m.Layers())) {
 		fmt.Fprintf(&text, "  - sources:\n      - model: %q\n        layer_range: [%d, %d]\n", ref, run[0], run[1])
 	}
 	text.WriteString("merge_method: passthrough\n")

@@ -22,7 +22,7 @@ type Plan struct {
 }
 
 // Drop is the plan as a variant of a pass.
-func (p *Plan) Drop() engine.Drop { return slices.Clone(engine.Drop(p.Dropped)) }
+func (p *Plan) Drop() engine.Drop { return engine.Layers(p.Dropped...) }
 
 // Lowest is the layers with the lowest scores that a rule drops, ascending; equal scores go by layer.
 func Lowest(scores []float64, rule Rule) (engine.Drop, error) {
@@ -80,7 +80,7 @@ func Choose(scores avss.Scores, rule Rule, protect Protect) (*Plan, error) {
 }
 
 func newPlan(layers int, dropped []int, scores avss.Scores, rule Rule, protect Protect) *Plan {
-	p := &Plan{Rule: rule.String(), Dropped: dropped, Kept: kept(layers, dropped)}
+	p := &Plan{Rule: rule.String(), Dropped: dropped, Kept: engine.Layers(dropped...).Without(layers)}
 	if protect != (Protect{}) {
 		p.Rule += " " + protect.String()
 	}

@@ -29,8 +29,8 @@ func verify(ctx context.Context, m *engine.Model, drop engine.Drop, path string)
 	for i := range want {
 		for j := range want[i] {
 			if math.Float32bits(want[i][j]) != math.Float32bits(got[i][j]) {
-				return fmt.Errorf("the written model computes other logits than the pass without layers %v: sequence %d, value %d: %g, want %g",
-					[]int(drop), i, j, got[i][j], want[i][j])
+				return fmt.Errorf("the written model computes other logits than the pass without layers %s: sequence %d, value %d: %g, want %g",
+					drop, i, j, got[i][j], want[i][j])
 			}
 		}
 	}

@@ -46,7 +46,7 @@ func TestWriteWrapper(t *testing.T) {
 		}
 	}
 	out := filepath.Join(t.TempDir(), "smaller")
-	if err := prune.Write(context.Background(), open(t, folder), engine.Drop{1}, out, prune.Options{}); err != nil {
+	if err := prune.Write(context.Background(), open(t, folder), engine.Layers(1), out, prune.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	s := open(t, out)

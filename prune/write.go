@@ -115,17 +115,6 @@ func put(made, path, work string) error {
 	return nil
 }
 
-// kept lists the layers that stay.
-func kept(layers int, drop engine.Drop) []int {
-	var stay []int
-	for layer := range layers {
-		if !slices.Contains(drop, layer) {
-			stay = append(stay, layer)
-		}
-	}
-	return stay
-}
-
 // renumber gives a tensor's name in the smaller model, and false if its layer is gone.
 func renumber(m *engine.Model, name string, stay []int) (string, bool) {
 	layer, rest, inside := m.Spec.BlockOf(name)

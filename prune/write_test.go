@@ -44,7 +44,7 @@ func TestEveryArchitectureReloadsShorter(t *testing.T) {
 	for _, folder := range folders {
 		t.Run(filepath.Base(folder), func(t *testing.T) {
 			m := open(t, folder)
-			for _, drop := range []engine.Drop{{0}, {1}, {2}, {0, 1}, {0, 2}, {1, 2}} {
+			for _, drop := range []engine.Drop{engine.Layers(0), engine.Layers(1), engine.Layers(2), engine.Layers(0, 1), engine.Layers(0, 2), engine.Layers(1, 2)} {
 				out := filepath.Join(t.TempDir(), "smaller")
 				// Write itself compares the reloaded model's logits, bit for bit.
 				if err := prune.Write(context.Background(), m, drop, out, prune.Options{}); err != nil {
@@ -65,7 +65,7 @@ func TestEveryArchitectureReloadsShorter(t *testing.T) {
 func TestWriteInShards(t *testing.T) {
 	m := open(t, architectures+"/llama")
 	out := filepath.Join(t.TempDir(), "smaller")
-	if err := prune.Write(context.Background(), m, engine.Drop{1}, out, prune.Options{Shard: 20_000}); err != nil {
+	if err := prune.Write(context.Background(), m, engine.Layers(1), out, prune.Options{Shard: 20_000}); err != nil {
 		t.Fatal(err)
 	}
 	shards, _ := filepath.Glob(out + "/model-*-of-*.safetensors")
@@ -88,9 +88,9 @@ func TestWriteRefuses(t *testing.T) {
 		want string
 	}{
 		{"nothing dropped", context.Background(), nil, prune.Options{}, "nothing to drop"},
-		{"unknown format", context.Background(), engine.Drop{1}, prune.Options{Format: "zip"}, `format "zip": unknown`},
-		{"gguf of a folder", context.Background(), engine.Drop{1}, prune.Options{Format: prune.FormatGGUF}, "no .gguf file"},
-		{"cancelled", cancelled, engine.Drop{1}, prune.Options{}, "context canceled"},
+		{"unknown format", context.Background(), engine.Layers(1), prune.Options{Format: "zip"}, `format "zip": unknown`},
+		{"gguf of a folder", context.Background(), engine.Layers(1), prune.Options{Format: prune.FormatGGUF}, "no .gguf file"},
+		{"cancelled", cancelled, engine.Layers(1), prune.Options{}, "context canceled"},
 	} {
 		if err := prune.Write(c.ctx, m, c.drop, out, c.o); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want an error that says %q", c.name, err, c.want)
@@ -106,14 +106,14 @@ func TestWriteReplacesOnlyWhenForced(t *testing.T) {
 	if err := os.WriteFile(out, []byte("mine"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	err := prune.Write(context.Background(), m, engine.Drop{1}, out, prune.Options{})
+	err := prune.Write(context.Background(), m, engine.Layers(1), out, prune.Options{})
 	if err == nil || !strings.Contains(err.Error(), "exists already") {
 		t.Fatalf("error %v", err)
 	}
 	if kept, _ := os.ReadFile(out); string(kept) != "mine" {
 		t.Fatal("what stood there is gone")
 	}
-	if err := prune.Write(context.Background(), m, engine.Drop{1}, out, prune.Options{Force: true}); err != nil {
+	if err := prune.Write(context.Background(), m, engine.Layers(1), out, prune.Options{Force: true}); err != nil {
 		t.Fatal(err)
 	}
 	if entries, _ := os.ReadDir(parent); len(entries) != 1 {
@@ -124,7 +124,7 @@ func TestWriteReplacesOnlyWhenForced(t *testing.T) {
 func TestWriteMergekit(t *testing.T) {
 	m := open(t, architectures+"/llama")
 	out := filepath.Join(t.TempDir(), "merge.yaml")
-	if err := prune.Write(context.Background(), m, engine.Drop{1}, out, prune.Options{Format: prune.FormatMergekit}); err != nil {
+	if err := prune.Write(context.Background(), m, engine.Layers(1), out, prune.Options{Format: prune.FormatMergekit}); err != nil {
 		t.Fatal(err)
 	}
 	text, _ := os.ReadFile(out)
@@ -139,12 +139,12 @@ func TestWriteMergekit(t *testing.T) {
 func TestWriteRefusesWhatFewerLayersCannotSay(t *testing.T) {
 	parent := t.TempDir()
 	m := open(t, changed(t, "gpt2", `"scale_attn_by_inverse_layer_idx": false`, `"scale_attn_by_inverse_layer_idx": true`))
-	err := prune.Write(context.Background(), m, engine.Drop{0}, filepath.Join(parent, "out"), prune.Options{})
+	err := prune.Write(context.Background(), m, engine.Layers(0), filepath.Join(parent, "out"), prune.Options{})
 	if err == nil || !strings.Contains(err.Error(), "only the last layers can be left out") {
 		t.Errorf("error %v", err)
 	}
 	nothing(t, parent)
-	if err := prune.Write(context.Background(), m, engine.Drop{1, 2}, filepath.Join(parent, "out"), prune.Options{}); err != nil {
+	if err := prune.Write(context.Background(), m, engine.Layers(1, 2), filepath.Join(parent, "out"), prune.Options{}); err != nil {
 		t.Errorf("the last layers: %v", err)
 	}
 }
@@ -190,7 +190,7 @@ func init() {
 func TestVerifyCatchesAModelThatComputesSomethingElse(t *testing.T) {
 	parent := t.TempDir()
 	m := open(t, changed(t, "gpt2", `"model_type": "gpt2"`, `"model_type": "test_uncut"`))
-	err := prune.Write(context.Background(), m, engine.Drop{0}, filepath.Join(parent, "out"), prune.Options{})
+	err := prune.Write(context.Background(), m, engine.Layers(0), filepath.Join(parent, "out"), prune.Options{})
 	if err == nil || !strings.Contains(err.Error(), "computes other logits") {
 		t.Errorf("error %v", err)
 	}

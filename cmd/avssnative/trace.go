@@ -29,9 +29,9 @@ func trace(c *cli.Context) error {
 	if err != nil || len(ids) == 0 {
 		return usage("--ids %q: want token ids as 5,6,7", c.String("ids"))
 	}
-	drop, err := integers(c.String("without"))
+	drop, err := engine.ParseDrop(c.String("without"))
 	if err != nil {
-		return usage("--without %q: want layers as 3,7", c.String("without"))
+		return usage("--without %q: want layers, or halves of them, as 3,7.attn,11.mlp: %v", c.String("without"), err)
 	}
 	if c.String("out") == "" {
 		return usage("--out is missing: the .safetensors file to write")

@@ -104,11 +104,28 @@ func (l *Linear) Refs(visit func(*Ref)) { visit(&l.Weight); visit(&l.Bias) }
 
 func (n *NormSpec) Refs(visit func(*Ref)) { visit(&n.Weight); visit(&n.Bias) }
 
+// Refs visits all of a block's references.
 func (b *BlockSpec) Refs(visit func(*Ref)) {
 	for _, n := range []*NormSpec{&b.Norm1, &b.Norm2, &b.Post1, &b.Post2} {
 		n.Refs(visit)
 	}
 	b.Mixer.Refs(visit)
+	b.MLP.Refs(visit)
+}
+
+// AttentionRefs visits what nothing but the mixer's half of a block needs.
+func (b *BlockSpec) AttentionRefs(visit func(*Ref)) {
+	if !b.SharedNorm {
+		b.Norm1.Refs(visit)
+	}
+	b.Post1.Refs(visit)
+	b.Mixer.Refs(visit)
+}
+
+// MLPRefs visits what nothing but the MLP's half of a block needs.
+func (b *BlockSpec) MLPRefs(visit func(*Ref)) {
+	b.Norm2.Refs(visit)
+	b.Post2.Refs(visit)
 	b.MLP.Refs(visit)
 }
 

@@ -73,7 +73,7 @@ func TestDemoChoice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(drop, engine.Drop{12, 13, 14, 15}) {
+	if !slices.Equal(drop, engine.Layers(12, 13, 14, 15)) {
 		t.Errorf("dropped %v", drop)
 	}
 	others := map[string][]int{}
@@ -88,7 +88,7 @@ func TestDemoChoice(t *testing.T) {
 			t.Errorf("%s: would drop %v, want %v", key, others[key], want)
 		}
 	}
-	if p := others["avss-paper-block"]; len(p) == 0 || slices.Equal(p, drop) {
+	if p := others["avss-paper-block"]; len(p) == 0 || slices.Equal(p, drop.Layers()) {
 		t.Errorf("the paper's formula would drop %v", p)
 	}
 	if !slices.ContainsFunc(j.Report.Plan.Warnings, func(w string) bool { return strings.Contains(w, "layer 15 goes") }) {
@@ -118,8 +118,8 @@ func TestDemoRetention(t *testing.T) {
 	cases := []struct {
 		drop engine.Drop
 		kept float64
-	}{{engine.Drop{12, 13, 14, 15}, 1.03}, {engine.Drop{0, 13, 14, 15}, 0.32}, {engine.Drop{1, 3, 4, 5}, 0.87}, {engine.Drop{11, 12, 13, 14}, 1.03},
-		{engine.Drop{9, 11, 12, 14}, 1.01}, {engine.Drop{1, 3, 4, 15}, 0.92}, {engine.Drop{0, 1, 2, 3}, 0.36}}
+	}{{engine.Layers(12, 13, 14, 15), 1.03}, {engine.Layers(0, 13, 14, 15), 0.32}, {engine.Layers(1, 3, 4, 5), 0.87}, {engine.Layers(11, 12, 13, 14), 1.03},
+		{engine.Layers(9, 11, 12, 14), 1.01}, {engine.Layers(1, 3, 4, 15), 0.92}, {engine.Layers(0, 1, 2, 3), 0.36}}
 	items, tolerance := 200, 0.045
 	if os.Getenv("AVSSNATIVE_THOROUGH") != "1" {
 		items, tolerance, cases = 30, 0.05, cases[:3]
@@ -260,7 +260,7 @@ func TestPlantedBlocks(t *testing.T) {
 	// The run of one layer that turns the stream least is one of them.
 	choice := quarter(t)
 	choice.Metric, choice.Rule = "angular", prune.Count(1)
-	if drop, err := j.Choose(choice); err != nil || !slices.Contains(places, drop[0]) {
+	if drop, err := j.Choose(choice); err != nil || !slices.Contains(places, drop[0].Layer) {
 		t.Errorf("angular drops %v, %v", drop, err)
 	}
 	ppl := j.Report.Scores["ppl"]
@@ -315,7 +315,7 @@ func TestGenerate(t *testing.T) {
 	if err := j.Calibrate(t.Context(), Calibration{Tokens: 200}); err != nil {
 		t.Fatal(err)
 	}
-	drop := engine.Drop{1, 2, 3, 4}
+	drop := engine.Layers(1, 2, 3, 4)
 	if err := j.Generate(t.Context(), Generating{Tokens: 6}, drop); err != nil {
 		t.Fatal(err)
 	}

@@ -98,7 +98,7 @@ func (j *Job) alone(ctx context.Context, t *bench.Table, suite *bench.Suite) err
 		}
 		for k := range results {
 			if got, want := results[k].Main().Value, set.Results[k].Main().Value; got != want && !(math.IsNaN(got) && math.IsNaN(want)) {
-				return fmt.Errorf("bench: plan %v, %s: %v by itself, %v in the sweep: sharing changed a result", []int(t.Sets[i].Drop), results[k].Task, got, want)
+				return fmt.Errorf("bench: plan %s, %s: %v by itself, %v in the sweep: sharing changed a result", t.Sets[i].Drop, results[k].Task, got, want)
 			}
 		}
 	}
@@ -111,7 +111,7 @@ func sweep(t *bench.Table) *report.Sweep {
 	s := &report.Sweep{Layers: t.Layers, Passes: t.Passes, PassesAlone: t.PassesAlone, Blocks: t.Blocks, BlocksAlone: t.BlocksAlone}
 	for _, p := range t.Points {
 		set := &t.Sets[p.Set]
-		point := report.SweepPoint{Metric: p.Metric, Count: p.Count, Share: p.Share, Dropped: set.Drop, Retention: *retention(set.Judgement),
+		point := report.SweepPoint{Metric: p.Metric, Count: p.Count, Share: p.Share, Dropped: set.Drop.Layers(), Retention: *retention(set.Judgement),
 			Divergence: report.Divergence{KL: set.Judgement.KL, SameTop: set.Judgement.SameTop, Tokens: set.Judgement.Tokens},
 			Parameters: set.Parameters, Bytes: set.Bytes, TokensPerSecond: set.TokensPerSecond}
 		for i := range set.Results {

@@ -86,7 +86,7 @@ func TestRealModelInGGUF(t *testing.T) {
 			}
 			t.Logf("logits off by %.2g of their root mean square", off)
 			smaller := filepath.Join(t.TempDir(), "smaller.gguf")
-			if err := prune.Write(context.Background(), m, engine.Drop{3, 9}, smaller, prune.Options{}); err != nil {
+			if err := prune.Write(context.Background(), m, engine.Layers(3, 9), smaller, prune.Options{}); err != nil {
 				t.Fatal(err)
 			}
 			if os.Getenv("AVSSNATIVE_LLAMA_PYTHON") == "" {

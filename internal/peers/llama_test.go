@@ -135,9 +135,9 @@ func TestLlamaCppAgreesOnGGUF(t *testing.T) {
 				sequences[i] = append(sequences[i], int32(r.IntN(m.Spec.Vocab)))
 			}
 		}
-		drop := engine.Drop{1}
+		drop := engine.Layers(1)
 		if !attends(m, 0) && attends(m, 1) {
-			drop = engine.Drop{0} // llama.cpp ends the program where no layer is left that attends
+			drop = engine.Layers(0) // llama.cpp ends the program where no layer is left that attends
 		}
 		smaller := filepath.Join(t.TempDir(), fmt.Sprintf("%s-without-%d.gguf", strings.TrimSuffix(filepath.Base(file), ".gguf"), drop[0]))
 		if err := prune.Write(context.Background(), m, drop, smaller, prune.Options{}); err != nil {

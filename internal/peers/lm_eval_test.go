@@ -93,7 +93,7 @@ func prunedDemo(t *testing.T) string {
 	}
 	defer model.Close()
 	folder := filepath.Join(t.TempDir(), "smaller")
-	if err := prune.Write(t.Context(), model, engine.Drop{12, 13, 14, 15}, folder, prune.Options{}); err != nil {
+	if err := prune.Write(t.Context(), model, engine.Layers(12, 13, 14, 15), folder, prune.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	return folder

@@ -34,7 +34,7 @@ func TestTransformersLoadsEveryPrunedArchitecture(t *testing.T) {
 			continue // transformers does not know this one
 		}
 		m := referenceModel(t, golden)
-		for name, drop := range map[string]engine.Drop{"first": {0}, "middle": {1}, "last": {2}} {
+		for name, drop := range map[string]engine.Drop{"first": engine.Layers(0), "middle": engine.Layers(1), "last": engine.Layers(2)} {
 			folder := filepath.Join(work, filepath.Base(golden)+"-without-"+name)
 			if err := prune.Write(context.Background(), m, drop, folder, prune.Options{}); err != nil {
 				t.Fatal(err)

@@ -33,7 +33,7 @@ func TestTransformersLoadsEveryPrunedWrapper(t *testing.T) {
 		if m.Spec.Within != "text_config" {
 			t.Errorf("%s: the language model is read from %q, want text_config", folder, m.Spec.Within)
 		}
-		for name, drop := range map[string]engine.Drop{"first": {0}, "middle": {1}, "last": {2}} {
+		for name, drop := range map[string]engine.Drop{"first": engine.Layers(0), "middle": engine.Layers(1), "last": engine.Layers(2)} {
 			smaller := folder + "-without-" + name
 			if err := prune.Write(context.Background(), m, drop, smaller, prune.Options{}); err != nil {
 				t.Error(err)

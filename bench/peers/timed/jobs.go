@@ -156,7 +156,7 @@ func (w *worker) removal(ctx context.Context, r request) (answer, error) {
 	}
 	variants := []engine.Drop{nil}
 	for l := range w.shape.Layers {
-		variants = append(variants, engine.Drop{l})
+		variants = append(variants, engine.Layers(l))
 	}
 	o, err := w.model.Run(ctx, engine.Pass{Sequences: sequences, Variants: variants})
 	if err != nil {
