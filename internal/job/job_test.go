@@ -280,7 +280,7 @@ func TestPlantedBlocks(t *testing.T) {
 		}
 		return all
 	}
-	with, without, original := loss(j.Model, nil), loss(j.Model, places), loss(open(t, demoModel()).Model, nil)
+	with, without, original := loss(j.Model, nil), loss(j.Model, engine.Layers(places...)), loss(open(t, demoModel()).Model, nil)
 	if !slices.Equal(with, without) || !slices.Equal(with, original) {
 		t.Errorf("log-likelihoods with %v, without %v, of the model they were planted in %v", with, without, original)
 	}
