@@ -14,10 +14,21 @@ import (
 )
 
 func init() {
-	register(Info{
-		Name: "greedy", Kind: Removal,
+	Register(Definition{
+		Name:   "greedy",
 		About:  "drops one layer a round, the one whose absence costs least given those gone before",
+		Unit:   "round",
 		Papers: []Citation{sleb},
+		Search: &Search{Name: "greedy removal", Run: func(ctx context.Context, r Runner, p engine.Pass, o Options) ([]Scores, error) {
+			if o.Rounds == 0 {
+				o.Rounds = max(1, (r.Layers()+2)/4)
+			}
+			g, err := MeasureGreedy(ctx, r, p, o.Rounds, o.Keep)
+			if err != nil {
+				return nil, err
+			}
+			return []Scores{g.Scores()}, nil
+		}},
 	})
 }
 
@@ -69,7 +80,7 @@ func MeasureGreedy(ctx context.Context, r Runner, p engine.Pass, rounds int, kee
 		for v, sequences := range outcome.Scores {
 			mean, err := meanLoss(sequences)
 			if err != nil {
-				return nil, fmt.Errorf("avss: greedy: without layers %s: %w", p.Variants[v], err)
+				return nil, fmt.Errorf("avss: greedy: %s: %w", lackingAll(p.Variants[v]), err)
 			}
 			switch {
 			case v < whole:
@@ -83,6 +94,14 @@ func MeasureGreedy(ctx context.Context, r Runner, p engine.Pass, rounds int, kee
 		free = slices.Delete(free, best, best+1)
 	}
 	return out, nil
+}
+
+// lackingAll names a variant.
+func lackingAll(drop engine.Drop) string {
+	if len(drop) == 0 {
+		return "the dense model"
+	}
+	return fmt.Sprintf("without layers %s", drop)
 }
 
 // with is the set of the layers gone and one more.

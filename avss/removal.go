@@ -11,23 +11,34 @@ import (
 	"avssnative/engine"
 )
 
+// eachRemoval is the search that ppl and kl come from together.
+var eachRemoval = &Search{Name: "removal of each layer", Run: func(ctx context.Context, r Runner, p engine.Pass, o Options) ([]Scores, error) {
+	losses, err := MeasureRemoval(ctx, r, p, o)
+	if err != nil {
+		return nil, err
+	}
+	ppl, err := losses.PPL()
+	if err != nil {
+		return nil, err
+	}
+	kl, err := losses.KL()
+	return []Scores{ppl, kl}, err
+}}
+
 func init() {
-	register(Info{
-		Name: "ppl", Kind: Removal,
+	Register(Definition{
+		Name:   "ppl",
 		About:  "perplexity of the calibration text without the layer",
 		Papers: []Citation{shortened},
+		Search: eachRemoval,
 	})
-	register(Info{
-		Name: "kl", Kind: Removal,
+	Register(Definition{
+		Name:   "kl",
 		About:  "mean divergence KL(whole ‖ without the layer) of the next token's distribution",
+		Unit:   "nats a token",
 		Papers: []Citation{evoPress},
+		Search: eachRemoval,
 	})
-}
-
-// Runner runs passes; *engine.Model is one.
-type Runner interface {
-	Run(context.Context, engine.Pass) (*engine.Outcome, error)
-	Layers() int
 }
 
 // TokenPerplexity names the convention of the perplexities here: exp of the mean negative log-likelihood, in nats, over all tokens of the
@@ -201,12 +212,12 @@ func (l *Losses) MarshalBinary() ([]byte, error) {
 	for _, m := range []*means{&l.loss, &l.divergence, &l.same} {
 		m.write(&w)
 	}
-	return seal(l.name, w.data), nil
+	return Seal(l.name, w.data), nil
 }
 
 // UnmarshalBinary replaces the state; on an error it stays as it was.
 func (l *Losses) UnmarshalBinary(data []byte) error {
-	payload, err := unseal(l.name, data)
+	payload, err := Unseal(l.name, data)
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func Example() {
 		check(err)
 		text = append(text, engine.Sequence{IDs: ids})
 	}
-	metric := avss.NewAVSS(avss.DefaultOptions())
+	metric := avss.NewAVSS(avss.Options{})
 	_, err = model.Run(ctx, engine.Pass{Sequences: text, Observe: []engine.Observer{metric}})
 	check(err)
 	scores, err := metric.Scores()

@@ -8,14 +8,27 @@ import (
 	"testing"
 	"time"
 
+	"avssnative/avss"
 	"avssnative/engine"
+	"avssnative/failure"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
+// run is the layers from one to before another.
+func run(from, to int) engine.Drop {
+	var drop engine.Drop
+	for layer := from; layer < to; layer++ {
+		drop = append(drop, engine.Unit{Layer: layer})
+	}
+	return drop
+}
+
 func ranked(order ...int) Chooser {
-	return func(count int) (engine.Drop, error) { return engine.Layers(slices.Sorted(slices.Values(order[:count]))...), nil }
+	return func(count int) (engine.Drop, error) {
+		return engine.Layers(slices.Sorted(slices.Values(order[:count]))...), nil
+	}
 }
 
 func swept(t *testing.T) Sweep {
@@ -111,12 +124,14 @@ func TestSweepRefuses(t *testing.T) {
 		spoil func(*Sweep)
 		parts []string
 	}{
-		"no counts":    {func(s *Sweep) { s.Counts = nil }, []string{"no counts"}},
-		"all layers":   {func(s *Sweep) { s.Counts = []int{6} }, []string{"6 layers to drop", "1 to 5"}},
-		"none":         {func(s *Sweep) { s.Counts = []int{0} }, []string{"0 layers to drop"}},
-		"no tasks":     {func(s *Sweep) { s.Suite = &Suite{} }, []string{"no tasks"}},
-		"too few":      {func(s *Sweep) { s.Metrics["bi"] = func(int) (engine.Drop, error) { return engine.Layers(1), nil } }, []string{"bi, 3 layers", "1 layers"}},
-		"out of range": {func(s *Sweep) { s.Metrics["bi"] = func(n int) (engine.Drop, error) { return run(5, 5+n), nil } }, []string{"bi, 3 layers", "0 to 5"}},
+		"no counts":  {func(s *Sweep) { s.Counts = nil }, []string{"no counts"}},
+		"all layers": {func(s *Sweep) { s.Counts = []int{6} }, []string{"6 layers to drop", "1 to 5"}},
+		"none":       {func(s *Sweep) { s.Counts = []int{0} }, []string{"0 layers to drop"}},
+		"no tasks":   {func(s *Sweep) { s.Suite = &Suite{} }, []string{"no tasks"}},
+		"too few":    {func(s *Sweep) { s.Metrics["bi"] = func(int) (engine.Drop, error) { return engine.Layers(1), nil } }, []string{"bi, 3 layers", "1 layers"}},
+		"out of range": {func(s *Sweep) {
+			s.Metrics["bi"] = func(n int) (engine.Drop, error) { return engine.Layers(5, 6, 7)[:n], nil }
+		}, []string{"bi, 3 layers", "0 to 5"}},
 		"not ascending": {func(s *Sweep) {
 			s.Metrics["bi"] = func(n int) (engine.Drop, error) { return engine.Layers(2, 2, 1)[:n], nil }
 		}, []string{"ascending"}},
@@ -142,15 +157,15 @@ func TestSweepRefuses(t *testing.T) {
 }
 
 func TestBaselines(t *testing.T) {
-	first, _ := First()(2)
-	last, _ := Last(6)(2)
+	first, _ := Baseline("first", 6, 0)(2)
+	last, _ := Baseline("last", 6, 0)(2)
 	if !cmp.Equal(first, engine.Layers(0, 1)) || !cmp.Equal(last, engine.Layers(4, 5)) {
 		t.Errorf("first %v, last %v", first, last)
 	}
-	small, _ := Random(20, 3)(4)
-	again, _ := Random(20, 3)(4)
-	large, _ := Random(20, 3)(9)
-	other, _ := Random(20, 4)(4)
+	small, _ := Baseline("random", 20, 3)(4)
+	again, _ := Baseline("random", 20, 3)(4)
+	large, _ := Baseline("random", 20, 3)(9)
+	other, _ := Baseline("random", 20, 4)(4)
 	if !cmp.Equal(small, again) || cmp.Equal(small, other) || len(large) != 9 || !slices.IsSorted(large.Layers()) {
 		t.Errorf("random %v, %v, %v, %v", small, again, large, other)
 	}
@@ -159,8 +174,16 @@ func TestBaselines(t *testing.T) {
 			t.Errorf("%v is not within %v of the same seed", small, large)
 		}
 	}
-	if _, err := Random(4, 0)(5); err == nil {
+	if _, err := Baseline("random", 4, 0)(5); err == nil {
 		t.Error("five of four layers: no error")
+	}
+	if _, err := Baseline("middle", 4, 0)(1); !errors.Is(err, failure.NotFound) {
+		t.Errorf("a baseline that nobody registered: %v", err)
+	}
+	// The same layers as package avss says, so that a choice and a sweep of one seed agree.
+	scores, err := avss.BaselineScores("random", 20, 3)
+	if err != nil || !cmp.Equal(small.Layers(), slices.Sorted(slices.Values(scores.Ranking()[:4]))) {
+		t.Errorf("%v, and avss ranks %v (%v)", small, scores.Ranking(), err)
 	}
 }
 

@@ -13,9 +13,10 @@ import (
 
 func benchCommand() *cli.Command {
 	return &cli.Command{
-		Name: "bench", Usage: "judge what each metric would drop at several shares, in as few passes as possible, beside random, first and last",
+		Name: "bench", Usage: "judge what each metric would drop at several shares, in as few passes as possible, beside " + strings.Join(avss.Names(avss.Baseline), ", "),
+		Description: metricsAbout(),
 		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag(),
-			text("metrics", "avss,avss-paper-block,bi,relmag,l2,angular", "rankings to compare, by the names that score prints; all adds ppl, kl and greedy"),
+			text("metrics", strings.Join(rankings(false), ","), "rankings to compare, by the names that score prints; all adds the other formulas and "+strings.Join(avss.Names(avss.Removal), ", ")),
 			text("shares", "12.5,25,37.5,50", "shares of the layers to drop, in per cent"),
 			text("avss-mode", "robust", "formula that avss means: robust, paper or reference"),
 			text("site", "delta", "what avss looks at: delta, block, attn, mlp or act"),
@@ -44,7 +45,7 @@ func sweep(c *cli.Context) error {
 	}
 	metrics := commas(c.String("metrics"))
 	if len(metrics) == 1 && metrics[0] == "all" {
-		metrics = []string{"avss", "avss-paper-block", "avss-paper-delta", "avss-paper-mlp", "avss-paper-act", "avss-reference-block", "bi", "relmag", "l2", "angular", "ppl", "kl", "greedy"}
+		metrics = rankings(true)
 	}
 	for _, metric := range metrics {
 		if err := ranking(metric); err != nil {
@@ -75,6 +76,23 @@ func sweep(c *cli.Context) error {
 		return err
 	}
 	return finish(c, j.Report)
+}
+
+// rankings are those compared unless others are asked for: every activation metric, with the first of its further formulas, the published one;
+// or all there are.
+func rankings(all bool) []string {
+	var keys []string
+	for _, d := range avss.Metrics(avss.Activation) {
+		formulas := d.Formulas
+		if !all {
+			formulas = formulas[:min(1, len(formulas))]
+		}
+		keys = append(append(keys, d.Name), formulas...)
+	}
+	if all {
+		keys = append(keys, avss.Names(avss.Removal)...)
+	}
+	return keys
 }
 
 // shares reads percentages between commas.

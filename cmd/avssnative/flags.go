@@ -64,11 +64,33 @@ func calibrationFlags() []cli.Flag {
 
 func metricFlags() []cli.Flag {
 	return []cli.Flag{
-		text("metric", "avss", "what ranks the layers: avss, bi, angular, relmag, l2, ppl, kl, greedy, random, first, last"),
+		text("metric", "avss", "what ranks the layers: "+metricNames(avss.Activation, avss.Removal, avss.Baseline)),
 		text("avss-mode", "robust", "formula of avss: robust, paper or reference"),
 		text("site", "delta", "what avss looks at: delta, block, attn, mlp or act"),
 		number("seed", 0, "seed of intervals, samples and the random baseline"),
 	}
+}
+
+// metricNames lists the metrics of some kinds with their units.
+func metricNames(kinds ...avss.Kind) string {
+	var names []string
+	for _, d := range avss.Metrics(kinds...) {
+		if d.Unit != "" {
+			d.Name += " (" + d.Unit + ")"
+		}
+		names = append(names, d.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// metricsAbout says of every metric in a line what it is.
+func metricsAbout() string {
+	var b strings.Builder
+	b.WriteString("Metrics:")
+	for _, d := range avss.Metrics() {
+		fmt.Fprintf(&b, "\n%-8s %s", d.Name, d.About)
+	}
+	return b.String()
 }
 
 func dropFlags() []cli.Flag {

@@ -15,7 +15,7 @@ import (
 
 func runCommand() *cli.Command {
 	return &cli.Command{
-		Name: "run", Usage: "the whole job: score the layers, choose what goes, judge before and after, report, and with --out write the smaller model",
+		Name: "run", Usage: "the whole job: score the layers, choose what goes, judge before and after, report, and with --out write the smaller model", Description: metricsAbout(),
 		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), dropFlags(), taskFlags(),
 			[]cli.Flag{samplesFlag(), number("generate", 24, "tokens that both models say after the beginnings of two calibration texts; 0: none"), reportFlag(), outFlag(), formatFlag(), forceFlag(), jsonFlag()}),
 		Action: runAll,
@@ -82,7 +82,7 @@ func runAll(c *cli.Context) error {
 func removals(metrics ...string) []string {
 	var wanted []string
 	for _, metric := range metrics {
-		if info, err := avss.Lookup(metric); err == nil && info.Kind == avss.Removal {
+		if d, err := avss.Lookup(metric); err == nil && d.Kind() == avss.Removal {
 			wanted = append(wanted, metric)
 		}
 	}

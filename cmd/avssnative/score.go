@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"avssnative/avss"
 	"avssnative/internal/job"
 
@@ -9,9 +11,9 @@ import (
 
 func scoreCommand() *cli.Command {
 	return &cli.Command{
-		Name: "score", Usage: "measure the layers, print the table, and with --out write scores.json",
+		Name: "score", Usage: "measure the layers, print the table, and with --out write scores.json", Description: metricsAbout(),
 		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), []cli.Flag{
-			text("metrics", "", "removal metrics to measure as well: ppl, kl, greedy or all"),
+			text("metrics", "", "removal metrics to measure as well: "+strings.Join(avss.Names(avss.Removal), ", ")+" or all"),
 			number("greedy-layers", 0, "layers that the greedy search drops; 0: a quarter of them"),
 			reportFlag(), text("out", "", "write the scores to this .json"), jsonFlag(),
 		}),
@@ -52,7 +54,7 @@ func score(c *cli.Context) error {
 // removalFlag reads --metrics; what --metric ranks by is measured too.
 func removalFlag(c *cli.Context, metric string) ([]string, error) {
 	if c.String("metrics") == "all" {
-		return []string{"ppl", "kl", "greedy"}, nil
+		return avss.Names(avss.Removal), nil
 	}
 	names := commas(c.String("metrics"))
 	for _, name := range names {

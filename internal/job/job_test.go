@@ -14,7 +14,6 @@ import (
 	"strings"
 	"testing"
 
-	"avssnative/avss"
 	"avssnative/bench"
 	"avssnative/engine"
 	"avssnative/internal/need"
@@ -50,7 +49,6 @@ func measured(t *testing.T, folder string, tokens int, s Scoring) *Job {
 	if err := j.Calibrate(t.Context(), Calibration{Tokens: tokens}); err != nil {
 		t.Fatal(err)
 	}
-	s.Mode, s.Site = avss.Robust, device.SiteDelta
 	if err := j.Score(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +61,7 @@ func quarter(t *testing.T) Choice {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Choice{Metric: "avss", Rule: rule, Mode: avss.Robust, Site: device.SiteDelta}
+	return Choice{Metric: "avss", Rule: rule}
 }
 
 // On the demo the default drops the last four layers, and what the published formula would drop stands beside it.
@@ -353,14 +351,14 @@ func TestGenerate(t *testing.T) {
 func TestSweepAlone(t *testing.T) {
 	j := measured(t, demoModel(), 600, Scoring{})
 	err := j.Sweep(t.Context(), Sweeping{Judging: Judging{Limit: bench.Limit{Items: 4}, Tasks: []string{"small_world_qa", "small_world"}}, Metrics: []string{"avss", "l2"}, Shares: []float64{0.125, 0.25},
-		Mode: avss.Robust, Site: device.SiteDelta, Alone: true})
+		Alone: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s := j.Report.Sweep; len(s.Points) != 10 || s.SecondsAlone == 0 || s.Blocks >= s.BlocksAlone || s.Passes != 1 {
 		t.Errorf("%d points, %d blocks of %d, %d passes", len(s.Points), s.Blocks, s.BlocksAlone, s.Passes)
 	}
-	err = j.Sweep(t.Context(), Sweeping{Judging: Judging{Limit: bench.Limit{Items: 4}}, Metrics: []string{"avss"}, Shares: []float64{0.99}, Mode: avss.Robust, Site: device.SiteDelta})
+	err = j.Sweep(t.Context(), Sweeping{Judging: Judging{Limit: bench.Limit{Items: 4}}, Metrics: []string{"avss"}, Shares: []float64{0.99}})
 	if err == nil || !strings.Contains(err.Error(), "leaves none") {
 		t.Errorf("%v", err)
 	}
@@ -377,7 +375,7 @@ func TestSameReport(t *testing.T) {
 		if err := j.Calibrate(t.Context(), Calibration{Tokens: 500}); err != nil {
 			t.Fatal(err)
 		}
-		if err := j.Score(t.Context(), Scoring{Mode: avss.Robust, Site: device.SiteDelta}); err != nil {
+		if err := j.Score(t.Context(), Scoring{}); err != nil {
 			t.Fatal(err)
 		}
 		drop, err := j.Choose(quarter(t))

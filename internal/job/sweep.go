@@ -10,7 +10,6 @@ import (
 	"avssnative/avss"
 	"avssnative/bench"
 	"avssnative/engine"
-	"avssnative/engine/device"
 	"avssnative/internal/report"
 	"avssnative/prune"
 )
@@ -22,7 +21,7 @@ type Sweeping struct {
 	Shares  []float64 // of the layers, each in (0, 1)
 	Protect prune.Protect
 	Mode    avss.Mode
-	Site    device.Site
+	Site    avss.Site
 	Random  int  // seeds of the random baseline; 0: one
 	Alone   bool // also judge every plan by itself, to show what sharing saves
 }
@@ -60,7 +59,7 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 			}
 			return plan.Drop(), nil
 		}
-		s.Scores[scores.Key()] = scores.Values
+		s.Scores[scores.Key()] = scores.Importance()
 	}
 	if o.Speed {
 		if s.Speed, err = j.speed(); err != nil {

@@ -19,7 +19,7 @@ type spans struct {
 // scorePicture shows one ranking's scores by layer with their intervals. What goes has another colour and shape; infinite scores stand at the top.
 func (r *Report) scorePicture(key string) (Picture, bool, error) {
 	s := r.Scores[key]
-	p := newPicture("scores-"+key, r.label(key), "layer", "score (lowest goes first)")
+	p := newPicture("scores-"+key, r.label(key), "layer", axis(s))
 	log := stretched(s.Values)
 	if log {
 		p.logarithmic()
@@ -91,6 +91,18 @@ func (r *Report) scorePicture(key string) (Picture, bool, error) {
 	p.level()
 	p.byLayer(len(s.Values))
 	return p, true, nil
+}
+
+// axis is the name of the scores' axis: their unit, and which end of it goes first.
+func axis(s avss.Scores) string {
+	name, first := "score", "lowest"
+	if d, err := avss.Lookup(s.Metric); err == nil && d.Unit != "" {
+		name += ", " + d.Unit
+	}
+	if s.HighestFirst() {
+		first = "highest"
+	}
+	return name + " (" + first + " goes first)"
 }
 
 // interval is how far a score reaches down and up; what reaches to infinity ends at `above`.

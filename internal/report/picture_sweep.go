@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"avssnative/avss"
+
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -48,8 +50,8 @@ func (r *Report) sweepPicture(what string) func() (Picture, bool, error) {
 				return p, false, err
 			}
 			var colour color.Color = palette[i%len(palette)]
-			seeded := strings.HasPrefix(metric, "random")
-			if seeded || metric == "first" || metric == "last" {
+			baseline, seeded := baselineOf(metric)
+			if baseline {
 				l.Dashes = []vg.Length{vg.Points(4), vg.Points(3)}
 			}
 			if seeded {
@@ -65,7 +67,7 @@ func (r *Report) sweepPicture(what string) func() (Picture, bool, error) {
 			case !seeded:
 				p.legend.Add(metric, l, points)
 			case !random:
-				p.legend.Add("random, each seed", l, points)
+				p.legend.Add(metric[:strings.LastIndex(metric, "-")]+", each seed", l, points)
 				random = true
 			}
 		}
@@ -80,6 +82,17 @@ func (r *Report) sweepPicture(what string) func() (Picture, bool, error) {
 		p.width, p.height = wide, 11*vg.Centimeter
 		return p, true, nil
 	}
+}
+
+// baselineOf says whether a ranking of a sweep looks at nothing, and whether its name ends in a seed.
+func baselineOf(name string) (baseline, seeded bool) {
+	at := strings.LastIndex(name, "-")
+	if at < 0 {
+		at = len(name)
+	}
+	d, err := avss.Lookup(name[:at])
+	baseline = err == nil && d.Kind() == avss.Baseline
+	return baseline, baseline && at < len(name)
 }
 
 // metrics are the sweep's, in the order of its points.

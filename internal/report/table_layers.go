@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"avssnative/avss"
 	"avssnative/engine/device"
 )
 
@@ -32,7 +33,14 @@ func (r *Report) layerTable() (Table, bool) {
 	for _, key := range keys {
 		s := r.Scores[key]
 		columns = append(columns, aligned(s.Values))
-		t.Header = append(t.Header, strings.Replace(strings.Replace(r.label(key), ", ", ",\n", 1), "AVSS ", "AVSS\n", 1))
+		head := strings.Replace(strings.Replace(r.label(key), ", ", ",\n", 1), "AVSS ", "AVSS\n", 1)
+		if d, err := avss.Lookup(s.Metric); err == nil && d.Unit != "" {
+			head += ",\n" + d.Unit
+		}
+		t.Header = append(t.Header, head)
+		if s.HighestFirst() {
+			t.note("%s: the highest scores go first.", r.label(key))
+		}
 		if s.Metric == "avss" && s.Mode != "robust" {
 			columns = append(columns, aligned(s.Normalised()))
 			t.Header = append(t.Header, "NAVSS")

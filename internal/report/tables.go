@@ -175,7 +175,7 @@ const depthTrap = 0.95
 // depth is the rank correlation of a ranking with depth; not known of too few layers, of scores that are no numbers, and of rankings by place.
 func (r *Report) depth(key string) (float64, bool) {
 	s := r.Scores[key]
-	if info, err := avss.Lookup(s.Metric); err != nil || info.Kind == avss.Baseline || len(s.Values) < 4 {
+	if info, err := avss.Lookup(s.Metric); err != nil || info.Kind() == avss.Baseline || len(s.Values) < 4 {
 		return 0, false
 	}
 	place := make([]float64, len(s.Values))
