@@ -10,7 +10,7 @@
 //	outcome, err := model.Run(ctx, engine.Pass{Sequences: suite.Sequences, Variants: []engine.Drop{nil, engine.Layers(3, 7)}, Diverge: true})
 //	whole, err := suite.Score(outcome.Scores[0])
 //	small, err := suite.Score(outcome.Scores[1])
-//	judgement, err := bench.Compare(whole, small, 0)
+//	comparison, err := bench.Compare(whole, small, 0)
 //
 // A new task is one file: it names its version, its metrics and its files, and says how a line becomes an Item.
 package bench

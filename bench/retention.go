@@ -27,8 +27,8 @@ type Change struct {
 	SameTop         float64
 }
 
-// A Judgement holds a smaller model against the whole one.
-type Judgement struct {
+// A Comparison holds a smaller model against the whole one.
+type Comparison struct {
 	Tasks []Change
 	// MeanOfRatios is the mean of the tasks' retentions, MeanOfCorrected that of the chance-corrected ones. Tasks without one are left out.
 	MeanOfRatios, MeanOfCorrected float64
@@ -42,11 +42,11 @@ type Judgement struct {
 
 // Compare judges a smaller model's results against the whole one's: the same tasks, the same items, in the same order. seed is the paired
 // bootstrap's.
-func Compare(dense, pruned []Result, seed uint64) (*Judgement, error) {
+func Compare(dense, pruned []Result, seed uint64) (*Comparison, error) {
 	if len(dense) != len(pruned) {
 		return nil, fmt.Errorf("bench: %d results before and %d after", len(dense), len(pruned))
 	}
-	j := &Judgement{}
+	j := &Comparison{}
 	var ratios, corrected, before, after []float64
 	for i := range dense {
 		c, err := change(&dense[i], &pruned[i], seed)

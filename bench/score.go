@@ -17,7 +17,7 @@ func (s *Suite) Score(scores []engine.SequenceScore) ([]Result, error) {
 	}
 	var results []Result
 	for _, p := range s.sets {
-		r := Result{Task: p.Task.Name, Version: p.Task.Version, Kind: p.Task.Kind, Primary: p.Task.Primary, BOS: s.bos, MaxLength: p.length,
+		r := Result{Task: p.Task.Name, Version: p.Task.Version, Papers: p.Task.Papers, Kind: p.Task.Kind, Primary: p.Task.Primary, BOS: s.bos, MaxLength: p.length,
 			Convention: p.convention, Note: p.note, N: len(p.items)}
 		for _, item := range p.items {
 			record, err := item.record(s, scores)
@@ -30,6 +30,9 @@ func (s *Suite) Score(scores []engine.SequenceScore) ([]Result, error) {
 			r.Items = append(r.Items, record)
 		}
 		r.measure(p.Task.Metrics)
+		if p.Task.Chance > 0 {
+			r.Chance = p.Task.Chance
+		}
 		results = append(results, r)
 	}
 	return results, nil

@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"avssnative/internal/smallworld"
+	"avssnative/failure"
 )
 
 const (
@@ -20,7 +20,7 @@ const (
 	mostText = 256 << 20 // bytes of a text that is read whole
 )
 
-// Source is where tasks find their files: a folder with one folder a task. Small World is inside the program and is read from there
+// Source is where tasks find their files: a folder with one folder a task. A task that is inside the program is read from there
 // unless the folder has it.
 type Source struct{ Dir string }
 
@@ -58,26 +58,13 @@ func (s Source) open(task Task, own bool) (*file, error) {
 		}
 		return &file{name: path, dir: filepath.Dir(path), Reader: f, closer: f}, nil
 	}
-	if data := inside(task.Name); data != nil && !own {
-		return &file{name: "inside the program", Reader: bytes.NewReader(data), closer: io.NopCloser(nil)}, nil
+	if task.Inside != nil && !own {
+		return &file{name: "inside the program", Reader: bytes.NewReader(task.Inside()), closer: io.NopCloser(nil)}, nil
 	}
 	if len(tried) > 0 {
-		return nil, fmt.Errorf("no file %s", strings.Join(tried, " or "))
+		return nil, failure.NotFound.Errorf("no file %s", strings.Join(tried, " or "))
 	}
-	return nil, fmt.Errorf("no folder of task files given (--task-data); it would hold %s", strings.Join(task.Files, " or "))
-}
-
-// inside is the data of a task that the program carries.
-func inside(task string) []byte {
-	switch task {
-	case "small_world_qa":
-		return smallworld.QA()
-	case "small_world_sentiment":
-		return smallworld.Sentiment()
-	case "small_world_stories":
-		return smallworld.Stories()
-	}
-	return nil
+	return nil, failure.NotFound.Errorf("no folder of task files given; it would hold %s", strings.Join(task.Files, " or "))
 }
 
 // lines calls each with every line that is not blank, without its end, until it says that it has enough. An error carries the file's name

@@ -45,12 +45,12 @@ type Point struct {
 	Set    int     // index in Table.Sets
 }
 
-// Judged is one set of dropped layers and what it cost. The first of a table is the whole model.
-type Judged struct {
+// A Variant is one set of dropped layers and what it cost. The first of a table is the whole model.
+type Variant struct {
 	Drop            engine.Drop
 	ChosenBy        []string // "metric:count"
 	Results         []Result
-	Judgement       *Judgement // against the whole model; for that one, against itself
+	Comparison      *Comparison // against the whole model; for that one, against itself
 	Parameters      int64
 	Bytes           int64
 	TokensPerSecond float64
@@ -61,7 +61,7 @@ type Table struct {
 	Layers    int
 	Counts    []int
 	Points    []Point // metric by metric, baselines last, counts ascending
-	Sets      []Judged
+	Sets      []Variant
 	Agreement *Agreement
 	// Passes is how many times the weights were read to judge all sets, PassesAlone how many times judging every point by itself beside the
 	// whole model would have. Blocks and BlocksAlone count in the same way how many times a layer was applied to all the text.
@@ -99,7 +99,7 @@ func (s *Sweep) Run(ctx context.Context, runner Runner) (*Table, error) {
 		if set.Results, err = s.Suite.Score(outcome.Scores[i]); err != nil {
 			return nil, fmt.Errorf("%w, without layers %s", err, set.Drop)
 		}
-		if set.Judgement, err = Compare(t.Sets[0].Results, set.Results, s.BootstrapSeed); err != nil {
+		if set.Comparison, err = Compare(t.Sets[0].Results, set.Results, s.BootstrapSeed); err != nil {
 			return nil, err
 		}
 		if s.Size != nil {
@@ -146,7 +146,7 @@ func (s *Sweep) plan() (*Table, error) {
 			return nil, fmt.Errorf("bench: sweep: %d layers to drop: the model has %d, so 1 to %d can go", count, s.Layers, s.Layers-1)
 		}
 	}
-	t := &Table{Layers: s.Layers, Counts: counts, Sets: []Judged{{ChosenBy: []string{"none:0"}}}}
+	t := &Table{Layers: s.Layers, Counts: counts, Sets: []Variant{{ChosenBy: []string{"none:0"}}}}
 	known := map[string]int{engine.Drop(nil).String(): 0}
 	choosers, names := s.choosers()
 	for _, name := range names {
@@ -163,7 +163,7 @@ func (s *Sweep) plan() (*Table, error) {
 			if !found {
 				at = len(t.Sets)
 				known[key] = at
-				t.Sets = append(t.Sets, Judged{Drop: slices.Clone(drop)})
+				t.Sets = append(t.Sets, Variant{Drop: slices.Clone(drop)})
 			}
 			t.Sets[at].ChosenBy = append(t.Sets[at].ChosenBy, fmt.Sprintf("%s:%d", name, count))
 			t.Points = append(t.Points, Point{Metric: name, Count: count, Share: float64(count) / float64(s.Layers), Set: at})

@@ -34,7 +34,7 @@ func ranked(order ...int) Chooser {
 func swept(t *testing.T) Sweep {
 	f := newFake(true, true, true)
 	suite, _ := judge(t, []Set{choiceSet(question(t, "a b", 0, "x", "y"), question(t, "c d", 1, "x", "y", "z")),
-		{Task: tasks["small_world_stories"], Items: []Item{{Text: "a b c d e", Words: 5, Bytes: 9}, {Index: 1, Text: "f g", Words: 2, Bytes: 3}}},
+		{Task: registry["small_world_stories"], Items: []Item{{Text: "a b c d e", Words: 5, Bytes: 9}, {Index: 1, Text: "f g", Words: 2, Bytes: 3}}},
 	}, f, Options{MaxLength: 16})
 	return Sweep{Layers: 6, Counts: []int{3, 1, 3}, Suite: suite, Seeds: []uint64{0, 1},
 		Metrics: map[string]Chooser{"bi": ranked(5, 4, 3, 2, 1, 0), "avss": ranked(5, 3, 4, 2, 1, 0), "odd": ranked(0, 2, 5, 1, 3, 4)},
@@ -98,11 +98,11 @@ func TestSweep(t *testing.T) {
 		if set.Parameters != int64(100-10*len(set.Drop)) || set.Bytes != 4*set.Parameters || set.TokensPerSecond != 0 {
 			t.Errorf("%v: %d parameters, %d bytes, %v tokens a second", set.Drop, set.Parameters, set.Bytes, set.TokensPerSecond)
 		}
-		if i == 0 && (set.Judgement.Tasks[1].Retention != 1 || set.Judgement.KL != 0 || set.Judgement.SameTop != 1) {
-			t.Errorf("the whole model against itself: %+v", set.Judgement)
+		if i == 0 && (set.Comparison.Tasks[1].Retention != 1 || set.Comparison.KL != 0 || set.Comparison.SameTop != 1) {
+			t.Errorf("the whole model against itself: %+v", set.Comparison)
 		}
-		if i > 0 && !near(set.Judgement.KL, 0.25*float64(len(set.Drop))) {
-			t.Errorf("%v: divergence %v", set.Drop, set.Judgement.KL)
+		if i > 0 && !near(set.Comparison.KL, 0.25*float64(len(set.Drop))) {
+			t.Errorf("%v: divergence %v", set.Drop, set.Comparison.KL)
 		}
 	}
 	if !cmp.Equal(table.Agreement.Metrics, []string{"avss", "bi"}) || !near(table.Agreement.Tau[0][1], 13.0/15) {

@@ -290,9 +290,9 @@ func TestBadFlags(t *testing.T) {
 		{exitUsage, []string{"nonsense", "robust"}, []string{"score", "--avss-mode", "nonsense"}},
 		{exitUsage, []string{"nonsense", "delta"}, []string{"score", "--site", "nonsense"}},
 		{exitUsage, []string{"tar", "gguf"}, []string{"prune", "--drop", "1,", "--format", "tar", "--out", out}},
-		{exitFailed, []string{"arc_esy", "arc_easy"}, []string{"eval", "--tasks", "arc_esy"}},
-		{exitFailed, []string{"sst2", "folder of task files"}, []string{"eval", "--tasks", "sst2"}},
-		{exitFailed, []string{"sst2"}, []string{"eval", "--tasks", "sst2", "--task-data", t.TempDir()}},
+		{exitUsage, []string{"arc_esy", "arc_easy"}, []string{"eval", "--tasks", "arc_esy"}},
+		{exitUsage, []string{"sst2", "folder of task files", "--task-data"}, []string{"eval", "--tasks", "sst2"}},
+		{exitUsage, []string{"sst2"}, []string{"eval", "--tasks", "sst2", "--task-data", t.TempDir()}},
 		{exitFailed, []string{"absent.json"}, []string{"prune", "--scores", "/absent.json", "--out", out}},
 	} {
 		refused(t, c.code, c.words, append([]string{c.arguments[0], "--model", model}, c.arguments[1:]...)...)

@@ -34,11 +34,11 @@ func sweep(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	judging, err := judging(c)
+	evaluation, err := evaluation(c)
 	if err != nil {
 		return err
 	}
-	judging.Speed = true
+	evaluation.Speed = true
 	shares, err := shares(c.String("shares"))
 	if err != nil {
 		return err
@@ -70,7 +70,7 @@ func sweep(c *cli.Context) error {
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
 		return err
 	}
-	err = j.Sweep(c.Context, job.Sweeping{Judging: judging, Metrics: metrics, Shares: shares, Protect: protect(c), Mode: scoring.Mode, Site: scoring.Site,
+	err = j.Sweep(c.Context, job.Sweeping{Evaluation: evaluation, Metrics: metrics, Shares: shares, Protect: protect(c), Mode: scoring.Mode, Site: scoring.Site,
 		Random: c.Int("random"), Alone: c.Bool("one-by-one")})
 	if err != nil {
 		return err

@@ -22,11 +22,11 @@ func evalCommand() *cli.Command {
 }
 
 func eval(c *cli.Context) error {
-	judging, err := judging(c)
+	evaluation, err := evaluation(c)
 	if err != nil {
 		return err
 	}
-	judging.Length = c.Int("seq-len")
+	evaluation.Length = c.Int("seq-len")
 	layers, err := integers(c.String("drop"))
 	if err != nil {
 		return usage("--drop %q: want layers as 3,7,11: %v", c.String("drop"), err)
@@ -44,11 +44,11 @@ func eval(c *cli.Context) error {
 	}
 	var results []bench.Result
 	err = withSamples(c, func(w io.Writer) error {
-		judging.Samples = w
+		evaluation.Samples = w
 		if c.Bool("alone") {
-			results, err = j.JudgeOnly(c.Context, judging, drop)
+			results, err = j.JudgeOnly(c.Context, evaluation, drop)
 		} else {
-			results, err = j.Judge(c.Context, judging, drop)
+			results, err = j.Judge(c.Context, evaluation, drop)
 		}
 		return err
 	})

@@ -14,6 +14,7 @@ import (
 	"avssnative/avss"
 	"avssnative/bench"
 	"avssnative/engine"
+	"avssnative/failure"
 	"avssnative/internal/job"
 
 	"avssnative/engine/device"
@@ -104,7 +105,8 @@ func dropFlags() []cli.Flag {
 
 func taskFlags() []cli.Flag {
 	return []cli.Flag{
-		text("tasks", strings.Join(job.DefaultTasks, ","), "tasks: "+strings.Join(bench.Names(), ", ")),
+		text("tasks", strings.Join(job.DefaultTasks, ","), "tasks: "+strings.Join(bench.Names(), ", ")+"; NAME=FILE reads a file for a task, and any other NAME=FILE.jsonl is a task of its own, "+
+			`of lines {"context", "choices", "gold"} or {"text"}`),
 		text("task-data", "", "folder with the tasks' files, a folder a task"),
 		number("limit", 0, "items of a task at most; 0: all"),
 	}
@@ -260,17 +262,28 @@ func scoring(c *cli.Context, metrics ...string) (job.Scoring, error) {
 	return job.Scoring{Metrics: metrics, Mode: mode, Site: site, Seed: uint64(c.Int("seed"))}, nil
 }
 
-// judging reads the task flags.
-func judging(c *cli.Context) (job.Judging, error) {
+// evaluation reads the task flags, and the tasks: what is wrong with them is found before any work.
+func evaluation(c *cli.Context) (job.Evaluation, error) {
 	b, err := bos(c)
 	if err != nil {
-		return job.Judging{}, err
+		return job.Evaluation{}, err
 	}
 	if c.Int("limit") < 0 {
-		return job.Judging{}, usage("--limit %d: want 0 (all) or more", c.Int("limit"))
+		return job.Evaluation{}, usage("--limit %d: want 0 (all) or more", c.Int("limit"))
 	}
-	return job.Judging{Tasks: commas(c.String("tasks")), Source: bench.Source{Dir: c.String("task-data")}, BOS: b,
-		Limit: bench.Limit{Items: c.Int("limit"), Seed: uint64(c.Int("seed"))}, Seed: uint64(c.Int("seed"))}, nil
+	source, seed := bench.Source{Dir: c.String("task-data")}, uint64(c.Int("seed"))
+	names := commas(c.String("tasks"))
+	if len(names) == 0 {
+		names = job.DefaultTasks
+	}
+	sets, err := bench.Load(names, source, bench.Limit{Items: c.Int("limit"), Seed: seed})
+	switch {
+	case errors.Is(err, failure.NotFound) && source.Dir == "":
+		return job.Evaluation{}, usage("--tasks %s: %w; --task-data names the folder of task files, NAME=FILE.jsonl one file", c.String("tasks"), err)
+	case err != nil:
+		return job.Evaluation{}, usage("--tasks %s: %w", c.String("tasks"), err)
+	}
+	return job.Evaluation{Sets: sets, BOS: b, Seed: seed}, nil
 }
 
 func commas(text string) []string {

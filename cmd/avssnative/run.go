@@ -35,14 +35,14 @@ func runAll(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	judging, err := judging(c)
+	evaluation, err := evaluation(c)
 	if err != nil {
 		return err
 	}
 	if c.Int("generate") < 0 {
 		return usage("--generate %d: want 0 (none) or more", c.Int("generate"))
 	}
-	judging.Speed = true
+	evaluation.Speed = true
 	write, err := writing(c)
 	if err != nil {
 		return err
@@ -61,8 +61,8 @@ func runAll(c *cli.Context) error {
 		return err
 	}
 	if err := withSamples(c, func(w io.Writer) error {
-		judging.Samples = w
-		_, err := j.Judge(c.Context, judging, drop)
+		evaluation.Samples = w
+		_, err := j.Judge(c.Context, evaluation, drop)
 		return err
 	}); err != nil {
 		return err

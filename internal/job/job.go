@@ -133,18 +133,17 @@ func (j *Job) length(most int) int {
 	return length
 }
 
-// Suite loads tasks, DefaultTasks where none are named, and turns them into sequences.
-func (j *Job) Suite(names []string, source bench.Source, limit bench.Limit, bos bench.BOS, length int) (*bench.Suite, error) {
-	if len(names) == 0 {
-		names = DefaultTasks
-	}
-	sets, err := bench.Load(names, source, limit)
-	if err != nil {
-		return nil, err
+// Suite turns the tasks into sequences, those inside the program where none are named.
+func (j *Job) Suite(o Evaluation) (*bench.Suite, error) {
+	if len(o.Sets) == 0 {
+		var err error
+		if o.Sets, err = bench.Load(DefaultTasks, bench.Source{}, bench.Limit{}); err != nil {
+			return nil, err
+		}
 	}
 	t, err := j.Tokenizer()
 	if err != nil {
 		return nil, err
 	}
-	return bench.Prepare(sets, t, bench.Options{MaxLength: j.length(length), BOS: bos})
+	return bench.Prepare(o.Sets, t, bench.Options{MaxLength: j.length(o.Length), BOS: o.BOS})
 }

@@ -55,6 +55,16 @@ func measured(t *testing.T, folder string, tokens int, s Scoring) *Job {
 	return j
 }
 
+// loaded reads some items of tasks.
+func loaded(t *testing.T, data string, items int, names ...string) []bench.Set {
+	t.Helper()
+	sets, err := bench.Load(names, bench.Source{Dir: data}, bench.Limit{Items: items})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sets
+}
+
 func quarter(t *testing.T) Choice {
 	t.Helper()
 	rule, err := prune.ParseRule("25%")
@@ -122,7 +132,7 @@ func TestDemoRetention(t *testing.T) {
 	if os.Getenv("AVSSNATIVE_THOROUGH") != "1" {
 		items, tolerance, cases = 30, 0.05, cases[:3]
 	}
-	suite, err := j.Suite([]string{"small_world_qa", "small_world_sentiment", "sst2", "small_world", "tinystories_rolling"}, bench.Source{Dir: data}, bench.Limit{Items: items}, bench.BOSAuto, 0)
+	suite, err := j.Suite(Evaluation{Sets: loaded(t, data, items, "small_world_qa", "small_world_sentiment", "sst2", "small_world", "tinystories_rolling")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -350,7 +360,7 @@ func TestGenerate(t *testing.T) {
 // A sweep judges what several metrics choose as judging each choice by itself does: it checks that itself and fails where they differ.
 func TestSweepAlone(t *testing.T) {
 	j := measured(t, demoModel(), 600, Scoring{})
-	err := j.Sweep(t.Context(), Sweeping{Judging: Judging{Limit: bench.Limit{Items: 4}, Tasks: []string{"small_world_qa", "small_world"}}, Metrics: []string{"avss", "l2"}, Shares: []float64{0.125, 0.25},
+	err := j.Sweep(t.Context(), Sweeping{Evaluation: Evaluation{Sets: loaded(t, "", 4, "small_world_qa", "small_world")}, Metrics: []string{"avss", "l2"}, Shares: []float64{0.125, 0.25},
 		Alone: true})
 	if err != nil {
 		t.Fatal(err)
@@ -358,7 +368,7 @@ func TestSweepAlone(t *testing.T) {
 	if s := j.Report.Sweep; len(s.Points) != 10 || s.SecondsAlone == 0 || s.Blocks >= s.BlocksAlone || s.Passes != 1 {
 		t.Errorf("%d points, %d blocks of %d, %d passes", len(s.Points), s.Blocks, s.BlocksAlone, s.Passes)
 	}
-	err = j.Sweep(t.Context(), Sweeping{Judging: Judging{Limit: bench.Limit{Items: 4}}, Metrics: []string{"avss"}, Shares: []float64{0.99}})
+	err = j.Sweep(t.Context(), Sweeping{Evaluation: Evaluation{Sets: loaded(t, "", 4, DefaultTasks...)}, Metrics: []string{"avss"}, Shares: []float64{0.99}})
 	if err == nil || !strings.Contains(err.Error(), "leaves none") {
 		t.Errorf("%v", err)
 	}
@@ -382,7 +392,7 @@ func TestSameReport(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := j.Judge(t.Context(), Judging{Limit: bench.Limit{Items: 4}}, drop); err != nil {
+		if _, err := j.Judge(t.Context(), Evaluation{Sets: loaded(t, "", 4, DefaultTasks...)}, drop); err != nil {
 			t.Fatal(err)
 		}
 		data, err := json.Marshal([]any{j.Report.Scores, j.Report.Layers, j.Report.Plan, j.Report.Tasks, j.Report.Retention, j.Report.Divergence})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"avssnative/avss"
 	"avssnative/bench"
@@ -12,11 +13,9 @@ import (
 	"avssnative/internal/smallworld"
 )
 
-// Judging says how models are judged.
-type Judging struct {
-	Tasks   []string
-	Source  bench.Source
-	Limit   bench.Limit
+// Evaluation says how models are judged.
+type Evaluation struct {
+	Sets    []bench.Set // the tasks with their items; nil: DefaultTasks
 	BOS     bench.BOS
 	Length  int       // tokens at a time; 0: what the model takes
 	Seed    uint64    // of the paired bootstrap
@@ -28,9 +27,9 @@ type Judging struct {
 var DefaultTasks = []string{"small_world_qa", "small_world_sentiment", "small_world"}
 
 // Judge judges the whole model, and beside it, in the same pass, the model without the dropped layers; nil judges the whole model alone.
-func (j *Job) Judge(ctx context.Context, o Judging, drop engine.Drop) ([]bench.Result, error) {
+func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]bench.Result, error) {
 	end := j.phase("judging")
-	suite, err := j.Suite(o.Tasks, o.Source, o.Limit, o.BOS, o.Length)
+	suite, err := j.Suite(o)
 	if err != nil {
 		return nil, err
 	}
@@ -48,6 +47,7 @@ func (j *Job) Judge(ctx context.Context, o Judging, drop engine.Drop) ([]bench.R
 	if err != nil {
 		return nil, err
 	}
+	j.cite(whole)
 	smaller := whole
 	if drop != nil {
 		if smaller, err = suite.Score(outcome.Scores[1]); err != nil {
@@ -70,9 +70,9 @@ func (j *Job) Judge(ctx context.Context, o Judging, drop engine.Drop) ([]bench.R
 }
 
 // JudgeOnly judges the model without the dropped layers alone, as if it were written already; nil is the whole model.
-func (j *Job) JudgeOnly(ctx context.Context, o Judging, drop engine.Drop) ([]bench.Result, error) {
+func (j *Job) JudgeOnly(ctx context.Context, o Evaluation, drop engine.Drop) ([]bench.Result, error) {
 	defer j.phase("judging")()
-	suite, err := j.Suite(o.Tasks, o.Source, o.Limit, o.BOS, o.Length)
+	suite, err := j.Suite(o)
 	if err != nil {
 		return nil, err
 	}
@@ -87,10 +87,20 @@ func (j *Job) JudgeOnly(ctx context.Context, o Judging, drop engine.Drop) ([]ben
 		return nil, err
 	}
 	j.Report.Tasks = tasks(results, nil)
+	j.cite(results)
 	if o.Samples != nil {
 		err = bench.WriteSamples(o.Samples, "model", results)
 	}
 	return results, err
+}
+
+// cite adds the papers of the tasks to those of the metrics.
+func (j *Job) cite(results []bench.Result) {
+	for _, p := range bench.Bibliography(results) {
+		if !slices.Contains(j.Report.References, p) {
+			j.Report.References = append(j.Report.References, p)
+		}
+	}
 }
 
 func samples(w io.Writer, whole, smaller []bench.Result, drop engine.Drop) error {
@@ -120,7 +130,7 @@ func (j *Job) compare(whole, smaller []bench.Result, seed uint64) error {
 	return nil
 }
 
-func retention(c *bench.Judgement) *report.Retention {
+func retention(c *bench.Comparison) *report.Retention {
 	return &report.Retention{MeanOfRatios: avss.Value(c.MeanOfRatios), MeanOfCorrected: avss.Value(c.MeanOfCorrected), RatioOfMeans: avss.Value(c.RatioOfMeans)}
 }
 

@@ -182,7 +182,11 @@ func (r *Report) Markdown(out io.Writer) error {
 	r.generations(s)
 	s.WriteString("\n## References\n\n")
 	for _, c := range r.References {
-		fmt.Fprintf(s, "- %s (%d): %s. arXiv %s\n", c.Authors, c.Year, c.Title, c.ArXiv)
+		fmt.Fprintf(s, "- %s (%d): %s.", c.Authors, c.Year, c.Title)
+		if c.ArXiv != "" {
+			fmt.Fprintf(s, " arXiv %s", c.ArXiv)
+		}
+		s.WriteString("\n")
 	}
 	_, err := io.WriteString(out, s.String())
 	return err
