@@ -242,7 +242,7 @@ func (c *siteCells) exact(at int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	count := c.near()
+	count := c.relativeBelow()
 	if at >= 0 {
 		count = c.below(at)
 	}
@@ -251,7 +251,7 @@ func (c *siteCells) exact(at int) (float64, error) {
 	}
 	sparsity := big.NewRat(count, n)
 	if at < 0 && count < 0 {
-		return 0, fmt.Errorf("values near zero were not counted: mode robust must be asked for when the pass is made")
+		return 0, fmt.Errorf("relative values near zero were not counted: mode robust must be asked for when the pass is made")
 	}
 	if at < 0 {
 		sparsity = robustSparsity(count, n)

@@ -214,8 +214,8 @@ func TestShardsThatMeasuredOtherwise(t *testing.T) {
 	}
 }
 
-// TestNearNotCounted: what nobody wanted is no zero, in a state, merged or saved.
-func TestNearNotCounted(t *testing.T) {
+// TestRelativeBelowNotCounted: what nobody wanted is no zero, in a state, merged or saved.
+func TestRelativeBelowNotCounted(t *testing.T) {
 	o := testOptions(0)
 	if !NewAVSS(o).Wants().RelativeBelow {
 		t.Error("mode robust does not ask for values near zero")
@@ -245,7 +245,7 @@ func TestNearNotCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, a := range []*AVSS{none, counts, restored} {
-		if _, err := a.Of(Robust, SiteMLP, 0); err == nil || !strings.Contains(err.Error(), "layer 0: site mlp: values near zero were not counted") {
+		if _, err := a.Of(Robust, SiteMLP, 0); err == nil || !strings.Contains(err.Error(), "layer 0: site mlp: relative values near zero were not counted") {
 			t.Errorf("site mlp: error %v", err)
 		}
 		if _, err := a.Of(Robust, SiteAttn, 0); err != nil {
@@ -254,7 +254,7 @@ func TestNearNotCounted(t *testing.T) {
 		if _, err := a.Of(Paper, SiteMLP, engine.DefaultEps[3]); err != nil {
 			t.Errorf("mode paper: %v", err)
 		}
-		if s, err := a.Summary(0, device.SiteMLP); err != nil || s.RelativeNear != -1 || !math.IsNaN(float64(s.RelativeSparsity)) {
+		if s, err := a.Summary(0, device.SiteMLP); err != nil || s.RelativeBelow != -1 || !math.IsNaN(float64(s.RelativeSparsity)) {
 			t.Errorf("summary %+v, error %v", s, err)
 		}
 	}

@@ -216,7 +216,7 @@ func checkAVSS(t *testing.T, a *AVSS, g *golden, tol tolerance) {
 			approximately(t, name+" mean abs", l, float64(s.MeanAbs), want.MeanAbs, tol.sum, 0)
 			approximately(t, name+" kurtosis", l, float64(s.Kurtosis), want.Kurtosis, 10*tol.sum, 0)
 			approximately(t, name+" relative variance", l, float64(s.RelativeVariance), want.RelativeVariance, tol.sum, 0)
-			approximately(t, name+" relative near", l, float64(s.RelativeNear), float64(want.RelativeNear), 0, counts(want.RelativeNear))
+			approximately(t, name+" relative near", l, float64(s.RelativeBelow), float64(want.RelativeNear), 0, counts(want.RelativeNear))
 			for i, below := range want.Below {
 				approximately(t, name+" below", l, float64(s.Below[i]), float64(below), 0, counts(below))
 			}

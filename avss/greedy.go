@@ -34,10 +34,10 @@ func init() {
 
 // Greedy is what a greedy search found.
 type Greedy struct {
-	Layers        int   // of the whole model
+	Layers        int   // of the dense model
 	Order         []int // layers in the order they went
 	Losses        []float64
-	Dense         float64 // nats a token of the whole model
+	Dense         float64 // nats a token of the dense model
 	Blocks, Alone int     // blocks computed, and what they would be without shared prefixes
 	Sequences     int
 }
@@ -58,12 +58,12 @@ func MeasureGreedy(ctx context.Context, r Runner, p engine.Pass, rounds int, kee
 	out := &Greedy{Layers: layers, Sequences: len(p.Sequences)}
 	p.Observe, p.Diverge = nil, false
 	for round := range rounds {
-		// The first round also judges the whole model.
+		// The first round also judges the dense model.
 		p.Variants = nil
 		if round == 0 {
 			p.Variants = []engine.Drop{nil}
 		}
-		whole := len(p.Variants)
+		dense := len(p.Variants)
 		for _, l := range free {
 			p.Variants = append(p.Variants, with(out.Order, l))
 		}
@@ -83,10 +83,10 @@ func MeasureGreedy(ctx context.Context, r Runner, p engine.Pass, rounds int, kee
 				return nil, fmt.Errorf("avss: greedy: %s: %w", lackingAll(p.Variants[v]), err)
 			}
 			switch {
-			case v < whole:
+			case v < dense:
 				out.Dense = mean
 			case best < 0 || mean < loss:
-				best, loss = v-whole, mean
+				best, loss = v-dense, mean
 			}
 		}
 		out.Order = append(out.Order, free[best])

@@ -80,7 +80,7 @@ func TestRemovalByDefinition(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(f.passes) != 1 || len(f.passes[0].Variants) != 4 || f.passes[0].Variants[0] != nil || !f.passes[0].Diverge {
-		t.Fatalf("passes %+v, want one of the whole model and three removals", f.passes)
+		t.Fatalf("passes %+v, want one of the dense model and three removals", f.passes)
 	}
 	const tokens, squares = 2 + 1 + 3 + 4, 4 + 1 + 9 + 16
 	ppl, err := l.PPL()

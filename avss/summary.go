@@ -29,7 +29,7 @@ type SiteSummary struct {
 	Below            []int64 `json:"below"`    // values below each of Eps in magnitude
 	Sparsity         Values  `json:"sparsity"` // their share
 	RelativeVariance Value   `json:"relative_variance"`
-	RelativeNear     int64   `json:"relative_near"` // relative values below 1e-2, or what the pass asked for; −1: not counted
+	RelativeBelow    int64   `json:"relative_near"` // relative values below 1e-2, or what the pass asked for; −1: not counted
 	RelativeSparsity Value   `json:"relative_sparsity"`
 	NaN              int64   `json:"nan"`
 	Inf              int64   `json:"inf"`
@@ -42,7 +42,7 @@ func (a *AVSS) Summary(layer int, site device.Site) (SiteSummary, error) {
 	}
 	c := &a.moments.cells[layer][site]
 	n := c.n()
-	out := SiteSummary{N: n, RelativeNear: c.near()}
+	out := SiteSummary{N: n, RelativeBelow: c.relativeBelow()}
 	for _, f := range a.faults {
 		if f.layer == layer && f.site == site {
 			out.NaN, out.Inf = f.nan, f.inf
@@ -62,8 +62,8 @@ func (a *AVSS) Summary(layer int, site device.Site) (SiteSummary, error) {
 	if c.numbers {
 		out.Min, out.Max = Value(c.min), Value(c.max)
 	}
-	if c.near() >= 0 {
-		out.RelativeSparsity = round(robustSparsity(c.near(), n))
+	if c.relativeBelow() >= 0 {
+		out.RelativeSparsity = round(robustSparsity(c.relativeBelow(), n))
 	}
 	if variance, _, err := c.variance(true); err == nil {
 		out.RelativeVariance = round(variance)

@@ -14,14 +14,16 @@ var rollingMetrics = []string{"word_perplexity", "byte_perplexity", "bits_per_by
 // first is scored; what does not fill a chunk is left out. The name carries the size: figures of different sizes do not compare.
 func ChunkPerplexity(size int) Task {
 	return Task{Name: fmt.Sprintf("chunk-%d", size), Version: "1.0", Kind: Chunked, Metrics: []string{"perplexity"}, Primary: "perplexity",
-		Papers: wikitextPapers, Files: wikitextFiles, Chunk: size, Read: Text(func(text string, _ int) ([]Item, error) { return wholeText(joinLines(text)), nil })}
+		Papers: wikitextPapers, Files: wikitextFiles, Chunk: size,
+		Read: Text(func(text string, _ int) ([]Item, error) { return wholeText(joinLines(text)), nil })}
 }
 
 // LlamaCppPerplexity is perplexity as llama.cpp's tool measures it: the raw text without the line end it ends with, encoded once, cut into
 // chunks of size tokens; the first of each is replaced by BOS where the tokenizer adds one; rows from size/2 on predict what is scored.
 func LlamaCppPerplexity(size int) Task {
 	return Task{Name: fmt.Sprintf("llamacpp-%d", size), Version: "1.0", Kind: Chunked, Metrics: []string{"perplexity"}, Primary: "perplexity",
-		Papers: wikitextPapers, Files: wikitextFiles, Chunk: size, Half: true, Read: Text(func(text string, _ int) ([]Item, error) {
+		Papers: wikitextPapers, Files: wikitextFiles, Chunk: size, Half: true,
+		Read: Text(func(text string, _ int) ([]Item, error) {
 			return wholeText(strings.TrimSuffix(text, "\n")), nil
 		})}
 }

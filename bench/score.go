@@ -17,8 +17,8 @@ func (s *Suite) Score(scores []engine.SequenceScore) ([]Result, error) {
 	}
 	var results []Result
 	for _, p := range s.sets {
-		r := Result{Task: p.Task.Name, Version: p.Task.Version, Papers: p.Task.Papers, Kind: p.Task.Kind, Primary: p.Task.Primary, BOS: s.bos, MaxLength: p.length,
-			Convention: p.convention, Note: p.note, N: len(p.items)}
+		r := Result{Task: p.Task.Name, Version: p.Task.Version, Papers: p.Task.Papers, Kind: p.Task.Kind, Primary: p.Task.Primary,
+			BOS: s.bos, MaxLength: p.length, Convention: p.convention, Note: p.note, N: len(p.items)}
 		for _, item := range p.items {
 			record, err := item.record(s, scores)
 			if err != nil {

@@ -45,12 +45,12 @@ type Point struct {
 	Set    int     // index in Table.Sets
 }
 
-// A Variant is one set of dropped layers and what it cost. The first of a table is the whole model.
+// A Variant is one set of dropped layers and what it cost. The first of a table is the dense model.
 type Variant struct {
 	Drop            engine.Drop
 	ChosenBy        []string // "metric:count"
 	Results         []Result
-	Comparison      *Comparison // against the whole model; for that one, against itself
+	Comparison      *Comparison // against the dense model; for that one, against itself
 	Parameters      int64
 	Bytes           int64
 	TokensPerSecond float64
@@ -64,7 +64,7 @@ type Table struct {
 	Sets      []Variant
 	Agreement *Agreement
 	// Passes is how many times the weights were read to judge all sets, PassesAlone how many times judging every point by itself beside the
-	// whole model would have. Blocks and BlocksAlone count in the same way how many times a layer was applied to all the text.
+	// dense model would have. Blocks and BlocksAlone count in the same way how many times a layer was applied to all the text.
 	Passes      int
 	PassesAlone int
 	Blocks      int
@@ -167,7 +167,7 @@ func (s *Sweep) plan() (*Table, error) {
 			}
 			t.Sets[at].ChosenBy = append(t.Sets[at].ChosenBy, fmt.Sprintf("%s:%d", name, count))
 			t.Points = append(t.Points, Point{Metric: name, Count: count, Share: float64(count) / float64(s.Layers), Set: at})
-			// Alone, a point is judged in a pass of its own; the whole model in one more.
+			// Alone, a point is judged in a pass of its own; the dense model in one more.
 			t.PassesAlone++
 			t.BlocksAlone += s.Layers - count
 		}

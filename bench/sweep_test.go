@@ -61,7 +61,7 @@ func TestSweep(t *testing.T) {
 			seen[key] = true
 		}
 		if i == 0 && drop != nil {
-			t.Error("the whole model is not the first variant")
+			t.Error("the dense model is not the first variant")
 		}
 	}
 	// bi, avss and last agree at 1 and at 3: one set each.
@@ -83,7 +83,7 @@ func TestSweep(t *testing.T) {
 	if !cmp.Equal(sets["bi"], sets["avss"]) || !cmp.Equal(sets["bi"], sets["last"]) || cmp.Equal(sets["bi"], sets["odd"]) {
 		t.Errorf("sets %v", sets)
 	}
-	// Seven metrics at two counts, and the whole model.
+	// Seven metrics at two counts, and the dense model.
 	if table.Passes != 2 || table.Blocks != 17 || table.PassesAlone != 15 || table.BlocksAlone != 7*(5+3)+6 {
 		t.Errorf("passes %d of %d, blocks %d of %d", table.Passes, table.PassesAlone, table.Blocks, table.BlocksAlone)
 	}
@@ -99,7 +99,7 @@ func TestSweep(t *testing.T) {
 			t.Errorf("%v: %d parameters, %d bytes, %v tokens a second", set.Drop, set.Parameters, set.Bytes, set.TokensPerSecond)
 		}
 		if i == 0 && (set.Comparison.Tasks[1].Retention != 1 || set.Comparison.KL != 0 || set.Comparison.SameTop != 1) {
-			t.Errorf("the whole model against itself: %+v", set.Comparison)
+			t.Errorf("the dense model against itself: %+v", set.Comparison)
 		}
 		if i > 0 && !near(set.Comparison.KL, 0.25*float64(len(set.Drop))) {
 			t.Errorf("%v: divergence %v", set.Drop, set.Comparison.KL)
@@ -228,7 +228,7 @@ func TestSpeed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Sets of as many layers and bytes share a measurement: the whole model, and one of either count.
+	// Sets of as many layers and bytes share a measurement: the dense model, and one of either count.
 	if len(runner.calls) != 1+3*3 {
 		t.Errorf("%d passes, want one and three for each of three sizes", len(runner.calls))
 	}

@@ -13,10 +13,12 @@ import (
 
 func benchCommand() *cli.Command {
 	return &cli.Command{
-		Name: "bench", Usage: "judge what each metric would drop at several shares, in as few passes as possible, beside " + strings.Join(avss.Names(avss.Baseline), ", "),
+		Name: "bench", Usage: "judge what each metric would drop at several shares, in as few passes as possible, beside " +
+			strings.Join(avss.Names(avss.Baseline), ", "),
 		Description: metricsAbout(),
 		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag(),
-			text("metrics", strings.Join(rankings(false), ","), "rankings to compare, by the names that score prints; all adds the other formulas and "+strings.Join(avss.Names(avss.Removal), ", ")),
+			text("metrics", strings.Join(rankings(false), ","), "rankings to compare, by the names that score prints; all adds the other formulas and "+
+				strings.Join(avss.Names(avss.Removal), ", ")),
 			text("shares", "12.5,25,37.5,50", "shares of the layers to drop, in per cent"),
 			text("avss-mode", "robust", "formula that avss means: robust, paper or reference"),
 			text("site", "delta", "what avss looks at: delta, block, attn, mlp or act"),

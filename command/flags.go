@@ -105,7 +105,8 @@ func dropFlags() []cli.Flag {
 
 func taskFlags() []cli.Flag {
 	return []cli.Flag{
-		text("tasks", strings.Join(job.DefaultTasks, ","), "tasks: "+strings.Join(bench.Names(), ", ")+"; NAME=FILE reads a file for a task, and any other NAME=FILE.jsonl is a task of its own, "+
+		text("tasks", strings.Join(job.DefaultTasks, ","), "tasks: "+strings.Join(bench.Names(), ", ")+
+			"; NAME=FILE reads a file for a task, and any other NAME=FILE.jsonl is a task of its own, "+
 			`of lines {"context", "choices", "gold"} or {"text"}`),
 		text("task-data", "", "folder with the tasks' files, a folder a task"),
 		number("limit", 0, "items of a task at most; 0: all"),

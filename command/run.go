@@ -15,7 +15,8 @@ import (
 
 func runCommand() *cli.Command {
 	return &cli.Command{
-		Name: "run", Usage: "the whole job: score the layers, choose what goes, judge before and after, report, and with --out write the smaller model", Description: metricsAbout(),
+		Name: "run", Usage: "the whole job: score the layers, choose what goes, judge before and after, report, and with --out write the smaller model",
+		Description: metricsAbout(),
 		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), dropFlags(), taskFlags(),
 			[]cli.Flag{samplesFlag(), number("generate", 24, "tokens that both models say after the beginnings of two calibration texts; 0: none"), reportFlag(), outFlag(), formatFlag(), forceFlag(), jsonFlag()}),
 		Action: runAll,
