@@ -17,7 +17,7 @@ import (
 
 func init() {
 	Register(Definition{
-		Name:   "angular",
+		builtin: true, Name: "angular",
 		About:  "angle by which blocks turn the residual stream at the last token; names a contiguous block to drop",
 		Papers: []Citation{deeperLayers},
 		Unit:   "half turns",

@@ -76,7 +76,7 @@ const PaperEps = 1e-5
 
 func init() {
 	Register(Definition{
-		Name:     "avss",
+		builtin: true, Name: "avss",
 		About:    "activation variance over sparsity: modes robust, paper, reference at sites delta, block, attn, mlp, act",
 		Papers:   []Citation{avssPaper},
 		New:      func(_ Definition, o Options) Metric { return NewAVSS(o) },

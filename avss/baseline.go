@@ -11,15 +11,15 @@ import (
 )
 
 func init() {
-	Register(Definition{Name: "random", About: "layers in a random order, by seed", Order: shuffled, Seeded: true})
-	Register(Definition{Name: "first", About: "the first layers go", Order: func(layers int, _ uint64) []float64 {
+	Register(Definition{builtin: true, Name: "random", About: "layers in a random order, by seed", Order: shuffled, Seeded: true})
+	Register(Definition{builtin: true, Name: "first", About: "the first layers go", Order: func(layers int, _ uint64) []float64 {
 		scores := make([]float64, layers)
 		for l := range scores {
 			scores[l] = float64(l)
 		}
 		return scores
 	}})
-	Register(Definition{Name: "last", About: "the last layers go", Order: func(layers int, _ uint64) []float64 {
+	Register(Definition{builtin: true, Name: "last", About: "the last layers go", Order: func(layers int, _ uint64) []float64 {
 		scores := make([]float64, layers)
 		for l := range scores {
 			scores[l] = float64(layers - 1 - l)

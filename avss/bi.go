@@ -6,7 +6,7 @@ import "avssnative/engine"
 // both the raw residual stream.
 func init() {
 	Register(Definition{
-		Name:   "bi",
+		builtin: true, Name: "bi",
 		About:  "Block Influence: 1 − mean cosine between what enters and what leaves the block",
 		Papers: []Citation{shortGPT},
 		New:    shiftedRatio(1, -1, func(m *engine.Measurement) float64 { return m.Pairs.Cosine }, Tokens),

@@ -15,7 +15,7 @@ import (
 
 func init() {
 	Register(Definition{
-		Name:   "greedy",
+		builtin: true, Name: "greedy",
 		About:  "drops one layer a round, the one whose absence costs least given those gone before",
 		Unit:   "round",
 		Papers: []Citation{sleb},

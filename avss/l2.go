@@ -6,7 +6,7 @@ import "avssnative/engine"
 // early layers; it is here to be compared with.
 func init() {
 	Register(Definition{
-		Name:  "l2",
+		builtin: true, Name: "l2",
 		About: "mean length of what the block adds, scale and all",
 		New:   Ratio(func(m *engine.Measurement) float64 { return m.Pairs.Distance }, Tokens),
 	})

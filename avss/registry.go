@@ -39,7 +39,12 @@ type Definition struct {
 	// Order scores so many layers without looking at them. Seeded says that another seed gives another order.
 	Order  func(layers int, seed uint64) []float64
 	Seeded bool
+
+	builtin bool
 }
+
+// Builtin says whether the metric is one of this package's, which every reader of a report knows.
+func (d Definition) Builtin() bool { return d.builtin }
 
 // Search is a measurement that takes passes of its own.
 type Search struct {

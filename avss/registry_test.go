@@ -26,6 +26,9 @@ func TestRegistry(t *testing.T) {
 				t.Errorf("%s: paper %+v", i.Name, p)
 			}
 		}
+		if !i.Builtin() {
+			t.Errorf("%s is not marked as this package's", i.Name)
+		}
 		if i.New != nil && i.New(i, Options{}).Name() != i.Name {
 			t.Errorf("%s makes a %s", i.Name, i.New(i, Options{}).Name())
 		}

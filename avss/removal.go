@@ -27,13 +27,13 @@ var eachRemoval = &Search{Name: "removal of each layer", Run: func(ctx context.C
 
 func init() {
 	Register(Definition{
-		Name:   "ppl",
+		builtin: true, Name: "ppl",
 		About:  "perplexity of the calibration text without the layer",
 		Papers: []Citation{shortened},
 		Search: eachRemoval,
 	})
 	Register(Definition{
-		Name:   "kl",
+		builtin: true, Name: "kl",
 		About:  "mean divergence KL(dense ‖ without the layer) of the next token's distribution",
 		Unit:   "nats a token",
 		Papers: []Citation{evoPress},
