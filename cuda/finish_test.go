@@ -287,8 +287,7 @@ func TestSummedServes(t *testing.T) {
 	for _, compute := range []device.Compute{device.ComputeF32, device.ComputeBF16} {
 		scores := map[avss.Mode]avss.Scores{}
 		for _, mode := range []avss.Mode{avss.Robust, avss.Paper} {
-			o := avss.DefaultOptions()
-			o.Mode, o.Site, o.Eps = mode, device.SiteMLP, engine.DefaultEps[3]
+			o := avss.Options{Mode: mode, Site: avss.SiteMLP, Eps: engine.DefaultEps[3]}
 			metric := avss.NewAVSS(o)
 			summed := 0
 			for kernel, ran := range observed(t, compute, metric).profile {
@@ -304,10 +303,10 @@ func TestSummedServes(t *testing.T) {
 				t.Fatal(err)
 			}
 			scores[mode] = got
-			if _, err := metric.Of(avss.Robust, device.SiteMLP, 0); (err == nil) != (mode == avss.Robust) {
+			if _, err := metric.Of(avss.Robust, avss.SiteMLP, 0); (err == nil) != (mode == avss.Robust) {
 				t.Errorf("mode %s: mode robust at site mlp: error %v", mode, err)
 			}
-			if _, err := metric.Of(avss.Robust, device.SiteDelta, 0); err != nil {
+			if _, err := metric.Of(avss.Robust, avss.SiteDelta, 0); err != nil {
 				t.Errorf("mode %s: mode robust at site delta: %v", mode, err)
 			}
 		}

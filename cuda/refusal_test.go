@@ -201,7 +201,7 @@ func TestSharedPass(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer model.Close()
-		metric := avss.NewAVSS(avss.DefaultOptions())
+		metric := avss.NewAVSS(avss.Options{})
 		p := engine.Pass{Observe: []engine.Observer{metric}, Variants: []engine.Drop{nil, engine.Layers(1)}}
 		for i, ids := range shape.IDs(5, 20) {
 			ids = ids[:20-3*i]
