@@ -50,7 +50,7 @@ func demoScores(t *testing.T, on string, compute device.Compute) avss.Scores {
 	if err != nil {
 		t.Fatal(err)
 	}
-	metric := avss.NewAVSS(avss.DefaultOptions())
+	metric := avss.NewAVSS(avss.Options{})
 	pass := engine.Pass{Observe: []engine.Observer{metric}}
 	for _, text := range strings.Split(string(smallworld.Calibration()), smallworld.EndOfText)[:4] {
 		ids, err := words.Encode(strings.TrimSpace(text), true)
