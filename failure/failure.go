@@ -22,7 +22,9 @@ const (
 func (k Kind) Error() string { return string(k) }
 
 // Errorf is fmt.Errorf of which errors.Is says that it is of this kind.
-func (k Kind) Errorf(format string, arguments ...any) error { return k.Of(fmt.Errorf(format, arguments...)) }
+func (k Kind) Errorf(format string, arguments ...any) error {
+	return k.Of(fmt.Errorf(format, arguments...))
+}
 
 // Of is err, text and all, of which errors.Is says that it is of this kind.
 func (k Kind) Of(err error) error {
