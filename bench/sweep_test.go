@@ -15,7 +15,9 @@ import (
 )
 
 func ranked(order ...int) Chooser {
-	return func(count int) (engine.Drop, error) { return engine.Layers(slices.Sorted(slices.Values(order[:count]))...), nil }
+	return func(count int) (engine.Drop, error) {
+		return engine.Layers(slices.Sorted(slices.Values(order[:count]))...), nil
+	}
 }
 
 func swept(t *testing.T) Sweep {

@@ -288,7 +288,7 @@ func TestSummedServes(t *testing.T) {
 		scores := map[avss.Mode]avss.Scores{}
 		for _, mode := range []avss.Mode{avss.Robust, avss.Paper} {
 			o := avss.DefaultOptions()
-			o.Mode, o.Site, o.Eps = mode, device.SiteMLP, engine.DefaultEps[3]
+			o.Mode, o.Site, o.Eps = mode, device.SiteMLP, device.DefaultEps[3]
 			metric := avss.NewAVSS(o)
 			summed := 0
 			for kernel, ran := range observed(t, compute, metric).profile {

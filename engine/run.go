@@ -84,13 +84,13 @@ func distinct(variants []Drop, layers int) (unique []Drop, which []int, err erro
 // complete fills in what the caller left to us and refuses what does not go together.
 func (p Pass) complete(packed *packing) (Pass, error) {
 	if len(p.Eps) == 0 {
-		p.Eps = DefaultEps
+		p.Eps = device.DefaultEps
 	}
 	if len(p.Eps) > device.MaxEps {
 		return p, fmt.Errorf("engine: %d thresholds, at most %d", len(p.Eps), device.MaxEps)
 	}
 	if p.Relative == 0 {
-		p.Relative = DefaultRelative
+		p.Relative = device.DefaultRelative
 	}
 	if p.Rows <= 0 {
 		p.Rows = defaultRows

@@ -144,6 +144,12 @@ func (s Site) String() string {
 	return [...]string{"block", "delta", "attn", "mlp", "act", "sites"}[s]
 }
 
+// DefaultEps are the thresholds below which activations are counted as sparse.
+var DefaultEps = []float32{1e-5, 1e-4, 1e-3, 1e-2, 1e-1}
+
+// DefaultRelative is the threshold of relative values.
+const DefaultRelative = 1e-2
+
 // MaxEps is how many thresholds Measure counts at most.
 const MaxEps = 8
 

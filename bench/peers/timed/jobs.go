@@ -138,7 +138,7 @@ func (w *worker) measure(ctx context.Context, r request) (answer, error) {
 		}
 		a.Found[scores.Metric] = numbers(scores.Values)
 		if own, ok := m.(*avss.AVSS); ok {
-			paper, err := own.Of(avss.Paper, device.SiteBlock, engine.DefaultEps[1])
+			paper, err := own.Of(avss.Paper, device.SiteBlock, device.DefaultEps[1])
 			if err != nil {
 				return answer{}, err
 			}
