@@ -25,7 +25,7 @@ typedef struct {
   float *out, *scores, *highest, *sum; /* scores: a micro-tile's, and PANEL × TILE in any case: a panel of values is gathered there */
 } attention_room;
 static int64_t lay_out(attention_room *r, const avss_attention *a, char *base) {
-  const product_isa *isa = a->bf16 ? avss_table->attention_bf16 : avss_table->f32;
+  const product_isa *isa = a->bf16 ? avss_products->attention_bf16 : avss_products->f32;
   const int64_t group = a->heads / a->kv_heads, rows = AVSS_QUERY_ROWS, wide = up(a->value_dim, PANEL);
   const int64_t bytes = isa->bf16 ? 2 : 4, deep = up(a->head_dim, isa->pair) * bytes, size = sizeof(float);
   const int64_t need[8] = {TILE * up(a->head_dim, 32) * bytes, TILE * wide * bytes, group * rows * deep, PANEL * TILE * bytes,
@@ -41,9 +41,9 @@ static int64_t lay_out(attention_room *r, const avss_attention *a, char *base) {
                           (float *)room[4], (float *)room[5], (float *)room[6], (float *)room[7]};
   return at;
 }
-int64_t attention_scratch(const avss_attention *a) {
+int64_t scratch_attend(const void *arguments) {
   static char nothing;
-  return lay_out(0, a, &nothing);
+  return lay_out(0, arguments, &nothing);
 }
 
 /* Where the keys from p on of K block k0 stand: a panel's inner dimension is padded to 32, as far as pack_w writes. */
@@ -68,7 +68,7 @@ static inline int64_t end_seen(const avss_attention *a, int64_t p, int64_t keys)
 }
 
 #define BODY "attention.c"
-#include "every.h"
+#include "each_isa.h"
 #else
 
 /* Turns one row of scores (n of them, from position j0 on; [from, end) are seen) into weights exp(score − highest) in place, zero where
@@ -256,7 +256,7 @@ TARGET static void NAME(attend)(const avss_attention *a, const int64_t *job, int
     }
 }
 
-TARGET void NAME(op_attention)(const void *arguments, int64_t from, int64_t to, void *scratch) {
+TARGET void NAME(op_attend)(const void *arguments, int64_t from, int64_t to, void *scratch) {
   const avss_attention *a = arguments;
   attention_room r;
   lay_out(&r, a, scratch);

@@ -4,8 +4,11 @@
  * the row's width and the block's rows alone. Thresholds come in ascending order: where no value of a run lies below one, the smaller ones
  * are not asked. */
 #ifndef BODY
+#include "internal.h"
+int64_t scratch_pool(const void *arguments) { return ((const avss_pool *)arguments)->x.cols * (int64_t)sizeof(double); }
+
 #define BODY "measure.c"
-#include "every.h"
+#include "each_isa.h"
 #else
 
 enum { NAME(RUN) = 4 * LANES };
@@ -42,7 +45,7 @@ TARGET INLINE void NAME(site_row)(const avss_measure *a, const float *p, const f
 #if LANES == 16
   const __m512i one = _mm512_set1_epi32(1);
   __m512i near_count = _mm512_setzero_si512(), counts[2] = {near_count, near_count};
-  const vf top[2] = {v_set(a->n_eps > 0 ? a->eps[a->n_eps - 1] : 0), v_set(a->n_eps > 1 ? a->eps[a->n_eps - 2] : 0)};
+  const vf top[2] = {v_set(a->eps_count > 0 ? a->eps[a->eps_count - 1] : 0), v_set(a->eps_count > 1 ? a->eps[a->eps_count - 2] : 0)};
 #endif
   for (; i + 4 * LANES <= n; i += 4 * LANES) {
     const float *x = p + i;
@@ -80,11 +83,11 @@ TARGET INLINE void NAME(site_row)(const avss_measure *a, const float *p, const f
 #pragma GCC unroll 4
       for (int j = 0; j < 4; j++) counts[e] = _mm512_mask_add_epi32(counts[e], v_lt(magnitude[j], top[e]), counts[e], one);
     }
-    if (a->n_eps > 2) {
-      const vf t = v_set(a->eps[a->n_eps - 3]);
+    if (a->eps_count > 2) {
+      const vf t = v_set(a->eps[a->eps_count - 3]);
       any = v_lt(magnitude[0], t) | v_lt(magnitude[1], t) | v_lt(magnitude[2], t) | v_lt(magnitude[3], t);
     }
-    for (int64_t e = a->n_eps - 3; e >= 0 && any; e--) { /* nothing below one threshold: nothing below the smaller ones */
+    for (int64_t e = a->eps_count - 3; e >= 0 && any; e--) { /* nothing below one threshold: nothing below the smaller ones */
       const vf t = v_set(a->eps[e]);
       for (int j = 0; j < 4; j++) below[e] += __builtin_popcount(v_lt(magnitude[j], t));
     }
@@ -94,7 +97,7 @@ TARGET INLINE void NAME(site_row)(const avss_measure *a, const float *p, const f
       for (int j = 0; j < 4; j++) near_count = _mm512_mask_add_epi32(near_count, v_lt(magnitude[j], t), near_count, one);
     }
 #elif LANES == 8
-    for (int64_t e = 0; e < a->n_eps; e++) {
+    for (int64_t e = 0; e < a->eps_count; e++) {
       vf t = v_set(a->eps[e]);
       for (int j = 0; j < 4; j++) below[e] += __builtin_popcount((unsigned)_mm256_movemask_ps(v_lt(magnitude[j], t)));
     }
@@ -104,7 +107,7 @@ TARGET INLINE void NAME(site_row)(const avss_measure *a, const float *p, const f
     (void)magnitude;
     for (int j = 0; j < 4 * LANES; j++) {
       float f = fabsf(x[j]);
-      for (int64_t e = 0; e < a->n_eps; e++) below[e] += f < a->eps[e];
+      for (int64_t e = 0; e < a->eps_count; e++) below[e] += f < a->eps[e];
       near += f < limit;
     }
 #endif
@@ -112,7 +115,7 @@ TARGET INLINE void NAME(site_row)(const avss_measure *a, const float *p, const f
 #if LANES == 16
   near = _mm512_reduce_add_epi32(near_count);
   for (int e = 0; e < 2; e++)
-    if (a->n_eps > e) below[a->n_eps - 1 - e] = _mm512_reduce_add_epi32(counts[e]);
+    if (a->eps_count > e) below[a->eps_count - 1 - e] = _mm512_reduce_add_epi32(counts[e]);
 #endif
   double r1 = vd_sum(vd_add(s1[0], s1[1])), r2 = vd_sum(vd_add(s2[0], s2[1])), r3 = vd_sum(vd_add(s3[0], s3[1]));
   double r4 = vd_sum(vd_add(s4[0], s4[1])), ra = vd_sum(vd_add(sa[0], sa[1])), rpq = vd_sum(pq), rqq = vd_sum(qq);
@@ -137,7 +140,7 @@ TARGET INLINE void NAME(site_row)(const avss_measure *a, const float *p, const f
     ra += fabs(d);
     least_value = x < least_value ? x : least_value;
     most_value = x > most_value ? x : most_value;
-    for (int64_t e = 0; e < a->n_eps; e++) below[e] += fabsf(x) < a->eps[e];
+    for (int64_t e = 0; e < a->eps_count; e++) below[e] += fabsf(x) < a->eps[e];
     near += fabsf(x) < limit;
   }
   m->sum += r1;
@@ -147,7 +150,7 @@ TARGET INLINE void NAME(site_row)(const avss_measure *a, const float *p, const f
   m->sum_abs += ra;
   m->min = least_value < m->min ? least_value : m->min;
   m->max = most_value > m->max ? most_value : m->max;
-  for (int64_t e = 0; e < a->n_eps; e++) m->below[e] += below[e];
+  for (int64_t e = 0; e < a->eps_count; e++) m->below[e] += below[e];
   m->near += near;
   sum2[0] = r1;
   sum2[1] = r2;
@@ -218,7 +221,7 @@ TARGET void NAME(op_measure)(const void *arguments, int64_t from, int64_t to, vo
   for (int64_t block = from; block < to; block++) {
     avss_row_sums *out = a->out + block;
     memset(out, 0, sizeof *out);
-    for (int s = 0; s < AVSS_SITES; s++) {
+    for (int s = 0; s < AVSS_SITE_COUNT; s++) {
       out->site[s].min = INFINITY;
       out->site[s].max = -INFINITY;
     }

@@ -4,7 +4,7 @@
  * bfloat16 first: so an instruction set without bfloat16 products computes what one with them does. */
 #ifndef BODY
 #define BODY "pack.c"
-#include "every.h"
+#include "each_isa.h"
 #else
 
 /* Transposes LANES vectors. */

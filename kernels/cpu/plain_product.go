@@ -14,7 +14,7 @@ import (
 const plainRows = 64
 
 // pack copies rows to whole cache lines, rounded where asked.
-func (a *ProductArguments) pack(from, to int64) {
+func (a *ProductArguments) pack(_ unsafe.Pointer, from, to int64) {
 	stride := lineStride(a.X.Cols)
 	for row := from * plainPanel; row < min(to*plainPanel, a.X.Rows); row++ {
 		line := unsafe.Slice((*float32)(unsafe.Add(a.Packed, 4*row*stride)), a.X.Cols)
@@ -80,7 +80,7 @@ func (a *ProductArguments) multiply(scratch unsafe.Pointer, from, to int64) {
 }
 
 // peak is what plain Go reaches without memory.
-func (a *PeakArguments) peak(from, to int64) {
+func (a *PeakArguments) peak(_ unsafe.Pointer, from, to int64) {
 	const turns = 100000
 	var s [4]float32
 	for range (to - from) * turns {

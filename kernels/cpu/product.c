@@ -8,7 +8,7 @@
 #include <string.h>
 
 static int64_t padded(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-static const product_isa *chosen(int bf16) { return bf16 ? avss_table->bf16 : avss_table->f32; }
+static const product_isa *chosen(int bf16) { return bf16 ? avss_products->bf16 : avss_products->f32; }
 static int64_t value_bytes(const product_isa *isa) { return isa->bf16 ? 2 : 4; }
 
 int64_t avss_geometry(int32_t bf16) { return chosen(bf16)->rows; }
@@ -83,7 +83,12 @@ void product_tile(const product_isa *isa, const void *packed, int64_t rows, int6
       for (int64_t n = n0; n < n1; n++) c[(row - row0) * stride + n - n0] = bias ? bias[n - n0] : 0;
 }
 
-void op_product(const void *arguments, int64_t from, int64_t to, void *scratch) {
+int64_t scratch_multiply(const void *arguments) {
+  const avss_product *p = arguments;
+  return product_scratch(chosen(p->bf16), p->rows_job, p->panels_job);
+}
+
+void op_multiply(const void *arguments, int64_t from, int64_t to, void *scratch) {
   const avss_product *p = arguments;
   const product_isa *isa = chosen(p->bf16);
   const int64_t panels = (p->w.out + PANEL - 1) / PANEL, cuts = (p->rows_job + p->rows_cut - 1) / p->rows_cut;
@@ -101,19 +106,4 @@ void op_product(const void *arguments, int64_t from, int64_t to, void *scratch) 
     job += done;
   }
   if (isa->end) isa->end();
-}
-
-int64_t avss_scratch_bytes(int32_t operation, const void *arguments) {
-  if (operation == AVSS_PRODUCT) {
-    const avss_product *p = arguments;
-    return product_scratch(chosen(p->bf16), p->rows_job, p->panels_job);
-  }
-  if (operation == AVSS_ATTENTION) return attention_scratch(arguments);
-  if (operation == AVSS_HEAD) return head_scratch(arguments);
-  if (operation == AVSS_DELTA) {
-    const avss_delta *d = arguments;
-    return (d->key_dim * d->value_dim + 2 * d->value_dim) * (int64_t)sizeof(float);
-  }
-  if (operation == AVSS_POOL) return ((const avss_pool *)arguments)->x.cols * (int64_t)sizeof(double);
-  return 0;
 }

@@ -1,5 +1,5 @@
 /* The vector words in which kernels are written: float32 vectors of LANES values (vf), float64 vectors of DLANES values (vd), masks
- * (vm), for one instruction set at a time. Included by every.h; the words are macros, so each inclusion starts by forgetting the last.
+ * (vm), for one instruction set at a time. Included by each_isa.h; the words are macros, so each inclusion starts by forgetting the last.
  * v_rest(a, b, p) is what rounding took from the product p = a·b.
  * v_max(a, b) and v_min(a, b) give b where either is no number. v_exp is within 2 units in the last place. */
 #undef vf

@@ -6,14 +6,14 @@ static void product(void) {
   avss_product p = {tensor(values(M * N), M, N, N), tensor(values(M * K), M, K, K), {(uint8_t *)values(N * K), 0, 0, N, K, K, AVSS_F32, 0}, 0, 0, M, M, 3, 0, 0};
   p.packed = avss_allocate(avss_packed_bytes(M, K, 0));
   run(AVSS_PACK, &p, 0, (M + avss_geometry(0) - 1) / avss_geometry(0));
-  run(AVSS_PRODUCT, &p, 0, 3);
+  run(AVSS_MULTIPLY, &p, 0, 3);
 }
 static void attention(void) {
   enum { T = 168, D = 64 };
   static const int64_t jobs[7] = {0, T, 0, 0, T, 0, 0};
   float *x = values(T * D);
   avss_attention a = {tensor(values(T * D), T, D, D), tensor(x, T, D, D), tensor(x, T, D, D), tensor(x, T, D, D), jobs, 0, 0, 1, 1, D, D, 0, 0, 0.125f, 0, 1, 0};
-  run(AVSS_ATTENTION, &a, 0, 1);
+  run(AVSS_ATTEND, &a, 0, 1);
 }
 static void measure(void) {
   enum { T = 16, N = 768 };
@@ -35,7 +35,7 @@ int main(int count, char **arguments) {
   } kernels[] = {{"product", product}, {"attention", attention}, {"measure", measure}, {"silu", activation}};
   if (count != 3) return 2;
   for (int32_t i = 0; i < AVSS_ISAS; i++)
-    if (!strcmp(isa_names[i], arguments[1]) && avss_select(i) == 0)
+    if (!strcmp(isa_names[i], arguments[1]) && avss_choose(i) == 0)
       for (size_t k = 0; k < sizeof kernels / sizeof *kernels; k++)
         if (!strcmp(kernels[k].name, arguments[2])) {
           kernels[k].run();

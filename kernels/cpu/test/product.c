@@ -43,7 +43,7 @@ static void compute(avss_product *p) {
   for (int64_t i = (p->x.rows + high - 1) / high; i > 0; i--) run(AVSS_PACK, p, i - 1, i); /* backwards: no panel may reach into the next */
   int64_t panels = (p->w.out + PANEL - 1) / PANEL, cuts = (p->rows_job + p->rows_cut - 1) / p->rows_cut;
   const int64_t jobs = panels * cuts * ((p->x.rows + p->rows_job - 1) / p->rows_job);
-  for (int64_t end = jobs; end > 0; end -= least(end, 7)) run(AVSS_PRODUCT, p, end - least(end, 7), end);
+  for (int64_t end = jobs; end > 0; end -= least(end, 7)) run(AVSS_MULTIPLY, p, end - least(end, 7), end);
   avss_release(p->packed, bytes);
 }
 

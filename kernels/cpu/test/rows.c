@@ -63,7 +63,7 @@ static void norms(void) {
         const int64_t n = widths[s][0], groups = widths[s][1], size = n / groups, rows = 3, stride = n + 2;
         float *x = values_of((enum kind)numbers, (rows - 1) * stride + n), *y = values((rows - 1) * stride + n), *w = values(n), *b = values(size);
         avss_norm a = {tensor(y, rows, n, stride), tensor(x, rows, n, stride), w, b, groups, n, size, 1e-6f, 1, kind, 0};
-        run(AVSS_NORM, &a, 0, rows);
+        run(AVSS_NORMALISE, &a, 0, rows);
         for (int64_t r = 0; r < rows; r++)
           for (int64_t g = 0; g < groups; g++) {
             double mean = 0, squares = 0;
@@ -112,8 +112,8 @@ static void rotations(void) {
       float *x = values(rows * heads * dim), *before = malloc((size_t)(rows * heads * dim) * 4), *turns = values(4 * 2 * pairs);
       const int32_t at[3] = {2, 0, 3};
       memcpy(before, x, (size_t)(rows * heads * dim) * 4);
-      avss_rope a = {tensor(x, rows, heads * dim, heads * dim), turns, at, dim, 1, pairs, interleaved, 0};
-      run(AVSS_ROPE, &a, 0, rows);
+      avss_rotate a = {tensor(x, rows, heads * dim, heads * dim), turns, at, dim, 1, pairs, interleaved, 0};
+      run(AVSS_ROTATE, &a, 0, rows);
       for (int64_t r = 0; r < rows; r++)
         for (int64_t h = 0; h < heads; h++)
           for (int64_t i = 0; i < pairs; i++) {

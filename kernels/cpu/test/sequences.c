@@ -18,7 +18,7 @@ static void attend(int64_t own, int64_t before, int64_t heads, int64_t kv, int64
   avss_attention a = {tensor(d, rows, heads * vdim, heads * vdim), tensor(q, rows, heads * dim, heads * dim), tensor(k, rows, kv * dim, kv * dim),
                       tensor(v, rows, kv * vdim, kv * vdim), jobs, extras ? slopes : 0, extras ? sinks : 0, heads, kv, dim, vdim, window, chunk,
                       0.3f, cap, causal, bf16};
-  run(AVSS_ATTENTION, &a, 0, jobs_n * kv);
+  run(AVSS_ATTEND, &a, 0, jobs_n * kv);
   double *score = malloc((size_t)rows * 8), *sum = malloc((size_t)vdim * 8);
   for (int64_t i = before; i < rows; i++)
     for (int64_t h = 0; h < heads; h++) {
