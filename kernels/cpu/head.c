@@ -96,7 +96,7 @@ TARGET void NAME(op_head)(const void *arguments, int64_t from, int64_t to, void 
   const product_isa *isa = h->bf16 ? avss_products->bf16 : avss_products->f32;
   const int64_t chunks = (h->w.out + h->chunk - 1) / h->chunk, tile = h->rows_job * HEAD_TILE;
   float *logits = scratch;
-  void *room = logits + h->variants * tile;
+  void *product_memory = logits + h->variants * tile;
   if (isa->begin) isa->begin();
   for (int64_t job = from; job < to; job++) {
     const int64_t chunk = job % chunks, row0 = job / chunks * h->rows_job, row1 = least(row0 + h->rows_job, h->rows);
@@ -108,7 +108,7 @@ TARGET void NAME(op_head)(const void *arguments, int64_t from, int64_t to, void 
       const int64_t n = least(HEAD_TILE, end - n0);
       for (int64_t v = 0; v < h->variants; v++)
         product_tile(isa, h->packed[v], h->rows, h->w.in, row0, row1, &h->w, n0, n0 + n, h->bias ? h->bias + n0 : 0, logits + v * tile,
-                     HEAD_TILE, h->bf16 && !isa->bf16, room);
+                     HEAD_TILE, h->bf16 && !isa->bf16, product_memory);
       for (int64_t row = row0; row < row1; row++) {
         float *l0 = logits + (row - row0) * HEAD_TILE, max0 = 0;
         double factor0 = 1;

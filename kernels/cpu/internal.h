@@ -27,28 +27,28 @@
 enum { PANEL = AVSS_PANEL, HEAD_TILE = AVSS_HEAD_TILE };
 enum { KC_F32 = 256 };    /* values of the inner dimension summed before the sum goes to memory; part of the result's bits */
 enum { KC_BF16 = 512, KC_AMX = 256 };
-_Static_assert(KC_AMX <= KC_BF16, "pack_w_bf16 has room for KC_BF16 values a row");
+_Static_assert(KC_AMX <= KC_BF16, "pack_w_bf16 holds KC_BF16 values a row");
 
-/* Where a micro-kernel's tile of rows × 32 goes: c = before + a·b, or a·b where before is NULL. before may be c. Strides are in values. */
+/* Where the tile of rows × 32 of a micro-kernel goes: c = before + a·b, or a·b where before is NULL. before may be c. Strides are in values. */
 typedef struct {
   float *c;
   int64_t stride;
   const float *before;
   int64_t before_stride;
-} tile_to;
+} tile_output;
 
-/* A tile that stands where it grows: from what is there, or from nothing. */
-static inline tile_to gained(float *c, int64_t stride, int from_there) { return (tile_to){c, stride, from_there ? c : 0, stride}; }
+/* A tile in one place: added to what is there, or, unless add, instead of it. */
+static inline tile_output accumulate(float *c, int64_t stride, int add) { return (tile_output){c, stride, add ? c : 0, stride}; }
 
 /* How one instruction set computes a product: see product.c. a and b are packed operands of kc values (pairs are counted twice). */
 typedef struct {
   int rows; /* rows of a full micro-tile */
   int kc;
-  int pair; /* values of the inner dimension that stand together: kc is padded to a multiple */
+  int pair; /* neighbours in the inner dimension that make one operand: kc is padded to a multiple */
   int bf16; /* operands are stored as bfloat16: 2 bytes a value, else 4 */
   void (*pack_x)(const float *x, int64_t stride, int rows, int64_t kc, void *packed, int round);
   void (*pack_w)(const avss_weight *w, int64_t n0, int64_t n, int64_t k0, int64_t kc, void *packed, int round);
-  void (*micro)(int rows, int64_t kc, const void *a, const void *b, tile_to to);
+  void (*micro)(int rows, int64_t kc, const void *a, const void *b, tile_output to);
   void (*begin)(void), (*end)(void); /* around a job's tiles, or NULL */
 } product_isa;
 

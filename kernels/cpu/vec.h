@@ -254,7 +254,7 @@ INLINE vf NAME(ldexp_lanes)(vf a, vf n) {
 #define vd_sum(a) (a)
 INLINE float NAME(larger)(float a, float b) { return a > b ? a : b; }
 INLINE float NAME(smaller)(float a, float b) { return a < b ? a : b; }
-/* Adding and taking away 1.5·2²³ rounds to the nearest whole number, ties to even; good for |a| < 2²², all that v_exp asks. */
+/* Adding and subtracting 1.5·2²³ rounds to the nearest whole number, ties to even; good for |a| < 2²², all that v_exp asks. */
 INLINE float NAME(nearest)(float a) {
   volatile float t = a + 12582912.0f;
   return t - 12582912.0f;
