@@ -145,7 +145,9 @@ func BenchmarkAttention(b *testing.B) {
 		for bf16, compute := range []string{"f32", "bf16"} {
 			top := peak(k, int32(bf16))
 			for _, tokens := range []int{512, 2048} {
-				b.Run(fmt.Sprintf("compute=%s/tokens=%d/heads=32/dim=128", compute, tokens), func(b *testing.B) { attention(b, k, tokens, int32(bf16), top) })
+				b.Run(fmt.Sprintf("compute=%s/tokens=%d/heads=32/dim=128", compute, tokens), func(b *testing.B) {
+					attention(b, k, tokens, int32(bf16), top)
+				})
 			}
 		}
 	})
@@ -184,7 +186,8 @@ func BenchmarkMeasure(b *testing.B) {
 
 func measure(b *testing.B, k *cpu.Kernels, rows int, top float64) {
 	const hidden, inner = 768, 2048
-	x, y, attn, mlp, act := random(b, k, rows*hidden), random(b, k, rows*hidden), random(b, k, rows*hidden), random(b, k, rows*hidden), random(b, k, rows*inner)
+	x, y, attn, mlp := random(b, k, rows*hidden), random(b, k, rows*hidden), random(b, k, rows*hidden), random(b, k, rows*hidden)
+	act := random(b, k, rows*inner)
 	for i := range x {
 		y[i] = x[i] + 0.1*attn[len(attn)-1-i]
 	}

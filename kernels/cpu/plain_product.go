@@ -42,7 +42,8 @@ func (w *Weight) panel(scratch unsafe.Pointer, n0, n int64, round bool) []float3
 // times sets c [rows × n] = packed rows · panelᵀ + bias.
 func times(c []float32, stride, rows, n, inner int64, packed, panel, bias []float32) {
 	if inner > 0 {
-		gonum.Implementation{}.Sgemm(blas.NoTrans, blas.Trans, int(rows), int(n), int(inner), 1, packed, int(lineStride(inner)), panel, int(lineStride(inner)), 0, c, int(stride))
+		line := int(lineStride(inner))
+		gonum.Implementation{}.Sgemm(blas.NoTrans, blas.Trans, int(rows), int(n), int(inner), 1, packed, line, panel, line, 0, c, int(stride))
 	} else {
 		for i := range rows {
 			clear(c[i*stride : i*stride+n])

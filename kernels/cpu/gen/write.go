@@ -212,7 +212,8 @@ func signature(f function) string {
 func writeCompiled(d *definitionSet) ([]byte, error) {
 	var b bytes.Buffer
 	d.head(&b, "cgo && (amd64 || arm64)")
-	fmt.Fprint(&b, "\n// #include \"kernels.h\"\nimport \"C\"\n\nimport \"unsafe\"\n\n// compiled is the kernels as cgo built them into this program.\ntype compiled struct{}\n\n")
+	fmt.Fprint(&b, "\n// #include \"kernels.h\"\nimport \"C\"\n\nimport \"unsafe\"\n\n")
+	fmt.Fprint(&b, "// compiled is the kernels as cgo built them into this program.\ntype compiled struct{}\n\n")
 	for _, f := range d.functions {
 		var arguments []string
 		for _, p := range f.parameters {
@@ -262,7 +263,8 @@ func writeShared(d *definitionSet) ([]byte, error) {
 		fmt.Fprintf(&b, "%s func(%s) %s\n", field, strings.Join(kinds, ", "), goTypes[f.result])
 		fmt.Fprintf(&bind, "func (s *shared) %s {\nreturn s.%s(%s)\n}\n\n", signature(f), field, strings.Join(names, ", "))
 	}
-	fmt.Fprint(&b, "}\n\n// symbols are where the library's functions go: an address, or a function that purego makes of it.\nfunc (s *shared) symbols() map[string]any {\nreturn map[string]any{\n")
+	fmt.Fprint(&b, "}\n\n// symbols are where the library's functions go: an address, or a function that purego makes of it.\n")
+	fmt.Fprint(&b, "func (s *shared) symbols() map[string]any {\nreturn map[string]any{\n")
 	for _, f := range d.functions {
 		fmt.Fprintf(&b, "\"avss_%s\": &s.%s,\n", f.name, private("c_"+f.name))
 	}
