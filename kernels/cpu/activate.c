@@ -1,7 +1,7 @@
 /* The non-linearities of the MLPs, times the other branch where there is one. Sources stand beside engine.ActivationKind. */
 #ifndef BODY
 #define BODY "activate.c"
-#include "every.h"
+#include "each_isa.h"
 #else
 
 /* Φ(√2·x) = (1 + erf(x))/2: erf(x) = x·P(x²) below 1, erfc(|x|) = exp(−x²)·Q(1/x²)/|x| from there on (Cephes, ndtrf.c: one polynomial

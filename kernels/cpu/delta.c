@@ -1,8 +1,14 @@
 /* The gated delta rule (arXiv 2412.06464), one (sequence, value head) a job: the state S [keyDim × valueDim] stands in scratch; a token
  * decays it, reads what its key holds, writes the corrected value, and reads the answer of its query, in two sweeps over S. */
 #ifndef BODY
+#include "internal.h"
+int64_t scratch_delta(const void *arguments) {
+  const avss_delta *a = arguments;
+  return (a->key_dim * a->value_dim + 2 * a->value_dim) * (int64_t)sizeof(float);
+}
+
 #define BODY "delta.c"
-#include "every.h"
+#include "each_isa.h"
 #else
 
 TARGET static void NAME(step)(const avss_delta *a, int64_t head, int64_t row, float *state, float *held, float *answer) {

@@ -2,7 +2,7 @@
  * ·(weight + offset) + bias. Means are taken in float64, so that a large mean costs no digits; LayerNorm squares what is left after it. */
 #ifndef BODY
 #define BODY "norm.c"
-#include "every.h"
+#include "each_isa.h"
 #else
 
 TARGET static double NAME(mean_of)(const float *x, int64_t n) {
@@ -29,7 +29,7 @@ TARGET static double NAME(squares_of)(const float *x, int64_t n, double mean) {
   return vd_sum(vd_add(s0, s1)) + rest;
 }
 
-TARGET void NAME(op_norm)(const void *arguments, int64_t from, int64_t to, void *scratch) {
+TARGET void NAME(op_normalise)(const void *arguments, int64_t from, int64_t to, void *scratch) {
   const avss_norm *a = arguments;
   const int64_t n = a->x.cols / a->groups;
   (void)scratch;

@@ -4,7 +4,7 @@
  *
  *     #ifndef BODY
  *     #define BODY "x.c"
- *     #include "every.h"
+ *     #include "each_isa.h"
  *     #else
  *     TARGET void NAME(x)(…) { … }
  *     #endif

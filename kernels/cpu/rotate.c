@@ -1,11 +1,11 @@
 /* Rotary positions (arXiv 2104.09864): pair i of every head turns by the angle whose cosine and sine the caller has tabulated. */
 #ifndef BODY
-#define BODY "rope.c"
-#include "every.h"
+#define BODY "rotate.c"
+#include "each_isa.h"
 #else
 
-TARGET void NAME(op_rope)(const void *arguments, int64_t from, int64_t to, void *scratch) {
-  const avss_rope *a = arguments;
+TARGET void NAME(op_rotate)(const void *arguments, int64_t from, int64_t to, void *scratch) {
+  const avss_rotate *a = arguments;
   const int64_t pairs = a->pairs, heads = a->x.cols / a->head_dim;
   (void)scratch;
   for (int64_t row = from; row < to; row++) {
