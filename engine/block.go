@@ -16,6 +16,7 @@ type forward struct {
 	layout    *device.Layout
 	positions []int32
 	rows      int
+	cache     *layerCache   // what the layer keeps of earlier tokens; nil: every sequence is whole
 	sums      []float32     // thresholds where a branch's results are to be summed on the way; else nil
 	act       device.Tensor // what entered the MLP's output projection, for observers; returned to the pool after they have seen it
 }

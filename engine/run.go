@@ -155,12 +155,7 @@ func (w *walker) resident() bool {
 	if memory <= 0 {
 		memory = w.device.Info().Memory
 	}
-	bytes := int64(0)
-	for _, name := range w.model.Tensors.Names() {
-		stored, _ := w.model.Tensors.Lookup(name)
-		bytes += int64(len(stored.Data))
-	}
-	return bytes <= memory/2
+	return w.model.bytes() <= memory/2
 }
 
 // foresee fills in the work that lies ahead.

@@ -43,12 +43,18 @@ TARGET void NAME(op_delta)(const void *arguments, int64_t from, int64_t to, void
   float *state = scratch, *held = state + a->key_dim * a->value_dim, *answer = held + a->value_dim;
   for (int64_t job = from; job < to; job++) {
     const int64_t *rows = a->sequences + 4 * (job / a->heads), head = job % a->heads;
-    memset(state, 0, (size_t)(a->key_dim * a->value_dim) * sizeof(float));
+    const int64_t size = a->key_dim * a->value_dim;
+    float *kept = a->kept.data ? a->kept.data + job / a->heads * a->kept.stride + head * size : 0;
+    if (kept)
+      memcpy(state, kept, (size_t)size * sizeof(float));
+    else
+      memset(state, 0, (size_t)size * sizeof(float));
     for (int64_t row = rows[2]; row < rows[3]; row++) NAME(step)(a, head, row, state, held, answer);
     for (int64_t row = rows[0]; row < rows[1]; row++) {
       NAME(step)(a, head, row, state, held, answer);
       memcpy(a->dst.data + row * a->dst.stride + head * a->value_dim, answer, (size_t)a->value_dim * sizeof(float));
     }
+    if (kept) memcpy(kept, state, (size_t)size * sizeof(float));
   }
 }
 #endif

@@ -158,6 +158,7 @@ typedef struct {
 /* The gated delta rule. Job sequence·heads + head is one head of one sequence. */
 typedef struct {
   avss_tensor dst, q, k, v, gate, beta;
+  avss_tensor kept;         /* [sequences × heads·key_dim·value_dim]: states to begin with and to leave; no data: zeros, and not kept */
   const int64_t *sequences; /* n × 4: first row, end, prefix first, prefix end */
   int64_t heads, key_heads, key_dim, value_dim;
 } avss_delta;

@@ -123,6 +123,13 @@ func (a *DeltaArguments) delta(_ unsafe.Pointer, from, to int64) {
 	for job := from; job < to; job++ {
 		rows, head := slice[int64](a.Sequences, (job/a.Heads+1)*4)[job/a.Heads*4:], job%a.Heads
 		state := make([]float64, a.KeyDim*a.ValueDim)
+		var kept []float32
+		if a.Kept.Data != nil {
+			kept = a.Kept.row(job / a.Heads)[head*a.KeyDim*a.ValueDim:]
+			for i := range state {
+				state[i] = float64(kept[i])
+			}
+		}
 		for row := rows[2]; row < rows[3]; row++ {
 			a.step(state, row, head)
 		}
@@ -130,6 +137,11 @@ func (a *DeltaArguments) delta(_ unsafe.Pointer, from, to int64) {
 			dst := a.Dst.row(row)[head*a.ValueDim:]
 			for j, v := range a.step(state, row, head) {
 				dst[j] = float32(v)
+			}
+		}
+		if kept != nil {
+			for i, v := range state {
+				kept[i] = float32(v)
 			}
 		}
 	}
