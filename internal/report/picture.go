@@ -7,7 +7,8 @@ import (
 	"fmt"
 	"image/color"
 	"math"
-	"slices"
+
+	"avssnative/internal/report/escape"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
@@ -48,30 +49,41 @@ const (
 	titleSize = 12
 )
 
-// Pictures are all pictures the report has something for.
+// Pictures are all pictures the report has something for. Their names are of small letters, digits and -, whatever the report's keys are.
 func (r *Report) Pictures() ([]Picture, error) {
 	makers := []func() (Picture, bool, error){r.retentionPicture, r.sweepPicture("retention"), r.sweepPicture("perplexity"), r.sweepPicture("divergence")}
-	for _, key := range r.Keys() {
+	keys := r.Keys()
+	for _, key := range keys[:min(len(keys), mostRankings)] {
 		makers = append(makers, func() (Picture, bool, error) { return r.scorePicture(key) })
 	}
 	makers = append(makers, r.depthPicture(relativeVariance), r.depthPicture(relativeSparsity), r.depthPicture(rawVariance))
 	var all []Picture
+	taken := map[string]bool{}
 	for _, make := range makers {
 		p, has, err := make()
 		if err != nil {
 			return nil, fmt.Errorf("report: picture %s: %w", p.Name, err)
 		}
 		if has {
+			name := p.Name
+			for n := 2; taken[p.Name]; n++ {
+				p.Name = fmt.Sprintf("%s-%d", name, n)
+			}
+			taken[p.Name] = true
 			all = append(all, p)
 		}
 	}
 	return all, nil
 }
 
-func isFinite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
-
-// drawable says whether a value is one that a plot can scale; beyond that, sums of values overflow.
-func drawable(v float64) bool { return math.Abs(v) < 1e200 }
+// caption is a text of a file as a picture shows it: on one line, and not longer than there is room for.
+func caption(s string) string {
+	s = escape.Visible(s)
+	if letters := []rune(s); len(letters) > mostText {
+		return string(letters[:mostText-1]) + "…"
+	}
+	return s
+}
 
 // newPicture is an empty plot with a grid and a legend.
 func newPicture(name, title, x, y string) Picture {
@@ -91,7 +103,7 @@ func newPicture(name, title, x, y string) Picture {
 	legend := plot.NewLegend()
 	legend.TextStyle.Font = sans
 	legend.Top, legend.Left, legend.Padding, legend.ThumbnailWidth = true, true, vg.Points(3), vg.Points(18)
-	return Picture{Name: name, Title: title, plot: p, legend: &legend, width: narrow, height: low}
+	return Picture{Name: slug(name, "-"), Title: title, plot: p, legend: &legend, width: narrow, height: low}
 }
 
 // stretched says whether positive values span so much that only a logarithm shows them all.
@@ -218,9 +230,4 @@ func (p Picture) PNG() ([]byte, error) {
 		return nil, fmt.Errorf("report: picture %s: %w", p.Name, err)
 	}
 	return b.Bytes(), nil
-}
-
-// dropped says whether the plan leaves a layer out.
-func (r *Report) dropped(layer int) bool {
-	return r.Plan != nil && slices.Contains(r.Plan.Dropped, layer)
 }

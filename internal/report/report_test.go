@@ -31,7 +31,7 @@ func sample(layers int) *Report {
 		Calibration: &avss.CalibrationInfo{Source: "text", SHA256: "cd", Sequences: 3, Tokens: 99},
 		Scores:      map[string]avss.Scores{},
 		Tasks: Tasks{{Name: "zeta", Version: "1", N: 9, Metric: "acc", Chance: 0.25, Dense: Figure{0, 0.01}, Pruned: &pruned, Change: &Change{Retention: avss.Value(math.NaN()), P: 0.2, Test: "McNemar"}},
-			{Name: "alpha", Version: "1", N: 9, Metric: "word_perplexity", Convention: "chunk-2048", Dense: Figure{12, 0.01}, Pruned: &pruned, Change: &Change{P: 1e-9, KL: 0.1, SameTop: 0.5}}},
+			{Name: "alpha", Version: "1", N: 9, Metric: "word_perplexity", Convention: "chunk-2048", Dense: Figure{12, 0.01}, Pruned: &pruned, Change: &Change{Retention: 0.9, P: 1e-9, KL: 0.1, SameTop: 0.5}}},
 		Retention:  &Retention{0.9, 0.8, 0.7},
 		Divergence: &Divergence{KL: 0.5, SameTop: 0.7, Tokens: 12},
 		Size:       &Size{100, 80, 400, 320},
@@ -69,6 +69,7 @@ func sample(layers int) *Report {
 	r.Plan = &prune.Plan{Metric: "avss", Rule: "25%", Dropped: drop, Kept: kept, Warnings: []string{"layer 0 goes"}}
 	r.Others = []prune.Plan{{Metric: "bi", Rule: "1", Dropped: drop, Kept: kept, Warnings: []string{}}}
 	point := func(metric string, count int) SweepPoint {
+		count = min(count, layers)
 		return SweepPoint{Metric: metric, Count: count, Share: float64(count) / float64(layers), Dropped: drop, Retention: Retention{0.9, 0.9, 0.9}, Divergence: Divergence{KL: 0.01 * float64(count)},
 			Tasks: []TaskPoint{{Name: "alpha", Metric: "word_perplexity", Convention: "chunk-2048", Value: avss.Value(10 * count), Retention: 0.9}}, Parameters: 12, TokensPerSecond: 3}
 	}
@@ -245,13 +246,13 @@ func TestTerminalSays(t *testing.T) {
 	}
 	out := b.String()
 	for _, want := range []string{"Without layer 0 (1 of 16, chosen by AVSS robust, delta) the model keeps 90.0 %", "Warning: layer 0 goes", "Warning: mind the gap",
-		"The depth trap", "bi (1.000)", "15 of 16 scores are infinite", "NAVSS", "split-half τ", "word_perplexity is by the convention \"chunk-2048\"", "< 0.001"} {
+		"The depth trap", "bi (1.000)", "15 of 16 scores are infinite", "NAVSS", "split-half τ", "on 1 task (mean of ratios)", "Not counted: zeta (retention is undefined).", "word_perplexity is by the convention \"chunk-2048\"", "< 0.001"} {
 		if !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
 			t.Errorf("the text lacks %q", want)
 		}
 	}
 	for _, line := range strings.Split(out, "\n") {
-		if n := utf8.RuneCountInString(line); n > 100 {
+		if n := utf8.RuneCountInString(line); n > lineWidth {
 			t.Errorf("%d columns: %s", n, line)
 		}
 	}
@@ -297,7 +298,7 @@ func TestFigures(t *testing.T) {
 	for want, got := range map[string]string{
 		"0.698 ± 0.021": Figure{0.6984, 0.0205}.String(), "1": Figure{1, 0}.String(), "12.0 ± 1.3": Figure{12.04, 1.3}.String(), "8263 ± 120": Figure{8263.2, 120}.String(), "∞": Figure{avss.Value(math.Inf(1)), 1}.String(),
 		"0, 1, 5": layers([]int{0, 1, 5}), "0–2, 9": layers([]int{0, 1, 2, 9}), "12–15": layers([]int{12, 13, 14, 15}), "": layers(nil),
-		"3.22 M": count(3220000), "999": count(999), "1.5 KiB": size(1536), "12 B": size(12), "–": percent(avss.Value(math.NaN())), "25.0 %": share(1, 4), "< 0.001": probability(1e-4),
+		"3.22 M": count(3220000), "999": count(999), "1.5 KiB": size(1536), "12 B": size(12), "–": Percent(avss.Value(math.NaN())), "25.0 %": ratio(1, 4).shown(), "< 0.001": Probability(1e-4).shown(),
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
@@ -310,13 +311,22 @@ func TestFigures(t *testing.T) {
 			fmt.Sscan(word, &v)
 			values = append(values, v)
 		}
-		if got := fmt.Sprint(aligned(values)); got != c.want {
+		if got := fmt.Sprint(texts(aligned(values))); got != c.want {
 			t.Errorf("%s: %s, want %s", c.values, got, c.want)
 		}
 	}
-	if got := aligned([]float64{math.NaN(), math.Inf(1), 2}); got[0] != "–" || got[1] != "∞" {
+	if got := texts(aligned([]float64{math.NaN(), math.Inf(1), 2})); got[0] != "–" || got[1] != "∞" {
 		t.Errorf("%q", got)
 	}
+}
+
+// texts are cells as a person reads them.
+func texts(cells []Cell) []string {
+	out := make([]string, len(cells))
+	for i, c := range cells {
+		out[i] = c.shown()
+	}
+	return out
 }
 
 func TestAxes(t *testing.T) {
