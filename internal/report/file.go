@@ -9,10 +9,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"avssnative/avss"
 	"avssnative/internal/mapped"
@@ -86,45 +84,55 @@ func (r *Report) JSON() ([]byte, error) {
 // Save writes report.json, report.md, report.csv, report.html and the pictures as PNG to a folder, which is made where it is not there. Each
 // file appears whole, and a folder that is made for them holds all of them or is gone again.
 func (r *Report) Save(dir string) error {
-	data, err := r.JSON()
-	if err != nil {
-		return fmt.Errorf("report: %w", err)
-	}
-	files := map[string][]byte{FileName: data}
-	for name, render := range map[string]func(io.Writer) error{"report.md": r.Markdown, "report.csv": r.CSV, "report.html": r.HTML} {
-		var b bytes.Buffer
-		if err := render(&b); err != nil {
-			return err
-		}
-		files[name] = b.Bytes()
-	}
 	pictures, err := r.Pictures()
 	if err != nil {
 		return err
-	}
-	for _, p := range pictures {
-		if files[p.Name+".png"], err = p.PNG(); err != nil {
-			return err
-		}
 	}
 	_, err = os.Stat(dir)
 	made := errors.Is(err, fs.ErrNotExist)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := save(filepath.Join(dir, name), files[name]); err != nil {
-			if made {
-				err = errors.Join(err, os.RemoveAll(dir))
-			}
+	if err := r.save(dir, pictures); err != nil {
+		if made {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+		return err
+	}
+	return nil
+}
+
+// save renders and writes one file after the other: of a large report each is large.
+func (r *Report) save(dir string, pictures []Picture) error {
+	type file struct {
+		name   string
+		render func() ([]byte, error)
+	}
+	form := func(render func(io.Writer) error) func() ([]byte, error) {
+		return func() ([]byte, error) {
+			var b bytes.Buffer
+			err := render(&b)
+			return b.Bytes(), err
+		}
+	}
+	files := []file{{FileName, r.JSON}, {"report.md", form(r.Markdown)}, {"report.csv", form(r.CSV)}, {"report.html", form(r.HTML)}}
+	for _, p := range pictures {
+		files = append(files, file{p.Name + ".png", p.PNG})
+	}
+	for _, f := range files {
+		data, err := f.render()
+		if err != nil {
+			return fmt.Errorf("report: %s: %w", f.name, err)
+		}
+		if err := writeFile(filepath.Join(dir, f.name), data); err != nil {
 			return fmt.Errorf("report: %w", err)
 		}
 	}
 	return nil
 }
 
-// save writes a file of the report's folder filled.
-func save(path string, data []byte) error {
+// writeFile writes a file of the report's folder whole.
+func writeFile(path string, data []byte) error {
 	return mapped.Write(path, func(w io.Writer) error {
 		_, err := w.Write(data)
 		return err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image/color"
 	"math"
+	"strconv"
 
 	"avssnative/internal/report/escape"
 
@@ -184,8 +185,11 @@ func (p *Picture) level() {
 
 // byLayer marks the x axis with layers, at a step that leaves room for the numbers.
 func (p *Picture) byLayer(layers int) {
-	step := 1
-	for layers/step > 20 {
+	step, most := 1, 20
+	if digits := len(strconv.Itoa(layers)); digits > 2 {
+		most = 48 / (digits + 1)
+	}
+	for layers/step > most {
 		step *= 2
 	}
 	var ticks []plot.Tick
@@ -198,6 +202,7 @@ func (p *Picture) byLayer(layers int) {
 
 // draw puts the plot and, at its right, the legend.
 func (p Picture) draw(c draw.Canvas) {
+	c = draw.Crop(c, vg.Points(4), 0, 0, 0) // the library lets the longest label of an axis begin a little outside
 	if p.legend != nil {
 		if box := p.legend.Rectangle(c); box.Max.X > box.Min.X {
 			width := box.Max.X - box.Min.X + vg.Points(8)

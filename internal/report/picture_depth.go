@@ -56,6 +56,12 @@ func (r *Report) depthPicture(m measure) func() (Picture, bool, error) {
 			}
 			colour := palette[int(i)%len(palette)]
 			l.Color, l.Width = colour, vg.Points(1.5)
+			if neighbours(len(values)) > 1 { // points would cover each other
+				l.Width = vg.Points(0.7)
+				p.plot.Add(l)
+				p.legend.Add(name, l)
+				continue
+			}
 			points.GlyphStyle = draw.GlyphStyle{Color: colour, Radius: vg.Points(2.5), Shape: shapes[int(i)%len(shapes)]}
 			p.plot.Add(l, points)
 			p.legend.Add(name, l, points)

@@ -60,12 +60,16 @@ func (r *Report) scorePicture(key string) (Picture, bool, error) {
 			to.YErrors = append(to.YErrors, interval(s, layer, log, above))
 		}
 	}
+	radius := vg.Points(3)
+	if len(s.Values) > mostLayers/4 {
+		radius = vg.Points(1.5)
+	}
 	for _, group := range []struct {
 		name string
 		spans
 		style draw.GlyphStyle
-	}{{"stays", kept, draw.GlyphStyle{Color: keptColour, Radius: vg.Points(3), Shape: draw.CircleGlyph{}}},
-		{"goes", dropped, draw.GlyphStyle{Color: droppedColour, Radius: vg.Points(4), Shape: draw.PyramidGlyph{}}}} {
+	}{{"stays", kept, draw.GlyphStyle{Color: keptColour, Radius: radius, Shape: draw.CircleGlyph{}}},
+		{"goes", dropped, draw.GlyphStyle{Color: droppedColour, Radius: radius + vg.Points(1), Shape: draw.PyramidGlyph{}}}} {
 		if len(group.XYs) == 0 {
 			continue
 		}
@@ -89,7 +93,7 @@ func (r *Report) scorePicture(key string) (Picture, bool, error) {
 		if err != nil {
 			return p, false, err
 		}
-		points.GlyphStyle = draw.GlyphStyle{Color: baselineColour, Radius: vg.Points(3.5), Shape: draw.RingGlyph{}}
+		points.GlyphStyle = draw.GlyphStyle{Color: baselineColour, Radius: radius + vg.Points(0.5), Shape: draw.RingGlyph{}}
 		p.plot.Add(points)
 		p.legend.Add("infinite", points)
 	}
