@@ -25,7 +25,7 @@ type Text string
 func (t Text) shown() string { return string(t) }
 func (t Text) values() []any { return []any{string(t)} }
 
-// Term is a word of this program that has a stable name for programs.
+// Term is what a person calls something that has a stable name for programs.
 type Term struct{ Key, Name string }
 
 func (t Term) shown() string { return t.Name }

@@ -75,21 +75,20 @@ func (r *Report) label(key string) string {
 	return key
 }
 
-// heading is the label with the unit of the scores.
+// term is a key with its label.
+func (r *Report) term(key string) Term {
+	if key == "" {
+		return Term{"named_by_hand", r.label(key)}
+	}
+	return Term{key, r.label(key)}
+}
+
+// scoreHeading is the label with the unit of the scores.
 func (r *Report) scoreHeading(key string) string {
 	if unit := r.Metrics[r.Scores[key].Metric].Unit; unit != "" {
 		return r.label(key) + ", " + unit
 	}
 	return r.label(key)
-}
-
-// ranking is the layers in the order in which they would go.
-func (r *Report) ranking(key string) []int {
-	order := r.Scores[key].Ranking()
-	if r.Metrics[r.Scores[key].Metric].HighestFirst {
-		slices.Reverse(order)
-	}
-	return order
 }
 
 // firstToGo says which end of the scores goes first.

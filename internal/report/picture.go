@@ -40,7 +40,8 @@ var (
 )
 
 // shapes tell lines apart that run over each other, and colours for those who do not see them.
-var shapes = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.TriangleGlyph{}, draw.SquareGlyph{}, draw.PlusGlyph{}, draw.CrossGlyph{}, draw.PyramidGlyph{}, draw.BoxGlyph{}, draw.RingGlyph{}}
+var shapes = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.TriangleGlyph{}, draw.SquareGlyph{}, draw.PlusGlyph{}, draw.CrossGlyph{},
+	draw.PyramidGlyph{}, draw.BoxGlyph{}, draw.RingGlyph{}}
 
 const (
 	narrow    = 14 * vg.Centimeter
@@ -52,7 +53,8 @@ const (
 
 // Pictures are all pictures the report has something for. Their names are of small letters, digits and -, whatever the report's keys are.
 func (r *Report) Pictures() ([]Picture, error) {
-	makers := []func() (Picture, bool, error){r.retentionPicture, r.sweepPicture("retention"), r.sweepPicture("perplexity"), r.sweepPicture("divergence")}
+	makers := []func() (Picture, bool, error){r.retentionPicture, r.sweepPicture("retention"), r.sweepPicture("perplexity"),
+		r.sweepPicture("divergence")}
 	keys := r.Keys()
 	for _, key := range keys[:min(len(keys), mostRankings)] {
 		makers = append(makers, func() (Picture, bool, error) { return r.scorePicture(key) })

@@ -20,7 +20,8 @@ type axis struct {
 func (s *Sweep) sweepAxis(what string) (axis, bool) {
 	switch what {
 	case "divergence":
-		return axis{"Divergence against the share dropped", "KL(dense ‖ pruned), nats a token", func(p SweepPoint) float64 { return p.Divergence.KL }}, true
+		return axis{"Divergence against the share dropped", "KL(dense ‖ pruned), nats a token",
+			func(p SweepPoint) float64 { return p.Divergence.KL }}, true
 	case "perplexity":
 		task := s.perplexity()
 		if task < 0 {

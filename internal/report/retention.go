@@ -81,13 +81,16 @@ func (r *Report) means() *Retention {
 	return r.Retention
 }
 
-// namesShown is how many names a sentence lists.
-const namesShown = 5
+// How many names a sentence and a note list.
+const (
+	inSentence = 5
+	inNote     = 100
+)
 
 // named lists names, the first few of many.
-func named(names []string) string {
-	if more := len(names) - namesShown; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:namesShown], ", "), more)
+func named(names []string, most int) string {
+	if more := len(names) - most; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), more)
 	}
 	return strings.Join(names, ", ")
 }
@@ -103,14 +106,14 @@ func (ts Tasks) tasksOf(s standing) []string {
 	return names
 }
 
-// notCounted says which tasks do not count, and why; empty where all do.
-func (ts Tasks) notCounted() string {
+// notCounted says which tasks do not count, and why, with at most so many names for each reason; empty where all count.
+func (ts Tasks) notCounted(most int) string {
 	var reasons []string
 	if names := ts.tasksOf(atChance); len(names) > 0 {
-		reasons = append(reasons, named(names)+" (the dense model is at chance)")
+		reasons = append(reasons, named(names, most)+" (the dense model is at chance)")
 	}
 	if names := ts.tasksOf(undefined); len(names) > 0 {
-		reasons = append(reasons, named(names)+" (retention is undefined)")
+		reasons = append(reasons, named(names, most)+" (retention is undefined)")
 	}
 	if len(reasons) == 0 {
 		return ""
@@ -142,7 +145,7 @@ func (r *Report) Verdict() string {
 		sentence += fmt.Sprintf("; its next words differ by %.4f nats a token", d.KL)
 	}
 	sentence += "."
-	if left := r.Tasks.notCounted(); left != "" {
+	if left := r.Tasks.notCounted(inSentence); left != "" {
 		sentence += " " + left
 	}
 	return sentence

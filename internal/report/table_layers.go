@@ -34,7 +34,7 @@ func (r *Report) layerTable() (Table, bool) {
 	}
 	t.Note = "Lowest scores go first."
 	if len(highest) > 0 {
-		t.Note += " Of " + named(highest) + " the highest do."
+		t.Note += " Of " + named(highest, inNote) + " the highest do."
 	}
 	if r.Plan == nil {
 		t.fill(columns)
@@ -82,13 +82,14 @@ func (r *Report) paperNote(values []float64) string {
 			infinite++
 		}
 	}
-	note := "AVSS paper, block is the published formula on the outputs of blocks: variance over the share of values below 1e-5; NAVSS is its share of the " +
-		"sum of finite scores. It knows no scale: where a residual stream grows with depth, so does the score, and the earliest layers, the worst to " +
-		"lose, come out lowest."
+	note := "AVSS paper, block is the published formula on the outputs of blocks: variance over the share of values " +
+		"below 1e-5; NAVSS is its share of the sum of finite scores. It knows no scale: where a residual stream grows with depth, so does the " +
+		"score, and the earliest layers, the worst to lose, come out lowest."
 	if rho, known := r.depth(paperKey); known {
 		note += fmt.Sprintf(" Here its Spearman correlation with depth is %.2f", rho)
 		if infinite > 0 {
-			note += fmt.Sprintf(", and %d of %d scores are infinite because no value is that small: what ranks the others is a handful of values", infinite, len(values))
+			note += fmt.Sprintf(", and %d of %d scores are infinite because no value is that small: what ranks the others is "+
+				"a handful of values", infinite, len(values))
 		}
 		note += "."
 	}
@@ -97,7 +98,7 @@ func (r *Report) paperNote(values []float64) string {
 
 // intervalTable is the interval of every score that has a column in layerTable.
 func (r *Report) intervalTable() (Table, bool) {
-	t, columns := r.byLayer("Intervals of the scores (2.5 to 97.5 %, bootstrap over sequences)")
+	t, columns := r.byLayer("Intervals of the scores (quantiles 0.025 to 0.975, bootstrap over sequences)")
 	for _, key := range r.shown() {
 		s := r.Scores[key]
 		if len(s.Low) == 0 {
@@ -122,8 +123,9 @@ func (r *Report) intervalTable() (Table, bool) {
 
 // stabilityTable is how far each ranking can be believed; what must be known of a ranking's scores stands below it.
 func (r *Report) stabilityTable() (Table, bool) {
-	t := Table{Title: "How sure the rankings are", single: true, Note: "τ: Kendall's, between the rankings of the even and of the odd sequences; 1 is the " +
-		"same order. With depth: Spearman's correlation with the layer's number."}
+	t := Table{Title: "How sure the rankings are", single: true,
+		Note: "τ: Kendall's, between the rankings of the even and of the odd sequences; 1 is the same order. " +
+			"With depth: Spearman's correlation with the layer's number."}
 	t.column("ranking", "ranking")
 	t.column("split_half_tau", "split-half τ")
 	t.column("correlation_with_depth", "with depth")
@@ -139,7 +141,7 @@ func (r *Report) stabilityTable() (Table, bool) {
 		if rho, known := r.depth(key); known {
 			depth.Value = rho
 		}
-		t.add(Text(r.label(key)), Number{Value: float64(s.Tau), Places: 3}, depth, LayerOrder(order[:n]), LayerOrder(order[len(order)-n:]))
+		t.add(r.term(key), Number{Value: float64(s.Tau), Places: 3}, depth, LayerOrder(order[:n]), LayerOrder(order[len(order)-n:]))
 		for _, note := range s.Notes {
 			if about[note] == nil {
 				notes = append(notes, note)

@@ -15,7 +15,9 @@ func (r *Report) planTable() (Table, bool) {
 	t.column("chosen_by", "chosen by")
 	t.column("layers", "layers")
 	t.column("relation", "")
-	t.add(Text(r.label(r.Plan.Metric)+" ("+r.Plan.Rule+")"), LayerSet(r.Plan.Dropped), Text("dropped"))
+	chosen := r.term(r.Plan.Metric)
+	chosen.Name += " (" + r.Plan.Rule + ")"
+	t.add(chosen, LayerSet(r.Plan.Dropped), Text("dropped"))
 	t.Rows[0].Dropped = true
 	if len(r.Others) > 0 {
 		t.Note += " The first line is what was done; the others are what the other rankings of the same pass would have dropped."
@@ -25,7 +27,7 @@ func (r *Report) planTable() (Table, bool) {
 		if slices.Equal(other.Dropped, r.Plan.Dropped) {
 			same = "the same"
 		}
-		t.add(Text(r.label(other.Metric)), LayerSet(other.Dropped), same)
+		t.add(r.term(other.Metric), LayerSet(other.Dropped), same)
 	}
 	var follow []string
 	for _, key := range r.Keys() {
@@ -34,8 +36,8 @@ func (r *Report) planTable() (Table, bool) {
 		}
 	}
 	if len(follow) > 0 {
-		t.note("The depth trap: scores that rise with depth (Spearman's correlation above %.2f) only say \"the earliest layers first\", and those are what "+
-			"a decoder can least do without. Here: %s.", depthTrap, strings.Join(follow, ", "))
+		t.note("The depth trap: scores that rise with depth (Spearman's correlation above %.2f) only say \"the earliest layers first\", and those "+
+			"are what a decoder can least do without. Here: %s.", depthTrap, strings.Join(follow, ", "))
 	}
 	return t, true
 }

@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"math"
-	"strings"
 )
 
 // sweepTable is what every metric's choice at every share came to.
@@ -40,8 +39,8 @@ func (r *Report) sweepTable() (Table, bool) {
 		}
 		t.add(cells...)
 	}
-	t.Note = fmt.Sprintf("Retention is the mean of the tasks' ratios; KL(dense ‖ pruned) is in nats a token. Judged in %d %s through the model instead of %d, "+
-		"%d layer applications instead of %d, %.1f s.", r.Sweep.Passes, some("walk", r.Sweep.Passes), r.Sweep.PassesAlone, r.Sweep.Blocks,
+	t.Note = fmt.Sprintf("Retention is the mean of the tasks' ratios; KL(dense ‖ pruned) is in nats a token. Judged in %d %s through the model "+
+		"instead of %d, %d layer applications instead of %d, %.1f s.", r.Sweep.Passes, some("walk", r.Sweep.Passes), r.Sweep.PassesAlone, r.Sweep.Blocks,
 		r.Sweep.BlocksAlone, r.Sweep.Seconds)
 	if r.Sweep.SecondsAlone > 0 {
 		t.Note += fmt.Sprintf(" One by one it took %.1f s.", r.Sweep.SecondsAlone)
@@ -75,10 +74,10 @@ func (s *Sweep) notes() []string {
 	}
 	var notes []string
 	for _, by := range order {
-		notes = append(notes, strings.Join(about[by], ", ")+": "+by+".")
+		notes = append(notes, named(about[by], inNote)+": "+by+".")
 	}
 	if len(without) > 0 {
-		notes = append(notes, "Not counted: "+named(without)+" (retention is undefined).")
+		notes = append(notes, "Not counted: "+named(without, inNote)+" (retention is undefined).")
 	}
 	return notes
 }

@@ -31,7 +31,7 @@ func (r *Report) taskTable() (Table, bool) {
 		t.add(cells...)
 	}
 	t.Notes = r.Tasks.notes()
-	if left := r.Tasks.notCounted(); left != "" {
+	if left := r.Tasks.notCounted(inNote); left != "" {
 		t.Notes = append(t.Notes, left)
 	}
 	return t, true
@@ -57,7 +57,7 @@ func (ts Tasks) notes() []string {
 	}
 	notes := make([]string, len(order))
 	for i, what := range order {
-		notes[i] = named(about[what]) + ": " + what
+		notes[i] = named(about[what], inNote) + ": " + what
 	}
 	return notes
 }
@@ -68,8 +68,8 @@ func (r *Report) wordsTable() (Table, bool) {
 		return Table{}, false
 	}
 	t := Table{Title: "What accuracy alone hides",
-		Note: "Beyond chance: what guessing gives is taken off both models' accuracy. KL(dense ‖ pruned) and the share of the same most likely token are " +
-			"means over scored tokens."}
+		Note: "Beyond chance: what guessing gives is taken off both models' accuracy. KL(dense ‖ pruned) and the share of the same most likely token " +
+			"are means over scored tokens."}
 	t.column("task", "task")
 	t.column("by_guessing", "by guessing")
 	t.column("retention_beyond_chance", "retention beyond chance")

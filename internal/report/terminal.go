@@ -107,22 +107,25 @@ func (t *Table) draw(column, most int) drawnColumn {
 	return d
 }
 
-// name puts the columns' names above them: each on one line where all fit beside each other so, else folded.
+// name puts the columns' names above them, folded no more than it takes for all columns to fit beside each other.
 func (t *Table) name(columns []drawnColumn) {
-	var names []string
-	together := 0
-	for i, c := range columns {
-		names = append(names, escape.Terminal(t.Columns[i].Name))
-		together += max(c.width, text.StringWidthWithoutEscSequences(names[i])) + len(columnGap)
-	}
-	for i := range columns {
-		c := &columns[i]
-		c.head = []string{names[i]}
-		if together > lineWidth {
-			c.head = headLines(names[i], c.width)
+	for _, most := range []int{lineWidth, 16, 12, 0} {
+		together := 0
+		widths := make([]int, len(columns))
+		for i := range columns {
+			c := &columns[i]
+			c.head = headLines(escape.Terminal(t.Columns[i].Name), max(c.width, most))
+			widths[i] = c.width
+			for _, line := range c.head {
+				widths[i] = max(widths[i], text.StringWidthWithoutEscSequences(line))
+			}
+			together += widths[i] + len(columnGap)
 		}
-		for _, line := range c.head {
-			c.width = max(c.width, text.StringWidthWithoutEscSequences(line))
+		if together <= lineWidth || most == 0 {
+			for i := range columns {
+				columns[i].width = widths[i]
+			}
+			return
 		}
 	}
 }
@@ -172,7 +175,7 @@ func (t *Table) terminal(s *strings.Builder) {
 	for i := range columns {
 		columns[i] = t.draw(i, wordWidth)
 	}
-	if t.name(columns); len(blocks(columns)) > 1 {
+	if t.name(columns); len(blocks(columns)) > 1 && columns[0].width > labelWidth {
 		columns[0] = t.draw(0, labelWidth)
 		t.name(columns)
 	}

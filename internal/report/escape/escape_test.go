@@ -10,7 +10,8 @@ import (
 func TestVisible(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "", "plain – τ ≥ 大 é": "plain – τ ≥ 大 é", "\x1b[31mred\x07": `\x1b[31mred\x07`, "a\nb\tc\r": `a\nb\tc\r`, "\x9b1m": `\x9b1m`,
-		"\u009b": `\x9b`, "ab\u202ecd": `ab\u202ecd`, "\u2028": `\u2028`, "\xff\xfe": `\xff\xfe`, "\ufffd": "\ufffd", "\U000e0041": `\U000e0041`, "\x7f": `\x7f`,
+		"\u009b": `\x9b`, "ab\u202ecd": `ab\u202ecd`, "\u2028": `\u2028`, "\xff\xfe": `\xff\xfe`,
+		"\ufffd": "\ufffd", "\U000e0041": `\U000e0041`, "\x7f": `\x7f`,
 	} {
 		if got := Visible(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
@@ -33,7 +34,8 @@ func TestHTML(t *testing.T) {
 
 func TestCSV(t *testing.T) {
 	for text, want := range map[string]string{
-		"": "", "plain": "plain", "=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)", " =1": "' =1", "\t=1": `\t=1`, "a=b": "a=b", "＝1": "'＝1",
+		"": "", "plain": "plain", "=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)", " =1": "' =1",
+		"\t=1": `\t=1`, "a=b": "a=b", "＝1": "'＝1",
 		"a\nb": `a\nb`,
 	} {
 		if got := CSV(text); got != want {
