@@ -2,7 +2,8 @@ package report
 
 import "fmt"
 
-// taskTable is the figures of each task. What its metric means exactly stands below: it is too long for a column.
+// taskTable is the figures of each task, what matters most in front: where there is room for it, all that stands in one line. What its metric
+// means exactly stands below: it is too long for a column.
 func (r *Report) taskTable() (Table, bool) {
 	if len(r.Tasks) == 0 {
 		return Table{}, false
@@ -10,8 +11,6 @@ func (r *Report) taskTable() (Table, bool) {
 	compared := r.Tasks[0].Pruned != nil
 	t := Table{Title: "Tasks", Note: "± one standard error."}
 	t.column("task", "task")
-	t.column("n", "n")
-	t.column("metric", "metric")
 	if compared {
 		t.column("dense", "dense", figureParts...)
 		t.column("pruned", "pruned", figureParts...)
@@ -22,13 +21,15 @@ func (r *Report) taskTable() (Table, bool) {
 	} else {
 		t.column("value", "value", figureParts...)
 	}
+	t.column("metric", "metric")
+	t.column("n", "n")
 	for i := range r.Tasks {
 		task := &r.Tasks[i]
-		cells := []Cell{Text(task.Name), Count(task.N), Text(task.Metric), task.Dense}
+		cells := []Cell{Text(task.Name), task.Dense}
 		if compared {
 			cells = append(cells, *task.Pruned, Share(task.Retention), Probability(task.P))
 		}
-		t.add(cells...)
+		t.add(append(cells, Text(task.Metric), Count(task.N))...)
 	}
 	t.Notes = r.Tasks.notes()
 	if left := r.Tasks.notCounted(inNote); left != "" {
