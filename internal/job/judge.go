@@ -2,7 +2,6 @@ package job
 
 import (
 	"context"
-	"fmt"
 	"io"
 
 	"avssnative/avss"
@@ -115,7 +114,7 @@ func (j *Job) compare(whole, smaller []bench.Result, seed uint64) error {
 		t.Change = &report.Change{Retention: avss.Value(change.Retention), ChanceCorrected: avss.Value(change.ChanceCorrected),
 			P: avss.Value(change.Test.P), Test: change.Test.Name, KL: change.KL, SameTop: change.SameTop}
 	}
-	j.Report.Retention = retention(c)
+	j.Report.Retention = j.Report.Tasks.Means()
 	j.Report.Divergence = &report.Divergence{KL: c.KL, SameTop: c.SameTop, Tokens: c.Tokens}
 	return nil
 }
@@ -206,6 +205,3 @@ func (j *Job) size(drop engine.Drop) {
 	s.ParametersPruned, s.BytesPruned = j.Model.Size(drop)
 	j.Report.Size = s
 }
-
-// percent is a share as a person reads it.
-func percent(v avss.Value) string { return fmt.Sprintf("%.1f %%", 100*float64(v)) }
