@@ -57,7 +57,7 @@ TARGET static float NAME(top_of)(const float *l, int64_t n) {
   return top;
 }
 
-TARGET static void NAME(finish_logits)(const avss_head *h, float *l, int64_t n) {
+TARGET static void NAME(scale_logits)(const avss_head *h, float *l, int64_t n) {
   if (h->scale != 1)
     for (int64_t i = 0; i < n; i++) l[i] *= h->scale;
   if (h->soft_cap > 0) {
@@ -115,7 +115,7 @@ TARGET void NAME(op_head)(const void *arguments, int64_t from, int64_t to, void 
         for (int64_t v = 0; v < h->variants; v++) {
           avss_head_part *part = &h->parts[(v * h->rows + row) * chunks + chunk];
           float *l = logits + v * tile + (row - row0) * HEAD_TILE;
-          NAME(finish_logits)(h, l, n);
+          NAME(scale_logits)(h, l, n);
           if (v == 0) {
             float before = (float)part->max;
             NAME(fold)(h, part, l, n0, n, 0, 0, 0);

@@ -47,7 +47,7 @@ type Kernels struct {
 
 // Available lists the instruction sets that this program and this processor have, the best last.
 func Available() ([]ISA, error) {
-	b, _, err := reach()
+	b, _, err := openBackend()
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func available(b backend) []ISA {
 
 // Open reaches the kernels and chooses the instruction set: the one that AVSSNATIVE_ISA names, else the best there is.
 func Open() (*Kernels, error) {
-	b, notes, err := reach()
+	b, notes, err := openBackend()
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func Open() (*Kernels, error) {
 
 // OpenISA is Open with a fixed instruction set.
 func OpenISA(i ISA) (*Kernels, error) {
-	b, notes, err := reach()
+	b, notes, err := openBackend()
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func (b *bench) values(n int) []float32 {
 
 // against runs test with each compiled set of kernels, and with plain Go.
 func against(t *testing.T, test func(t *testing.T, k, plainGo *Kernels)) {
-	b, _, err := reach()
+	b, _, err := openBackend()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,7 +324,7 @@ func TestDeltaRule(t *testing.T) {
 
 // TestSizes holds Go's structs against C's.
 func TestSizes(t *testing.T) {
-	b, _, err := reach()
+	b, _, err := openBackend()
 	if err != nil {
 		t.Fatal(err)
 	}
