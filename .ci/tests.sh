@@ -28,6 +28,14 @@ packages_with() {
   done | sort -u
 }
 
+# tests_named PATTERN FOLDER ARGUMENT…: go test of those tests alone.
+tests_named() {
+  local names=$1 packages
+  packages=$(packages_with "$1" "$2")
+  shift 2
+  tests -run "$names" "$@" $packages
+}
+
 # fuzz_all SECONDS: every fuzz target for so long. A package is compiled once for all of its targets.
 fuzz_all() {
   local folder target

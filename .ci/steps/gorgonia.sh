@@ -6,4 +6,4 @@ ptx_machine
 cmake_build "$build/lazystub" kernels/cuda/lazystub
 headers=$(find "$build/cuda12/" -type d -path '*nvidia/cuda_runtime/include' | head -1)
 names='TestConformance|TestHead|TestSummed|TestDemoScores|TestRefusals|TestLimit|TestHopper|TestOldDriver|TestSelfTest|TestOutOfMemory|TestSharedPass'
-CGO_CFLAGS="-O2 -g -I$headers" CGO_LDFLAGS="-L$build/lazystub" tests -short -tags gorgonia -timeout 20m -run "$names" $(packages_with "$names" ./cuda)
+CGO_CFLAGS="-O2 -g -I$headers" CGO_LDFLAGS="-L$build/lazystub" tests_named "$names" ./cuda -short -tags gorgonia -timeout 20m

@@ -3,4 +3,4 @@
 # data: yes
 ptx_machine
 names='TestGoldens|TestVariants|TestGrouping|TestBranches|TestObservers'
-AVSSNATIVE_TEST_DEVICES="cuda:0 f32,cuda:0 bf16" tests -timeout 20m -run "$names" $(packages_with "$names" ./engine)
+AVSSNATIVE_TEST_DEVICES="cuda:0 f32,cuda:0 bf16" tests_named "$names" ./engine -timeout 20m

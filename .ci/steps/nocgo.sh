@@ -7,5 +7,4 @@ ptx_machine
 export CGO_ENABLED=0
 library=$(find "$build/native-OFF" -name 'libavssnative*.so' | head -1)
 AVSSNATIVE_LIBCPU=$library tests -short -timeout 20m ./...
-names='TestCPU$|TestGoldens'
-tests -short -timeout 20m -run "$names" $(packages_with "$names" ./engine)
+tests_named 'TestCPU$|TestGoldens' ./engine -short -timeout 20m

@@ -9,4 +9,4 @@ git ls-files -z | xargs -0 cp --parents -t "$build/nvcc-tree"
 cp "$build"/ptx-nvcc/*.ptx "$build/nvcc-tree/kernels/cuda/ptx/"
 cd "$build/nvcc-tree"
 names='TestConformance|TestTiles|TestQuantised|TestJoined|TestHead|TestSummed'
-tests -short -timeout 30m -run "$names" $(packages_with "$names" ./cuda)
+tests_named "$names" ./cuda -short -timeout 30m
