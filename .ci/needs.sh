@@ -18,10 +18,10 @@ debian() {
 python() {
   local name=$1 file=.ci/requirements-$1.txt folder version variables
   [ "$name" != peers ] || file=.ci/requirements.txt
+  debian python3-venv
   folder=$cache/$name-$(sha256sum "$file" | cut -c1-16)
   version=$(python3 -c 'import platform; print(platform.python_version())')
   if [ ! -e "$folder/done" ] || ! grep -qx "version = $version" "$folder/pyvenv.cfg"; then
-    debian python3-venv
     rm -rf "$folder"
     python3 -m venv "$folder"
     variables=$(sed -n 's/^#   //p' "$file" | tr '\n' ' ')
