@@ -1,7 +1,7 @@
 // Package mapped gives a file's bytes as one read-only slice without reading them: the kernel brings pages in when they are touched
 // and may drop them again. A model larger than memory is read this way; Advise tells the kernel which layer comes next and which is done.
 //
-// Where the system has no mmap in golang.org/x/sys/unix, the file is read into memory instead (see read.go).
+// Where the system has neither the mmap of golang.org/x/sys/unix nor Windows' views, the file is read into memory instead (see read.go).
 package mapped
 
 import (

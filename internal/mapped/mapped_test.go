@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -100,7 +101,12 @@ func TestCheckFindsChange(t *testing.T) {
 	if err := mapping.Check(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(path, 10); err != nil {
+	if err := os.Truncate(path, 10); runtime.GOOS == "windows" {
+		if err == nil {
+			t.Error("a mapped file was cut short")
+		}
+		return // Windows keeps a mapped file as it is
+	} else if err != nil {
 		t.Fatal(err)
 	}
 	if err := mapping.Check(); err == nil || !strings.Contains(err.Error(), "10 bytes, but it had 1000") {

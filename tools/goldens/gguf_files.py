@@ -1,7 +1,6 @@
-#!/usr/bin/env python3
 """Rewrites goldens (folders with config.json and model.safetensors) as GGUF with llama.cpp's own converter.
 
-    convert.py LLAMA_CPP GOLDENS OUT [NAME ...]
+    gguf_files.py LLAMA_CPP GOLDENS OUT [NAME ...]
 
 LLAMA_CPP is llama.cpp's source, as llama-cpp-python's source archive has it in vendor/llama.cpp. Goldens have no vocabulary, so the files
 get one of made-up words. Keys that the converter wants in their old spelling are filled in from the new one.

@@ -1,10 +1,15 @@
-"""Makes golden.safetensors and python.gguf with PyPI gguf, numpy and safetensors: python3 make_golden.py
+"""Make golden.safetensors and python.gguf with PyPI's gguf, numpy and safetensors.
+
+    gguf_blocks.py OUT
 
 golden.safetensors: for each type T.blocks (random bytes) and T.values (what gguf.quants.dequantize makes of them). Half-precision
 scales are finite: what a NaN becomes is no part of the format. python.gguf: every kind of metadata and a few tensors.
 """
-import numpy as np
+import os
+import sys
+
 import gguf
+import numpy as np
 from gguf import GGMLQuantizationType as T, GGUFValueType as V
 from safetensors.numpy import save_file
 
@@ -31,9 +36,9 @@ golden["F16.values"] = finite.view(np.float16).astype("<f4")
 finite = bits[bits & 0x7F80 != 0x7F80].astype("<u2")
 golden["BF16.blocks"] = finite.view(np.uint8)
 golden["BF16.values"] = gguf.quants.dequantize(finite.view(np.uint8).reshape(1, -1), T.BF16).astype("<f4").reshape(-1)
-save_file(golden, "golden.safetensors")
+save_file(golden, os.path.join(sys.argv[1], "golden.safetensors"))
 
-writer = gguf.GGUFWriter("python.gguf", "llama")
+writer = gguf.GGUFWriter(os.path.join(sys.argv[1], "python.gguf"), "llama")
 writer.add_uint8("a.uint8", 200)
 writer.add_int8("a.int8", -100)
 writer.add_uint16("a.uint16", 60000)
