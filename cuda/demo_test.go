@@ -12,7 +12,7 @@ import (
 	"avssnative/engine"
 	"avssnative/internal/demo"
 	"avssnative/internal/need"
-	"avssnative/internal/tokenizer"
+	"avssnative/tokenizer"
 )
 
 // TestDemoScores scores the demo on the GPU and on the processor: the same text, the same metric, the same layers to drop.

@@ -11,7 +11,7 @@ import (
 	"avssnative/avss"
 	"avssnative/engine"
 	"avssnative/internal/demo"
-	"avssnative/internal/tokenizer"
+	"avssnative/tokenizer"
 )
 
 // finishing are the products that finish their results in registers: one a case of tile and precision. The Hopper products come beside

@@ -11,7 +11,7 @@ import (
 	"avssnative/engine"
 	"avssnative/internal/demo"
 	"avssnative/internal/need"
-	"avssnative/internal/tokenizer"
+	"avssnative/tokenizer"
 
 	"github.com/google/go-cmp/cmp"
 )

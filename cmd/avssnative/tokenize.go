@@ -8,7 +8,7 @@ import (
 	"io"
 
 	"avssnative/engine"
-	"avssnative/internal/tokenizer"
+	"avssnative/tokenizer"
 
 	"github.com/urfave/cli/v2"
 )
@@ -34,6 +34,9 @@ func tokenize(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, note := range t.Notes() {
+		fmt.Fprintf(c.App.ErrWriter, "tokenize: %s\n", note)
+	}
 	out := bufio.NewWriter(c.App.Writer)
 	in := json.NewDecoder(bufio.NewReader(c.App.Reader))
 	for line := 1; ; line++ {
@@ -48,7 +51,7 @@ func tokenize(c *cli.Context) error {
 			var text string
 			if err = in.Decode(&text); err == nil {
 				var ids []int32
-				ids, err = t.Encode(text, c.Bool("special"))
+				ids, err = t.EncodeContext(c.Context, text, c.Bool("special"))
 				answer = append([]int32{}, ids...)
 			}
 		}
