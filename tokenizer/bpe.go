@@ -134,7 +134,7 @@ func (m *bpe) encode(c *call, word piece) {
 	}
 	w := workspaces.Get().(*workspace)
 	defer workspaces.Put(w)
-	w.begin(symbolsOf(word.text), c.track)
+	w.begin(m.count(word.text), c.track)
 	if err := m.symbols(w, word.text); err != nil {
 		c.fail(err)
 		return
@@ -143,7 +143,7 @@ func (m *bpe) encode(c *call, word piece) {
 		return
 	}
 	if !c.track {
-		c.ids = append(c.ids, w.symbols...)
+		c.take(w)
 		return
 	}
 	for k, id := range w.symbols {
@@ -152,7 +152,20 @@ func (m *bpe) encode(c *call, word piece) {
 	}
 }
 
-// symbolsOf is how many symbols a word has before anything is merged. Of a short word it is the most there can be.
+// count is how many symbols a word has before anything is merged. Of a short word it is the most there can be.
+func (m *bpe) count(word string) int {
+	n := symbolsOf(word)
+	if len(word) > longWord && m.byteFallback {
+		for _, r := range word {
+			if m.runes.get(r) < 0 {
+				n += utf8.RuneLen(r) - 1
+			}
+		}
+	}
+	return n
+}
+
+// symbolsOf is how many characters a word has, of a short one the most it can have.
 func symbolsOf(word string) int {
 	if len(word) <= longWord {
 		return len(word)

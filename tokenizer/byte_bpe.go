@@ -143,6 +143,7 @@ func (b *byteBPE) piece(c *call, text string) {
 }
 
 func (b *byteBPE) word(c *call, word string) {
+	c.setAside(idsPerList)
 	if len(word) > longestCached {
 		b.merged(c, word)
 		return
@@ -176,5 +177,5 @@ func (b *byteBPE) merged(c *call, word string) {
 	if w.merge(c, b.merges); c.err != nil {
 		return
 	}
-	c.ids = append(c.ids, w.symbols...)
+	c.take(w)
 }

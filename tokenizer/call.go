@@ -5,9 +5,11 @@ package tokenizer
 import (
 	"context"
 	"math"
+	"slices"
 )
 
 const (
+	idsPerList  = 1 << 20
 	workPerLook = 1 << 16 // bytes handled between two looks at the context: well below a millisecond for the plain loops
 	growth      = 16      // how much longer than its text what the rules make of it may be; the longest decomposition of Unicode is 11
 	growthBase  = 1 << 16 // bytes that any text may grow to
@@ -19,7 +21,8 @@ const (
 type call struct {
 	ctx     context.Context
 	ids     []int32
-	extents []extent // of each id, where track is set
+	aside   [][]int32 // ids that came before: so many are never copied to make room for more
+	extents []extent  // of each id, where track is set
 	track   bool
 	work    int   // bytes since the last look at ctx
 	limit   int   // bytes that any rewriting of the current text may have
@@ -56,6 +59,22 @@ func (c *call) add(id int32, p piece, start, end int) {
 	if c.track {
 		c.extents = append(c.extents, p.extent(start, end))
 	}
+}
+
+// setAside begins a new list of ids where there are more than enough in the present one.
+func (c *call) setAside(enough int) {
+	if len(c.ids) > enough && !c.track {
+		c.aside = append(c.aside, c.ids)
+		c.ids = make([]int32, 0, longWord)
+	}
+}
+
+// all returns the ids of the whole call.
+func (c *call) all() []int32 {
+	if len(c.aside) == 0 {
+		return c.ids
+	}
+	return slices.Concat(append(c.aside, c.ids)...)
 }
 
 // addAt appends an id that stands for a stretch of the text itself.

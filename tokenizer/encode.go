@@ -26,12 +26,12 @@ func (t *Tokenizer) Encode(text string, special bool) ([]int32, error) {
 
 // EncodeContext is Encode that ends soon after ctx does, with its error.
 func (t *Tokenizer) EncodeContext(ctx context.Context, text string, special bool) ([]int32, error) {
-	c := &call{ctx: ctx, ids: make([]int32, 0, len(text)/4+4)}
+	c := &call{ctx: ctx, ids: make([]int32, 0, min(len(text)/4+4, longWord))}
 	t.encode(c, text, special)
 	if c.err != nil {
 		return nil, located(t.name, c.err)
 	}
-	return c.ids, nil
+	return c.all(), nil
 }
 
 // EncodeOffsets is EncodeContext that also tells which bytes of text each token stands for. Tokens follow each other in the text and

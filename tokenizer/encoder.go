@@ -33,6 +33,7 @@ func (p *pipeline) split(c *call, text piece, splitters []splitter) {
 }
 
 func (p *pipeline) word(c *call, word piece) {
+	c.setAside(idsPerList)
 	if p.cache == nil || c.track || len(word.text) > longestCached {
 		p.model.encode(c, word)
 		return

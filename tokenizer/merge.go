@@ -103,6 +103,16 @@ func (w *workspace) end(kept int) {
 	}
 }
 
+// take appends the tokens of a word, a long one's without a copy.
+func (c *call) take(w *workspace) {
+	if len(w.symbols) > longWord {
+		c.setAside(0)
+		c.ids, w.symbols = w.symbols, nil
+		return
+	}
+	c.ids = append(c.ids, w.symbols...)
+}
+
 // until is where the k-th token ends in a word of n bytes: where the next begins.
 func (w *workspace) until(k, n int) int {
 	if k+1 < len(w.starts) {

@@ -93,26 +93,48 @@ func (w *workspace) proposeUpTo(merges *mergeTable, i int, highest uint64) {
 // gather fills the heap with the smallest candidates from lowest on, and returns the highest key up to which it holds all of them, and
 // whether there may be others beyond.
 func (w *workspace) gather(c *call, merges *mergeTable, lowest uint64, most int) (highest uint64, more bool) {
-	highest = math.MaxUint64
+	if cap(w.heap) < 2*most {
+		w.heap = make([]uint64, 0, 2*most)
+	}
+	if highest, found := w.gatherRank(c, merges, lowest, most); found {
+		return highest, true
+	}
 	found := w.heap[:0]
+	highest = math.MaxUint64
 	shrink := func() {
 		if slices.Sort(found); len(found) > most {
 			found, highest, more = found[:most], found[most-1], true
 		}
-	}
-	if cap(found) < 2*most {
-		found = make([]uint64, 0, 2*most)
 	}
 	for i := 0; i < len(w.symbols) && !c.ended(1<<2); i += w.length(i) {
 		key, _, ok := w.candidateAt(merges, i)
 		if !ok || key < lowest || key > highest {
 			continue
 		}
-		if found = append(found, key); len(found) == cap(found) {
+		if found = append(found, key); len(found) == 2*most {
 			shrink()
 		}
 	}
 	shrink()
 	w.heap = found // a sorted list is a heap
 	return highest, more
+}
+
+// gatherRank looks only for candidates of lowest's own rank, which lie behind it and come before all others; so a text in which one pair
+// stands millions of times is gone through once, not once a round.
+func (w *workspace) gatherRank(c *call, merges *mergeTable, lowest uint64, most int) (highest uint64, found bool) {
+	w.heap = w.heap[:0]
+	i := int(uint32(lowest))
+	for i < len(w.symbols) && isDead(w.symbols[i]) {
+		i++
+	}
+	for ; i < len(w.symbols) && len(w.heap) < most && !c.ended(1<<2); i += w.length(i) {
+		if key, _, ok := w.candidateAt(merges, i); ok && key>>32 == lowest>>32 && key >= lowest {
+			w.heap = append(w.heap, key)
+		}
+	}
+	if len(w.heap) < most { // all there are
+		return lowest | math.MaxUint32, len(w.heap) > 0
+	}
+	return w.heap[most-1], true
 }

@@ -41,20 +41,33 @@ func parseMetaspace(raw json.RawMessage) (metaspace, error) {
 }
 
 func (m metaspace) split(c *call, p piece, yield func(piece)) {
-	p, _ = c.apply(m, p)
 	if !m.cut {
+		p, _ = c.apply(m, p)
 		yield(p)
 		return
 	}
+	// Spaces are where the symbols will be; cutting first keeps the rewritten text short.
+	front := m.prefixes(p)
 	symbol, _ := utf8.DecodeRuneInString(m.symbol)
-	charSplit{func(r rune) bool { return r == symbol }, mergedWithNext}.split(c, p, yield)
+	spaces := charSplit{func(r rune) bool { return r == ' ' || r == symbol }, mergedWithNext}
+	spaces.split(c, p, func(word piece) {
+		if front {
+			word, _ = c.apply(prepend{m.symbol}, word)
+			front = false
+		}
+		word, _ = c.apply(&replace{literal: " ", content: m.symbol}, word)
+		yield(word)
+	})
+}
+
+// prefixes reports that a symbol goes in front of p.
+func (m metaspace) prefixes(p piece) bool {
+	return (m.prefix == "always" || m.prefix == "first" && p.first) && !strings.HasPrefix(p.text, " ") && !strings.HasPrefix(p.text, m.symbol)
 }
 
 func (m metaspace) rewrite(w *rewriting) {
-	if m.prefix == "always" || m.prefix == "first" && w.in.first {
-		if !strings.HasPrefix(w.in.text, " ") && !strings.HasPrefix(w.in.text, m.symbol) {
-			w.replace(0, m.symbol)
-		}
+	if m.prefixes(w.in) {
+		w.replace(0, m.symbol)
 	}
 	w.literal(" ", m.symbol)
 }

@@ -109,7 +109,7 @@ func (m *scoredBPE) encode(c *call, word piece) {
 		return
 	}
 	if !c.track && !slices.ContainsFunc(w.symbols, func(id int32) bool { return id < 0 }) {
-		c.ids = append(c.ids, w.symbols...)
+		c.take(w)
 		return
 	}
 	m.resolve(c, word, w)
@@ -118,6 +118,17 @@ func (m *scoredBPE) encode(c *call, word piece) {
 // resolve gives frozen pieces their ids back, and writes the bytes of characters that are no piece, or one unknown token for a run of
 // them.
 func (m *scoredBPE) resolve(c *call, word piece, w *workspace) {
+	if len(w.symbols) > longWord {
+		most := 0
+		for _, id := range w.symbols {
+			most++
+			if m.byteFallback && id < 0 && id >= standIn(utf8.MaxRune) {
+				most += utf8.RuneLen(-2-id) - 1
+			}
+		}
+		c.setAside(0)
+		c.ids = slices.Grow(c.ids, most)
+	}
 	pending := false
 	for k, id := range w.symbols {
 		start, end := 0, 0

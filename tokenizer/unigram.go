@@ -5,6 +5,7 @@ package tokenizer
 import (
 	"math"
 	"math/bits"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -163,7 +164,16 @@ func (m *unigram) sum(a, b float64) float64 {
 
 // collect appends the pieces of the best way in order. A run of unknown pieces is looked up as one.
 func (m *unigram) collect(c *call, word piece, l *lattice) {
-	for start, n := 0, len(word.text); start < n; {
+	n := len(word.text)
+	if n > longWord {
+		pieces := 0
+		for at := 0; at < n; at += int(l.lengths[at]) {
+			pieces++
+		}
+		c.setAside(0)
+		c.ids = slices.Grow(c.ids, pieces)
+	}
+	for start := 0; start < n; {
 		id, end := l.ids[start], start+int(l.lengths[start])
 		if id != m.unknown {
 			c.add(id, word, start, end)
