@@ -32,12 +32,16 @@ func kindf(kind error, format string, values ...any) error {
 
 func unsupported(format string, values ...any) error { return kindf(ErrUnsupported, format, values...) }
 
-// located says which file an error is about. What has no kind yet is the file's own fault.
+// located says which file an error is about.
 func located(name string, err error) error {
 	if err == nil {
 		return nil
 	}
-	err = fmt.Errorf("tokenizer: %s: %w", name, err)
+	return classified(fmt.Errorf("tokenizer: %s: %w", name, err))
+}
+
+// classified gives an error without a kind the kind ErrCorrupt.
+func classified(err error) error {
 	for _, kind := range []error{ErrNotFound, ErrUnsupported, ErrCorrupt, ErrText, ErrLimit, ErrID, context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, kind) {
 			return err

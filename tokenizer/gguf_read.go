@@ -14,7 +14,7 @@ const templateKey = "chat_template"
 func openGGUF(path string) (*Tokenizer, error) {
 	file, err := gguf.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("tokenizer: %w", err)
+		return nil, classified(fmt.Errorf("tokenizer: %w", err))
 	}
 	defer file.Close()
 	v, err := readVocabulary(file)

@@ -50,3 +50,30 @@ func TestGGUFVocabularies(t *testing.T) {
 		})
 	}
 }
+
+// A file that does not say how text is split is split as llama.cpp splits it, and the tokenizer says so.
+func TestGGUFWithoutPre(t *testing.T) {
+	tokens := []string{}
+	for _, r := range byteRunes {
+		tokens = append(tokens, string(r))
+	}
+	tokens = append(tokens, "12", "123", "..", "a.", "Ġa")
+	merges := []string{"1 2", "12 3", ". .", "a .", "Ġ a"}
+	for _, pre := range []string{"", "default"} {
+		tok, err := readGGUF(ggufVocabulary{Model: "gpt2", Pre: pre, Tokens: tokens, Merges: merges})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids, err := tok.Encode(" a..1234", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []int32{260, 258, 257, 52} // " a", "..", "123", "4": punctuation apart, digits by threes
+		if !slices.Equal(ids, want) || len(tok.Notes()) != 1 || tok.AddsBOS() {
+			t.Errorf("pre %q: got %v, want %v, notes %q", pre, ids, want, tok.Notes())
+		}
+	}
+	if tok := open(t, need.Data(t, "tokenizers/llama.cpp-vocab/ggml-vocab-gpt-2.gguf")); len(tok.Notes()) != 0 {
+		t.Errorf("notes %q", tok.Notes())
+	}
+}

@@ -50,12 +50,13 @@ func (m metaspace) split(c *call, p piece, yield func(piece)) {
 	front := m.prefixes(p)
 	symbol, _ := utf8.DecodeRuneInString(m.symbol)
 	spaces := charSplit{func(r rune) bool { return r == ' ' || r == symbol }, mergedWithNext}
+	var toSymbol, toFront rule = &replace{literal: " ", content: m.symbol}, prepend{m.symbol}
 	spaces.split(c, p, func(word piece) {
 		if front {
-			word, _ = c.apply(prepend{m.symbol}, word)
+			word, _ = c.apply(toFront, word)
 			front = false
 		}
-		word, _ = c.apply(&replace{literal: " ", content: m.symbol}, word)
+		word, _ = c.apply(toSymbol, word)
 		yield(word)
 	})
 }

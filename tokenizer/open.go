@@ -25,6 +25,9 @@ func Open(path string) (*Tokenizer, error) {
 	if info.IsDir() {
 		return openFolder(path)
 	}
+	if !info.Mode().IsRegular() {
+		return nil, irregular(path)
+	}
 	if strings.EqualFold(filepath.Ext(path), ".gguf") {
 		return openGGUF(path)
 	}
@@ -81,14 +84,19 @@ func globSafe(path string) string {
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
 }
 
-// readFile reads a regular file; opening a pipe or a device could wait for ever.
+// irregular is the error of what is neither a folder nor a regular file: opening a pipe or a device could wait for ever.
+func irregular(path string) error {
+	return kindf(ErrCorrupt, "tokenizer: %s: is no regular file", path)
+}
+
+// readFile reads a regular file.
 func readFile(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, systemError(err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, kindf(ErrCorrupt, "tokenizer: %s: is no regular file", path)
+		return nil, irregular(path)
 	}
 	if info.Size() > largestFile {
 		return nil, kindf(ErrCorrupt, "tokenizer: %s: %d bytes, want at most %d", path, info.Size(), largestFile)

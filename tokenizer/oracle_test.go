@@ -25,7 +25,7 @@ import (
 
 type question struct {
 	Tokenizer json.RawMessage `json:"tokenizer"`
-	Mode      string          `json:"mode"` // "ids", "words" or "normal"
+	Mode      string          `json:"mode"` // "ids", "words", "normal", "offsets" or "decoded" (texts are lists of tokens)
 	Texts     []string        `json:"texts"`
 }
 

@@ -14,6 +14,10 @@ def answer(question):
         return [tokenizer.normalizer.normalize_str(text) for text in texts]
     if mode == "words":
         return [[word for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(text)] for text in texts]
+    if mode == "offsets":
+        return [[list(span) for span in tokenizer.encode(text, add_special_tokens=False).offsets] for text in texts]
+    if mode == "decoded":
+        return [tokenizer.decoder.decode(json.loads(text)) for text in texts]
     out = []
     for text in texts:
         try:
