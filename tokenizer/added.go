@@ -4,6 +4,7 @@
 // A token may demand to stand as a word of its own (single_word) and may swallow the white space on either side (lstrip, rstrip).
 // The ids are not those written beside the tokens but those the tokenizers library gives: the vocabulary's where it knows the
 // string, else the next free one, in file order.
+
 package tokenizer
 
 import (

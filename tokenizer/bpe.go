@@ -2,6 +2,7 @@
 // merge has the lowest rank is joined, the leftmost first, until no pair has a merge.
 //
 // Merges are keyed by the pair of ids and held in an open-addressing table; candidates wait in a heap ordered by (rank, position).
+
 package tokenizer
 
 import (

@@ -1,4 +1,5 @@
 // BPE over bytes, the short way for tokenizers that end in the byte alphabet. It gives the ids that pipeline gives.
+
 package tokenizer
 
 // byteBPE is BPE over bytes. Words are looked up as they stand in the text; the byte alphabet exists only in the file.

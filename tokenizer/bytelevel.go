@@ -1,4 +1,5 @@
 // The byte alphabet of GPT-2: each byte is written as one printable character, so that a vocabulary of strings can hold any bytes.
+
 package tokenizer
 
 import (

@@ -1,5 +1,6 @@
 // A call of Encode or Decode: what it has written, what it may still cost, and whether its caller has given up. Everything that a
 // file's rules can make large or long asks here.
+
 package tokenizer
 
 import (

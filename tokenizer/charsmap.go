@@ -4,6 +4,7 @@
 //
 // Layout: u32 length of the array in bytes, the array of u32 units, the replacements. A unit holds its label in the low 8 bits (bit 31
 // set: a value), bit 8 "has a value", bits 10… the offset, bit 9 "offset is in steps of 256".
+
 package tokenizer
 
 import (

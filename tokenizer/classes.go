@@ -1,4 +1,5 @@
 // Classes of characters as split patterns name them: \p{L}, \p{N}, \s and the cases, in one table of a byte per character.
+
 package tokenizer
 
 import (

@@ -1,4 +1,5 @@
 // tokenizer_config.json: what lies beside the vocabulary's file and says more of the tokens around a text.
+
 package tokenizer
 
 import (

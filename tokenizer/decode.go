@@ -1,5 +1,6 @@
 // Decoders: the way from tokens back to text, read from the "decoder" of tokenizer.json. Each takes the list of tokens and returns
 // another; the text is the last list joined.
+
 package tokenizer
 
 import (

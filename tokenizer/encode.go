@@ -1,4 +1,5 @@
 // Encoding: from text to ids.
+
 package tokenizer
 
 import (

@@ -1,6 +1,7 @@
 // Word encoders: the way from a stretch of normalised text to ids. pipeline is the plain one, which any tokenizer can take: every
 // splitter over all pieces, then the model over every word. byteBPE and spacedBPE are shorter ways for the two common kinds of BPE;
 // they give the same ids and are compared with pipeline in the tests.
+
 package tokenizer
 
 // A wordEncoder appends the ids of a normalised piece of text that holds no added token.

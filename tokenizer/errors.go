@@ -1,4 +1,5 @@
 // The kinds of errors a caller may branch on, and how text that comes from files is quoted in them.
+
 package tokenizer
 
 import (

@@ -1,4 +1,5 @@
 // The vocabulary inside a GGUF file: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, keys tokenizer.ggml.*.
+
 package tokenizer
 
 import (

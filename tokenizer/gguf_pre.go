@@ -1,5 +1,6 @@
 // How the byte-level vocabularies of GGUF split text: tokenizer.ggml.pre names a recipe, the patterns of which are those of the models'
 // own tokenizer files.
+
 package tokenizer
 
 import (

@@ -1,4 +1,5 @@
 // Reading what a GGUF file says of its tokenizer: keys tokenizer.ggml.*, and tokenizer.chat_template.
+
 package tokenizer
 
 import (

@@ -126,6 +126,14 @@ func protoPiece(text string, kind uint64) []byte {
 	return field(1, append(field(1, []byte(text)), number(3, kind)...))
 }
 
+// longPieces would take hours to cut in two at every place.
+func longPieces(n int) (out []byte) {
+	for i := range n {
+		out = append(out, protoPiece(fmt.Sprintf("%04d", i)+strings.Repeat("x", longestToken-4), pieceNormal)...)
+	}
+	return out
+}
+
 func TestHostileSentencePiece(t *testing.T) {
 	join := func(parts ...[]byte) (out []byte) {
 		for _, p := range parts {
@@ -148,6 +156,7 @@ func TestHostileSentencePiece(t *testing.T) {
 		{"no unknown", protoPiece("a", pieceNormal), "has no unknown piece"},
 		{"two unknowns", join(unknown, unknown), "are both the unknown piece"},
 		{"type", join(unknown, protoPiece("a", 99)), "type 99, want 1 to 6"},
+		{"wide type", join(unknown, protoPiece("a", 1<<32+1)), "type 4294967297, want 1 to 6"},
 		{"empty piece", join(unknown, protoPiece("", pieceNormal)), "is empty or not UTF-8"},
 		{"bytes", join(unknown, protoPiece("\xff", pieceNormal)), "is empty or not UTF-8"},
 		{"score", join(unknown, field(1, notNumber)), "want a finite number"},
@@ -155,6 +164,7 @@ func TestHostileSentencePiece(t *testing.T) {
 		{"unused", join(unknown, protoPiece("a", pieceUnused), bpe), "marked unused"},
 		{"long piece", join(unknown, protoPiece(strings.Repeat("a", 5000), pieceNormal), bpe), "5000 bytes long"},
 		{"long user piece", join(unknown, protoPiece(strings.Repeat("a", 5000), pieceControl)), "5000 bytes long"},
+		{"long pieces", join(unknown, longPieces(300), bpe), "the pieces are too long"},
 		{"character map size", join(unknown, field(3, field(2, units))), "precompiled_charsmap"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,4 +1,5 @@
 // tokenizer.json: the file of the tokenizers library, https://huggingface.co/docs/tokenizers.
+
 package tokenizer
 
 import (

@@ -1,4 +1,5 @@
 // The merging of one word: its tokens in a linked list, its candidate pairs in a heap.
+
 package tokenizer
 
 import "sync"

@@ -4,6 +4,7 @@
 // the last of them hold n, so that both neighbours are found. Candidates are taken in rounds: of those above the last round's highest
 // key, the smallest few are gathered; while they are merged, new candidates up to that key join them, and higher ones are left for a
 // later round to find. So the merges come in the same order as by one heap of all candidates.
+
 package tokenizer
 
 import (

@@ -1,4 +1,5 @@
 // Metaspace: SentencePiece's way with spaces. Every space becomes "▁", one is put in front, and words begin at it.
+
 package tokenizer
 
 import (

@@ -2,6 +2,7 @@
 //
 // The data is that of golang.org/x/text; the loop is our own because x/text breaks runs of more than 30 marks with U+034F, which
 // the reference does not, and because the reference's tables are older (see inert in unicode_tables.go).
+
 package tokenizer
 
 import (
@@ -68,16 +69,22 @@ func (f normalForm) block(w *rewriting, part string) {
 	if f.compose {
 		marks = compose(marks)
 	}
+	first := make([]int32, len(marks)) // where the earliest of the marks from here on comes from
+	lowest := int32(len(part))
+	for i := len(marks) - 1; i >= 0; i-- {
+		lowest = min(lowest, marks[i].start)
+		first[i] = lowest
+	}
 	var out []byte
-	done, end := 0, 0 // of part: what is written, and the end of what the cluster is made of
-	for _, m := range marks {
-		if int(m.start) >= end && end > done && combiningClass(m.r) == 0 {
-			w.exchange(end-done, string(out))
+	done, end := int32(0), int32(0) // of part: what is written, and the end of what the cluster is made of
+	for i, m := range marks {
+		if first[i] >= end && end > done {
+			w.exchange(int(end-done), string(out))
 			out, done = out[:0], end
 		}
-		out, end = utf8.AppendRune(out, m.r), max(end, int(m.end))
+		out, end = utf8.AppendRune(out, m.r), max(end, m.end)
 	}
-	w.exchange(len(part)-done, string(out))
+	w.exchange(len(part)-int(done), string(out))
 }
 
 // string is the form of a text by itself.

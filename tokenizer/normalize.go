@@ -1,4 +1,5 @@
 // Normalisers: what a tokenizer does to text before it is split, read from the "normalizer" of tokenizer.json.
+
 package tokenizer
 
 import (

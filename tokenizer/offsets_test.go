@@ -63,8 +63,8 @@ func TestOffsetsCover(t *testing.T) {
 }
 
 // The tokenizers library counts in characters, and gives a token that is part of a character the whole of it. It has no offsets of its
-// own for what it inserts, so tokens that stand for nothing are not compared. Of characters that were composed into one, or were deleted
-// behind one, it counts only the first.
+// own for what it inserts, so tokens that stand for nothing are not compared. Of characters that were composed
+// into one, put into another order, or deleted behind one, it counts only one.
 func TestOffsetsAgainstOracle(t *testing.T) {
 	texts := oddTexts(37, 400)
 	var questions []question
@@ -86,7 +86,7 @@ func TestOffsetsAgainstOracle(t *testing.T) {
 			}
 			for k, token := range tokens {
 				got, want := charactersOf(text, token), want[j][k]
-				if token.Start == token.End || got == want || composes && got[0] == want[0] && got[1] > want[1] {
+				if token.Start == token.End || got == want || composes && got[0] <= want[0] && got[1] >= want[1] {
 					continue
 				}
 				if wrong++; wrong < 4 {

@@ -1,4 +1,5 @@
 // Opening a tokenizer by path: a model folder, or one of the files that hold a vocabulary.
+
 package tokenizer
 
 import (

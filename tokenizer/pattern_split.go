@@ -1,4 +1,5 @@
 // Splitting at what a pattern matches: a hand-written scanner or matcher where the pattern is known, plain text, or a regular expression.
+
 package tokenizer
 
 import (

@@ -1,5 +1,6 @@
 // Post-processors: the tokens put around a text, read from the "post_processor" of tokenizer.json. Whatever its kind, one comes down
 // to a list of ids with the text somewhere among them; processors in sequence put theirs around what the ones before made.
+
 package tokenizer
 
 import (

@@ -1,4 +1,5 @@
 // Splitters: how normalised text is cut into the words a model sees, read from the "pre_tokenizer" of tokenizer.json.
+
 package tokenizer
 
 import (

@@ -1,6 +1,7 @@
 // Regular expressions of tokenizer files that no hand-written scanner knows. They are written for Oniguruma; regexp2 has look-ahead
 // and Unicode classes too but another dialect, so a pattern is translated first: possessive quantifiers become atomic groups,
 // classes get the characters that are younger than Go's tables, and what has no counterpart is an error that names it.
+
 package tokenizer
 
 import (

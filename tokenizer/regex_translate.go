@@ -1,5 +1,6 @@
 // Translating Oniguruma's regular expressions into those of regexp2: possessive quantifiers become atomic groups, classes get the
 // characters that are younger than Go's tables, and what has no counterpart is an error that names it.
+
 package tokenizer
 
 import (

@@ -1,5 +1,6 @@
 // Rewriting: how every rule of a file changes text. From left to right, bytes are kept, deleted or replaced; what comes out is bounded
 // (see call), each of its bytes can tell where it comes from, and text that a rule leaves alone is not copied.
+
 package tokenizer
 
 import (

@@ -1,6 +1,7 @@
 // Hand-written scanners for the split patterns that most models use. A pattern is recognised by equality with its text; the scanner
 // returns the end of the word that the pattern would match. Each of these patterns matches every character of every text, so
 // scanning from word to word covers it. The slow twin of each is its pattern run by regexp2.
+
 package tokenizer
 
 import "unicode"

@@ -1,6 +1,7 @@
 // Scanners for split patterns that are one run of characters of a class, perhaps behind a space: `\s?[class]+` and its kin. Tokenizers
 // that cut in several passes are made of them (Falcon, DeepSeek, BLOOM). They are recognised by their form; the class is any that the
 // translator of regular expressions knows too. The slow twin of each is its pattern run by regexp2.
+
 package tokenizer
 
 import (

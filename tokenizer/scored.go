@@ -2,6 +2,7 @@
 // joined text is a piece, the piece with the highest score first, the leftmost first among equals. Every way to cut a piece in two is
 // therefore a merge of that piece's rank. A character that is no piece of its own may still be half of one; it takes part under a
 // negative number that stands for it.
+
 package tokenizer
 
 import (
@@ -22,6 +23,8 @@ type scoredBPE struct {
 	user         *tokenFinder // user-defined pieces, which stand as they are; nil: none
 }
 
+const mostHalves = 1 << 32 // published vocabularies stay below 1 << 26
+
 // newScoredBPE builds the model from the pieces whose ids are listed in mergeable.
 func newScoredBPE(tokens []string, scores []float64, mergeable []int32, unknown int32, byteFallback bool) (*scoredBPE, error) {
 	ids := make(map[string]int32, len(mergeable))
@@ -30,6 +33,13 @@ func newScoredBPE(tokens []string, scores []float64, mergeable []int32, unknown 
 			return nil, fmt.Errorf("piece %d (%.80q): its score is not a number", id, tokens[id])
 		}
 		ids[tokens[id]] = id
+	}
+	halves := 0 // bytes looked up below: what it takes to cut every piece everywhere
+	for token := range ids {
+		halves += len(token) * len(token)
+	}
+	if halves > mostHalves {
+		return nil, fmt.Errorf("the pieces are too long: cutting them in two takes %d bytes, want at most %d", halves, mostHalves)
 	}
 	vocab := &vocabulary{ids: ids}
 	m := &scoredBPE{merges: newMergeTable(2 * len(ids)), runes: newRuneTokens(vocab), unknown: unknown, byteFallback: byteFallback}

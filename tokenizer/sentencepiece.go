@@ -1,5 +1,6 @@
 // tokenizer.model: a SentencePiece model, the message ModelProto of
 // https://github.com/google/sentencepiece/blob/master/src/sentencepiece_model.proto.
+
 package tokenizer
 
 import (
@@ -153,7 +154,7 @@ func eachField(data []byte, visit func(number protowire.Number, value []byte, sc
 }
 
 func (p *sentencePiece) piece(data []byte) error {
-	text, score, kind := "", float32(0), int32(pieceNormal)
+	text, score, kind := "", float32(0), uint64(pieceNormal)
 	err := eachField(data, func(number protowire.Number, value []byte, scalar uint64) error {
 		switch number {
 		case 1:
@@ -161,7 +162,7 @@ func (p *sentencePiece) piece(data []byte) error {
 		case 2:
 			score = math.Float32frombits(uint32(scalar))
 		case 3:
-			kind = int32(scalar)
+			kind = scalar
 		}
 		return nil
 	})
@@ -180,7 +181,7 @@ func (p *sentencePiece) piece(data []byte) error {
 	case kind < pieceNormal || kind > pieceByte:
 		return fmt.Errorf("piece %d (%.80q): type %d, want 1 to 6", id, text, kind)
 	}
-	p.tokens, p.scores, p.types = append(p.tokens, text), append(p.scores, float64(score)), append(p.types, kind)
+	p.tokens, p.scores, p.types = append(p.tokens, text), append(p.scores, float64(score)), append(p.types, int32(kind))
 	return nil
 }
 

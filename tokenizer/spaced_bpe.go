@@ -1,4 +1,5 @@
 // BPE over text with "▁" for spaces, the short way for tokenizers made from SentencePiece models. It gives the ids that pipeline gives.
+
 package tokenizer
 
 import (

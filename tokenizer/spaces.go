@@ -1,4 +1,5 @@
 // How SentencePiece treats spaces: on the way in the character map, then the spaces themselves; on the way out the reverse.
+
 package tokenizer
 
 import (

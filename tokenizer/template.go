@@ -1,4 +1,5 @@
 // Chat templates: the text of the Jinja templates that come with a model. They are handed out as they are; nothing here runs them.
+
 package tokenizer
 
 import (

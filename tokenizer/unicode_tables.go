@@ -2,6 +2,7 @@
 // expressions on Unicode 16, its own loops on 17, its punctuation and accents on 8, its normal forms on 9; Go's package unicode is
 // at 15. The tables below are the differences, so that every character is classed as the reference classes it. A test compares
 // every code point with the library where Python has it.
+
 package tokenizer
 
 // A span is a range of characters, both ends included.

@@ -1,5 +1,6 @@
 // Unigram language model (Kudo 2018): of all ways to cut a text into pieces, the one whose scores sum highest, by Viterbi over the
 // byte positions. A character that no piece covers costs the lowest score less 10; neighbours of that kind become one unknown.
+
 package tokenizer
 
 import (

@@ -1,4 +1,5 @@
 // The vocabulary: tokens by id and ids by token. Ids come from files, so their range is checked before anything is sized by it.
+
 package tokenizer
 
 import "fmt"

@@ -1,5 +1,6 @@
 // A cache of words and their ids. It is a fixed number of slots, two of which a word may occupy; a newcomer replaces what it finds.
 // Reading and writing are single atomic operations, so that any number of goroutines share it without locks.
+
 package tokenizer
 
 import (

@@ -1,5 +1,6 @@
 // WordPiece (Wu et al. 2016, section 4.1): the longest token at each position of a word, those behind the first marked by a prefix; a
 // word that cannot be covered is unknown as a whole. WordLevel is the table alone: a word is a token or unknown.
+
 package tokenizer
 
 import "unicode/utf8"
