@@ -45,11 +45,16 @@ func (c *call) fail(err error) {
 
 // ended counts bytes of work and reports whether the call has failed or its caller has given up.
 func (c *call) ended(work int) bool {
-	if c.work += work; c.work >= workPerLook {
-		c.work = 0
-		if err := c.ctx.Err(); err != nil {
-			c.fail(err)
-		}
+	if c.work += work; c.work < workPerLook {
+		return c.err != nil
+	}
+	return c.look()
+}
+
+func (c *call) look() bool {
+	c.work = 0
+	if err := c.ctx.Err(); err != nil {
+		c.fail(err)
 	}
 	return c.err != nil
 }
@@ -65,9 +70,13 @@ func (c *call) add(id int32, p piece, start, end int) {
 // setAside begins a new list of ids where there are more than enough in the present one.
 func (c *call) setAside(enough int) {
 	if len(c.ids) > enough && !c.track {
-		c.aside = append(c.aside, c.ids)
-		c.ids = make([]int32, 0, longWord)
+		c.beginList()
 	}
+}
+
+func (c *call) beginList() {
+	c.aside = append(c.aside, c.ids)
+	c.ids = make([]int32, 0, longWord)
 }
 
 // all returns the ids of the whole call.

@@ -27,7 +27,7 @@ func (t *Tokenizer) Encode(text string, special bool) ([]int32, error) {
 
 // EncodeContext is Encode that ends soon after ctx does, with its error.
 func (t *Tokenizer) EncodeContext(ctx context.Context, text string, special bool) ([]int32, error) {
-	c := &call{ctx: ctx, ids: make([]int32, 0, min(len(text)/4+4, longWord))}
+	c := &call{ctx: ctx, ids: make([]int32, 0, min(len(text)/4+4, idsPerList))}
 	t.encode(c, text, special)
 	if c.err != nil {
 		return nil, located(t.name, c.err)

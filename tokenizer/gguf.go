@@ -66,7 +66,8 @@ func fromGGUF(v ggufVocabulary) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.added, err = newAddedTokens(markedTokens(t.vocab.tokens, v.Types, pieceControl, pieceUnknown, pieceUserDefined), t.vocab, t.vocab.size(), nil); err != nil {
+	marked := markedTokens(t.vocab.tokens, v.Types, pieceControl, pieceUnknown, pieceUserDefined)
+	if t.added, err = newAddedTokens(marked, t.vocab, t.vocab.size(), nil); err != nil {
 		return nil, err
 	}
 	if id := unknownOf(t.plain.model); id >= 0 {

@@ -49,7 +49,8 @@ func kindOf(raw json.RawMessage) (string, error) {
 	return head.Type, nil
 }
 
-const knownNormalizers = "BertNormalizer, ByteLevel, Lowercase, NFC, NFD, NFKC, NFKD, Nmt, Precompiled, Prepend, Replace, Sequence, Strip, StripAccents"
+const knownNormalizers = "BertNormalizer, ByteLevel, Lowercase, NFC, NFD, NFKC, NFKD, Nmt, Precompiled, Prepend, Replace, Sequence, " +
+	"Strip, StripAccents"
 
 func parseNormalizer(raw json.RawMessage, depth int) (normalizer, error) {
 	if absent(raw) {
@@ -149,7 +150,8 @@ func (lowercase) rewrite(w *rewriting) {
 // nmt is SentencePiece's cleaning of control characters and odd spaces.
 func nmt(r rune) rune {
 	switch {
-	case r == '\t', r == '\n', r == '\f', r == '\r', r == 0x1680, r >= 0x200b && r <= 0x200f, r == 0x2028, r == 0x2029, r == 0x2581, r == 0xfeff, r == 0xfffd:
+	case r == '\t', r == '\n', r == '\f', r == '\r', r == 0x1680,
+		r >= 0x200b && r <= 0x200f, r == 0x2028, r == 0x2029, r == 0x2581, r == 0xfeff, r == 0xfffd:
 		return ' '
 	case r >= 1 && r <= 8, r == 0x0b, r >= 0x0e && r <= 0x1f, r == 0x7f, r == 0x8f, r == 0x9f:
 		return -1

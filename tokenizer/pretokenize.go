@@ -13,7 +13,8 @@ type splitter interface {
 	split(c *call, p piece, yield func(piece))
 }
 
-const knownSplitters = "BertPreTokenizer, ByteLevel, CharDelimiterSplit, Digits, FixedLength, Metaspace, Punctuation, Sequence, Split, Whitespace, WhitespaceSplit"
+const knownSplitters = "BertPreTokenizer, ByteLevel, CharDelimiterSplit, Digits, FixedLength, Metaspace, Punctuation, Sequence, Split, " +
+	"Whitespace, WhitespaceSplit"
 
 // parseSplitters flattens sequences.
 func parseSplitters(raw json.RawMessage, depth int) ([]splitter, error) {

@@ -101,11 +101,15 @@ func (w *rewriting) flush() {
 
 func (w *rewriting) write(text string) {
 	if w.out.Len()+len(text) > w.call.limit {
-		w.call.fail(kindf(ErrLimit, "the rules of the file make more than %d bytes of a text", w.call.limit))
+		w.tooLong()
 	}
 	if w.call.err == nil {
 		w.out.WriteString(text)
 	}
+}
+
+func (w *rewriting) tooLong() {
+	w.call.fail(kindf(ErrLimit, "the rules of the file make more than %d bytes of a text", w.call.limit))
 }
 
 // runes calls change with every character: it returns the same one to keep it, another to replace it, or -1 to delete it.
@@ -142,6 +146,10 @@ func (w *rewriting) between(text string) {
 
 // literal replaces every old, which is not empty.
 func (w *rewriting) literal(old, text string) {
+	if !w.call.track {
+		w.literalUntracked(old, text)
+		return
+	}
 	for w.call.err == nil {
 		at := strings.Index(w.rest(), old)
 		if at < 0 {
@@ -150,4 +158,28 @@ func (w *rewriting) literal(old, text string) {
 		w.keep(at)
 		w.replace(len(old), text)
 	}
+}
+
+// literalUntracked knows beforehand how long the text will be: spaces are replaced in nearly every text, so this way is worth having.
+func (w *rewriting) literalUntracked(old, text string) {
+	n := strings.Count(w.rest(), old)
+	if n == 0 {
+		return
+	}
+	w.changed = true
+	w.flush()
+	if more := len(w.rest()) + n*(len(text)-len(old)); w.out.Len()+more > w.call.limit {
+		w.tooLong()
+		return
+	}
+	w.out.Grow(len(w.rest()) + n*(len(text)-len(old)))
+	for rest := w.rest(); n > 0 && w.call.err == nil; n-- {
+		at := strings.Index(rest, old)
+		w.out.WriteString(rest[:at])
+		w.out.WriteString(text)
+		rest = rest[at+len(old):]
+		w.call.ended(at + len(text))
+		w.at = len(w.in.text) - len(rest)
+	}
+	w.copied = w.at
 }

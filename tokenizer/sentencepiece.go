@@ -40,8 +40,8 @@ type sentencePiece struct {
 // readSentencePiece reads the content of a tokenizer.model. name stands for the file in errors.
 //
 // Control pieces are found in the text before anything else, and what lies between them is encoded by itself, as Hugging Face's
-// reading of such a file does; the sentencepiece library does not look for them. The file does not say whether a text gets a first token; with BPE it does (Llama's
-// convention), with Unigram it gets neither a first nor a last one. tokenizer_config.json may say otherwise.
+// reading of such a file does; the sentencepiece library does not look for them. The file does not say whether a text gets a first
+// token; with BPE it does (Llama's convention), with Unigram it gets neither a first nor a last one. tokenizer_config.json may say otherwise.
 func readSentencePiece(data []byte, name string) (*Tokenizer, error) {
 	t, err := parseSentencePiece(data, name)
 	if err != nil {

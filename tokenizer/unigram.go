@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/bits"
 	"slices"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -88,10 +89,24 @@ type lattice struct {
 	scores  []float64
 }
 
-// newLattice is for a text of n bytes and pieces of at most reach.
-func newLattice(n, reach int) *lattice {
+var lattices = sync.Pool{New: func() any { return new(lattice) }}
+
+// begin makes the lattice ready for a text of n bytes and pieces of at most reach. A long text's memory is given back.
+func (l *lattice) begin(n, reach int) {
+	if cap(l.ids) > longWord {
+		*l = lattice{}
+	}
 	window := 1 << bits.Len(uint(min(n, reach+utf8.UTFMax)))
-	return &lattice{make([]int32, n+1), make([]uint16, n+1), make([]float64, window)}
+	l.ids, l.lengths, l.scores = sized(l.ids, n+1), sized(l.lengths, n+1), sized(l.scores, window)
+	clear(l.lengths)
+}
+
+// sized is list, or a new one, with n elements.
+func sized[T any](list []T, n int) []T {
+	if cap(list) < n {
+		return make([]T, n)
+	}
+	return list[:n]
 }
 
 func (l *lattice) score(at int) float64 { return l.scores[at&(len(l.scores)-1)] }
@@ -118,7 +133,9 @@ func (l *lattice) reverse() {
 
 func (m *unigram) encode(c *call, word piece) {
 	text := word.text
-	l := newLattice(len(text), m.trie.reach)
+	l := lattices.Get().(*lattice)
+	defer lattices.Put(l)
+	l.begin(len(text), m.trie.reach)
 	penalty := m.lowest - unknownPenalty
 	if m.single {
 		penalty = float64(float32(m.lowest) - unknownPenalty)

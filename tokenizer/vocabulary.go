@@ -26,7 +26,8 @@ func newVocabulary(ids map[string]int64) (*vocabulary, error) {
 		}
 		highest = max(highest, id)
 	}
-	v := &vocabulary{ids: make(map[string]int32, len(ids)), extra: map[string]int32{}, tokens: make([]string, highest+1), known: make([]bool, highest+1), own: len(ids)}
+	v := &vocabulary{ids: make(map[string]int32, len(ids)), extra: map[string]int32{}, own: len(ids),
+		tokens: make([]string, highest+1), known: make([]bool, highest+1)}
 	for token, id := range ids {
 		if v.known[id] {
 			first, second := min(token, v.tokens[id]), max(token, v.tokens[id])
@@ -63,7 +64,8 @@ func (v *vocabulary) add(token string, id int32) {
 
 // newVocabularyList numbers tokens by their place. Of equal tokens the last is the one that its text means.
 func newVocabularyList(tokens []string) *vocabulary {
-	v := &vocabulary{ids: make(map[string]int32, len(tokens)), extra: map[string]int32{}, tokens: tokens, known: make([]bool, len(tokens)), own: len(tokens)}
+	v := &vocabulary{ids: make(map[string]int32, len(tokens)), extra: map[string]int32{}, own: len(tokens),
+		tokens: tokens, known: make([]bool, len(tokens))}
 	for id, token := range tokens {
 		v.ids[token], v.known[id] = int32(id), true
 	}
