@@ -1,7 +1,8 @@
 package tokenizer
 
 // patternDeepseek3 is the last pass of DeepSeek V3's tokenizer (its tokenizer.json): digits and Chinese have been cut off before.
-const patternDeepseek3 = "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|" + anySpace
+const patternDeepseek3 = "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+" +
+	"| ?[\\p{P}\\p{S}]+[\\r\\n]*|" + anySpace
 
 // scanDeepseek3 is a matcher, because numbers that stand alone are in none of its alternatives.
 type scanDeepseek3 struct{ classes *classBytes }
