@@ -5,7 +5,7 @@ import (
 
 	"avssnative/engine"
 	"avssnative/internal/demo"
-	"avssnative/internal/tokenizer"
+	"avssnative/tokenizer"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"

@@ -10,8 +10,8 @@ import (
 	"avssnative/bench"
 	"avssnative/engine"
 	"avssnative/internal/smallworld"
-	"avssnative/internal/tokenizer"
 	"avssnative/prune"
+	"avssnative/tokenizer"
 )
 
 // The whole job on the demo: score the layers, choose a quarter of them, judge the model with and without, write the smaller one.

@@ -12,7 +12,7 @@ import (
 	"avssnative/engine/device"
 	"avssnative/internal/demo"
 	"avssnative/internal/need"
-	"avssnative/internal/tokenizer"
+	"avssnative/tokenizer"
 )
 
 // testdata/lm_eval holds what lm-evaluation-harness 0.4.13 says of three trained models (float32, no few-shot examples, the tokenizer's

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"avssnative/engine"
-	"avssnative/internal/tokenizer"
+	"avssnative/tokenizer"
 )
 
 // BenchmarkSweep judges the demo without a sixteenth to a half of its layers, chosen from both ends and at random: "together" in the

@@ -55,7 +55,7 @@ func (j *Job) Calibrate(ctx context.Context, c Calibration) error {
 	take := func(text string) (more bool, err error) {
 		io.WriteString(sum, text)
 		sum.Write([]byte{0})
-		ids, err := t.Encode(text, c.BOS == bench.BOSAuto || c.BOS == "")
+		ids, err := t.EncodeContext(ctx, text, c.BOS == bench.BOSAuto || c.BOS == "")
 		if err != nil {
 			return false, err
 		}

@@ -16,8 +16,8 @@ import (
 	"avssnative/engine"
 	"avssnative/internal/need"
 	"avssnative/internal/smallworld"
-	"avssnative/internal/tokenizer"
 	"avssnative/prune"
+	"avssnative/tokenizer"
 )
 
 // How many items of a task are judged.
