@@ -20,7 +20,7 @@ import (
 const (
 	maxPage   = 256 << 20 // bytes, unpacked
 	maxValues = 1 << 22
-	maxHeader = 16 << 20 // bytes
+	maxHeader = 64 << 20 // bytes; the least and the greatest text of the page may be in it
 
 	maxElements = 1 << 18 // in the lists of one row
 	elementSize = 64      // bytes that an element of a list takes when it is read
@@ -143,8 +143,11 @@ func (c *chunk) advance() error {
 			head = head[:n]
 			break
 		}
-		if size >= min(left, maxHeader) {
+		if size >= left {
 			return err
+		}
+		if size >= maxHeader {
+			return fmt.Errorf("a page's header of more than %d bytes is not read", maxHeader)
 		}
 	}
 	if h.packed < 0 || h.packed > left-int64(len(head)) || h.unpacked < 0 || h.unpacked > maxPage || h.values < 0 || h.values > maxValues {
