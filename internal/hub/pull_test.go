@@ -39,7 +39,7 @@ func pull(s *server, cache string, change func(*Options)) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	p.pause, p.stall = time.Millisecond, 300*time.Millisecond
+	p.pause = time.Millisecond
 	return p.pull(context.Background())
 }
 
@@ -161,7 +161,7 @@ func TestPullShards(t *testing.T) {
 func TestPullResumesDroppedConnections(t *testing.T) {
 	s, cache := newServer(t, tiny()), t.TempDir()
 	s.dropAfter, s.drops, s.stalls, s.busy = 1000, 6, 1, 2
-	dir, err := pull(s, cache, nil)
+	dir, err := pull(s, cache, func(o *Options) { o.Timeout = time.Second })
 	if err != nil {
 		t.Fatal(err)
 	}

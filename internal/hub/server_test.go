@@ -83,7 +83,7 @@ func (s *server) hub(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.URL.Path == "/api/models/org/tiny/revision/main" || r.URL.Path == "/api/models/org/tiny/revision/"+sha || r.URL.Path == "/api/models/org/tiny/revision/refs/pr/1" {
 		for s.endless && r.Context().Err() == nil {
-			if _, err := w.Write(make([]byte, 1<<16)); err != nil {
+			if _, err := w.Write(make([]byte, 1<<20)); err != nil {
 				return
 			}
 		}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"strings"
 
 	"avssnative/avss"
@@ -126,7 +128,11 @@ func (c Calibration) source(path string) corpus.Source {
 // documents are those of the files, one after the other.
 func (c Calibration) documents(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		for _, path := range c.Files {
+		for i, path := range c.Files {
+			if path == "-" && c.Stdin != nil && slices.Contains(c.Files[:i], "-") {
+				yield("", errors.New("calibration: standard input (-) is named twice, and can be read once"))
+				return
+			}
 			for d, err := range c.source(path).Documents(ctx) {
 				if err != nil {
 					yield("", err)
