@@ -46,7 +46,9 @@ func TestFormsOfFiles(t *testing.T) {
 	}
 	two.Write(plain.Bytes())
 	two.Close()
-	for name, content := range map[string]string{"mine.jsonl": plain.String(), "mine.json": plain.String(), "mine.jsonl.gz": gz.String(), "mine.jsonl.zst": zst.String(), "mine.parquet": table.String()} {
+	for name, content := range map[string]string{
+		"mine.jsonl": plain.String(), "mine.json": plain.String(), "mine.jsonl.gz": gz.String(), "mine.jsonl.zst": zst.String(), "mine.parquet": table.String(),
+	} {
 		path := filepath.Join(written(t, name, content).Dir, name)
 		for _, limit := range []int{0, 7} {
 			sets, err := Load(t.Context(), []string{"small_world_qa=" + path}, Source{}, Limit{Items: limit})
@@ -68,7 +70,8 @@ func TestFormsOfFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]Item{{Index: 0, Text: "one two", Words: 2, Bytes: 7}, {Index: 2, Text: "three", Words: 1, Bytes: 5}}, sets[0].Items); diff != "" {
+	want = []Item{{Index: 0, Text: "one two", Words: 2, Bytes: 7}, {Index: 2, Text: "three", Words: 1, Bytes: 5}}
+	if diff := cmp.Diff(want, sets[0].Items); diff != "" {
 		t.Error(diff)
 	}
 	_, err = Load(t.Context(), []string{"chunk-8=" + stories}, Source{}, Limit{})

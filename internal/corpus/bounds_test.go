@@ -298,7 +298,8 @@ func TestCancelEndsAReadThatWaits(t *testing.T) {
 		cancel()
 		close(from.held)
 	}
-	for _, path := range []string{save(t, "x.parquet", parquetOf(t, []line{{"a"}})), save(t, "x.jsonl", []byte(`{"text":"a"}`)), save(t, "x.txt.zst", []byte("a"))} {
+	for _, path := range []string{save(t, "x.parquet", parquetOf(t, []line{{"a"}})), save(t, "x.jsonl", []byte(`{"text":"a"}`)),
+		save(t, "x.txt.zst", []byte("a"))} {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		for _, err := range (Source{Path: path}).Documents(ctx) {

@@ -113,8 +113,9 @@ func (t *table) begin(group int, leaves []*parquet.Column) error {
 			c.start = first
 		}
 		length := meta.TotalCompressedSize
-		if c.start < 0 || length < 0 || c.start > t.size || length > t.size-c.start {
-			return c.fail(fmt.Errorf("damaged: bytes %d+%d of %d", c.start, length, t.size))
+		// Nor may it begin in the mark or reach into the footer, which are served without a look at pages.
+		if last := t.size - int64(len(t.footer)); c.start < int64(len(mark)) || length < 0 || c.start > last || length > last-c.start {
+			return c.fail(fmt.Errorf("damaged: bytes %d+%d of a file of %d with metadata from %d", c.start, length, t.size, last))
 		}
 		c.end = c.start + length
 		c.rewind()

@@ -10,8 +10,8 @@ func TestFolder(t *testing.T) {
 	t.Setenv("HOME", "/home/x")
 	t.Setenv("DATA", "/data")
 	for value, want := range map[string]string{
-		"": "", "/a": "/a", "a/b": "a/b", "~": "/home/x", "~/": "/home/x", "~/a/b": "/home/x/a/b", "/a/~/b": "/a/~/b", "$DATA/a": "/data/a", "${DATA}/a": "/data/a",
-		"~/$DATA": "/home/x/data", "/a/$NO_SUCH_VARIABLE": "/a/$NO_SUCH_VARIABLE", "/a$/b": "/a$/b",
+		"": "", "/a": "/a", "a/b": "a/b", "~": "/home/x", "~/": "/home/x", "~/a/b": "/home/x/a/b", "/a/~/b": "/a/~/b",
+		"$DATA/a": "/data/a", "${DATA}/a": "/data/a", "~/$DATA": "/home/x/data", "/a/$NO_SUCH_VARIABLE": "/a/$NO_SUCH_VARIABLE", "/a$/b": "/a$/b",
 	} {
 		t.Setenv("FOLDER", value)
 		if got, err := Folder("FOLDER"); err != nil || got != filepath.FromSlash(want) {

@@ -46,7 +46,8 @@ type server struct {
 }
 
 func newServer(t *testing.T, files map[string]string) *server {
-	s := &server{files: files, asked: make(chan string, 100), closing: make(chan struct{}), etag: map[string]string{}, size: map[string]string{}, content: map[string]string{}}
+	s := &server{files: files, asked: make(chan string, 100), closing: make(chan struct{}),
+		etag: map[string]string{}, size: map[string]string{}, content: map[string]string{}}
 	s.Server = httptest.NewServer(http.HandlerFunc(s.hub))
 	s.elsewhere = httptest.NewServer(http.HandlerFunc(s.storage))
 	t.Cleanup(s.Close)

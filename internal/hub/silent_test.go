@@ -42,8 +42,10 @@ func TestSilentServer(t *testing.T) {
 			s, cache := newServer(t, tiny()), t.TempDir()
 			s.silent, s.after = silent, after
 			_, err := stalled(t.Context(), s.URL, cache, 250*time.Millisecond)
-			if err == nil || !strings.Contains(err.Error(), "after 2 attempts") || !strings.Contains(err.Error(), "no answer from 127.0.0.1") || !strings.Contains(err.Error(), "for 250ms") {
-				t.Errorf("%s, after %d bytes: error %v", silent, after, err)
+			for _, want := range []string{"after 2 attempts", "no answer from 127.0.0.1", "for 250ms"} {
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("%s, after %d bytes: error %v, want %s", silent, after, err, want)
+				}
 			}
 			if after == 0 {
 				continue
@@ -124,7 +126,10 @@ func TestCancelOfASilentDownload(t *testing.T) {
 // What a killed Pull has left is cleared or resumed; a part that is of something else is fetched anew.
 func TestLeftovers(t *testing.T) {
 	_, lfs := hashes(tiny()["model.safetensors"])
-	for name, part := range map[string]string{"of the file": tiny()["model.safetensors"][:2000], "zeros": strings.Repeat("\x00", 2000), "too long": strings.Repeat("x", 9000), "all, and wrong": strings.Repeat("x", 8000)} {
+	for name, part := range map[string]string{
+		"of the file": tiny()["model.safetensors"][:2000], "zeros": strings.Repeat("\x00", 2000),
+		"too long": strings.Repeat("x", 9000), "all, and wrong": strings.Repeat("x", 8000),
+	} {
 		s, cache := newServer(t, tiny()), t.TempDir()
 		repository := filepath.Join(cache, "models--org--tiny")
 		old := time.Now().Add(-time.Hour)
@@ -182,8 +187,9 @@ func TestLeftovers(t *testing.T) {
 // Names in a listing that lead out of the folder are not fetched.
 func TestNamesOfAHostileListing(t *testing.T) {
 	s, cache := newServer(t, tiny()), t.TempDir()
-	s.listing = `{"sha":"` + sha + `","siblings":[{"rfilename":"config.json"},{"rfilename":"model.safetensors"},{"rfilename":"../config.json"},{"rfilename":"/config.json"},
-		{"rfilename":"tokenizer/../../x.json"},{"rfilename":"tokenizer.json/../../../y"},{"rfilename":"..\\tokenizer.json"},{"rfilename":"tokenizer\u0000.json"}]}`
+	s.listing = `{"sha":"` + sha + `","siblings":[{"rfilename":"config.json"},{"rfilename":"model.safetensors"},
+		{"rfilename":"../config.json"},{"rfilename":"/config.json"},{"rfilename":"tokenizer/../../x.json"},
+		{"rfilename":"tokenizer.json/../../../y"},{"rfilename":"..\\tokenizer.json"},{"rfilename":"tokenizer\u0000.json"}]}`
 	if _, err := pull(s, cache, nil); err != nil {
 		t.Fatal(err)
 	}
