@@ -47,7 +47,8 @@ func TestFormsOfFiles(t *testing.T) {
 	two.Write(plain.Bytes())
 	two.Close()
 	for name, content := range map[string]string{
-		"mine.jsonl": plain.String(), "mine.json": plain.String(), "mine.jsonl.gz": gz.String(), "mine.jsonl.zst": zst.String(), "mine.parquet": table.String(),
+		"mine.jsonl": plain.String(), "mine.json": plain.String(), "mine.jsonl.gz": gz.String(),
+		"mine.jsonl.zst": zst.String(), "mine.parquet": table.String(),
 	} {
 		path := filepath.Join(written(t, name, content).Dir, name)
 		for _, limit := range []int{0, 7} {

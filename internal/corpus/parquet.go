@@ -27,8 +27,12 @@ func (s Source) column(ctx context.Context, field string, each func(Document) bo
 		if err := t.begin(group, []*parquet.Column{leaf}); err != nil {
 			return err
 		}
+		before := number
 		more, err := t.groupTexts(t.RowGroups()[group].ColumnChunks()[leaf.Index()], &number, each)
 		if err != nil || !more {
+			return err
+		}
+		if err := t.complete(group, number-before); err != nil {
 			return err
 		}
 	}
@@ -166,8 +170,12 @@ func (s Source) records(ctx context.Context, each func(Row) (bool, error)) error
 		if err := t.begin(group, columns); err != nil {
 			return err
 		}
+		before := number
 		more, err := t.groupRecords(rows, s.Path, &number, each)
 		if err != nil || !more {
+			return err
+		}
+		if err := t.complete(group, number-before); err != nil {
 			return err
 		}
 	}

@@ -128,6 +128,14 @@ func (t *table) begin(group int, leaves []*parquet.Column) error {
 	return unfolded(t.size, promised)
 }
 
+// complete returns an error where a row group did not have the rows that the metadata counts.
+func (t *table) complete(group, rows int) error {
+	if want := t.Metadata().RowGroups[group].NumRows; int64(rows) != want {
+		return fmt.Errorf("row group %d: damaged: %d rows, the metadata counts %d", group, rows, want)
+	}
+	return nil
+}
+
 // ReadAt serves the parquet library.
 func (t *table) ReadAt(data []byte, offset int64) (int, error) {
 	if at := offset - (t.size - int64(len(t.footer))); at >= 0 && at <= int64(len(t.footer)) {
