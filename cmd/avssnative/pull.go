@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"strconv"
+	"time"
 
 	"avssnative/internal/hub"
 
@@ -11,8 +13,7 @@ import (
 func pullCommand() *cli.Command {
 	return &cli.Command{
 		Name: "pull", Usage: "download what a model needs into the Hugging Face cache", ArgsUsage: "org/name[@revision]",
-		Flags: []cli.Flag{&cli.DurationFlag{Name: "timeout", Value: hub.DefaultTimeout, EnvVars: env("timeout"),
-			Usage: "without a byte from the server, after which pull tries anew, and then gives up"}},
+		Flags:  []cli.Flag{text("timeout", hub.DefaultTimeout.String(), "without a byte from the server, after which pull tries anew, and then gives up")},
 		Action: pull,
 	}
 }
@@ -21,9 +22,9 @@ func pull(c *cli.Context) error {
 	if c.NArg() != 1 {
 		return usage("pull: want one name, as org/name or org/name@revision")
 	}
-	timeout := c.Duration("timeout")
-	if timeout <= 0 {
-		return usage("pull: --timeout %v: want more than 0, as in 30s", timeout)
+	timeout, err := duration(c.String("timeout"))
+	if err != nil {
+		return usage("pull: --timeout %w", err)
 	}
 	last := ""
 	dir, err := hub.Pull(c.Context, c.Args().First(), hub.Options{Timeout: timeout, Progress: func(p hub.Progress) {
@@ -37,4 +38,17 @@ func pull(c *cli.Context) error {
 	}
 	fmt.Fprintln(c.App.Writer, dir)
 	return nil
+}
+
+// duration reads a time with a unit, or a number of seconds.
+func duration(text string) (time.Duration, error) {
+	seconds, err := strconv.ParseFloat(text, 64)
+	if err == nil {
+		text = strconv.FormatFloat(seconds, 'f', -1, 64) + "s"
+	}
+	value, err := time.ParseDuration(text)
+	if err != nil || value <= 0 {
+		return 0, fmt.Errorf("%.40s: want a time of more than 0, as 30s or 2m", text)
+	}
+	return value, nil
 }

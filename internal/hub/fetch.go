@@ -140,7 +140,7 @@ func (p *puller) fill(ctx context.Context, file *os.File, b blob, name string, b
 		}
 		err := verify(ctx, file, b)
 		if err == nil {
-			return file.Sync()
+			return settle(ctx, file)
 		}
 		if broken := (damage{}); !begun || !errors.As(err, &broken) {
 			return err
@@ -149,6 +149,18 @@ func (p *puller) fill(ctx context.Context, file *os.File, b blob, name string, b
 		if err := file.Truncate(0); err != nil {
 			return err
 		}
+	}
+}
+
+// settle waits until the disk has the file, which may take longer than a person who interrupts will wait.
+func settle(ctx context.Context, file *os.File) error {
+	done := make(chan error, 1)
+	go func() { done <- file.Sync() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -211,8 +211,8 @@ func (p *puller) ref() string {
 // leftover is the form of mapped.Temporary.
 var leftover = regexp.MustCompile(`\.[0-9a-f]{16}\.incomplete$`)
 
-// clearLeftovers removes what a killed Pull has left in a folder: links and refs that never got their names. One that another Pull is about to rename
-// is gone for it, and that Pull fails; but each lives for a few microseconds, and is older than this one only where its maker is dead.
+// clearLeftovers removes what a killed Pull has left in a folder: links and refs that never got their names. A living Pull gives them theirs
+// within microseconds, so one that is a second old has no maker any more.
 func clearLeftovers(folder string) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
