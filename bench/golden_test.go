@@ -88,7 +88,7 @@ func agree(t *testing.T, g golden, folder string, source Source, names []string,
 	}
 	var sets []Set
 	for _, name := range names {
-		set, err := Load([]string{name}, source, Limit{Items: min(limit, g.Tasks[name].N)})
+		set, err := Load(t.Context(), []string{name}, source, Limit{Items: min(limit, g.Tasks[name].N)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,7 +27,7 @@ func BenchmarkSweep(b *testing.B) {
 	if testing.Short() {
 		items = 5
 	}
-	sets, err := Load([]string{"small_world_qa", "small_world_sentiment"}, Source{}, Limit{Items: items})
+	sets, err := Load(b.Context(), []string{"small_world_qa", "small_world_sentiment"}, Source{}, Limit{Items: items})
 	if err != nil {
 		b.Fatal(err)
 	}

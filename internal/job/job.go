@@ -127,11 +127,11 @@ func (j *Job) length(most int) int {
 }
 
 // Suite loads tasks, DefaultTasks where none are named, and turns them into sequences.
-func (j *Job) Suite(names []string, source bench.Source, limit bench.Limit, bos bench.BOS, length int) (*bench.Suite, error) {
+func (j *Job) Suite(ctx context.Context, names []string, source bench.Source, limit bench.Limit, bos bench.BOS, length int) (*bench.Suite, error) {
 	if len(names) == 0 {
 		names = DefaultTasks
 	}
-	sets, err := bench.Load(names, source, limit)
+	sets, err := bench.Load(ctx, names, source, limit)
 	if err != nil {
 		return nil, err
 	}

@@ -183,7 +183,7 @@ func judgeOurselves(t *testing.T, folder string, source bench.Source, items int,
 	if err != nil {
 		t.Fatal(err)
 	}
-	sets, err := bench.Load(tasks, source, bench.Limit{Items: items})
+	sets, err := bench.Load(t.Context(), tasks, source, bench.Limit{Items: items})
 	if err != nil {
 		t.Fatal(err)
 	}
