@@ -134,6 +134,8 @@ func (f *File) Close() error {
 
 func kind(mode os.FileMode) string {
 	switch {
+	case mode.IsRegular():
+		return "a file"
 	case mode.IsDir():
 		return "a folder"
 	case mode&os.ModeNamedPipe != 0:
