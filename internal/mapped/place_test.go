@@ -241,15 +241,18 @@ func TestSlowRenames(t *testing.T) {
 	}
 }
 
+// making is held so that its lock is not collected with it.
+var making *Output
+
 // TestMain is also the program that TestKilled kills: it begins outputs, says so, and waits.
 func TestMain(m *testing.M) {
 	path := os.Getenv("AVSSNATIVE_TEST_KILLED")
 	if path == "" {
 		os.Exit(m.Run())
 	}
-	output, err := Place{Path: path, Folder: true}.Begin()
-	if err == nil {
-		err = os.MkdirAll(filepath.Join(output.Path(), "half"), 0o755)
+	var err error
+	if making, err = (Place{Path: path, Folder: true}).Begin(); err == nil {
+		err = os.MkdirAll(filepath.Join(making.Path(), "half"), 0o755)
 	}
 	if err != nil {
 		os.Stdout.WriteString(err.Error() + "\n")

@@ -43,7 +43,8 @@ func Stream(ctx context.Context, w io.Writer, size int64, give func(io.Writer) e
 	return err
 }
 
-// CopyTo writes the length bytes from offset to w and releases their pages as it goes.
+// CopyTo writes the length bytes from offset to w and releases their pages as it goes. It ends with Check: what was copied is what the file
+// held when it was opened, or there is an error.
 func (f *File) CopyTo(w io.Writer, offset, length int64) error {
 	for length > 0 {
 		n := min(chunk, length)
@@ -51,14 +52,14 @@ func (f *File) CopyTo(w io.Writer, offset, length int64) error {
 			return err
 		}
 		if _, err := w.Write(f.data[offset : offset+n]); err != nil {
-			return err
+			return errors.Join(f.Check(), err) // the kernel cannot read a page that is gone either, and says "bad address"
 		}
 		if err := f.Advise(offset, n, DontNeed); err != nil {
 			return err
 		}
 		offset, length = offset+n, length-n
 	}
-	return nil
+	return f.Check()
 }
 
 // exactly passes on at most left bytes, in chunks, while the context lives.
