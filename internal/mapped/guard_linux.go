@@ -56,7 +56,7 @@ var installGuard = sync.OnceValue(func() error {
 	if action.handler <= 1 { // the default, or ignored: not under the Go runtime
 		return fmt.Errorf("no handler of SIGBUS to pass other faults to")
 	}
-	chained = action.handler
+	atomic.StoreUintptr(&chained, action.handler)
 	action.handler = faultHandler() // flags and mask stay the runtime's: on the signal stack, with siginfo
 	if _, _, failed := syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(syscall.SIGBUS), uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0); failed != 0 {
 		return os.NewSyscallError("rt_sigaction", failed)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -170,8 +171,8 @@ func TestOtherFaultsReachTheRuntime(t *testing.T) {
 	}
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
-		fault, ok := recover().(interface{ Addr() uintptr })
-		if !ok || fault.Addr() != uintptr(unsafe.Pointer(unsafe.SliceData(data))) {
+		fault := recover()
+		if _, ok := fault.(runtime.Error); !ok {
 			t.Errorf("the runtime says %v", fault)
 		}
 		if err := mapping.Check(); err != nil {
