@@ -124,9 +124,14 @@ func (r headerReader) read(c *contents) error {
 	return nil
 }
 
+// metadata reads texts by name. null, which some writers put where they have none, is none.
 func (r headerReader) metadata(c *contents) error {
+	token, err := r.Token()
+	if err != nil || token == nil {
+		return err
+	}
 	c.metadata = map[string]string{}
-	return r.object(func(key string) error {
+	return r.fields(token, func(key string) error {
 		if _, twice := c.metadata[key]; twice {
 			return fmt.Errorf("__metadata__ %.80q: named twice", key)
 		}
@@ -176,8 +181,13 @@ func (r headerReader) object(field func(key string) error) error {
 	if err != nil {
 		return err
 	}
-	if token != json.Delim('{') {
-		return fmt.Errorf("found %.80s, want an object", fmt.Sprint(token))
+	return r.fields(token, field)
+}
+
+// fields reads an object that began with the token begin.
+func (r headerReader) fields(begin json.Token, field func(key string) error) error {
+	if begin != json.Delim('{') {
+		return fmt.Errorf("found %.80s, want an object", fmt.Sprint(begin))
 	}
 	for r.More() {
 		key, err := r.text()
@@ -188,7 +198,7 @@ func (r headerReader) object(field func(key string) error) error {
 			return err
 		}
 	}
-	_, err = r.Token()
+	_, err := r.Token()
 	return err
 }
 
