@@ -15,6 +15,10 @@ const (
 	maxHeader = 100_000_000 // bytes; the format's own limit
 	maxName   = 4096        // bytes; the longest path a file system takes, and no model's tensor comes near
 	maxRank   = 64          // dimensions; PyTorch's and NumPy's limit
+
+	// A dimension is at most twice the data's bytes, as with four bits an element; a tensor of no elements, or of an unknown dtype, may have
+	// others up to this.
+	freeDimension = 1 << 20
 )
 
 // contents is what a file's bytes say.
@@ -78,6 +82,11 @@ func (c *contents) place(data []byte, start int64) error {
 		size, known, err := Size(t.DType, t.Shape)
 		if err != nil {
 			return fmt.Errorf("tensor %q: %w", t.Name, err)
+		}
+		for _, dimension := range t.Shape {
+			if dimension > max(2*int64(len(data)), freeDimension) {
+				return fmt.Errorf("tensor %q: a dimension of %d for %d bytes of data", t.Name, dimension, len(data))
+			}
 		}
 		if known && size != t.end-t.Offset {
 			return fmt.Errorf("tensor %q: %d bytes, want %d for shape %v of %s", t.Name, t.end-t.Offset, size, t.Shape, t.DType)

@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 
 random = np.random.default_rng(20240229)
 halves = {"Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q8_0": [0], "Q2_K": [80, 82], "Q3_K": [108], "Q4_K": [0, 2],
-          "Q5_K": [0, 2], "Q6_K": [208], "MXFP4": []}
+          "Q5_K": [0, 2], "Q6_K": [208], "MXFP4": [], "IQ4_NL": [0], "IQ4_XS": [0]}
 golden = {}
 for name, places in halves.items():
     elements, size = gguf.GGML_QUANT_SIZES[T[name]]
