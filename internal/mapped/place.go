@@ -19,7 +19,7 @@ type Place struct {
 	Path    string
 	Folder  bool     // the output is a folder; else a file
 	Force   bool     // a former output may be replaced
-	Reading []string // files and folders that are read meanwhile, such as the model; a name of nothing is passed over
+	Reading []string // files and folders that are read meanwhile, such as the model, and what links in them lead to; a name of nothing is passed over
 
 	// Former returns why what stands at path is no former output of the same kind, judged by what is in it; nil if it is one.
 	// Without Former nothing that has bytes is replaced.
@@ -151,6 +151,13 @@ func (p Place) held(stands os.FileInfo) string {
 	all := []named{{here, "the working folder", "holds the working folder"}, {home, "the home folder", "holds the home folder"}}
 	for _, path := range p.Reading {
 		all = append(all, named{path, "what is being read", "holds " + path + ", which is being read"})
+		inside, _ := os.ReadDir(path) // the links of a folder: what they lead to is read as well
+		for _, entry := range inside {
+			if entry.Type()&os.ModeSymlink != 0 {
+				leads := filepath.Join(path, entry.Name())
+				all = append(all, named{leads, "what is being read", "holds what " + leads + " leads to, which is being read"})
+			}
+		}
 	}
 	for _, one := range all {
 		path, err := filepath.EvalSymlinks(one.path)

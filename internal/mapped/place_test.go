@@ -116,6 +116,8 @@ func TestPlaces(t *testing.T) {
 		{"the model", "models/a", force(folder), "what is being read"},
 		{"above the model", "models", force(folder), "which is being read"},
 		{"the model by another name", "hard", force(file), "what is being read"},
+		{"what the model's link leads to", "store/blob", force(file), "what is being read"},
+		{"above what the model's link leads to", "store", force(folder), "link leads to, which is being read"},
 		{"here", ".", force(folder), "the working folder"},
 		{"above here", "..", force(folder), "holds the working folder"},
 	}
@@ -124,11 +126,11 @@ func TestPlaces(t *testing.T) {
 			base := t.TempDir()
 			dir := filepath.Join(base, "dir")
 			for path, text := range map[string]string{"former": "mine", "formers/mine": "mine", "nothing": "", "text": "thesis", "photos/a": "1", "home/me/mine": "mine",
-				"models/mine": "mine", "models/a/mine": "mine", "models/one": "mine"} {
+				"models/mine": "mine", "models/a/mine": "mine", "models/one": "mine", "store/mine": "mine", "store/blob": "mine"} {
 				put(t, filepath.Join(dir, path), text)
 			}
 			err := errors.Join(os.Mkdir(filepath.Join(dir, "empty"), 0o755), os.Symlink("text", filepath.Join(dir, "link")),
-				os.Symlink("photos", filepath.Join(dir, "linked")), os.Symlink("nowhere", filepath.Join(dir, "dangling")),
+				os.Symlink("photos", filepath.Join(dir, "linked")), os.Symlink("../../store/blob", filepath.Join(dir, "models/a/link")), os.Symlink("nowhere", filepath.Join(dir, "dangling")),
 				syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o644), os.Link(filepath.Join(dir, "models/one"), filepath.Join(dir, "hard")))
 			if err != nil {
 				t.Fatal(err)
@@ -334,6 +336,25 @@ func TestClearingLeavesOthers(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
 			t.Errorf("%s is left", name)
 		}
+	}
+}
+
+// Write, which needs no force, replaces files and nothing else.
+func TestWriteReplacesOnlyFiles(t *testing.T) {
+	dir := t.TempDir()
+	pipe, link, folder := filepath.Join(dir, "pipe"), filepath.Join(dir, "link"), filepath.Join(dir, "folder")
+	if err := errors.Join(syscall.Mkfifo(pipe, 0o644), os.Symlink("text", link), os.Mkdir(folder, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(dir, "text"), "text")
+	before := tree(t, dir)
+	for _, path := range []string{pipe, link, folder} {
+		if err := WriteBytes(path, []byte("new")); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if after := tree(t, dir); after != before {
+		t.Errorf("%s, before %s", after, before)
 	}
 }
 
