@@ -16,7 +16,8 @@ func Dequantise(dst []float32, kind Type, src []byte) error {
 	elements, bytes := kind.Block()
 	block, ok := blocks[kind]
 	if !ok {
-		return fmt.Errorf("gguf: %s cannot be dequantised; known are F32 F16 BF16 Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q2_K Q3_K Q4_K Q5_K Q6_K IQ4_NL IQ4_XS MXFP4", kind)
+		return fmt.Errorf("gguf: %s cannot be dequantised; known are "+
+			"F32 F16 BF16 Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q2_K Q3_K Q4_K Q5_K Q6_K IQ4_NL IQ4_XS MXFP4", kind)
 	}
 	if len(dst)%elements != 0 || len(src)%bytes != 0 || len(src)/bytes != len(dst)/elements {
 		return fmt.Errorf("gguf: %s: %d bytes for %d values, want %d bytes for each %d", kind, len(src), len(dst), bytes, elements)

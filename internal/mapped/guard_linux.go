@@ -48,20 +48,27 @@ type kernelAction struct {
 	mask                     uint64
 }
 
+// sigaction gives SIGBUS another handler, or tells the one it has; nil stands for neither.
+func sigaction(give, have *kernelAction) error {
+	_, _, failed := syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(syscall.SIGBUS), uintptr(unsafe.Pointer(give)),
+		uintptr(unsafe.Pointer(have)), unsafe.Sizeof(give.mask), 0, 0)
+	if failed != 0 {
+		return os.NewSyscallError("rt_sigaction", failed)
+	}
+	return nil
+}
+
 var installGuard = sync.OnceValue(func() error {
 	var action kernelAction
-	if _, _, failed := syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(syscall.SIGBUS), 0, uintptr(unsafe.Pointer(&action)), 8, 0, 0); failed != 0 {
-		return os.NewSyscallError("rt_sigaction", failed)
+	if err := sigaction(nil, &action); err != nil {
+		return err
 	}
 	if action.handler <= 1 { // the default, or ignored: not under the Go runtime
 		return fmt.Errorf("no handler of SIGBUS to pass other faults to")
 	}
 	atomic.StoreUintptr(&chained, action.handler)
 	action.handler = faultHandler() // flags and mask stay the runtime's: on the signal stack, with siginfo
-	if _, _, failed := syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(syscall.SIGBUS), uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0); failed != 0 {
-		return os.NewSyscallError("rt_sigaction", failed)
-	}
-	return nil
+	return sigaction(&action, nil)
 })
 
 // protect enters a mapping into the table.
