@@ -109,7 +109,7 @@ func TestCheckFindsChange(t *testing.T) {
 	} else if err != nil {
 		t.Fatal(err)
 	}
-	if err := mapping.Check(); err == nil || !strings.Contains(err.Error(), "10 bytes, but it had 1000") {
+	if err := mapping.Check(); err == nil || !strings.Contains(err.Error(), "cut short while it was read: 10 bytes, but it had 1000") {
 		t.Errorf("after truncation: %v", err)
 	}
 	// The same name and size, but another file.

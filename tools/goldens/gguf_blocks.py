@@ -3,7 +3,8 @@
     gguf_blocks.py OUT
 
 golden.safetensors: for each type T.blocks (random bytes) and T.values (what gguf.quants.dequantize makes of them). Half-precision
-scales are finite: what a NaN becomes is no part of the format. python.gguf: every kind of metadata and a few tensors.
+scales are finite: what a NaN becomes is no part of the format. For each type that gguf can write T.quantised, what it makes of
+quantise.values. python.gguf: every kind of metadata and a few tensors.
 """
 import os
 import sys
@@ -15,7 +16,7 @@ from safetensors.numpy import save_file
 
 random = np.random.default_rng(20240229)
 halves = {"Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q8_0": [0], "Q2_K": [80, 82], "Q3_K": [108], "Q4_K": [0, 2],
-          "Q5_K": [0, 2], "Q6_K": [208], "MXFP4": []}
+          "Q5_K": [0, 2], "Q6_K": [208], "MXFP4": [], "IQ4_NL": [0], "IQ4_XS": [0]}
 golden = {}
 for name, places in halves.items():
     elements, size = gguf.GGML_QUANT_SIZES[T[name]]
@@ -36,7 +37,24 @@ golden["F16.values"] = finite.view(np.float16).astype("<f4")
 finite = bits[bits & 0x7F80 != 0x7F80].astype("<u2")
 golden["BF16.blocks"] = finite.view(np.uint8)
 golden["BF16.values"] = gguf.quants.dequantize(finite.view(np.uint8).reshape(1, -1), T.BF16).astype("<f4").reshape(-1)
+<<<<<<< HEAD:tools/goldens/gguf_blocks.py
 save_file(golden, os.path.join(sys.argv[1], "golden.safetensors"))
+=======
+
+# What is quantised: blocks of 32 values of many sizes, with zeros, ties, one outlier, and scales that are subnormal as halves.
+values = random.standard_normal((48, 32)).astype(np.float32) * np.float32(2.0) ** random.integers(-30, 12, (48, 1)).astype(np.float32)
+values[0] = 0
+values[1] = np.arange(-16, 16) / 8
+values[2] = 1.5
+values[3] = -0.25
+values[4, 7] *= 50
+values[5] = abs(values[5])
+golden["quantise.values"] = values.reshape(-1)
+for name in ["BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"]:
+    golden[name + ".quantised"] = gguf.quants.quantize(values, T[name]).view(np.uint8).reshape(-1)
+golden["F16.quantised"] = values.astype("<f2").view(np.uint8).reshape(-1)
+save_file(golden, "golden.safetensors")
+>>>>>>> files:internal/gguf/testdata/make_golden.py
 
 writer = gguf.GGUFWriter(os.path.join(sys.argv[1], "python.gguf"), "llama")
 writer.add_uint8("a.uint8", 200)
