@@ -16,7 +16,7 @@ import (
 
 var dequantised = []Type{F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, MXFP4}
 
-// The values are those of the format's own Python library, bit for bit (testdata/make_golden.py).
+// The values are those of the format's own Python library, bit for bit (tools/goldens/gguf_blocks.py).
 func TestDequantiseGolden(t *testing.T) {
 	golden, err := safetensors.Open(filepath.Join("testdata", "golden.safetensors"))
 	if err != nil {

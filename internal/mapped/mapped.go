@@ -1,14 +1,10 @@
 // Package mapped gives a file's bytes as one read-only slice without reading them: the kernel brings pages in when they are touched
 // and may drop them again. A model larger than memory is read this way; Advise tells the kernel which layer comes next and which is done.
 //
-<<<<<<< HEAD
-// Where the system has neither the mmap of golang.org/x/sys/unix nor Windows' views, the file is read into memory instead (see read.go).
-=======
 // A file that is cut short or changed meanwhile is found by Check; on Linux, reading what it lost gives zeros instead of ending the process
 // (see guard_linux.go). The package also holds how outputs are placed: see Place.
 //
-// Where the system has no mmap in golang.org/x/sys/unix, the file is read into memory instead (see read.go).
->>>>>>> files
+// Where the system has neither the mmap of golang.org/x/sys/unix nor Windows' views, the file is read into memory instead (see read.go).
 package mapped
 
 import (

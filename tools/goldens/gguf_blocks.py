@@ -37,9 +37,6 @@ golden["F16.values"] = finite.view(np.float16).astype("<f4")
 finite = bits[bits & 0x7F80 != 0x7F80].astype("<u2")
 golden["BF16.blocks"] = finite.view(np.uint8)
 golden["BF16.values"] = gguf.quants.dequantize(finite.view(np.uint8).reshape(1, -1), T.BF16).astype("<f4").reshape(-1)
-<<<<<<< HEAD:tools/goldens/gguf_blocks.py
-save_file(golden, os.path.join(sys.argv[1], "golden.safetensors"))
-=======
 
 # What is quantised: blocks of 32 values of many sizes, with zeros, ties, one outlier, and scales that are subnormal as halves.
 values = random.standard_normal((48, 32)).astype(np.float32) * np.float32(2.0) ** random.integers(-30, 12, (48, 1)).astype(np.float32)
@@ -53,8 +50,7 @@ golden["quantise.values"] = values.reshape(-1)
 for name in ["BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"]:
     golden[name + ".quantised"] = gguf.quants.quantize(values, T[name]).view(np.uint8).reshape(-1)
 golden["F16.quantised"] = values.astype("<f2").view(np.uint8).reshape(-1)
-save_file(golden, "golden.safetensors")
->>>>>>> files:internal/gguf/testdata/make_golden.py
+save_file(golden, os.path.join(sys.argv[1], "golden.safetensors"))
 
 writer = gguf.GGUFWriter(os.path.join(sys.argv[1], "python.gguf"), "llama")
 writer.add_uint8("a.uint8", 200)
