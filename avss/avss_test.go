@@ -132,7 +132,7 @@ func TestCombineIsTheExactScore(t *testing.T) {
 func profile(t *testing.T, n int64, variances []float64, below []int64) *AVSS {
 	a := NewAVSS(Options{Mode: Paper, Site: SiteBlock, Resamples: -1})
 	for l := range variances {
-		m := &engine.Measurement{Layer: l, Layers: len(variances), Eps: []float32{PaperEps}, Relative: engine.DefaultRelative}
+		m := &engine.Measurement{Layer: l, Layers: len(variances), Eps: []float32{PaperEps}, Relative: device.DefaultRelative}
 		m.Tokens = 1
 		m.Sites[device.SiteBlock] = device.Moments{N: n, Sum2: variances[l] * float64(n), Below: [device.MaxEps]int64{below[l]}}
 		if err := a.Observe(m); err != nil {
@@ -166,7 +166,7 @@ func TestEveryValueWeighsTheSame(t *testing.T) {
 	a := NewAVSS(Options{Mode: Paper, Site: SiteBlock, Batch: 2, Resamples: -1})
 	// Three sequences, values of variance 1, 1 and 4, a tenth of them sparse: batches {0, 1} and {2}.
 	for i, v := range []float64{1, 1, 4} {
-		m := &engine.Measurement{Layers: 1, Sequence: i, Eps: []float32{PaperEps}, Relative: engine.DefaultRelative}
+		m := &engine.Measurement{Layers: 1, Sequence: i, Eps: []float32{PaperEps}, Relative: device.DefaultRelative}
 		m.Tokens = 1
 		m.Sites[device.SiteBlock] = device.Moments{N: 10, Sum2: v * 10, PooledVariance: v, Below: [device.MaxEps]int64{1}}
 		if err := a.Observe(m); err != nil {
@@ -201,7 +201,7 @@ func TestShardsThatMeasuredOtherwise(t *testing.T) {
 		t.Errorf("half the pooled variances: %v", err)
 	}
 	fewer := NewAVSS(testOptions(8))
-	m := &engine.Measurement{Layers: 2, Eps: []float32{PaperEps}, Relative: engine.DefaultRelative}
+	m := &engine.Measurement{Layers: 2, Eps: []float32{PaperEps}, Relative: device.DefaultRelative}
 	if err := fewer.Observe(m); err != nil {
 		t.Fatal(err)
 	}
@@ -228,11 +228,11 @@ func TestRelativeBelowNotCounted(t *testing.T) {
 	sequences := randomSequences(5, 2, 3)
 	for i, a := range []*AVSS{counts, none} {
 		for layer := range 3 {
-			seen := sequences[i].measure(layer, engine.DefaultEps, engine.DefaultRelative)
+			seen := sequences[i].measure(layer, device.DefaultEps, device.DefaultRelative)
 			if a == none {
 				seen.Sites[device.SiteMLP].RelativeBelow = -1
 			}
-			if err := a.Observe(&engine.Measurement{Layer: layer, Layers: 3, SequenceMeasure: seen, Eps: engine.DefaultEps, Relative: engine.DefaultRelative}); err != nil {
+			if err := a.Observe(&engine.Measurement{Layer: layer, Layers: 3, SequenceMeasure: seen, Eps: device.DefaultEps, Relative: device.DefaultRelative}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -251,7 +251,7 @@ func TestRelativeBelowNotCounted(t *testing.T) {
 		if _, err := a.Of(Robust, SiteAttn, 0); err != nil {
 			t.Errorf("site attn: %v", err)
 		}
-		if _, err := a.Of(Paper, SiteMLP, engine.DefaultEps[3]); err != nil {
+		if _, err := a.Of(Paper, SiteMLP, device.DefaultEps[3]); err != nil {
 			t.Errorf("mode paper: %v", err)
 		}
 		if s, err := a.Summary(0, device.SiteMLP); err != nil || s.RelativeBelow != -1 || !math.IsNaN(float64(s.RelativeSparsity)) {

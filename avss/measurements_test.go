@@ -145,8 +145,8 @@ func walkLayer(sequences []sequenceOf, layer int, metrics ...Metric) error {
 	layers := len(sequences[0].residual) - 1
 	for i := range sequences {
 		s := &sequences[i]
-		m := &engine.Measurement{Layer: layer, Layers: layers, Sequence: i, SequenceMeasure: s.measure(layer, engine.DefaultEps, engine.DefaultRelative),
-			Eps: engine.DefaultEps, Relative: engine.DefaultRelative}
+		m := &engine.Measurement{Layer: layer, Layers: layers, Sequence: i, SequenceMeasure: s.measure(layer, device.DefaultEps, device.DefaultRelative),
+			Eps: device.DefaultEps, Relative: device.DefaultRelative}
 		last := len(s.residual[layer]) - 1
 		m.Input, m.Output = narrow(s.residual[layer][last]), narrow(s.residual[layer+1][last])
 		for _, metric := range metrics {

@@ -292,11 +292,11 @@ func BenchmarkMetrics(b *testing.B) {
 			b.ReportMetric(float64(len(data)), "state-bytes")
 		})
 		next, at := info.New(info, Options{}), 0
-		one := sequences[0].measure(0, engine.DefaultEps, engine.DefaultRelative)
+		one := sequences[0].measure(0, device.DefaultEps, device.DefaultRelative)
 		row := narrow(sequences[0].residual[1][0])
 		b.Run(info.Name+"/observe", func(b *testing.B) {
 			for b.Loop() {
-				err := next.Observe(&engine.Measurement{Layers: 1, Sequence: at, SequenceMeasure: one, Eps: engine.DefaultEps, Relative: engine.DefaultRelative, Input: row, Output: row})
+				err := next.Observe(&engine.Measurement{Layers: 1, Sequence: at, SequenceMeasure: one, Eps: device.DefaultEps, Relative: device.DefaultRelative, Input: row, Output: row})
 				if at++; err != nil {
 					b.Fatal(err)
 				}

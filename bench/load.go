@@ -46,8 +46,9 @@ func (l Limit) choose(n int) []int {
 
 // Load reads the tasks of the given names, each once, in the order given. A name may carry a file to read instead of the task's own:
 // "sst2=reviews.tsv", "chunk-512=my.txt"; a name that nobody registered is then that of a task of one's own, whose file has the standard form
-// (Reader). What is not there is failure.NotFound, a file that holds no items of the task failure.Corrupt.
-func Load(names []string, source Source, limit Limit) ([]Set, error) {
+// (Reader). Of a file no more is read than the limit needs, and nothing once the context has ended. What is not there is failure.NotFound, a
+// file that holds no items of the task failure.Corrupt.
+func Load(ctx context.Context, names []string, source Source, limit Limit) ([]Set, error) {
 	if len(names) == 0 {
 		return nil, failure.NotFound.Errorf("bench: no tasks named; known are %s", strings.Join(Names(), ", "))
 	}
@@ -75,10 +76,11 @@ func Load(names []string, source Source, limit Limit) ([]Set, error) {
 				continue
 			}
 			seen[task.Name] = true
-			if own {
-				task.Files = []string{path}
+			f, err := source.find(ctx, task, own, path)
+			if err != nil {
+				return nil, fmt.Errorf("bench: %s: %w", task.Name, err)
 			}
-			set, err := load(task, source, own, limit)
+			set, err := load(task, f, limit)
 			if err != nil {
 				return nil, err
 			}
@@ -88,12 +90,7 @@ func Load(names []string, source Source, limit Limit) ([]Set, error) {
 	return sets, nil
 }
 
-func load(task Task, source Source, own bool, limit Limit) (Set, error) {
-	f, err := source.open(task, own)
-	if err != nil {
-		return Set{}, fmt.Errorf("bench: %s: %w", task.Name, err)
-	}
-	defer f.Close()
+func load(task Task, f *file, limit Limit) (Set, error) {
 	most := limit.Items
 	if limit.Seed != 0 || task.Kind == Chunked {
 		most = 0

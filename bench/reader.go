@@ -13,13 +13,6 @@ import (
 // scored from its beginning to its end.
 type Reader func(f *file, most int) ([]Item, error)
 
-// Rows reads records, JSON objects of one line each; convert makes an item of each. The error of one carries the file's name and the line.
-func Rows[Row any](convert func(Row) (Item, error)) Reader { return rows(convert) }
-
-// Documents reads a text whose documents stand between separators, each to be scored from its beginning to its end. Those before the place
-// first and blank ones are left out.
-func Documents(separator string, first int) Reader { return documents(separator, first) }
-
 // Text gives the file's whole text to a function that makes items of it, at most so many (0: all).
 func Text(items func(text string, most int) ([]Item, error)) Reader {
 	return func(f *file, most int) ([]Item, error) {

@@ -27,7 +27,7 @@ func TestTaskOfOnesOwn(t *testing.T) {
 		Inside: func() []byte {
 			return []byte(`{"context": "The opposite of up is", "choices": ["down", "left"], "gold": 0}`)
 		}})
-	sets, err := Load([]string{"opposites"}, Source{}, Limit{})
+	sets, err := Load(t.Context(), []string{"opposites"}, Source{}, Limit{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,11 +55,11 @@ func taskFile(t *testing.T, content string) string {
 }
 
 func TestTaskWithoutCode(t *testing.T) {
-	questions, err := Load([]string{taskFile(t, "{\"context\": \"a\", \"choices\": [\"b\", \"c\"], \"gold\": 1}\n")}, Source{}, Limit{})
+	questions, err := Load(t.Context(), []string{taskFile(t, "{\"context\": \"a\", \"choices\": [\"b\", \"c\"], \"gold\": 1}\n")}, Source{}, Limit{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	texts, err := Load([]string{taskFile(t, "{\"text\": \"a b\"}\n\n{\"text\": \"c\"}\n")}, Source{}, Limit{Items: 2})
+	texts, err := Load(t.Context(), []string{taskFile(t, "{\"text\": \"a b\"}\n\n{\"text\": \"c\"}\n")}, Source{}, Limit{Items: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,25 +74,25 @@ func TestTaskWithoutCode(t *testing.T) {
 
 func TestTaskFilesThatAreWrong(t *testing.T) {
 	for content, want := range map[string]string{
-		"{\"query\": \"a\"}\n": "mine.jsonl:1: no context or no gold: want context, choices and gold, or text",
-		"{\"context\": \"a\", \"choices\": [\"b\"], \"gold\": 0}\n":                                      "mine.jsonl:1: 1 choices, want at least 2",
+		"{\"query\": \"a\"}\n": "mine.jsonl: record 1: no context or no gold: want context, choices and gold, or text",
+		"{\"context\": \"a\", \"choices\": [\"b\"], \"gold\": 0}\n":                                      "mine.jsonl: record 1: 1 choices, want at least 2",
 		"{\"text\": \"a\", \"context\": \"b\"}\n":                                                        "text beside context or choices",
 		"{\"text\": \" \"}\n":                                                                            "the text is blank",
 		"{\"text\": \"a\"}\n{\"context\": \"a\", \"choices\": [\"b\", \"c\"], \"gold\": 0}\n":            "item 1: questions and texts in one file",
-		"{\"context\": \"a\", \"choices\": [\"b\", \"c\"], \"gold\": 0}\n{\"text\": \"a\"}\nnot an item": "mine.jsonl:3",
+		"{\"context\": \"a\", \"choices\": [\"b\", \"c\"], \"gold\": 0}\n{\"text\": \"a\"}\nnot an item": "mine.jsonl: line 3",
 		"": "no items",
 	} {
-		_, err := Load([]string{taskFile(t, content)}, Source{}, Limit{})
+		_, err := Load(t.Context(), []string{taskFile(t, content)}, Source{}, Limit{})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "bench: mine: ") || !errors.Is(err, failure.Corrupt) {
 			t.Errorf("%q: %v, want %q", content, err, want)
 		}
 	}
 	for _, name := range []string{"nobody_knows", "mine=/nowhere/at/all.jsonl"} {
-		if _, err := Load([]string{name}, Source{}, Limit{}); !errors.Is(err, failure.NotFound) {
+		if _, err := Load(t.Context(), []string{name}, Source{}, Limit{}); !errors.Is(err, failure.NotFound) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := Load([]string{"my tasks=x.jsonl"}, Source{}, Limit{}); err == nil || !strings.Contains(err.Error(), "is no name") {
+	if _, err := Load(t.Context(), []string{"my tasks=x.jsonl"}, Source{}, Limit{}); err == nil || !strings.Contains(err.Error(), "is no name") {
 		t.Error(err)
 	}
 }

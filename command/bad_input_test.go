@@ -257,6 +257,10 @@ func TestBadText(t *testing.T) {
 
 func TestBadFlags(t *testing.T) {
 	model, out := damaged(t, func(map[string][]byte) {}), filepath.Join(t.TempDir(), "out")
+	wrong := filepath.Join(t.TempDir(), "wrong.jsonl")
+	if err := os.WriteFile(wrong, []byte(`{"query": "a"}`+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		code      int
 		words     []string
@@ -290,6 +294,8 @@ func TestBadFlags(t *testing.T) {
 		{exitUsage, []string{"nonsense", "robust"}, []string{"score", "--avss-mode", "nonsense"}},
 		{exitUsage, []string{"nonsense", "delta"}, []string{"score", "--site", "nonsense"}},
 		{exitUsage, []string{"tar", "gguf"}, []string{"prune", "--drop", "1,", "--format", "tar", "--out", out}},
+		{exitUsage, []string{"mine=", "record 1", "want context, choices and gold, or text"}, []string{"eval", "--tasks", "mine=" + wrong}},
+		{exitUsage, []string{"mine=", "no file"}, []string{"run", "--tasks", "mine=" + wrong + ".gone"}},
 		{exitUsage, []string{"arc_esy", "arc_easy"}, []string{"eval", "--tasks", "arc_esy"}},
 		{exitUsage, []string{"sst2", "folder of task files", "--task-data"}, []string{"eval", "--tasks", "sst2"}},
 		{exitUsage, []string{"sst2"}, []string{"eval", "--tasks", "sst2", "--task-data", t.TempDir()}},

@@ -42,13 +42,13 @@ func TestRun(t *testing.T) {
 	if verdict < 0 || verdict > strings.Index(out, "Tasks\n") {
 		t.Errorf("no verdict on top: %.600s", out)
 	}
-	for _, want := range []string{"AVSS paper, block", "NAVSS", "layer 15 goes", "Spearman correlation with depth", "split-half", "Continuing \"", "The smaller model is in " + smaller} {
+	for _, want := range []string{"AVSS paper, block", "NAVSS", "layer 15 goes", "Spearman correlation with depth", "split-half", "Continuing \"", "The pruned model is in " + smaller} {
 		if !strings.Contains(out, want) {
 			t.Errorf("output lacks %q", want)
 		}
 	}
 	for _, line := range strings.Split(out, "\n") {
-		if n := len([]rune(line)); n > 100 && !strings.Contains(line, dir) {
+		if n := len([]rune(line)); n > 80 && !strings.Contains(line, dir) {
 			t.Errorf("line of %d columns: %s", n, line)
 		}
 	}

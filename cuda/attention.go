@@ -45,11 +45,18 @@ func (d *gpu) Attention(dst, q, k, v device.Tensor, t device.Attention, l *devic
 		a.want(t.Slopes == nil || len(t.Slopes) == t.Heads, "%d slopes for %d heads", len(t.Slopes), t.Heads)
 		a.want(t.Sinks == nil || len(t.Sinks) == t.Heads, "%d sinks for %d heads", len(t.Sinks), t.Heads)
 		query := a.tensor("q", q, any_, t.Heads*t.HeadDim)
-		key := a.tensor("k", k, query.rows, t.KVHeads*t.HeadDim)
-		value := a.tensor("v", v, query.rows, t.KVHeads*t.ValueDim)
+		cached := query.rows
+		if l != nil && l.Keys != nil {
+			cached = any_
+		}
+		key := a.tensor("k", k, cached, t.KVHeads*t.HeadDim)
+		value := a.tensor("v", v, key.rows, t.KVHeads*t.ValueDim)
 		to := a.tensor("dst", dst, query.rows, t.Heads*t.ValueDim)
 		a.apart(to, query, key, value)
 		a.layout(l, query.rows)
+		if a.err == nil && l.Keys != nil {
+			a.err = l.CheckKeys(key.rows)
+		}
 		if a.err != nil || to.empty() {
 			return a.err
 		}

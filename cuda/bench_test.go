@@ -72,7 +72,7 @@ func works(t testing.TB, d *gpu, s sizes) []work {
 	n := s.heads * 128
 	q, k, v, mixed := filled(d, s.tokens, n), filled(d, s.tokens, n), filled(d, s.tokens, n), d.NewTensor(s.tokens, n)
 	a, f, normal, factors := filled(d, s.rows, s.cols), filled(d, s.rows, s.cols), d.NewTensor(s.rows, s.cols), filled(d, 1, s.cols)
-	measure := &device.Measure{X: a, Y: f, Layout: &device.Layout{Start: []int32{0, int32(s.rows)}}, Eps: engine.DefaultEps, Relative: engine.DefaultRelative}
+	measure := &device.Measure{X: a, Y: f, Layout: &device.Layout{Start: []int32{0, int32(s.rows)}}, Eps: device.DefaultEps, Relative: device.DefaultRelative}
 	layout := &device.Layout{Start: []int32{0, int32(s.tokens)}}
 	values, tokens := float64(s.rows)*float64(s.cols), float64(s.tokens)
 	normed := 8.0 // bytes a value: read, written

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"avssnative/engine"
 	"avssnative/engine/device"
 )
 
@@ -102,7 +101,7 @@ func finishedProduct(kernel string, rows, in, out int, force *tile) func(d *gpu)
 				panic(err)
 			}
 			x, y := filled(d, rows, in), d.NewTensor(rows, out)
-			d.ProductSummed(y, x, m, nil, engine.DefaultEps)
+			d.ProductSummed(y, x, m, nil, device.DefaultEps)
 			_ = d.Sync()
 			m.Release()
 			x.Free()

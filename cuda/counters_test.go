@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"avssnative/engine"
 	"avssnative/engine/device"
 )
 
@@ -97,13 +96,13 @@ func countedCases() []countedCase {
 				panic(err)
 			}
 			in := filled(d, rows, 64)
-			d.ProductSummed(attn, in, m, nil, engine.DefaultEps)
-			d.ProductSummed(mlp, in, m, nil, engine.DefaultEps)
+			d.ProductSummed(attn, in, m, nil, device.DefaultEps)
+			d.ProductSummed(mlp, in, m, nil, device.DefaultEps)
 		}
 		if joined {
 			d.Add(y, y, mlp, 1)
 		}
-		d.Measure(&device.Measure{X: x, Y: y, Attn: attn, MLP: mlp, Act: act, Layout: &device.Layout{Start: []int32{0, 40, rows}}, Eps: engine.DefaultEps, Relative: 0.01, SkipRelativeBelow: summed})
+		d.Measure(&device.Measure{X: x, Y: y, Attn: attn, MLP: mlp, Act: act, Layout: &device.Layout{Start: []int32{0, 40, rows}}, Eps: device.DefaultEps, Relative: 0.01, SkipRelativeBelow: summed})
 	}
 	return []countedCase{
 		tiles("product_bf16", bf16, product(256, 512, 512, &tileBig)),

@@ -12,7 +12,7 @@ import (
 	"avssnative/engine"
 	"avssnative/engine/device"
 	"avssnative/internal/smallworld"
-	"avssnative/internal/tokenizer"
+	"avssnative/tokenizer"
 )
 
 // finishing are the products that finish their results in registers: one a case of tile and precision. The Hopper products come beside
@@ -287,7 +287,7 @@ func TestSummedServes(t *testing.T) {
 	for _, compute := range []device.Compute{device.ComputeF32, device.ComputeBF16} {
 		scores := map[avss.Mode]avss.Scores{}
 		for _, mode := range []avss.Mode{avss.Robust, avss.Paper} {
-			o := avss.Options{Mode: mode, Site: avss.SiteMLP, Eps: engine.DefaultEps[3]}
+			o := avss.Options{Mode: mode, Site: avss.SiteMLP, Eps: device.DefaultEps[3]}
 			metric := avss.NewAVSS(o)
 			summed := 0
 			for kernel, ran := range observed(t, compute, metric).profile {

@@ -50,12 +50,12 @@ func (a *arguments) layout(l *device.Layout, rows int) {
 // place gives the device's form of a layout.
 func (d *gpu) place(l *device.Layout) (*placed, error) {
 	for i, p := range d.layouts {
-		if slices.Equal(p.layout.Start, l.Start) && slices.Equal(p.layout.Prefix, l.Prefix) {
+		if slices.Equal(p.layout.Start, l.Start) && slices.Equal(p.layout.Prefix, l.Prefix) && slices.Equal(p.layout.Keys, l.Keys) {
 			d.layouts = append(append(d.layouts[:i:i], d.layouts[i+1:]...), p)
 			return p, nil
 		}
 	}
-	p := &placed{layout: device.Layout{Start: slices.Clone(l.Start), Prefix: slices.Clone(l.Prefix)}, tiles: map[int]*queryTiles{}}
+	p := &placed{layout: device.Layout{Start: slices.Clone(l.Start), Prefix: slices.Clone(l.Prefix), Keys: slices.Clone(l.Keys)}, tiles: map[int]*queryTiles{}}
 	places, spans := make([][4]int32, l.Rows()), make([][4]int32, l.Sequences())
 	for i := range l.Sequences() {
 		first, end := l.PrefixOf(i)
@@ -101,10 +101,14 @@ func (p *placed) queries(d *gpu, most int) (*queryTiles, error) {
 	l := &p.layout
 	for i := range l.Sequences() {
 		first, end := l.PrefixOf(i)
-		prefixed, own := int32(end-first), l.Start[i+1]-l.Start[i]
+		own, before := l.Start[i+1]-l.Start[i], int32(l.Before(i))
+		keys := device.KeyRows{Prefix: int32(first), PrefixRows: int32(end - first), Own: l.Start[i], OwnRows: own}
+		if l.Keys != nil {
+			keys = l.Keys[i]
+		}
 		for at := int32(0); at < own; at += int32(most) {
-			list = append(list, queryTile{row: l.Start[i] + at, rows: min(int32(most), own-at), position: prefixed + at, start: l.Start[i],
-				prefix: int32(first), prefixed: prefixed, total: prefixed + own})
+			list = append(list, queryTile{row: l.Start[i] + at, rows: min(int32(most), own-at), position: before + at, start: keys.Own,
+				prefix: keys.Prefix, prefixed: keys.PrefixRows, total: keys.PrefixRows + keys.OwnRows})
 		}
 	}
 	b, err := upload(d, list)

@@ -1,7 +1,6 @@
 package cuda
 
 import (
-	"avssnative/engine"
 	"avssnative/engine/device"
 )
 
@@ -88,8 +87,8 @@ func attention(rows, head, value int) func(d *gpu) {
 func measured(d *gpu) {
 	const rows, cols = 20, 300
 	x, y, act := filled(d, rows, cols), filled(d, rows, cols), filled(d, rows, cols+20)
-	d.Measure(&device.Measure{X: x, Y: y, Attn: x, MLP: y, Act: act, Layout: &device.Layout{Start: []int32{0, rows}}, Eps: engine.DefaultEps,
-		Relative: engine.DefaultRelative, Pooled: true})
+	d.Measure(&device.Measure{X: x, Y: y, Attn: x, MLP: y, Act: act, Layout: &device.Layout{Start: []int32{0, rows}}, Eps: device.DefaultEps,
+		Relative: device.DefaultRelative, Pooled: true})
 	_ = d.Sync()
 	for _, t := range []device.Tensor{x, y, act} {
 		t.Free()
@@ -106,8 +105,8 @@ func summedProduct(rows, in, out int, force *tile) func(d *gpu) {
 			panic(err)
 		}
 		x, y, bias := filled(d, rows, in), d.NewTensor(rows, out), filled(d, 1, out)
-		d.ProductSummed(y, x, m, bias, engine.DefaultEps)
-		d.Measure(&device.Measure{Y: y, Attn: y, MLP: y, Layout: &device.Layout{Start: []int32{0, int32(rows)}}, Eps: engine.DefaultEps, SkipRelativeBelow: true})
+		d.ProductSummed(y, x, m, bias, device.DefaultEps)
+		d.Measure(&device.Measure{Y: y, Attn: y, MLP: y, Layout: &device.Layout{Start: []int32{0, int32(rows)}}, Eps: device.DefaultEps, SkipRelativeBelow: true})
 		_ = d.Sync()
 		m.Release()
 		for _, t := range []device.Tensor{x, y, bias} {

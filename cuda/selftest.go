@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"avssnative/engine"
 	"avssnative/engine/device"
 )
 
@@ -36,7 +35,7 @@ func (d *gpu) selfTest() error {
 	defer to.Free()
 	d.Upload(from, 0, x)
 	d.Product(to, from, m, nil)
-	measure := &device.Measure{Y: to, Layout: &device.Layout{Start: []int32{0, rows}}, Eps: engine.DefaultEps, Relative: engine.DefaultRelative}
+	measure := &device.Measure{Y: to, Layout: &device.Layout{Start: []int32{0, rows}}, Eps: device.DefaultEps, Relative: device.DefaultRelative}
 	d.Measure(measure)
 	got := make([]float32, rows*out)
 	d.Download(got, to, 0)

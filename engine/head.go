@@ -178,10 +178,6 @@ func (f *forward) final(x device.Tensor, spec *arch.Spec) device.Tensor {
 func (w *walker) traceLogits(weights *layerWeights) error {
 	spec := w.model.Spec
 	s := w.states[0]
-	scale := spec.Head.Scale
-	if scale == 0 {
-		scale = 1
-	}
 	for i := range s.groups {
 		family := &w.packing.groups[i]
 		if w.pass.Sequences[family.sequence].Silent {
@@ -199,13 +195,7 @@ func (w *walker) traceLogits(weights *layerWeights) error {
 		if err != nil {
 			return err
 		}
-		for j, v := range values {
-			v *= scale
-			if c := spec.Head.SoftCap; c > 0 {
-				v = c * float32(math.Tanh(float64(v/c)))
-			}
-			values[j] = v
-		}
+		capped(values, spec)
 		t := TraceTensor{Name: "logits", Sequence: family.sequence, Rows: family.rows, Cols: len(values) / family.rows, Values: values}
 		if err := w.pass.Trace(t); err != nil {
 			return err

@@ -33,8 +33,8 @@ func (f *forward) attention(a *arch.AttentionSpec, x device.Tensor) device.Tenso
 		mask.Sinks = f.weights.values[&a.SinkLogits]
 	}
 	mixed := f.take(a.Heads * a.ValueDim)
-	f.device.Attention(mixed, q, k, v, mask, f.layout)
-	f.give(q, k, v)
+	f.attend(mixed, q, k, v, mask)
+	f.give(q)
 	if a.Gate.Weight.Name != "" {
 		gate := f.linear(x, &a.Gate)
 		f.device.Activate(gate, gate, mixed, device.Activation{Kind: device.Sigmoid})

@@ -8,7 +8,7 @@ import (
 )
 
 func (f *forward) deltaRule(s *arch.DeltaSpec, x device.Tensor) device.Tensor {
-	q, k, v := f.convolved(s, x, &s.Q, &s.KernelQ), f.convolved(s, x, &s.K, &s.KernelK), f.convolved(s, x, &s.V, &s.KernelV)
+	q, k, v := f.convolved(s, x, &s.Q, &s.KernelQ, 0), f.convolved(s, x, &s.K, &s.KernelK, 1), f.convolved(s, x, &s.V, &s.KernelV, 2)
 	unit := device.Norm{Kind: device.NormL2, Eps: 1e-6, Groups: s.KeyHeads}
 	f.device.Norm(q, q, unit)
 	f.device.Norm(k, k, unit)
@@ -22,8 +22,8 @@ func (f *forward) deltaRule(s *arch.DeltaSpec, x device.Tensor) device.Tensor {
 	beta, gate := f.linear(x, &s.Beta), f.decay(s, x)
 	f.device.Activate(beta, beta, nil, device.Activation{Kind: device.Sigmoid})
 	mixed := f.take(s.Heads * s.ValueDim)
-	f.device.DeltaRule(mixed, device.DeltaRule{Q: q, K: k, V: v, Gate: gate, Beta: beta,
-		Heads: s.Heads, KeyHeads: keyHeads, KeyDim: s.KeyDim, ValueDim: s.ValueDim}, f.layout)
+	f.recall(mixed, device.DeltaRule{Q: q, K: k, V: v, Gate: gate, Beta: beta,
+		Heads: s.Heads, KeyHeads: keyHeads, KeyDim: s.KeyDim, ValueDim: s.ValueDim})
 	f.give(q, k, v, beta, gate)
 	f.norm(mixed, mixed, &s.Norm)
 	z := f.linear(x, &s.Z)
@@ -45,10 +45,10 @@ func (f *forward) tile(s *arch.DeltaSpec, x device.Tensor) device.Tensor {
 }
 
 // convolved is a projection behind its convolution and activation.
-func (f *forward) convolved(s *arch.DeltaSpec, x device.Tensor, l *arch.Linear, kernel *arch.Ref) device.Tensor {
+func (f *forward) convolved(s *arch.DeltaSpec, x device.Tensor, l *arch.Linear, kernel *arch.Ref, which int) device.Tensor {
 	in := f.linear(x, l)
 	out := f.take(in.Cols())
-	f.device.Convolve(out, in, f.weights.vector(kernel), nil, f.layout)
+	f.convolve(out, in, kernel, &arch.Ref{}, which)
 	f.give(in)
 	f.device.Activate(out, out, nil, s.Activation)
 	return out

@@ -26,7 +26,10 @@ func (f *forward) latentAttention(a *arch.LatentSpec, x device.Tensor) device.Te
 	f.norm(latent, latent, &a.KVNorm)
 	f.rotate(rotated, a.Rope)
 	if a.KHeads != nil {
-		return f.absorbed(a, q, latent, rotated)
+		return f.absorbed(a, q, latent, rotated, a.KHeads, a.VHeads)
+	}
+	if f.cache != nil && f.cache.heads != nil {
+		return f.absorbed(a, q, latent, rotated, f.cache.heads.keys, f.cache.heads.values)
 	}
 	still, v := f.linear(latent, &a.K), f.linear(latent, &a.V)
 	k := f.take(a.Heads * width)
@@ -40,8 +43,8 @@ func (f *forward) latentAttention(a *arch.LatentSpec, x device.Tensor) device.Te
 	f.give(latent, rotated, still)
 
 	mixed := f.take(a.Heads * a.Value)
-	f.device.Attention(mixed, q, k, v, device.Attention{Heads: a.Heads, KVHeads: a.Heads, HeadDim: width, ValueDim: a.Value, Scale: a.Scale, Causal: true}, f.layout)
-	f.give(q, k, v)
+	f.attend(mixed, q, k, v, device.Attention{Heads: a.Heads, KVHeads: a.Heads, HeadDim: width, ValueDim: a.Value, Scale: a.Scale, Causal: true})
+	f.give(q)
 	out := f.summed(mixed, &a.O)
 	f.give(mixed)
 	return out
@@ -49,13 +52,13 @@ func (f *forward) latentAttention(a *arch.LatentSpec, x device.Tensor) device.Te
 
 // absorbed is the same attention with one key and value row for all heads: qᵀ(W_K c) is (W_Kᵀ q)ᵀc, and Σ p W_V c is W_V Σ p c (arXiv
 // 2405.04434, section 2.1.2). It gives its arguments back.
-func (f *forward) absorbed(a *arch.LatentSpec, q, latent, rotated device.Tensor) device.Tensor {
+func (f *forward) absorbed(a *arch.LatentSpec, q, latent, rotated device.Tensor, keys, values []arch.Linear) device.Tensor {
 	width, wide := a.Still+a.Rotated, a.Rank+a.Rotated
 	turned, key := f.take(a.Heads*wide), f.take(wide)
 	own := f.take(a.Still)
 	for h := range a.Heads {
 		f.device.Columns(own, q, []device.Move{{From: h * width, To: 0, Count: a.Still}})
-		t := f.linear(own, &a.KHeads[h])
+		t := f.linear(own, &keys[h])
 		f.device.Columns(turned, t, []device.Move{{From: 0, To: h * wide, Count: a.Rank}})
 		f.device.Columns(turned, q, []device.Move{{From: h*width + a.Still, To: h*wide + a.Rank, Count: a.Rotated}})
 		f.give(t)
@@ -65,17 +68,17 @@ func (f *forward) absorbed(a *arch.LatentSpec, q, latent, rotated device.Tensor)
 	f.give(q, rotated, own)
 
 	mixed := f.take(a.Heads * a.Rank)
-	f.device.Attention(mixed, turned, key, latent, device.Attention{Heads: a.Heads, KVHeads: 1, HeadDim: wide, ValueDim: a.Rank, Scale: a.Scale, Causal: true}, f.layout)
-	f.give(turned, key, latent)
-	values, own := f.take(a.Heads*a.Value), f.take(a.Rank)
+	f.attend(mixed, turned, key, latent, device.Attention{Heads: a.Heads, KVHeads: 1, HeadDim: wide, ValueDim: a.Rank, Scale: a.Scale, Causal: true})
+	f.give(turned)
+	joined, own := f.take(a.Heads*a.Value), f.take(a.Rank)
 	for h := range a.Heads {
 		f.device.Columns(own, mixed, []device.Move{{From: h * a.Rank, To: 0, Count: a.Rank}})
-		v := f.linear(own, &a.VHeads[h])
-		f.device.Columns(values, v, []device.Move{{From: 0, To: h * a.Value, Count: a.Value}})
+		v := f.linear(own, &values[h])
+		f.device.Columns(joined, v, []device.Move{{From: 0, To: h * a.Value, Count: a.Value}})
 		f.give(v)
 	}
 	f.give(mixed, own)
-	out := f.linear(values, &a.O)
-	f.give(values)
+	out := f.linear(joined, &a.O)
+	f.give(joined)
 	return out
 }

@@ -4,12 +4,6 @@ import (
 	"avssnative/engine/device"
 )
 
-// DefaultEps are the thresholds below which activations are counted as sparse.
-var DefaultEps = []float32{1e-5, 1e-4, 1e-3, 1e-2, 1e-1}
-
-// DefaultRelative is the threshold of relative values.
-const DefaultRelative = 1e-2
-
 // Sequence is a run of tokens that starts at position zero, and perhaps several ways to go on from its end.
 type Sequence struct {
 	IDs []int32
@@ -24,12 +18,13 @@ type Sequence struct {
 // Pass says what one walk through the model does.
 type Pass struct {
 	Sequences []Sequence
-	Variants  []Drop // what to score; nil: the dense model alone. Observers and traces see the first, divergence is from the first
+	Variants  []Drop    // what to score; nil: the dense model alone. Observers and traces see the first, divergence is from the first
+	Repairs   []*Repair // what each variant computes with instead of the model's own tensors; nil, or shorter: none
 	Observe   []Observer
 	Diverge   bool // fill Score.KL and Score.SameTop for the variants after the first
 
-	Eps      []float32 // thresholds of Moments.Below; nil: DefaultEps
-	Relative float32   // threshold of Moments.Near; 0: DefaultRelative
+	Eps      []float32 // thresholds of Moments.Below; nil: device.DefaultEps
+	Relative float32   // threshold of Moments.Near; 0: device.DefaultRelative
 
 	Memory int64 // bytes that hidden states may take; 0: half of what the device or machine has. More variants are walked in several passes
 	Rows   int   // rows computed together; 0: a good number

@@ -12,6 +12,11 @@ func (f *forward) rotate(x device.Tensor, r *arch.Rotary) {
 		return
 	}
 	lengths := familyLengths(f.layout)
+	if f.cache != nil {
+		for i, k := range f.cache.visible {
+			lengths[i] = int(k.PrefixRows + k.OwnRows)
+		}
+	}
 	for i := 0; i < f.layout.Sequences(); i++ {
 		first, end := int(f.layout.Start[i]), int(f.layout.Start[i+1])
 		f.device.Rope(x.Slice(first, end-first), r.At(lengths[i]), f.positions[first:end])

@@ -1,7 +1,7 @@
 // Package failure names the kinds of errors that a caller may want to branch on. An error of a kind keeps its own text and says what it is
 // to errors.Is:
 //
-//	if _, err := bench.Load(names, source, limit); errors.Is(err, failure.NotFound) { … }
+//	if _, err := bench.Load(ctx, names, source, limit); errors.Is(err, failure.NotFound) { … }
 //
 // What was cancelled is context.Canceled or context.DeadlineExceeded, as everywhere in Go.
 package failure

@@ -8,7 +8,7 @@ import (
 	"avssnative/engine/weights"
 )
 
-// matrix resolves a reference to the matrix it names.
+// Matrix resolves a reference to the matrix it names.
 func (r *Ref) Matrix(s weights.Tensors) (device.Weight, error) {
 	stored, err := r.lookup(s)
 	if err != nil {
@@ -18,6 +18,9 @@ func (r *Ref) Matrix(s weights.Tensors) (device.Weight, error) {
 	rows, cols := 1, stored.Shape[len(stored.Shape)-1]
 	if len(stored.Shape) > 1 {
 		rows = stored.Shape[len(stored.Shape)-2]
+	}
+	if len(stored.Shape) == 2 { // rows from an offset on
+		rows -= r.Offset / max(cols, 1)
 	}
 	w.Stride = cols
 	values, size, err := stored.Type.Block()
@@ -32,7 +35,7 @@ func (r *Ref) Matrix(s weights.Tensors) (device.Weight, error) {
 	return w, w.Check()
 }
 
-// values reads a reference as float32 values: Out of them, or Out·In of a table.
+// Values reads a reference as float32 values: Out of them, or Out·In of a table.
 func (r *Ref) Values(s weights.Tensors) ([]float32, error) {
 	stored, err := r.lookup(s)
 	if err != nil {

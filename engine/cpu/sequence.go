@@ -31,17 +31,26 @@ func (d *processor) Attention(dst, q, k, v device.Tensor, a device.Attention, l 
 		!d.want(a.Sinks == nil || len(a.Sinks) == a.Heads, "attention: %d sinks for %d heads", len(a.Sinks), a.Heads) {
 		return
 	}
-	rows := query.rows
+	rows, cached := query.rows, query.rows
+	if l != nil && l.Keys != nil {
+		cached = key.rows
+	}
 	for _, s := range []struct {
-		t    *tensor
-		cols int
-	}{{query, a.Heads * a.HeadDim}, {key, a.KVHeads * a.HeadDim}, {value, a.KVHeads * a.ValueDim}, {to, a.Heads * a.ValueDim}} {
-		if !d.want(s.t.rows == rows && s.t.cols == s.cols, "attention: [%d × %d], want [%d × %d]", s.t.rows, s.t.cols, rows, s.cols) {
+		t          *tensor
+		rows, cols int
+	}{{query, rows, a.Heads * a.HeadDim}, {key, cached, a.KVHeads * a.HeadDim}, {value, cached, a.KVHeads * a.ValueDim}, {to, rows, a.Heads * a.ValueDim}} {
+		if !d.want(s.t.rows == s.rows && s.t.cols == s.cols, "attention: [%d × %d], want [%d × %d]", s.t.rows, s.t.cols, s.rows, s.cols) {
 			return
 		}
 	}
 	if !d.layout("attention", l, rows) || rows == 0 {
 		return
+	}
+	if l.Keys != nil {
+		if err := l.CheckKeys(cached); err != nil {
+			d.fail("attention: %v", err)
+			return
+		}
 	}
 	var jobs []int64
 	work, longest := 0.0, 0
@@ -52,13 +61,17 @@ func (d *processor) Attention(dst, q, k, v device.Tensor, a device.Attention, l 
 	block := attentionBlock(longest, l.Sequences()*a.KVHeads, d.threads)
 	for i := l.Sequences() - 1; i >= 0; i-- {
 		first, end := l.PrefixOf(i)
-		start, n := int(l.Start[i]), int(l.Start[i+1]-l.Start[i])
+		start, n, before := int(l.Start[i]), int(l.Start[i+1]-l.Start[i]), l.Before(i)
+		keys := device.KeyRows{Prefix: int32(first), PrefixRows: int32(end - first), Own: int32(start), OwnRows: int32(n)}
+		if l.Keys != nil {
+			keys = l.Keys[i]
+		}
 		for row := (n - 1) / block * block; row >= 0 && n > 0; row -= block {
 			count := min(block, n-row)
-			jobs = append(jobs, int64(start+row), int64(count), int64(end-first+row), int64(start), int64(n), int64(first), int64(end-first))
-			seen := float64(end - first + n)
+			jobs = append(jobs, int64(start+row), int64(count), int64(before+row), int64(keys.Own), int64(keys.OwnRows), int64(keys.Prefix), int64(keys.PrefixRows))
+			seen := float64(before + n)
 			if a.Causal {
-				seen = float64(end-first+row) + float64(count)/2
+				seen = float64(before+row) + float64(count)/2
 			}
 			work += 4 * float64(count) * seen * float64(a.HeadDim) * float64(a.Heads)
 		}
@@ -126,7 +139,12 @@ func (d *processor) DeltaRule(dst device.Tensor, r device.DeltaRule, l *device.L
 			return
 		}
 	}
-	if !d.layout("delta rule", l, q.rows) || q.rows == 0 {
+	if !d.layout("delta rule", l, q.rows) {
+		return
+	}
+	kept := d.of("delta rule", r.State)
+	if d.err != nil || !d.want(kept == nil || l.Prefix == nil && kept.rows == l.Sequences() && kept.cols == r.Heads*r.KeyDim*r.ValueDim,
+		"delta rule: a state for %d sequences of %d heads of %d × %d", l.Sequences(), r.Heads, r.KeyDim, r.ValueDim) || q.rows == 0 {
 		return
 	}
 	sequences := make([]int64, 0, 4*l.Sequences())
@@ -136,7 +154,7 @@ func (d *processor) DeltaRule(dst device.Tensor, r device.DeltaRule, l *device.L
 	}
 	args := kernels.DeltaArguments{
 		Dst: to.arguments(), Q: q.arguments(), K: k.arguments(), V: v.arguments(), Gate: gate.arguments(), Beta: beta.arguments(),
-		Sequences: pinned(&d.pins, sequences), Heads: int64(r.Heads), KeyHeads: int64(r.KeyHeads), KeyDim: int64(r.KeyDim), ValueDim: int64(r.ValueDim),
+		Kept: kept.arguments(), Sequences: pinned(&d.pins, sequences), Heads: int64(r.Heads), KeyHeads: int64(r.KeyHeads), KeyDim: int64(r.KeyDim), ValueDim: int64(r.ValueDim),
 	}
 	jobs := int64(l.Sequences() * r.Heads)
 	work := 30 * float64(q.rows) / float64(l.Sequences()) * float64(r.KeyDim*r.ValueDim)

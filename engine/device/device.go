@@ -53,7 +53,7 @@ type Device interface {
 	// Rope rotates every head of x [rows × heads·headDim] in place; row i stands at positions[i]. Angles are taken in float64.
 	Rope(x Tensor, r Rope, positions []int32)
 	// Attention mixes the rows of each sequence of l: q [rows × heads·headDim], k [rows × kvHeads·headDim],
-	// v [rows × kvHeads·valueDim], dst [rows × heads·valueDim].
+	// v [rows × kvHeads·valueDim], dst [rows × heads·valueDim]. Where l.Keys is set k and v are a cache of any number of rows.
 	Attention(dst, q, k, v Tensor, a Attention, l *Layout)
 	// Gather sets dst[i] = src[rows[i]].
 	Gather(dst, src Tensor, rows []int32)

@@ -1,5 +1,7 @@
 package device
 
+import "fmt"
+
 // What the operations of a Device take: plain structs whose zero value means "nothing special".
 
 // Layout says how sequences lie packed in a tensor's rows: sequence i has the rows Start[i] to Start[i+1]. A sequence with a prefix
@@ -7,6 +9,40 @@ package device
 type Layout struct {
 	Start  []int32 // ascending from 0; one more than there are sequences
 	Prefix []int32 // index of the sequence that comes before, or −1; nil: none anywhere
+	// Keys says, a sequence, where its keys and values lie in tensors of their own, which hold what came before its rows here; nil: keys and
+	// values have the rows of the queries. Only Attention takes it, and Prefix is then nil.
+	Keys []KeyRows
+}
+
+// KeyRows are the rows of a key-value cache that a sequence sees: those of a prefix, which other sequences may see too, then its own, of which
+// the last are its rows of the layout.
+type KeyRows struct{ Prefix, PrefixRows, Own, OwnRows int32 }
+
+// Before is how many positions come before the first row of sequence i.
+func (l *Layout) Before(i int) int {
+	if l.Keys != nil {
+		k := l.Keys[i]
+		return int(k.PrefixRows + k.OwnRows - (l.Start[i+1] - l.Start[i]))
+	}
+	first, end := l.PrefixOf(i)
+	return end - first
+}
+
+// CheckKeys says what is wrong with Keys for a cache of so many rows.
+func (l *Layout) CheckKeys(rows int) error {
+	if l.Prefix != nil || len(l.Keys) != l.Sequences() {
+		return fmt.Errorf("layout: %d places of keys for %d sequences, beside %d prefixes", len(l.Keys), l.Sequences(), len(l.Prefix))
+	}
+	for i, k := range l.Keys {
+		own := l.Start[i+1] - l.Start[i]
+		inside := func(first, n int32) bool {
+			return first >= 0 && n >= 0 && int(first) <= rows && int(n) <= rows-int(first)
+		}
+		if !inside(k.Prefix, k.PrefixRows) || !inside(k.Own, k.OwnRows) || k.OwnRows < own {
+			return fmt.Errorf("layout: sequence %d of %d rows has keys in rows %d+%d and %d+%d of %d", i, own, k.Prefix, k.PrefixRows, k.Own, k.OwnRows, rows)
+		}
+	}
+	return nil
 }
 
 // Sequences is the number of sequences.
@@ -28,9 +64,9 @@ func (l *Layout) PrefixOf(i int) (first, end int) {
 func (l *Layout) Positions() []int32 {
 	positions := make([]int32, l.Rows())
 	for i := 0; i < l.Sequences(); i++ {
-		first, end := l.PrefixOf(i)
+		before := int32(l.Before(i))
 		for row := l.Start[i]; row < l.Start[i+1]; row++ {
-			positions[row] = int32(end-first) + row - l.Start[i]
+			positions[row] = before + row - l.Start[i]
 		}
 	}
 	return positions
@@ -125,6 +161,9 @@ type DeltaRule struct {
 	Beta             Tensor // [rows × Heads]
 	Heads, KeyHeads  int
 	KeyDim, ValueDim int
+	// State is where sequence i begins and is left where it ends, [sequences × Heads·KeyDim·ValueDim], row i; nil: zeros, and not kept. No
+	// sequence has a prefix then.
+	State Tensor
 }
 
 // Site is a place in a block where activations are measured.
@@ -143,6 +182,12 @@ const (
 func (s Site) String() string {
 	return [...]string{"block", "delta", "attn", "mlp", "act", "sites"}[s]
 }
+
+// DefaultEps are the thresholds below which activations are counted as sparse.
+var DefaultEps = []float32{1e-5, 1e-4, 1e-3, 1e-2, 1e-1}
+
+// DefaultRelative is the threshold of relative values.
+const DefaultRelative = 1e-2
 
 // MaxEps is how many thresholds Measure counts at most.
 const MaxEps = 8

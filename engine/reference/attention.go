@@ -46,30 +46,49 @@ func (d *plain) Attention(dst, q, k, v device.Tensor, a device.Attention, l *dev
 	c.want(a.Slopes == nil || len(a.Slopes) == a.Heads, "%d slopes for %d heads", len(a.Slopes), a.Heads)
 	c.want(a.Sinks == nil || len(a.Sinks) == a.Heads, "%d sinks for %d heads", len(a.Sinks), a.Heads)
 	query := c.tensor("q", q, anyExtent, a.Heads*a.HeadDim)
-	key := c.tensor("k", k, query.rows, a.KVHeads*a.HeadDim)
-	value := c.tensor("v", v, query.rows, a.KVHeads*a.ValueDim)
+	cached := query.rows
+	if l != nil && l.Keys != nil {
+		cached = anyExtent
+	}
+	key := c.tensor("k", k, cached, a.KVHeads*a.HeadDim)
+	value := c.tensor("v", v, key.rows, a.KVHeads*a.ValueDim)
 	to := c.tensor("dst", dst, query.rows, a.Heads*a.ValueDim)
 	c.apart(to, query, key, value)
 	c.layout(l, query.rows)
+	if !c.failed() && l.Keys != nil {
+		if err := l.CheckKeys(key.rows); err != nil {
+			c.fail("%v", err)
+		}
+	}
 	if c.failed() {
 		return
 	}
 	for sequence := range l.Sequences() {
 		rows := history(l, sequence)
-		own := int(l.Start[sequence+1] - l.Start[sequence])
+		first, own := int(l.Start[sequence]), int(l.Start[sequence+1]-l.Start[sequence])
 		before := len(rows) - own
 		d.each(own, func(i int) {
 			for head := range a.Heads {
-				out := to.line(rows[before+i])[head*a.ValueDim:][:a.ValueDim]
-				attend(a, out, query, key, value, rows, before+i, head)
+				out := to.line(first + i)[head*a.ValueDim:][:a.ValueDim]
+				attend(a, out, query.line(first+i), key, value, rows, before+i, head)
 			}
 		})
 	}
 }
 
-// history lists the rows that a sequence's positions stand for: its prefix's, then its own.
+// history lists the rows that a sequence's positions stand for, in a cache where there is one: its prefix's, then its own.
 func history(l *device.Layout, sequence int) []int {
 	var rows []int
+	if l.Keys != nil {
+		k := l.Keys[sequence]
+		for i := range k.PrefixRows {
+			rows = append(rows, int(k.Prefix+i))
+		}
+		for i := range k.OwnRows {
+			rows = append(rows, int(k.Own+i))
+		}
+		return rows
+	}
 	first, end := l.PrefixOf(sequence)
 	for row := first; row < end; row++ {
 		rows = append(rows, row)
@@ -81,9 +100,9 @@ func history(l *device.Layout, sequence int) []int {
 }
 
 // attend computes one head of one row: the softmax over the keys it sees, then the mean of their values under it.
-func attend(a device.Attention, out []float64, query, key, value *tensor, rows []int, i, head int) {
+func attend(a device.Attention, out, query []float64, key, value *tensor, rows []int, i, head int) {
 	kvHead := head / (a.Heads / a.KVHeads)
-	q := query.line(rows[i])[head*a.HeadDim:][:a.HeadDim]
+	q := query[head*a.HeadDim:][:a.HeadDim]
 	scores := make([]float64, len(rows))
 	most := math.Inf(-1)
 	if a.Sinks != nil {

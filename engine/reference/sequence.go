@@ -50,8 +50,13 @@ func (d *plain) DeltaRule(dst device.Tensor, r device.DeltaRule, l *device.Layou
 	gate := c.tensor("gate", r.Gate, q.rows, r.Heads)
 	beta := c.tensor("beta", r.Beta, q.rows, r.Heads)
 	to := c.tensor("dst", dst, q.rows, r.Heads*r.ValueDim)
-	c.apart(to, q, k, v, gate, beta)
 	c.layout(l, q.rows)
+	if c.failed() {
+		return
+	}
+	kept := c.optional("state", r.State, l.Sequences(), r.Heads*r.KeyDim*r.ValueDim)
+	c.want(kept == nil || l.Prefix == nil, "a state for sequences that have prefixes")
+	c.apart(to, q, k, v, gate, beta, kept)
 	if c.failed() {
 		return
 	}
@@ -61,6 +66,9 @@ func (d *plain) DeltaRule(dst device.Tensor, r device.DeltaRule, l *device.Layou
 		state := make([][]float64, r.KeyDim)
 		for a := range state {
 			state[a] = make([]float64, r.ValueDim)
+			if kept != nil {
+				state[a] = kept.line(sequence)[(head*r.KeyDim+a)*r.ValueDim:][:r.ValueDim]
+			}
 		}
 		for _, row := range history(l, sequence) {
 			out := make([]float64, r.ValueDim)

@@ -67,6 +67,7 @@ func (j *Job) add(scores avss.Scores) {
 		j.Report.Scores = map[string]avss.Scores{}
 	}
 	j.Report.Scores[scores.Key()] = scores
+	j.explain(scores.Metric)
 }
 
 // others notes what the other rankings would have dropped: as many layers, with the same ones protected.

@@ -4,7 +4,6 @@ package job
 
 import (
 	"context"
-	"fmt"
 	"runtime/debug"
 	"time"
 
@@ -12,7 +11,7 @@ import (
 	"avssnative/bench"
 	"avssnative/engine"
 	"avssnative/internal/report"
-	"avssnative/internal/tokenizer"
+	"avssnative/tokenizer"
 )
 
 // Version is the program's own.
@@ -85,14 +84,8 @@ func (j *Job) Tokenizer() (*tokenizer.Tokenizer, error) {
 		if err != nil {
 			return nil, err
 		}
-		if t.Size() > j.Model.Spec.Vocab {
-			for id := j.Model.Spec.Vocab; id < t.Size(); id++ {
-				if t.Token(int32(id)) != "" {
-					return nil, fmt.Errorf("tokenizer of %s: token %q has id %d, the model's vocabulary has ids 0 to %d", j.Model.Ref, t.Token(int32(id)), id, j.Model.Spec.Vocab-1)
-				}
-			}
-		}
 		j.tokenizer = t
+		j.Report.Warnings = append(j.Report.Warnings, t.Notes()...)
 	}
 	return j.tokenizer, nil
 }
@@ -134,10 +127,10 @@ func (j *Job) length(most int) int {
 }
 
 // Suite turns the tasks into sequences, those inside the program where none are named.
-func (j *Job) Suite(o Evaluation) (*bench.Suite, error) {
+func (j *Job) Suite(ctx context.Context, o Evaluation) (*bench.Suite, error) {
 	if len(o.Sets) == 0 {
 		var err error
-		if o.Sets, err = bench.Load(DefaultTasks, bench.Source{}, bench.Limit{}); err != nil {
+		if o.Sets, err = bench.Load(ctx, DefaultTasks, bench.Source{}, bench.Limit{}); err != nil {
 			return nil, err
 		}
 	}

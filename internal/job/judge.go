@@ -2,7 +2,6 @@ package job
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"slices"
 
@@ -29,7 +28,7 @@ var DefaultTasks = []string{"small_world_qa", "small_world_sentiment", "small_wo
 // Judge judges the whole model, and beside it, in the same pass, the model without the dropped layers; nil judges the whole model alone.
 func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]bench.Result, error) {
 	end := j.phase("judging")
-	suite, err := j.Suite(o)
+	suite, err := j.Suite(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +71,7 @@ func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]benc
 // JudgeOnly judges the model without the dropped layers alone, as if it were written already; nil is the whole model.
 func (j *Job) JudgeOnly(ctx context.Context, o Evaluation, drop engine.Drop) ([]bench.Result, error) {
 	defer j.phase("judging")()
-	suite, err := j.Suite(o)
+	suite, err := j.Suite(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +124,7 @@ func (j *Job) compare(whole, smaller []bench.Result, seed uint64) error {
 		t.Change = &report.Change{Retention: avss.Value(change.Retention), ChanceCorrected: avss.Value(change.ChanceCorrected),
 			P: avss.Value(change.Test.P), Test: change.Test.Name, KL: change.KL, SameTop: change.SameTop}
 	}
-	j.Report.Retention = retention(c)
+	j.Report.Retention = j.Report.Tasks.Means()
 	j.Report.Divergence = &report.Divergence{KL: c.KL, SameTop: c.SameTop, Tokens: c.Tokens}
 	return nil
 }
@@ -216,6 +215,3 @@ func (j *Job) size(drop engine.Drop) {
 	s.ParametersPruned, s.BytesPruned = j.Model.Size(drop)
 	j.Report.Size = s
 }
-
-// percent is a share as a person reads it.
-func percent(v avss.Value) string { return fmt.Sprintf("%.1f %%", 100*float64(v)) }

@@ -7,6 +7,7 @@ import (
 	"avssnative/avss"
 	"avssnative/engine"
 	"avssnative/failure"
+	"avssnative/internal/report"
 )
 
 // Scoring says what is measured.
@@ -45,10 +46,23 @@ func (j *Job) Score(ctx context.Context, s Scoring) error {
 	var cited []string
 	for _, scores := range j.scores {
 		j.Report.Scores[scores.Key()] = scores
+		j.explain(scores.Metric)
 		cited = append(cited, scores.Metric)
 	}
 	j.Report.References = avss.Bibliography(cited...)
 	return nil
+}
+
+// explain notes what a reader of the report cannot know of a metric: one that came from outside.
+func (j *Job) explain(metric string) {
+	d, err := avss.Lookup(metric)
+	if err != nil || d.Builtin() {
+		return
+	}
+	if j.Report.Metrics == nil {
+		j.Report.Metrics = map[string]report.Metric{}
+	}
+	j.Report.Metrics[metric] = report.About(d)
 }
 
 // observe runs the pass of all activation metrics.

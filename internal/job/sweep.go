@@ -28,7 +28,7 @@ type Sweeping struct {
 
 // Sweep judges what the metrics would drop at every share, all in as few passes as the memory allows.
 func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
-	suite, err := j.Suite(o.Evaluation)
+	suite, err := j.Suite(ctx, o.Evaluation)
 	if err != nil {
 		return err
 	}

@@ -2,10 +2,8 @@ package job
 
 import (
 	"context"
-	"fmt"
 
 	"avssnative/engine"
-	"avssnative/internal/report"
 	"avssnative/prune"
 )
 
@@ -17,7 +15,7 @@ func (j *Job) Write(ctx context.Context, drop engine.Drop, path string, o prune.
 	}
 	for _, t := range j.Report.Tasks {
 		if t.Pruned != nil {
-			o.Card.Results = append(o.Card.Results, [4]string{t.Name + " (" + t.Metric + ")", show(t.Dense), show(*t.Pruned), percent(t.Retention)})
+			o.Card.Results = append(o.Card.Results, [4]string{t.Name + " (" + t.Metric + ")", t.Dense.String(), t.Pruned.String(), t.Kept()})
 		}
 	}
 	if err := prune.Write(ctx, j.Model, drop, path, o); err != nil {
@@ -26,8 +24,4 @@ func (j *Job) Write(ctx context.Context, drop engine.Drop, path string, o prune.
 	j.Report.Output = path
 	j.size(drop)
 	return nil
-}
-
-func show(f report.Figure) string {
-	return fmt.Sprintf("%.4g ± %.2g", float64(f.Value), float64(f.Stderr))
 }

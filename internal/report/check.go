@@ -1,92 +1,236 @@
 package report
 
+// What a saved report may say. Nothing that renders has to doubt a number or a reference after this: layers are layers there are, lists that
+// belong together are of one length, numbers are what their names say, and there are not more of anything than can be shown.
+
 import (
 	"fmt"
+	"math"
+	"slices"
+	"strings"
 
+	"avssnative/avss"
+	"avssnative/internal/report/escape"
 	"avssnative/prune"
 )
 
-// maxLayers bounds what a report may say of a model, so that rendering one stays cheap.
-const maxLayers = 1 << 16
+const (
+	maxLayers   = 1 << 16 // of a model
+	maxTasks    = 1 << 16
+	maxPoints   = 1 << 16 // of a sweep
+	maxRankings = 1 << 12 // scores, plans, metrics of a sweep
+	maxCells    = 1 << 22 // of one table
+	maxCount    = 1 << 53 // parameters, bytes, tokens: what a float64 counts exactly
+	// barely is how far rounding may take a mean beyond its bounds.
+	barely = 1e-6
+)
 
-// check makes sure that what refers to layers refers to layers there are, and that what belongs together is there together, so that nothing
-// that renders has to.
-func (r *Report) check() error {
-	layers := r.Model.Layers
-	if layers < 0 || layers > maxLayers {
-		return fmt.Errorf("model.layers: %d", layers)
+// checker keeps the first thing that is wrong.
+type checker struct{ err error }
+
+func (c *checker) fail(field, format string, arguments ...any) {
+	if c.err == nil {
+		c.err = fmt.Errorf("%s: %s", escape.Terminal(field), fmt.Sprintf(format, arguments...))
 	}
+}
+
+// number refuses what is no number from low to high.
+func (c *checker) number(v, low, high float64, path ...string) {
+	if !(low <= v && v <= high) {
+		c.fail(strings.Join(path, "."), "%v, want a number from %g to %g", v, low, high)
+	}
+}
+
+// maybe is number where there may be none (null).
+func (c *checker) maybe(v avss.Value, low, high float64, path ...string) {
+	if !math.IsNaN(float64(v)) {
+		c.number(float64(v), low, high, path...)
+	}
+}
+
+func (c *checker) count(n int64, most int64, path ...string) {
+	if n < 0 || n > most {
+		c.fail(strings.Join(path, "."), "%d, want 0 to %d", n, most)
+	}
+}
+
+func (c *checker) length(what string, n, most int) {
+	if n > most {
+		c.fail(what, "%d of them, want %d at most", n, most)
+	}
+}
+
+// layers says which of some layers a model does not have, or which comes twice.
+func (c *checker) layers(some []int, layers int, field string) {
+	before := -1
+	for _, layer := range some {
+		if layer < 0 || layer >= layers {
+			c.fail(field, "layer %d of a model with %d", layer, layers)
+			return
+		}
+		if layer <= before {
+			c.fail(field, "layer %d behind layer %d, want them ascending", layer, before)
+			return
+		}
+		before = layer
+	}
+}
+
+// check says what is wrong with a report, naming the field.
+func (r *Report) check() error {
+	c := &checker{}
+	c.count(int64(r.Model.Layers), maxLayers, "model.layers")
+	if c.err != nil { // everything below counts by it
+		return c.err
+	}
+	c.count(int64(r.Model.Hidden), maxCount, "model.hidden")
+	c.count(r.Model.Parameters, maxCount, "model.parameters")
+	c.count(r.Model.Bytes, maxCount, "model.bytes")
+	c.count(int64(r.Device.Threads), maxCount, "device.threads")
+	if k := r.Calibration; k != nil {
+		c.count(k.Sequences, maxCount, "calibration.sequences")
+		c.count(k.Tokens, maxCount, "calibration.tokens")
+	}
+	r.checkScores(c)
+	r.checkLayers(c)
+	c.length("others", len(r.Others), maxRankings)
+	if r.Plan != nil {
+		c.plan(r.Plan, r.Model.Layers)
+	}
+	for i := range r.Others {
+		c.plan(&r.Others[i], r.Model.Layers)
+	}
+	r.checkTasks(c)
+	if k := r.Retention; k != nil {
+		c.retention(k, "retention")
+	}
+	if d := r.Divergence; d != nil {
+		c.divergence(d, "divergence")
+	}
+	r.checkCost(c)
+	for i, g := range r.Generation {
+		c.number(g.RepeatsDense, 0, 1, fmt.Sprintf("generation[%d]", i), "repeat_rate_dense")
+		c.number(g.Repeats, 0, 1, fmt.Sprintf("generation[%d]", i), "repeat_rate")
+	}
+	if r.Sweep != nil {
+		c.sweep(r.Sweep)
+	}
+	return c.err
+}
+
+func (r *Report) checkScores(c *checker) {
+	layers := r.Model.Layers
+	c.length("scores", len(r.Scores), maxRankings)
+	c.length("scores: numbers", len(r.Scores)*layers, maxCells)
 	for key, s := range r.Scores {
-		for name, values := range map[string]int{"values": len(s.Values), "low": len(s.Low), "high": len(s.High)} {
-			if values != layers && (values != 0 || name == "values") {
-				return fmt.Errorf("scores.%s.%s: %d values for %d layers", key, name, values, layers)
-			}
+		field := "scores." + key
+		if len(s.Values) != layers {
+			c.fail(field+".values", "%d values for %d layers", len(s.Values), layers)
+		}
+		if n := len(s.Low); n != 0 && n != layers {
+			c.fail(field+".low", "%d values for %d layers", n, layers)
 		}
 		if len(s.Low) != len(s.High) {
-			return fmt.Errorf("scores.%s: %d low ends of intervals and %d high ones", key, len(s.Low), len(s.High))
+			c.fail(field, "%d low ends of intervals and %d high ones", len(s.Low), len(s.High))
 		}
+		if c.err != nil {
+			return
+		}
+		for layer := range s.Low {
+			if s.Low[layer] > s.High[layer] {
+				c.fail(fmt.Sprintf("%s.low[%d]", field, layer), "%v, the high end is %v", s.Low[layer], s.High[layer])
+			}
+		}
+		c.maybe(s.Tau, -1-barely, 1+barely, field, "tau")
+		c.count(s.Sequences, maxCount, field, "sequences")
 	}
-	if n := len(r.Layers); n != 0 && n != layers {
-		return fmt.Errorf("layers: %d rows for %d layers", n, layers)
+}
+
+func (r *Report) checkLayers(c *checker) {
+	if n := len(r.Layers); n != 0 && n != r.Model.Layers {
+		c.fail("layers", "%d rows for %d layers", n, r.Model.Layers)
 	}
 	for i, row := range r.Layers {
 		if row.Index != i {
-			return fmt.Errorf("layers[%d]: index %d", i, row.Index)
+			c.fail(fmt.Sprintf("layers[%d]", i), "index %d", row.Index)
+		}
+		for name, s := range row.Sites {
+			for what, v := range map[string]avss.Value{"variance": s.Variance, "relative_variance": s.RelativeVariance} {
+				if v < 0 {
+					c.fail(fmt.Sprintf("layers[%d].sites.%s.%s", i, name, what), "%v, want 0 or more", v)
+				}
+			}
+			if v := s.RelativeSparsity; v < 0 || v > 1 {
+				c.fail(fmt.Sprintf("layers[%d].sites.%s.relative_sparsity", i, name), "%v, want a share from 0 to 1", v)
+			}
 		}
 	}
-	plans := r.Others
-	if r.Plan != nil {
-		plans = append([]prune.Plan{*r.Plan}, plans...)
-	}
-	for _, p := range plans {
-		if err := within(p.Dropped, layers); err != nil {
-			return fmt.Errorf("plan %s: dropped: %w", p.Metric, err)
-		}
-		if err := within(p.Kept, layers); err != nil {
-			return fmt.Errorf("plan %s: kept: %w", p.Metric, err)
-		}
-	}
-	for _, t := range r.Tasks {
+}
+
+func (c *checker) plan(p *prune.Plan, layers int) {
+	c.layers(p.Dropped, layers, "plan "+p.Metric+": dropped")
+	c.layers(p.Kept, layers, "plan "+p.Metric+": kept")
+}
+
+func (r *Report) checkTasks(c *checker) {
+	c.length("tasks", len(r.Tasks), maxTasks)
+	for i := range r.Tasks {
+		t := &r.Tasks[i]
 		if (t.Pruned == nil) != (t.Change == nil) {
-			return fmt.Errorf("tasks.%s: pruned and retention: want both or neither", t.Name)
+			c.fail("tasks."+t.Name, "pruned and retention: want both or neither")
 		}
 		if (t.Pruned == nil) != (r.Tasks[0].Pruned == nil) {
-			return fmt.Errorf("tasks.%s: pruned: want it of every task or of none", t.Name)
+			c.fail("tasks."+t.Name, "pruned: want it of every task or of none")
 		}
+		c.count(int64(t.N), maxCount, "tasks", t.Name, "n")
+		c.count(int64(t.MaxLength), maxCount, "tasks", t.Name, "max_length")
+		c.number(t.Chance, 0, 1, "tasks", t.Name, "chance")
+		c.figure(t.Dense, "tasks", t.Name, "dense")
+		if t.Pruned == nil || t.Change == nil {
+			continue
+		}
+		c.figure(*t.Pruned, "tasks", t.Name, "pruned")
+		c.maybe(t.Retention, 0, math.Inf(1), "tasks", t.Name, "retention")
+		c.maybe(t.P, 0, 1+barely, "tasks", t.Name, "p_value")
+		c.divergence(&Divergence{KL: t.KL, SameTop: t.SameTop}, "tasks", t.Name)
 	}
-	return r.checkSweep()
 }
 
-func (r *Report) checkSweep() error {
-	s := r.Sweep
-	if s == nil {
-		return nil
-	}
-	if len(s.Metrics) != len(s.Tau) {
-		return fmt.Errorf("sweep: %d metrics, agreement of %d", len(s.Metrics), len(s.Tau))
-	}
-	for i, row := range s.Tau {
-		if len(row) != len(s.Metrics) {
-			return fmt.Errorf("sweep.agreement_tau[%d]: %d values for %d metrics", i, len(row), len(s.Metrics))
-		}
-	}
-	for i, p := range s.Points {
-		if err := within(p.Dropped, s.Layers); err != nil {
-			return fmt.Errorf("sweep.points[%d]: %w", i, err)
-		}
-		if len(p.Tasks) != len(s.Points[0].Tasks) {
-			return fmt.Errorf("sweep.points[%d]: %d tasks, the first has %d", i, len(p.Tasks), len(s.Points[0].Tasks))
-		}
-	}
-	return nil
+// figure refuses what no accuracy and no perplexity is. Neither has an upper bound here: the perplexity of a broken model is infinite.
+func (c *checker) figure(f Figure, path ...string) {
+	c.maybe(f.Value, 0, math.Inf(1), append(path, "value")...)
+	c.maybe(f.Stderr, 0, math.Inf(1), append(path, "stderr")...)
 }
 
-// within says which of some layers a model does not have.
-func within(some []int, layers int) error {
-	for _, layer := range some {
-		if layer < 0 || layer >= layers {
-			return fmt.Errorf("layer %d of a model with %d", layer, layers)
+func (c *checker) retention(k *Retention, path ...string) {
+	c.maybe(k.MeanOfRatios, 0, math.Inf(1), append(path, "mean_of_ratios")...)
+	c.maybe(k.RatioOfMeans, 0, math.Inf(1), append(path, "ratio_of_means")...)
+}
+
+// maxKL is more than logits that a float32 holds can differ by.
+const maxKL = 1e39
+
+func (c *checker) divergence(d *Divergence, path ...string) {
+	path = slices.Clip(path)
+	c.number(d.KL, -barely, maxKL, append(path, "kl")...)
+	c.number(d.SameTop, 0, 1+barely, append(path, "same_top")...)
+	c.count(int64(d.Tokens), maxCount, append(path, "tokens")...)
+}
+
+func (r *Report) checkCost(c *checker) {
+	if s := r.Size; s != nil {
+		c.count(s.ParametersDense, maxCount, "size.parameters_dense")
+		c.count(s.ParametersPruned, maxCount, "size.parameters_pruned")
+		c.count(s.BytesDense, maxCount, "size.bytes_dense")
+		c.count(s.BytesPruned, maxCount, "size.bytes_pruned")
+	}
+	if s := r.Speed; s != nil {
+		c.number(s.TokensPerSecondDense, 0, maxCount, "speed.tokens_per_s_dense")
+		c.number(s.TokensPerSecondPruned, 0, maxCount, "speed.tokens_per_s_pruned")
+		c.count(s.PeakRSS, maxCount, "speed.peak_rss_bytes")
+		c.length("speed.seconds", len(s.Seconds), maxTasks)
+		for _, phase := range s.Seconds {
+			c.number(phase.Seconds, 0, maxCount, "speed.seconds", phase.Name)
 		}
 	}
-	return nil
 }

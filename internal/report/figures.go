@@ -10,6 +10,13 @@ import (
 	"avssnative/avss"
 )
 
+// unknown stands for a number that there is none of.
+const unknown = "–"
+
+var nan = math.NaN()
+
+func isFinite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
 // String is the figure with its standard error, to the error's second digit.
 func (f Figure) String() string {
 	value, stderr := float64(f.Value), float64(f.Stderr)
@@ -35,7 +42,7 @@ func short(v float64) string {
 func decimals(v float64, places int) string {
 	switch {
 	case math.IsNaN(v):
-		return "–"
+		return unknown
 	case math.IsInf(v, 1):
 		return "∞"
 	case math.IsInf(v, -1):
@@ -46,56 +53,33 @@ func decimals(v float64, places int) string {
 	return fmt.Sprintf("%.*f", places, v)
 }
 
-// aligned shows numbers that stand below each other with the same decimal places: three figures of the smallest, fewer where they span so
+// aligned are numbers that stand below each other with the same decimal places: three figures of the smallest, fewer where they span so
 // much that they would be too wide, and a power of ten where nothing else shows them.
-func aligned(values []float64) []string {
+func aligned(values []float64) []Cell {
 	low, high := math.Inf(1), 0.0
 	for _, v := range values {
 		if a := math.Abs(v); !math.IsNaN(v) && !math.IsInf(v, 0) && a > 0 {
 			low, high = min(low, a), max(high, a)
 		}
 	}
-	out := make([]string, len(values))
 	if high == 0 {
 		low, high = 1, 1
 	}
 	places := max(1, 2-int(math.Floor(math.Log10(low))))
 	width := places + max(1, 1+int(math.Floor(math.Log10(high))))
+	out := make([]Cell, len(values))
 	for i, v := range values {
-		switch {
-		case math.IsNaN(v) || math.IsInf(v, 0):
-			out[i] = decimals(v, 0)
-		case width > 9:
-			out[i] = fmt.Sprintf("%.2e", v)
-		default:
-			out[i] = decimals(v, places)
-		}
+		out[i] = Number{v, places, width > 9}
 	}
 	return out
 }
 
-func percent(v avss.Value) string {
-	if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-		return "–"
+// Percent is a share as a person reads it; – where it is no number.
+func Percent(v avss.Value) string {
+	if !isFinite(float64(v)) {
+		return unknown
 	}
-	return fmt.Sprintf("%.1f %%", 100*float64(v))
-}
-
-func probability(p avss.Value) string {
-	switch {
-	case math.IsNaN(float64(p)):
-		return "–"
-	case p < 1e-3:
-		return "< 0.001"
-	}
-	return fmt.Sprintf("%.3f", float64(p))
-}
-
-func share(a, b int64) string {
-	if b == 0 {
-		return "–"
-	}
-	return percent(avss.Value(float64(a) / float64(b)))
+	return decimals(100*float64(v), 1) + " %"
 }
 
 // layers lists ascending layers as a person writes them: 0, 3, 12–15.
@@ -115,11 +99,6 @@ func layers(drop []int) string {
 		i = j + 1
 	}
 	return strings.Join(words, ", ")
-}
-
-// listed lists layers in the order given.
-func listed(order []int) string {
-	return strings.Trim(strings.ReplaceAll(fmt.Sprint(order), " ", ", "), "[]")
 }
 
 func plural(word string, drop []int) string { return some(word, len(drop)) + " " + layers(drop) }

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"image/color"
 	"math"
-	"slices"
+	"strconv"
+
+	"avssnative/internal/report/escape"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
@@ -38,7 +40,8 @@ var (
 )
 
 // shapes tell lines apart that run over each other, and colours for those who do not see them.
-var shapes = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.TriangleGlyph{}, draw.SquareGlyph{}, draw.PlusGlyph{}, draw.CrossGlyph{}, draw.PyramidGlyph{}, draw.BoxGlyph{}, draw.RingGlyph{}}
+var shapes = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.TriangleGlyph{}, draw.SquareGlyph{}, draw.PlusGlyph{}, draw.CrossGlyph{},
+	draw.PyramidGlyph{}, draw.BoxGlyph{}, draw.RingGlyph{}}
 
 const (
 	narrow    = 14 * vg.Centimeter
@@ -48,30 +51,42 @@ const (
 	titleSize = 12
 )
 
-// Pictures are all pictures the report has something for.
+// Pictures are all pictures the report has something for. Their names are of small letters, digits and -, whatever the report's keys are.
 func (r *Report) Pictures() ([]Picture, error) {
-	makers := []func() (Picture, bool, error){r.retentionPicture, r.sweepPicture("retention"), r.sweepPicture("perplexity"), r.sweepPicture("divergence")}
-	for _, key := range r.Keys() {
+	makers := []func() (Picture, bool, error){r.retentionPicture, r.sweepPicture("retention"), r.sweepPicture("perplexity"),
+		r.sweepPicture("divergence")}
+	keys := r.Keys()
+	for _, key := range keys[:min(len(keys), mostRankings)] {
 		makers = append(makers, func() (Picture, bool, error) { return r.scorePicture(key) })
 	}
 	makers = append(makers, r.depthPicture(relativeVariance), r.depthPicture(relativeSparsity), r.depthPicture(rawVariance))
 	var all []Picture
+	taken := map[string]bool{}
 	for _, make := range makers {
 		p, has, err := make()
 		if err != nil {
 			return nil, fmt.Errorf("report: picture %s: %w", p.Name, err)
 		}
 		if has {
+			name := p.Name
+			for n := 2; taken[p.Name]; n++ {
+				p.Name = fmt.Sprintf("%s-%d", name, n)
+			}
+			taken[p.Name] = true
 			all = append(all, p)
 		}
 	}
 	return all, nil
 }
 
-func isFinite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
-
-// drawable says whether a value is one that a plot can scale; beyond that, sums of values overflow.
-func drawable(v float64) bool { return math.Abs(v) < 1e200 }
+// caption is a text of a file as a picture shows it: on one line, and not longer than there is room for.
+func caption(s string) string {
+	s = escape.Visible(s)
+	if letters := []rune(s); len(letters) > mostText {
+		return string(letters[:mostText-1]) + "…"
+	}
+	return s
+}
 
 // newPicture is an empty plot with a grid and a legend.
 func newPicture(name, title, x, y string) Picture {
@@ -91,7 +106,7 @@ func newPicture(name, title, x, y string) Picture {
 	legend := plot.NewLegend()
 	legend.TextStyle.Font = sans
 	legend.Top, legend.Left, legend.Padding, legend.ThumbnailWidth = true, true, vg.Points(3), vg.Points(18)
-	return Picture{Name: name, Title: title, plot: p, legend: &legend, width: narrow, height: low}
+	return Picture{Name: slug(name, "-"), Title: title, plot: p, legend: &legend, width: narrow, height: low}
 }
 
 // stretched says whether positive values span so much that only a logarithm shows them all.
@@ -172,8 +187,11 @@ func (p *Picture) level() {
 
 // byLayer marks the x axis with layers, at a step that leaves room for the numbers.
 func (p *Picture) byLayer(layers int) {
-	step := 1
-	for layers/step > 20 {
+	step, most := 1, 20
+	if digits := len(strconv.Itoa(layers)); digits > 2 {
+		most = 48 / (digits + 1)
+	}
+	for layers/step > most {
 		step *= 2
 	}
 	var ticks []plot.Tick
@@ -186,6 +204,7 @@ func (p *Picture) byLayer(layers int) {
 
 // draw puts the plot and, at its right, the legend.
 func (p Picture) draw(c draw.Canvas) {
+	c = draw.Crop(c, vg.Points(4), 0, 0, 0) // the library lets the longest label of an axis begin a little outside
 	if p.legend != nil {
 		if box := p.legend.Rectangle(c); box.Max.X > box.Min.X {
 			width := box.Max.X - box.Min.X + vg.Points(8)
@@ -218,9 +237,4 @@ func (p Picture) PNG() ([]byte, error) {
 		return nil, fmt.Errorf("report: picture %s: %w", p.Name, err)
 	}
 	return b.Bytes(), nil
-}
-
-// dropped says whether the plan leaves a layer out.
-func (r *Report) dropped(layer int) bool {
-	return r.Plan != nil && slices.Contains(r.Plan.Dropped, layer)
 }

@@ -13,7 +13,7 @@ import (
 type measure struct {
 	name, title, axis string
 	of                func(avss.SiteSummary) avss.Value
-	whole             bool // also of what is divided by its own size, of which the variance is 1 everywhere
+	all               bool // also of what is divided by its own size, of which the variance is 1 everywhere
 }
 
 var (
@@ -32,16 +32,20 @@ func (r *Report) depthPicture(m measure) func() (Picture, bool, error) {
 		var all []float64
 		for i := range device.Sites {
 			name := i.String()
-			if !m.whole && (name == "block" || name == "act") {
+			if !m.all && (name == "block" || name == "act") {
 				continue
 			}
-			var line plotter.XYs
-			for _, row := range r.Layers {
-				s, has := row.Sites[name]
-				if v := float64(m.of(s)); has && v > 0 && drawable(v) {
-					line = append(line, plotter.XY{X: float64(row.Index), Y: v})
-					all = append(all, v)
+			values := make([]float64, len(r.Layers))
+			for layer, row := range r.Layers {
+				values[layer] = nan
+				if s, has := row.Sites[name]; has {
+					values[layer] = float64(m.of(s))
 				}
+			}
+			var line plotter.XYs
+			for _, layer := range extremes(values, neighbours(len(values)), func(v float64) bool { return v > 0 && drawable(v) }) {
+				line = append(line, plotter.XY{X: float64(layer), Y: values[layer]})
+				all = append(all, values[layer])
 			}
 			if len(line) < 2 {
 				continue
@@ -52,6 +56,12 @@ func (r *Report) depthPicture(m measure) func() (Picture, bool, error) {
 			}
 			colour := palette[int(i)%len(palette)]
 			l.Color, l.Width = colour, vg.Points(1.5)
+			if neighbours(len(values)) > 1 { // points would cover each other
+				l.Width = vg.Points(0.7)
+				p.plot.Add(l)
+				p.legend.Add(name, l)
+				continue
+			}
 			points.GlyphStyle = draw.GlyphStyle{Color: colour, Radius: vg.Points(2.5), Shape: shapes[int(i)%len(shapes)]}
 			p.plot.Add(l, points)
 			p.legend.Add(name, l, points)
@@ -62,6 +72,7 @@ func (r *Report) depthPicture(m measure) func() (Picture, bool, error) {
 		if stretched(all) {
 			p.logarithmic()
 		}
+		p.sayGroups(r.Model.Layers)
 		p.level()
 		p.byLayer(r.Model.Layers)
 		return p, true, nil

@@ -8,19 +8,31 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// retentionPicture shows what was kept of each task, the first on top.
+// retentionPicture shows what was kept of each task, the first on top; of very many, of those that lost and kept most.
 func (r *Report) retentionPicture() (Picture, bool, error) {
-	p := newPicture("retention", "Retention by task", "% of the whole model", "")
-	var values plotter.Values
-	var names []string
-	for _, t := range slices.Backward(r.Tasks) {
-		if t.Change != nil && drawable(float64(t.Retention)) {
-			values = append(values, 100*float64(t.Retention))
-			names = append(names, t.Name)
+	p := newPicture("retention", "Retention by task", "% of the dense model", "")
+	var all []float64
+	var of []*Task
+	for i := range slices.Backward(r.Tasks) {
+		if t := &r.Tasks[i]; t.Change != nil && drawable(float64(t.Retention)) {
+			all = append(all, 100*float64(t.Retention))
+			of = append(of, t)
 		}
 	}
-	if len(values) == 0 {
+	if len(all) == 0 {
 		return p, false, nil
+	}
+	var values plotter.Values
+	var names []string
+	for _, i := range ends(all, mostTasks) {
+		name := caption(of[i].Name)
+		if of[i].standing() == atChance {
+			name += " (at chance)"
+		}
+		values, names = append(values, all[i]), append(names, name)
+	}
+	if len(values) < len(all) {
+		p.say("of %s tasks: the %d lowest and the %d highest", grouped(len(all)), mostTasks/2, mostTasks-mostTasks/2)
 	}
 	bars, err := plotter.NewBarChart(values, vg.Points(18))
 	if err != nil {

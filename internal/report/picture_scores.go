@@ -19,7 +19,11 @@ type spans struct {
 // scorePicture shows one ranking's scores by layer with their intervals. What goes has another colour and shape; infinite scores stand at the top.
 func (r *Report) scorePicture(key string) (Picture, bool, error) {
 	s := r.Scores[key]
-	p := newPicture("scores-"+key, r.label(key), "layer", axis(s))
+	axis := "score (" + r.firstToGo(key) + " goes first)"
+	if unit := r.about(s.Metric).Unit; unit != "" {
+		axis = "score, " + caption(unit) + " (" + r.firstToGo(key) + " goes first)"
+	}
+	p := newPicture("scores-"+key, caption(r.label(key)), "layer", axis)
 	log := stretched(s.Values)
 	if log {
 		p.logarithmic()
@@ -42,25 +46,30 @@ func (r *Report) scorePicture(key string) (Picture, bool, error) {
 	}
 	var kept, dropped spans
 	var infinite plotter.XYs
-	for layer, v := range s.Values {
-		switch {
+	goes := r.droppedLayers()
+	for _, layer := range extremes(s.Values, neighbours(len(s.Values)), func(v float64) bool { return drawable(v) || math.IsInf(v, 1) }) {
+		switch v := s.Values[layer]; {
 		case math.IsInf(v, 1):
 			infinite = append(infinite, plotter.XY{X: float64(layer), Y: above})
 		case drawable(v):
 			to := &kept
-			if r.dropped(layer) {
+			if goes[layer] {
 				to = &dropped
 			}
 			to.XYs = append(to.XYs, plotter.XY{X: float64(layer), Y: v})
 			to.YErrors = append(to.YErrors, interval(s, layer, log, above))
 		}
 	}
+	radius := vg.Points(3)
+	if len(s.Values) > mostLayers/4 {
+		radius = vg.Points(1.5)
+	}
 	for _, group := range []struct {
 		name string
 		spans
 		style draw.GlyphStyle
-	}{{"stays", kept, draw.GlyphStyle{Color: keptColour, Radius: vg.Points(3), Shape: draw.CircleGlyph{}}},
-		{"goes", dropped, draw.GlyphStyle{Color: droppedColour, Radius: vg.Points(4), Shape: draw.PyramidGlyph{}}}} {
+	}{{"stays", kept, draw.GlyphStyle{Color: keptColour, Radius: radius, Shape: draw.CircleGlyph{}}},
+		{"goes", dropped, draw.GlyphStyle{Color: droppedColour, Radius: radius + vg.Points(1), Shape: draw.PyramidGlyph{}}}} {
 		if len(group.XYs) == 0 {
 			continue
 		}
@@ -84,25 +93,14 @@ func (r *Report) scorePicture(key string) (Picture, bool, error) {
 		if err != nil {
 			return p, false, err
 		}
-		points.GlyphStyle = draw.GlyphStyle{Color: baselineColour, Radius: vg.Points(3.5), Shape: draw.RingGlyph{}}
+		points.GlyphStyle = draw.GlyphStyle{Color: baselineColour, Radius: radius + vg.Points(0.5), Shape: draw.RingGlyph{}}
 		p.plot.Add(points)
 		p.legend.Add("infinite", points)
 	}
+	p.sayGroups(len(s.Values))
 	p.level()
 	p.byLayer(len(s.Values))
 	return p, true, nil
-}
-
-// axis is the name of the scores' axis: their unit, and which end of it goes first.
-func axis(s avss.Scores) string {
-	name, first := "score", "lowest"
-	if d, err := avss.Lookup(s.Metric); err == nil && d.Unit != "" {
-		name += ", " + d.Unit
-	}
-	if s.HighestFirst() {
-		first = "highest"
-	}
-	return name + " (" + first + " goes first)"
 }
 
 // interval is how far a score reaches down and up; what reaches to infinity ends at `above`.

@@ -12,6 +12,31 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
+// axis is what a picture of a sweep shows upwards.
+type axis struct {
+	title, name string
+	of          func(SweepPoint) float64
+}
+
+// sweepAxis is retention, the first perplexity, or the divergence.
+func (s *Sweep) sweepAxis(what string) (axis, bool) {
+	switch what {
+	case "divergence":
+		return axis{"Divergence against the share dropped", "KL(dense ‖ pruned), nats a token",
+			func(p SweepPoint) float64 { return p.Divergence.KL }}, true
+	case "perplexity":
+		task := s.perplexity()
+		if task < 0 {
+			return axis{}, false
+		}
+		t := s.Points[0].Tasks[task]
+		return axis{"Perplexity of " + caption(t.Name) + " against the share dropped", caption(t.Metric),
+			func(p SweepPoint) float64 { return float64(p.Tasks[task].Value) }}, true
+	}
+	return axis{"Retention against the share dropped", "% (mean of the tasks' ratios)",
+		func(p SweepPoint) float64 { return 100 * float64(p.Retention.MeanOfRatios) }}, true
+}
+
 // sweepPicture shows retention, the first perplexity, or the divergence against the share dropped, a line a metric. Baselines are dashed.
 func (r *Report) sweepPicture(what string) func() (Picture, bool, error) {
 	return func() (Picture, bool, error) {
@@ -19,39 +44,34 @@ func (r *Report) sweepPicture(what string) func() (Picture, bool, error) {
 		if r.Sweep == nil {
 			return p, false, nil
 		}
-		y, title, name := func(p SweepPoint) float64 { return 100 * float64(p.Retention.MeanOfRatios) }, "Retention against the share dropped", "% (mean of the tasks' ratios)"
-		switch what {
-		case "divergence":
-			y, title, name = func(p SweepPoint) float64 { return p.Divergence.KL }, "Divergence against the share dropped", "KL(whole ‖ smaller), nats a token"
-		case "perplexity":
-			task := r.Sweep.perplexity()
-			if task < 0 {
-				return p, false, nil
-			}
-			t := r.Sweep.Points[0].Tasks[task]
-			y, title, name = func(p SweepPoint) float64 { return float64(p.Tasks[task].Value) }, "Perplexity of "+t.Name+" against the share dropped", t.Metric
+		y, has := r.Sweep.sweepAxis(what)
+		if !has {
+			return p, false, nil
 		}
-		p.Title, p.plot.Title.Text, p.plot.Y.Label.Text = title, title, name
+		p.Title, p.plot.Title.Text, p.plot.Y.Label.Text = y.title, y.title, y.name
+		names, lines := r.Sweep.lines(y.of)
+		last := make([]float64, len(lines))
+		for i, line := range lines {
+			last[i] = line[len(line)-1].Y
+		}
+		shown := ends(last, mostLines)
+		if len(shown) < len(lines) {
+			p.say("of %s metrics: those that end lowest and highest", grouped(len(lines)))
+		}
 		var all []float64
-		random := false
-		for i, metric := range r.Sweep.metrics() {
-			var line plotter.XYs
-			for _, point := range r.Sweep.Points {
-				if v := y(point); point.Metric == metric && drawable(v) && point.Share >= 0 && point.Share <= 1 {
-					line = append(line, plotter.XY{X: 100 * point.Share, Y: v})
-					all = append(all, v)
-				}
+		legends := map[string]bool{}
+		for _, i := range shown {
+			for _, point := range lines[i] {
+				all = append(all, point.Y)
 			}
-			if len(line) == 0 {
-				continue
-			}
-			l, points, err := plotter.NewLinePoints(line)
+			l, points, err := plotter.NewLinePoints(lines[i])
 			if err != nil {
 				return p, false, err
 			}
+			metric := names[i]
 			var colour color.Color = palette[i%len(palette)]
 			baseline, seeded := baselineOf(metric)
-			if baseline {
+			if baseline != "" {
 				l.Dashes = []vg.Length{vg.Points(4), vg.Points(3)}
 			}
 			if seeded {
@@ -65,10 +85,10 @@ func (r *Report) sweepPicture(what string) func() (Picture, bool, error) {
 			p.plot.Add(l, points)
 			switch {
 			case !seeded:
-				p.legend.Add(metric, l, points)
-			case !random:
-				p.legend.Add(metric[:strings.LastIndex(metric, "-")]+", each seed", l, points)
-				random = true
+				p.legend.Add(caption(metric), l, points)
+			case !legends[baseline]:
+				p.legend.Add(baseline+", each seed", l, points)
+				legends[baseline] = true
 			}
 		}
 		if len(all) == 0 {
@@ -79,27 +99,47 @@ func (r *Report) sweepPicture(what string) func() (Picture, bool, error) {
 		}
 		p.level()
 		p.plot.X.Min, p.plot.X.Max = 0, 100*r.Sweep.widest()+2
-		p.width, p.height = wide, 11*vg.Centimeter
+		// The legend stands beside the plot: half a centimetre a line.
+		p.width, p.height = wide, max(11, 2+0.55*vg.Length(len(shown)))*vg.Centimeter
 		return p, true, nil
 	}
 }
 
-// baselineOf says whether a ranking of a sweep looks at nothing, and whether its name ends in a seed.
-func baselineOf(name string) (baseline, seeded bool) {
-	at := strings.LastIndex(name, "-")
-	if at < 0 {
-		at = len(name)
+// lines are the points of each metric that has some, in the order of metrics.
+func (s *Sweep) lines(y func(SweepPoint) float64) (names []string, lines []plotter.XYs) {
+	of := map[string]plotter.XYs{}
+	for _, point := range s.Points {
+		if v := y(point); drawable(v) && point.Share >= 0 && point.Share <= 1 {
+			of[point.Metric] = append(of[point.Metric], plotter.XY{X: 100 * point.Share, Y: v})
+		}
 	}
-	d, err := avss.Lookup(name[:at])
-	baseline = err == nil && d.Kind() == avss.Baseline
-	return baseline, baseline && at < len(name)
+	for _, name := range s.metrics() {
+		if len(of[name]) > 0 {
+			names, lines = append(names, name), append(lines, of[name])
+		}
+	}
+	return names, lines
+}
+
+// baselineOf is the baseline that a ranking of a sweep is, empty where it is none, and whether its name ends in a seed.
+func baselineOf(ranking string) (name string, seeded bool) {
+	name = ranking
+	if at := strings.LastIndex(ranking, "-"); at >= 0 {
+		name, seeded = ranking[:at], true
+	}
+	if d, err := avss.Lookup(name); err != nil || d.Kind() != avss.Baseline {
+		return "", false
+	}
+	return name, seeded
 }
 
 // metrics are the sweep's, in the order of its points.
 func (s *Sweep) metrics() []string {
 	var names []string
+	seen := map[string]bool{}
 	for _, p := range s.Points {
-		if !slices.Contains(names, p.Metric) {
+		if !seen[p.Metric] {
+			seen[p.Metric] = true
 			names = append(names, p.Metric)
 		}
 	}

@@ -3,18 +3,9 @@
 package report
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"time"
 
 	"avssnative/avss"
-	"avssnative/internal/mapped"
 	"avssnative/prune"
 )
 
@@ -30,7 +21,8 @@ type Report struct {
 	Model       avss.ModelInfo         `json:"model"`
 	Device      Device                 `json:"device"`
 	Calibration *avss.CalibrationInfo  `json:"calibration,omitempty"`
-	Scores      map[string]avss.Scores `json:"scores,omitempty"` // by avss.Scores.Key
+	Scores      map[string]avss.Scores `json:"scores,omitempty"`  // by avss.Scores.Key
+	Metrics     map[string]Metric      `json:"metrics,omitempty"` // by avss.Scores.Metric, where there is more to say than a name
 	Layers      []avss.LayerRow        `json:"layers,omitempty"`
 	Plan        *prune.Plan            `json:"plan,omitempty"`
 	Others      []prune.Plan           `json:"others,omitempty"` // what other metrics of the same pass would have dropped
@@ -41,7 +33,7 @@ type Report struct {
 	Speed       *Speed                 `json:"speed,omitempty"`
 	Sweep       *Sweep                 `json:"sweep,omitempty"`
 	Generation  []Generation           `json:"generation"`
-	Output      string                 `json:"output,omitempty"` // where the smaller model was written
+	Output      string                 `json:"output,omitempty"` // where the pruned model was written
 	Warnings    []string               `json:"warnings,omitempty"`
 	References  []avss.Citation        `json:"references"`
 }
@@ -72,7 +64,7 @@ type Task struct {
 	Note       string  `json:"note,omitempty"`
 }
 
-// Change is what a smaller model kept of a task.
+// Change is what a pruned model kept of a task.
 type Change struct {
 	Retention       avss.Value `json:"retention"`
 	ChanceCorrected avss.Value `json:"retention_chance_corrected"`
@@ -105,7 +97,7 @@ type Retention struct {
 	RatioOfMeans    avss.Value `json:"ratio_of_means"`
 }
 
-// Divergence compares the distributions of the smaller model with the whole one's, a mean over scored tokens.
+// Divergence compares the distributions of the pruned model with the dense one's, a mean over scored tokens.
 type Divergence struct {
 	KL      float64 `json:"kl"` // nats
 	SameTop float64 `json:"same_top"`
@@ -191,81 +183,6 @@ type Generation struct {
 	Prompt       string  `json:"prompt"`
 	Dense        string  `json:"dense"`
 	Pruned       *string `json:"pruned,omitempty"`
-	RepeatsDense float64 `json:"repeat_rate_dense"` // share of the whole model's runs of four tokens that it had already said
-	Repeats      float64 `json:"repeat_rate"`       // the same of the smaller model
+	RepeatsDense float64 `json:"repeat_rate_dense"` // share of the dense model's runs of four tokens that it had already said
+	Repeats      float64 `json:"repeat_rate"`       // the same of the pruned model
 }
-
-// FileName is what a report is called in its folder.
-const FileName = "report.json"
-
-// maxBytes bounds what Read takes.
-const maxBytes = 256 << 20
-
-// Read reads and checks DIR/report.json.
-func Read(dir string) (*Report, error) {
-	path := filepath.Join(dir, FileName)
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("report: %s: no %s in this folder; run with --report %s first", dir, FileName, dir)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("report: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("report: %s: %w", path, err)
-	}
-	if len(data) > maxBytes {
-		return nil, fmt.Errorf("report: %s: larger than %d MiB", path, maxBytes>>20)
-	}
-	r, err := Parse(data)
-	if err != nil {
-		return nil, fmt.Errorf("report: %s: %w", path, err)
-	}
-	return r, nil
-}
-
-// Parse reads and checks a report's bytes.
-func Parse(data []byte) (*Report, error) {
-	r := &Report{}
-	if err := json.Unmarshal(data, r); err != nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
-			return nil, fmt.Errorf("no report: at byte %d of %d: %w", syntax.Offset, len(data), err)
-		}
-		return nil, fmt.Errorf("no report: %w", err)
-	}
-	if r.Schema != Schema {
-		return nil, fmt.Errorf("schema %d, this program reads schema %d", r.Schema, Schema)
-	}
-	return r, r.check()
-}
-
-// JSON is the report as it is saved.
-func (r *Report) JSON() ([]byte, error) {
-	whole := *r
-	if whole.Generation == nil {
-		whole.Generation = []Generation{}
-	}
-	if whole.References == nil {
-		whole.References = []avss.Citation{}
-	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	err := e.Encode(&whole)
-	return b.Bytes(), err
-}
-
-// save writes a file of the report's folder whole.
-func save(path string, data []byte) error {
-	return mapped.Write(path, func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
-	})
-}
-
-// WriteFile gives a file to write, which appears whole or not at all.
-func WriteFile(path string, write func(io.Writer) error) error { return mapped.Write(path, write) }

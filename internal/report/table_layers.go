@@ -10,54 +10,69 @@ import (
 	"avssnative/engine/device"
 )
 
-// shown are the scores that have a column of their own: what chose, the default, the published formula, and one of each other metric.
-func (r *Report) shown() []string {
-	var keys []string
-	for _, key := range r.Keys() {
-		if s := r.Scores[key]; s.Metric != "avss" || key == "avss" || key == paperKey || r.Plan != nil && r.Plan.Metric == key {
-			keys = append(keys, key)
-		}
-	}
-	return keys
-}
-
 // layerTable is every ranking's scores by layer.
 func (r *Report) layerTable() (Table, bool) {
 	keys := r.shown()
 	if len(keys) == 0 {
 		return Table{}, false
 	}
-	t := Table{Title: titleLayers, Note: "Lowest scores go first."}
-	columns := [][]string{numbers(r.Model.Layers)}
-	t.Header = []string{"layer"}
+	t, columns := r.byLayer("Layers")
+	var highest []string
 	for _, key := range keys {
 		s := r.Scores[key]
 		columns = append(columns, aligned(s.Values))
-		head := strings.Replace(strings.Replace(r.label(key), ", ", ",\n", 1), "AVSS ", "AVSS\n", 1)
-		if d, err := avss.Lookup(s.Metric); err == nil && d.Unit != "" {
-			head += ",\n" + d.Unit
-		}
-		t.Header = append(t.Header, head)
-		if s.HighestFirst() {
-			t.note("%s: the highest scores go first.", r.label(key))
-		}
+		t.column(key, r.scoreHeading(key))
 		if s.Metric == "avss" && s.Mode != "robust" {
 			columns = append(columns, aligned(s.Normalised()))
-			t.Header = append(t.Header, "NAVSS")
+			t.column(key+" navss", "NAVSS")
 		}
 		if key == paperKey {
 			t.Notes = append(t.Notes, r.paperNote(s.Values))
 		}
-	}
-	if r.Plan != nil {
-		marks := make([]string, r.Model.Layers)
-		for _, layer := range r.Plan.Dropped {
-			marks[layer] = "dropped"
+		if r.firstToGo(key) == "highest" {
+			highest = append(highest, r.label(key))
 		}
-		columns, t.Header = append(columns, marks), append(t.Header, "")
 	}
-	t.Rows = transposed(columns)
+	t.Note = "Lowest scores go first."
+	if len(highest) > 0 {
+		t.Note += " Of " + named(highest, inNote) + " the highest do."
+	}
+	if r.Plan == nil {
+		t.fill(columns)
+		return t, true
+	}
+	marks, dropped := make([]Cell, r.Model.Layers), r.droppedLayers()
+	for layer := range marks {
+		marks[layer] = Mark{dropped[layer], "dropped"}
+	}
+	t.column("dropped", "")
+	t.fill(append(columns, marks))
+	for layer := range t.Rows {
+		t.Rows[layer].Dropped = dropped[layer]
+	}
 	return t, true
+}
+
+// byLayer begins a table with a row for each layer; the columns are to be filled in.
+func (r *Report) byLayer(title string) (Table, [][]Cell) {
+	t := Table{Title: title, single: true}
+	t.column("layer", "layer")
+	numbers := make([]Cell, r.Model.Layers)
+	for layer := range numbers {
+		numbers[layer] = Count(layer)
+	}
+	return t, [][]Cell{numbers}
+}
+
+// droppedLayers says of every layer whether the plan leaves it out.
+func (r *Report) droppedLayers() []bool {
+	dropped := make([]bool, r.Model.Layers)
+	if r.Plan != nil {
+		for _, layer := range r.Plan.Dropped {
+			dropped[layer] = true
+		}
+	}
+	return dropped
 }
 
 // paperNote says what to think of the published formula's column.
@@ -68,13 +83,14 @@ func (r *Report) paperNote(values []float64) string {
 			infinite++
 		}
 	}
-	note := "AVSS paper, block is the published formula on the outputs of blocks: variance over the share of values below 1e-5; NAVSS is its share of the " +
-		"sum of finite scores. It knows no scale: where a residual stream grows with depth, so does the score, and the earliest layers, the worst to " +
-		"lose, come out lowest."
+	note := "AVSS paper, block is the published formula on the outputs of blocks: variance over the share of values " +
+		"below 1e-5; NAVSS is its share of the sum of finite scores. It knows no scale: where a residual stream grows with depth, so does the " +
+		"score, and the earliest layers, the worst to lose, come out lowest."
 	if rho, known := r.depth(paperKey); known {
 		note += fmt.Sprintf(" Here its Spearman correlation with depth is %.2f", rho)
 		if infinite > 0 {
-			note += fmt.Sprintf(", and %d of %d scores are infinite because no value is that small: what ranks the others is a handful of values", infinite, len(values))
+			note += fmt.Sprintf(", and %d of %d scores are infinite because no value is that small: what ranks the others is "+
+				"a handful of values", infinite, len(values))
 		}
 		note += "."
 	}
@@ -83,42 +99,50 @@ func (r *Report) paperNote(values []float64) string {
 
 // intervalTable is the interval of every score that has a column in layerTable.
 func (r *Report) intervalTable() (Table, bool) {
-	t := Table{Title: titleIntervals, Header: []string{"layer"}}
-	columns := [][]string{numbers(r.Model.Layers)}
+	t, columns := r.byLayer("Intervals of the scores (quantiles 0.025 to 0.975, bootstrap over sequences)")
 	for _, key := range r.shown() {
 		s := r.Scores[key]
 		if len(s.Low) == 0 {
 			continue
 		}
-		low, high := aligned(slices.Concat(s.Low, s.High)), []string(nil)
-		low, high = low[:len(s.Low)], low[len(s.Low):]
-		for layer := range low {
-			if low[layer] != high[layer] {
-				low[layer] += "–" + high[layer]
-			}
+		ends := aligned(slices.Concat(s.Low, s.High))
+		column := make([]Cell, len(s.Low))
+		for layer := range column {
+			low, _ := ends[layer].(Number)
+			high, _ := ends[len(s.Low)+layer].(Number)
+			column[layer] = Interval{low, high}
 		}
-		columns = append(columns, low)
-		t.Header = append(t.Header, strings.Replace(r.label(key), ", ", ",\n", 1))
+		columns = append(columns, column)
+		t.column(key, r.scoreHeading(key), intervalParts...)
 	}
-	t.Rows = transposed(columns)
-	return t, len(columns) > 1
+	if len(columns) == 1 {
+		return t, false
+	}
+	t.fill(columns)
+	return t, true
 }
 
 // stabilityTable is how far each ranking can be believed; what must be known of a ranking's scores stands below it.
 func (r *Report) stabilityTable() (Table, bool) {
-	t := Table{Title: titleStability, Header: []string{"ranking", "split-half τ", "with depth", "lowest", "highest"},
-		Note: "τ: Kendall's, between the rankings of the even and of the odd sequences; 1 is the same order. With depth: Spearman's correlation with the layer's number."}
+	t := Table{Title: "How sure the rankings are", single: true,
+		Note: "τ: Kendall's, between the rankings of the even and of the odd sequences; 1 is the same order. " +
+			"With depth: Spearman's correlation with the layer's number."}
+	t.column("ranking", "ranking")
+	t.column("split_half_tau", "split-half τ")
+	t.column("correlation_with_depth", "with depth")
+	t.column("lowest", "lowest")
+	t.column("highest", "highest")
 	var notes []string
 	about := map[string][]string{}
 	for _, key := range r.Keys() {
 		s := r.Scores[key]
-		order := s.Ranking()
+		order := avss.Ranking(s.Values)
 		n := min(4, len(order))
-		depth := "–"
+		depth := Number{Value: nan, Places: 2}
 		if rho, known := r.depth(key); known {
-			depth = fmt.Sprintf("%.2f", rho)
+			depth.Value = rho
 		}
-		t.add(r.label(key), decimals(float64(s.Tau), 3), depth, listed(order[:n]), listed(order[len(order)-n:]))
+		t.add(r.term(key), Number{Value: float64(s.Tau), Places: 3}, depth, LayerOrder(order[:n]), LayerOrder(order[len(order)-n:]))
 		for _, note := range s.Notes {
 			if about[note] == nil {
 				notes = append(notes, note)
@@ -137,10 +161,9 @@ func (r *Report) activationTable() (Table, bool) {
 	if len(r.Layers) != r.Model.Layers || len(r.Layers) == 0 {
 		return Table{}, false
 	}
-	t := Table{Title: titleActivations, Header: []string{"layer"},
-		Note: "Relative to the residual stream at each token (act: to its own size): the variance of the values, and the share of them below 1e-2. " +
-			"block: the residual stream itself; delta: what the layer adds; attn, mlp: its two halves; act: what enters the MLP's output projection."}
-	columns := [][]string{numbers(r.Model.Layers)}
+	t, columns := r.byLayer("Variance and sparsity by depth")
+	t.Note = "Relative to the residual stream at each token (act: to its own size): the variance of the values, and the share of them below 1e-2. " +
+		"block: the residual stream itself; delta: what the layer adds; attn, mlp: its two halves; act: what enters the MLP's output projection."
 	for site := range device.Sites {
 		name := site.String()
 		var variance, sparsity []float64
@@ -149,33 +172,20 @@ func (r *Report) activationTable() (Table, bool) {
 				variance, sparsity = append(variance, float64(s.RelativeVariance)), append(sparsity, float64(s.RelativeSparsity))
 			}
 		}
-		if len(variance) == r.Model.Layers {
-			// Of a whole divided by its own size the variance is 1 everywhere, which tells nothing.
-			if low, high := slices.Min(variance), slices.Max(variance); high > 1.02*low {
-				columns, t.Header = append(columns, aligned(variance)), append(t.Header, name+"\nvariance")
-			}
-			columns, t.Header = append(columns, aligned(sparsity)), append(t.Header, name+"\nsparsity")
+		if len(variance) != r.Model.Layers {
+			continue
 		}
-	}
-	t.Rows = transposed(columns)
-	return t, len(columns) > 1
-}
-
-func numbers(n int) []string {
-	out := make([]string, n)
-	for i := range out {
-		out[i] = fmt.Sprint(i)
-	}
-	return out
-}
-
-// transposed turns columns into rows.
-func transposed(columns [][]string) [][]string {
-	rows := make([][]string, len(columns[0]))
-	for i := range rows {
-		for _, column := range columns {
-			rows[i] = append(rows[i], column[i])
+		// Of what is divided by its own size the variance is 1 everywhere, which tells nothing.
+		if low, high := slices.Min(variance), slices.Max(variance); high > 1.02*low {
+			columns = append(columns, aligned(variance))
+			t.column(name+"_variance", name+" variance")
 		}
+		columns = append(columns, aligned(sparsity))
+		t.column(name+"_sparsity", name+" sparsity")
 	}
-	return rows
+	if len(columns) == 1 {
+		return t, false
+	}
+	t.fill(columns)
+	return t, true
 }

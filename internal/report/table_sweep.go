@@ -2,7 +2,7 @@ package report
 
 import (
 	"fmt"
-	"strings"
+	"math"
 )
 
 // sweepTable is what every metric's choice at every share came to.
@@ -10,42 +10,76 @@ func (r *Report) sweepTable() (Table, bool) {
 	if r.Sweep == nil || len(r.Sweep.Points) == 0 {
 		return Table{}, false
 	}
-	t := Table{Title: "What each metric's choice keeps", Header: []string{"metric", "dropped", "retention", "KL"}}
+	t := Table{Title: "What each metric's choice keeps"}
+	t.column("metric", "metric")
+	t.column("dropped", "dropped", portionParts...)
+	t.column("retention", "retention")
+	t.column("kl_nats_per_token", "KL")
 	first := r.Sweep.Points[0]
 	for _, task := range first.Tasks {
-		t.Header = append(t.Header, strings.ReplaceAll(task.Name, "_", "_\n"))
-		about := "by " + task.Metric
-		if task.Convention != "" {
-			about += fmt.Sprintf(", convention %q", task.Convention)
-		}
-		t.note("%s: %s.", task.Name, about)
+		t.column(task.Name, task.Name)
 	}
 	sized, timed := first.Parameters > 0, first.TokensPerSecond > 0
 	if sized {
-		t.Header = append(t.Header, "para-\nmeters")
+		t.column("parameters", "parameters")
 	}
 	if timed {
-		t.Header = append(t.Header, "tokens/s")
+		t.column("tokens_per_second", "tokens/s")
 	}
 	for _, p := range r.Sweep.Points {
-		row := []string{p.Metric, fmt.Sprintf("%d (%.0f %%)", p.Count, 100*p.Share), percent(p.Retention.MeanOfRatios), fmt.Sprintf("%.3f", p.Divergence.KL)}
+		cells := []Cell{Text(p.Metric), Portion{p.Count, p.Share}, Share(p.Retention.MeanOfRatios), Number{Value: p.Divergence.KL, Places: 3}}
 		for _, task := range p.Tasks {
-			row = append(row, decimals(float64(task.Value), 3))
+			cells = append(cells, Number{Value: float64(task.Value), Places: 3})
 		}
 		if sized {
-			row = append(row, count(p.Parameters))
+			cells = append(cells, Quantity(p.Parameters))
 		}
 		if timed {
-			row = append(row, fmt.Sprintf("%.0f", p.TokensPerSecond))
+			cells = append(cells, Number{Value: p.TokensPerSecond})
 		}
-		t.Rows = append(t.Rows, row)
+		t.add(cells...)
 	}
-	t.Note = fmt.Sprintf("Retention is the mean of the tasks' ratios; KL(whole ‖ smaller) is in nats a token. Judged in %d %s through the model instead of %d, "+
-		"%d layer applications instead of %d, %.1f s.", r.Sweep.Passes, some("walk", r.Sweep.Passes), r.Sweep.PassesAlone, r.Sweep.Blocks, r.Sweep.BlocksAlone, r.Sweep.Seconds)
+	t.Note = fmt.Sprintf("Retention is the mean of the tasks' ratios; KL(dense ‖ pruned) is in nats a token. Judged in %d %s through the model "+
+		"instead of %d, %d layer applications instead of %d, %.1f s.", r.Sweep.Passes, some("walk", r.Sweep.Passes), r.Sweep.PassesAlone, r.Sweep.Blocks,
+		r.Sweep.BlocksAlone, r.Sweep.Seconds)
 	if r.Sweep.SecondsAlone > 0 {
 		t.Note += fmt.Sprintf(" One by one it took %.1f s.", r.Sweep.SecondsAlone)
 	}
+	t.Notes = r.Sweep.notes()
 	return t, true
+}
+
+// notes says by what each task was measured, and which tasks tell nothing of what was kept.
+func (s *Sweep) notes() []string {
+	var order, without []string
+	about := map[string][]string{}
+	lacks := map[string]bool{}
+	for _, p := range s.Points {
+		for _, task := range p.Tasks {
+			if math.IsNaN(float64(task.Retention)) && !lacks[task.Name] {
+				lacks[task.Name] = true
+				without = append(without, task.Name)
+			}
+		}
+	}
+	for _, task := range s.Points[0].Tasks {
+		by := "by " + task.Metric
+		if task.Convention != "" {
+			by += fmt.Sprintf(", convention %q", task.Convention)
+		}
+		if about[by] == nil {
+			order = append(order, by)
+		}
+		about[by] = append(about[by], task.Name)
+	}
+	var notes []string
+	for _, by := range order {
+		notes = append(notes, named(about[by], inNote)+": "+by+".")
+	}
+	if len(without) > 0 {
+		notes = append(notes, "Not counted: "+named(without, inNote)+" (retention is undefined).")
+	}
+	return notes
 }
 
 // sweepPlansTable is the choices themselves, a line a metric.
@@ -53,23 +87,22 @@ func (r *Report) sweepPlansTable() (Table, bool) {
 	if r.Sweep == nil || len(r.Sweep.Points) == 0 {
 		return Table{}, false
 	}
-	t := Table{Title: "What each metric would drop", Header: []string{"metric"}}
-	at := map[int]int{}
+	t := Table{Title: "What each metric would drop"}
+	t.column("metric", "metric")
+	at, of := map[int]int{}, map[string]int{}
 	for _, p := range r.Sweep.Points {
 		if at[p.Count] == 0 {
-			at[p.Count] = len(t.Header)
-			t.Header = append(t.Header, fmt.Sprintf("%d layers", p.Count))
+			at[p.Count] = len(t.Columns)
+			t.column(fmt.Sprintf("drop_%d", p.Count), fmt.Sprintf("%d %s", p.Count, some("layer", p.Count)))
 		}
 	}
-	for _, name := range r.Sweep.metrics() {
-		row := make([]string, len(t.Header))
-		row[0] = name
-		for _, p := range r.Sweep.Points {
-			if p.Metric == name {
-				row[at[p.Count]] = layers(p.Dropped)
-			}
-		}
-		t.Rows = append(t.Rows, row)
+	for i, name := range r.Sweep.metrics() {
+		of[name] = i
+		t.add(make([]Cell, len(t.Columns))...)
+		t.Rows[i].Cells[0] = Text(name)
+	}
+	for _, p := range r.Sweep.Points {
+		t.Rows[of[p.Metric]].Cells[at[p.Count]] = LayerSet(p.Dropped)
 	}
 	return t, true
 }
@@ -79,14 +112,15 @@ func (r *Report) agreementTable() (Table, bool) {
 	if r.Sweep == nil || len(r.Sweep.Metrics) == 0 {
 		return Table{}, false
 	}
-	t := Table{Title: "Agreement between metrics (Kendall's τ)", Header: []string{"metric"}}
+	t := Table{Title: "Agreement between metrics (Kendall's τ)"}
+	t.column("metric", "metric")
 	for i, name := range r.Sweep.Metrics {
-		t.Header = append(t.Header, fmt.Sprint(i+1))
-		row := []string{fmt.Sprintf("%d %s", i+1, name)}
+		t.column(name, fmt.Sprint(i+1))
+		cells := []Cell{Numbered{i + 1, name}}
 		for _, tau := range r.Sweep.Tau[i] {
-			row = append(row, decimals(tau, 2))
+			cells = append(cells, Number{Value: tau, Places: 2})
 		}
-		t.Rows = append(t.Rows, row)
+		t.add(cells...)
 	}
 	return t, true
 }

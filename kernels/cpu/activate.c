@@ -1,7 +1,7 @@
 /* The non-linearities of the MLPs, times the other branch where there is one. Sources stand beside engine.ActivationKind. */
 #ifndef BODY
 #define BODY "activate.c"
-#include "every.h"
+#include "each_isa.h"
 #else
 
 /* Φ(√2·x) = (1 + erf(x))/2: erf(x) = x·P(x²) below 1, erfc(|x|) = exp(−x²)·Q(1/x²)/|x| from there on (Cephes, ndtrf.c: one polynomial
@@ -89,16 +89,16 @@ TARGET INLINE vf NAME(swiglu_clamped)(const avss_activate *a, vf gate, vf up) {
 }
 
 /* One run of n values; kind is known at compile time in each caller. */
-TARGET INLINE void NAME(run_of)(const avss_activate *a, const int kind, const float *g, const float *u, float *d, int64_t n) {
+TARGET INLINE void NAME(activate_values)(const avss_activate *a, const int kind, const float *g, const float *u, float *d, int64_t n) {
   for (int64_t i = 0; i < n; i += LANES) {
     int64_t left = least(LANES, n - i);
-    int whole = left == LANES;
-    vf x = whole ? v_load(g + i) : v_load_n(g + i, left), r;
-    vf y = u ? (whole ? v_load(u + i) : v_load_n(u + i, left)) : v_zero();
+    int full = left == LANES;
+    vf x = full ? v_load(g + i) : v_load_n(g + i, left), r;
+    vf y = u ? (full ? v_load(u + i) : v_load_n(u + i, left)) : v_zero();
     if (kind == AVSS_SWIGLU_CLAMPED) r = NAME(swiglu_clamped)(a, x, y);
     else if (u) r = v_mul(NAME(activated)(a, kind, x), y);
     else r = NAME(activated)(a, kind, x);
-    if (whole) v_store(d + i, r);
+    if (full) v_store(d + i, r);
     else v_store_n(d + i, r, left);
   }
 }
@@ -107,7 +107,7 @@ TARGET static void NAME(activate_run)(const avss_activate *a, const float *g, co
   switch (a->kind) {
 #define KIND(k)                                                                                                                           \
   case k:                                                                                                                                 \
-    NAME(run_of)(a, k, g, u, d, n);                                                                                                       \
+    NAME(activate_values)(a, k, g, u, d, n);                                                                                                       \
     break;
     KIND(AVSS_IDENTITY)
     KIND(AVSS_SILU)

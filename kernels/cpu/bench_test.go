@@ -58,8 +58,8 @@ func report(b *testing.B, took, flops, peak float64) {
 	b.ReportMetric(100*flops/took/peak, "%peak")
 }
 
-// room is memory of the kernels, given back at the end.
-func room(b testing.TB, k *cpu.Kernels, n int64) []float32 {
+// allocate takes memory of the kernels, given back at the end.
+func allocate(b testing.TB, k *cpu.Kernels, n int64) []float32 {
 	m := k.Allocate(n)
 	if m == nil {
 		b.Fatalf("no memory for %d values", n)
@@ -69,7 +69,7 @@ func room(b testing.TB, k *cpu.Kernels, n int64) []float32 {
 }
 
 func random(b testing.TB, k *cpu.Kernels, n int) []float32 {
-	r, values := rand.New(rand.NewPCG(1, 2)), room(b, k, int64(n))
+	r, values := rand.New(rand.NewPCG(1, 2)), allocate(b, k, int64(n))
 	for i := range values {
 		values[i] = r.Float32()*2 - 1
 	}
@@ -111,8 +111,8 @@ func BenchmarkProduct(b *testing.B) {
 }
 
 func product(b *testing.B, k *cpu.Kernels, m, n, inner int, bf16 int32, weights cpu.Type, top float64) {
-	x, w, y := random(b, k, m*inner), random(b, k, n*inner), room(b, k, int64(m*n))
-	packed := room(b, k, k.PackedBytes(int64(m), int64(inner), bf16 == 1)/4+1)
+	x, w, y := random(b, k, m*inner), random(b, k, n*inner), allocate(b, k, int64(m*n))
+	packed := allocate(b, k, k.PackedBytes(int64(m), int64(inner), bf16 == 1)/4+1)
 	a := cpu.ProductArguments{
 		Dst: cpu.TensorOf(y, m, n, n), X: cpu.TensorOf(x, m, inner, inner), Packed: cpu.Pointer(packed), BF16: bf16, PanelsJob: 4,
 		W: cpu.Weight{Data: cpu.Pointer(w), Out: int64(n), In: int64(inner), Stride: int64(inner), Type: int32(weights)},
@@ -131,7 +131,7 @@ func product(b *testing.B, k *cpu.Kernels, m, n, inner int, bf16 int32, weights 
 	a.RowsJob = min(most/high*high, (int64(m)+high-1)/high*high)
 	a.RowsCut = a.RowsJob
 	jobs := int64(n) / 32 * ((int64(m) + a.RowsJob - 1) / a.RowsJob)
-	scratch := room(b, k, k.Scratch(cpu.Multiply, &a)/4+1)
+	scratch := allocate(b, k, k.Scratch(cpu.Multiply, &a)/4+1)
 	took := best(b, func() {
 		k.Run(cpu.Pack, &a, 0, (int64(m)+high-1)/high, nil)
 		k.Run(cpu.Multiply, &a, 0, jobs, cpu.Pointer(scratch))
@@ -145,7 +145,9 @@ func BenchmarkAttention(b *testing.B) {
 		for bf16, compute := range []string{"f32", "bf16"} {
 			top := peak(k, int32(bf16))
 			for _, tokens := range []int{512, 2048} {
-				b.Run(fmt.Sprintf("compute=%s/tokens=%d/heads=32/dim=128", compute, tokens), func(b *testing.B) { attention(b, k, tokens, int32(bf16), top) })
+				b.Run(fmt.Sprintf("compute=%s/tokens=%d/heads=32/dim=128", compute, tokens), func(b *testing.B) {
+					attention(b, k, tokens, int32(bf16), top)
+				})
 			}
 		}
 	})
@@ -153,9 +155,9 @@ func BenchmarkAttention(b *testing.B) {
 
 func attention(b *testing.B, k *cpu.Kernels, tokens int, bf16 int32, top float64) {
 	const heads, dim = 32, 128
-	q, y := random(b, k, tokens*heads*dim), room(b, k, int64(tokens*heads*dim))
+	q, y := random(b, k, tokens*heads*dim), allocate(b, k, int64(tokens*heads*dim))
 	t := cpu.TensorOf(q, tokens, heads*dim, heads*dim)
-	jobs := room(b, k, 14*int64(tokens))
+	jobs := allocate(b, k, 14*int64(tokens))
 	list := unsafe.Slice((*int64)(cpu.Pointer(jobs)), 7*tokens)
 	blocks := 0
 	for row := 0; row < tokens; row += cpu.QueryRows {
@@ -166,7 +168,7 @@ func attention(b *testing.B, k *cpu.Kernels, tokens int, bf16 int32, top float64
 		Dst: cpu.TensorOf(y, tokens, heads*dim, heads*dim), Q: t, K: t, V: t, Jobs: cpu.Pointer(list), Heads: heads, KVHeads: heads,
 		HeadDim: dim, ValueDim: dim, Scale: 0.088, Causal: 1, BF16: bf16,
 	}
-	scratch := room(b, k, k.Scratch(cpu.Attend, &a)/4+1)
+	scratch := allocate(b, k, k.Scratch(cpu.Attend, &a)/4+1)
 	took := best(b, func() { k.Run(cpu.Attend, &a, 0, int64(blocks)*heads, cpu.Pointer(scratch)) })
 	report(b, took, 2*float64(tokens)*float64(tokens)*heads*dim, top)
 	b.ReportMetric(took*top/(2*float64(tokens)*(4*4096*4096+3*4096*11008))*100, "%layer")
@@ -184,13 +186,14 @@ func BenchmarkMeasure(b *testing.B) {
 
 func measure(b *testing.B, k *cpu.Kernels, rows int, top float64) {
 	const hidden, inner = 768, 2048
-	x, y, attn, mlp, act := random(b, k, rows*hidden), random(b, k, rows*hidden), random(b, k, rows*hidden), random(b, k, rows*hidden), random(b, k, rows*inner)
+	x, y, attn, mlp := random(b, k, rows*hidden), random(b, k, rows*hidden), random(b, k, rows*hidden), random(b, k, rows*hidden)
+	act := random(b, k, rows*inner)
 	for i := range x {
 		y[i] = x[i] + 0.1*attn[len(attn)-1-i]
 	}
-	blocks := unsafe.Slice((*int64)(cpu.Pointer(room(b, k, 4))), 2)
+	blocks := unsafe.Slice((*int64)(cpu.Pointer(allocate(b, k, 4))), 2)
 	blocks[1] = int64(rows)
-	out := room(b, k, int64(unsafe.Sizeof(cpu.RowSums{})))
+	out := allocate(b, k, int64(unsafe.Sizeof(cpu.RowSums{})))
 	a := cpu.MeasureArguments{
 		X: cpu.TensorOf(x, rows, hidden, hidden), Y: cpu.TensorOf(y, rows, hidden, hidden), Attn: cpu.TensorOf(attn, rows, hidden, hidden),
 		MLP: cpu.TensorOf(mlp, rows, hidden, hidden), Act: cpu.TensorOf(act, rows, inner, inner), Blocks: cpu.Pointer(blocks), Out: cpu.Pointer(out),

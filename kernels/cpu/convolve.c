@@ -2,7 +2,7 @@
  * sequence's own are its prefix's; before those there are zeros. */
 #ifndef BODY
 #define BODY "convolve.c"
-#include "every.h"
+#include "each_isa.h"
 #else
 
 TARGET void NAME(op_convolve)(const void *arguments, int64_t from, int64_t to, void *scratch) {

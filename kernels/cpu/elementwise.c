@@ -1,7 +1,7 @@
 /* What works value by value on whole rows: dst = a + factor·b, scaling, clamping. */
 #ifndef BODY
 #define BODY "elementwise.c"
-#include "every.h"
+#include "each_isa.h"
 #else
 
 TARGET void NAME(op_add)(const void *arguments, int64_t from, int64_t to, void *scratch) {

@@ -4,13 +4,14 @@
  * fixed, so the caller merges them in one order. */
 #ifndef BODY
 #include "internal.h"
-int64_t head_scratch(const avss_head *h) {
-  const product_isa *isa = h->bf16 ? avss_table->bf16 : avss_table->f32;
+int64_t scratch_head(const void *arguments) {
+  const avss_head *h = arguments;
+  const product_isa *isa = h->bf16 ? avss_products->bf16 : avss_products->f32;
   return h->variants * h->rows_job * HEAD_TILE * 4 + product_scratch(isa, h->rows_job, HEAD_TILE / PANEL);
 }
 
 #define BODY "head.c"
-#include "every.h"
+#include "each_isa.h"
 #else
 
 /* Σ exp(l − shift) in float64. */
@@ -56,7 +57,7 @@ TARGET static float NAME(top_of)(const float *l, int64_t n) {
   return top;
 }
 
-TARGET static void NAME(finish_logits)(const avss_head *h, float *l, int64_t n) {
+TARGET static void NAME(scale_logits)(const avss_head *h, float *l, int64_t n) {
   if (h->scale != 1)
     for (int64_t i = 0; i < n; i++) l[i] *= h->scale;
   if (h->soft_cap > 0) {
@@ -92,10 +93,10 @@ TARGET static void NAME(fold)(const avss_head *h, avss_head_part *part, const fl
 
 TARGET void NAME(op_head)(const void *arguments, int64_t from, int64_t to, void *scratch) {
   const avss_head *h = arguments;
-  const product_isa *isa = h->bf16 ? avss_table->bf16 : avss_table->f32;
+  const product_isa *isa = h->bf16 ? avss_products->bf16 : avss_products->f32;
   const int64_t chunks = (h->w.out + h->chunk - 1) / h->chunk, tile = h->rows_job * HEAD_TILE;
   float *logits = scratch;
-  void *room = logits + h->variants * tile;
+  void *product_memory = logits + h->variants * tile;
   if (isa->begin) isa->begin();
   for (int64_t job = from; job < to; job++) {
     const int64_t chunk = job % chunks, row0 = job / chunks * h->rows_job, row1 = least(row0 + h->rows_job, h->rows);
@@ -107,14 +108,14 @@ TARGET void NAME(op_head)(const void *arguments, int64_t from, int64_t to, void 
       const int64_t n = least(HEAD_TILE, end - n0);
       for (int64_t v = 0; v < h->variants; v++)
         product_tile(isa, h->packed[v], h->rows, h->w.in, row0, row1, &h->w, n0, n0 + n, h->bias ? h->bias + n0 : 0, logits + v * tile,
-                     HEAD_TILE, h->bf16 && !isa->bf16, room);
+                     HEAD_TILE, h->bf16 && !isa->bf16, product_memory);
       for (int64_t row = row0; row < row1; row++) {
         float *l0 = logits + (row - row0) * HEAD_TILE, max0 = 0;
         double factor0 = 1;
         for (int64_t v = 0; v < h->variants; v++) {
           avss_head_part *part = &h->parts[(v * h->rows + row) * chunks + chunk];
           float *l = logits + v * tile + (row - row0) * HEAD_TILE;
-          NAME(finish_logits)(h, l, n);
+          NAME(scale_logits)(h, l, n);
           if (v == 0) {
             float before = (float)part->max;
             NAME(fold)(h, part, l, n0, n, 0, 0, 0);
@@ -124,7 +125,7 @@ TARGET void NAME(op_head)(const void *arguments, int64_t from, int64_t to, void 
             NAME(fold)(h, part, l, n0, n, l0, max0, factor0);
           }
           for (int64_t t = h->offsets[row]; t < h->offsets[row + 1]; t++)
-            if (h->targets[t] >= n0 && h->targets[t] < n0 + n) h->target_logits[v * h->n_targets + t] = l[h->targets[t] - n0];
+            if (h->targets[t] >= n0 && h->targets[t] < n0 + n) h->target_logits[v * h->target_count + t] = l[h->targets[t] - n0];
         }
       }
     }

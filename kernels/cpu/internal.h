@@ -1,17 +1,22 @@
-/* What the kernel files share among themselves: the table of one instruction set, and the few helpers of weights. */
+/* What the kernel files share among themselves: the products of one instruction set, what operations.def declares, and where values of
+ * stored weights lie. */
 #ifndef AVSS_INTERNAL_H
 #define AVSS_INTERNAL_H
 #include "kernels.h"
 
 #if defined(__x86_64__)
 #define AVSS_X86 1
+#define X86(...) __VA_ARGS__
 #else
 #define AVSS_X86 0
+#define X86(...)
 #endif
 #if defined(__aarch64__)
 #define AVSS_ARM 1
+#define ARM(...) __VA_ARGS__
 #else
 #define AVSS_ARM 0
+#define ARM(...)
 #endif
 
 #define JOIN_(a, b) a##_##b
@@ -19,46 +24,44 @@
 #define NAME(f) JOIN(f, SUFFIX)
 #define INLINE static inline __attribute__((always_inline, unused))
 
-enum { PANEL = 32 };      /* columns of a packed weight panel */
+enum { PANEL = AVSS_PANEL, HEAD_TILE = AVSS_HEAD_TILE };
 enum { KC_F32 = 256 };    /* values of the inner dimension summed before the sum goes to memory; part of the result's bits */
 enum { KC_BF16 = 512, KC_AMX = 256 };
-_Static_assert(KC_AMX <= KC_BF16, "pack_w_bf16 has room for KC_BF16 values a row");
-enum { HEAD_TILE = 256 }; /* vocabulary columns a step of the head */
+_Static_assert(KC_AMX <= KC_BF16, "pack_w_bf16 holds KC_BF16 values a row");
 
-/* Where a micro-kernel's tile of rows × 32 goes: c = before + a·b, or a·b where before is NULL. before may be c. Strides are in values. */
+/* Where the tile of rows × 32 of a micro-kernel goes: c = before + a·b, or a·b where before is NULL. before may be c. Strides are in values. */
 typedef struct {
   float *c;
   int64_t stride;
   const float *before;
   int64_t before_stride;
-} tile_to;
+} tile_output;
 
-/* A tile that stands where it grows: from what is there, or from nothing. */
-static inline tile_to gained(float *c, int64_t stride, int from_there) { return (tile_to){c, stride, from_there ? c : 0, stride}; }
+/* A tile in one place: added to what is there, or, unless add, instead of it. */
+static inline tile_output accumulate(float *c, int64_t stride, int add) { return (tile_output){c, stride, add ? c : 0, stride}; }
 
 /* How one instruction set computes a product: see product.c. a and b are packed operands of kc values (pairs are counted twice). */
 typedef struct {
   int rows; /* rows of a full micro-tile */
   int kc;
-  int pair; /* values of the inner dimension that stand together: kc is padded to a multiple */
+  int pair; /* neighbours in the inner dimension that make one operand: kc is padded to a multiple */
   int bf16; /* operands are stored as bfloat16: 2 bytes a value, else 4 */
   void (*pack_x)(const float *x, int64_t stride, int rows, int64_t kc, void *packed, int round);
   void (*pack_w)(const avss_weight *w, int64_t n0, int64_t n, int64_t k0, int64_t kc, void *packed, int round);
-  void (*micro)(int rows, int64_t kc, const void *a, const void *b, tile_to to);
+  void (*micro)(int rows, int64_t kc, const void *a, const void *b, tile_output to);
   void (*begin)(void), (*end)(void); /* around a job's tiles, or NULL */
 } product_isa;
 
-typedef void (*kernel)(const void *arguments, int64_t from, int64_t to, void *scratch);
+/* The products of the chosen instruction set. */
 typedef struct {
   const product_isa *f32, *bf16;
   const product_isa *attention_bf16; /* bf16, but never AMX, whose tiles are large for a tile of keys */
-  kernel run[AVSS_OPERATIONS];
-} kernel_table;
-extern const kernel_table *avss_table;
+} isa_products;
+extern const isa_products *avss_products;
 
 /* Stored row (column, where transposed) of output i. */
 static inline int64_t weight_row(const avss_weight *w, int64_t i) {
-  for (int64_t s = 0; s < w->n_segments; s++) {
+  for (int64_t s = 0; s < w->segment_count; s++) {
     if (i < w->segments[2 * s + 1]) return w->segments[2 * s] + i;
     i -= w->segments[2 * s + 1];
   }
@@ -66,8 +69,14 @@ static inline int64_t weight_row(const avss_weight *w, int64_t i) {
 }
 
 /* Values and bytes of a block of each type. */
-static const int32_t block_values[AVSS_TYPES] = {1, 1, 1, 1, 32, 32, 32, 32, 32, 256, 256, 256, 256, 256, 32};
-static const int32_t block_bytes[AVSS_TYPES] = {4, 2, 2, 8, 18, 20, 22, 24, 34, 84, 110, 144, 176, 210, 17};
+static const int32_t block_values[AVSS_TYPES] = {
+#define TYPE(constant, values, bytes) values,
+#include "operations.def"
+};
+static const int32_t block_bytes[AVSS_TYPES] = {
+#define TYPE(constant, values, bytes) bytes,
+#include "operations.def"
+};
 
 /* Byte at which value k of a stored row begins; k falls on a whole block. */
 static inline int64_t weight_offset(const avss_weight *w, int64_t row, int64_t k) {
@@ -103,48 +112,41 @@ static inline float bf16_round(float f) {
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 
-/* Every kernel of every instruction set. */
-#define DECLARE_KERNELS(isa)                                                                                                              \
-  void op_attention_##isa(const void *, int64_t, int64_t, void *);                                                                        \
-  void op_norm_##isa(const void *, int64_t, int64_t, void *);                                                                             \
-  void op_add_##isa(const void *, int64_t, int64_t, void *);                                                                              \
-  void op_scale_##isa(const void *, int64_t, int64_t, void *);                                                                            \
-  void op_clamp_##isa(const void *, int64_t, int64_t, void *);                                                                            \
-  void op_activate_##isa(const void *, int64_t, int64_t, void *);                                                                         \
-  void op_rope_##isa(const void *, int64_t, int64_t, void *);                                                                             \
-  void op_embed_##isa(const void *, int64_t, int64_t, void *);                                                                            \
-  void op_gather_##isa(const void *, int64_t, int64_t, void *);                                                                           \
-  void op_scatter_##isa(const void *, int64_t, int64_t, void *);                                                                          \
-  void op_columns_##isa(const void *, int64_t, int64_t, void *);                                                                          \
-  void op_convolve_##isa(const void *, int64_t, int64_t, void *);                                                                         \
-  void op_delta_##isa(const void *, int64_t, int64_t, void *);                                                                            \
-  void op_measure_##isa(const void *, int64_t, int64_t, void *);                                                                          \
-  void op_pool_##isa(const void *, int64_t, int64_t, void *);                                                                             \
-  void op_head_##isa(const void *, int64_t, int64_t, void *);                                                                             \
-  void op_peak_##isa(const void *, int64_t, int64_t, void *);                                                                             \
+/* Every operation, as operations.def says what implements it. */
+typedef void kernel_function(const void *arguments, int64_t from, int64_t to, void *scratch);
+#define PORTABLE(name) kernel_function op_##name;
+#define VECTOR(name)                                                                                                                      \
+  kernel_function op_##name##_scalar X86(, op_##name##_avx2, op_##name##_avx512) ARM(, op_##name##_neon);
+#define VECTOR_BF16(name) VECTOR(name) X86(kernel_function op_##name##_avx512bf16, op_##name##_amx;)
+#define SCRATCH(name) int64_t scratch_##name(const void *arguments);
+#define NO_SCRATCH(name)
+#define OPERATION(constant, name, arguments, sets, scratch) sets(name) scratch(name)
+#include "operations.def"
+#undef PORTABLE
+#undef VECTOR
+#undef VECTOR_BF16
+#undef SCRATCH
+#undef NO_SCRATCH
+
+/* What the products of every vector width are made of. */
+#define DECLARE_PRODUCT(isa)                                                                                                              \
   void weight_run_##isa(const avss_weight *w, int64_t row, int64_t k0, int64_t n, float *out);                                            \
   void pack_x_##isa(const float *x, int64_t stride, int rows, int64_t kc, void *packed, int round);                                       \
-  void pack_w_##isa(const avss_weight *w, int64_t n0, int64_t n, int64_t k0, int64_t kc, void *packed, int round);                         \
+  void pack_w_##isa(const avss_weight *w, int64_t n0, int64_t n, int64_t k0, int64_t kc, void *packed, int round);                        \
   extern const product_isa product_##isa;
-DECLARE_KERNELS(scalar)
+DECLARE_PRODUCT(scalar)
 #if AVSS_X86
-DECLARE_KERNELS(avx2)
-DECLARE_KERNELS(avx512)
+DECLARE_PRODUCT(avx2)
+DECLARE_PRODUCT(avx512)
 extern const product_isa product_avx512bf16, product_amx;
-void op_peak_avx512bf16(const void *, int64_t, int64_t, void *);
-void op_peak_amx(const void *, int64_t, int64_t, void *);
 void pack_x_bf16(const float *x, int64_t stride, int rows, int64_t kc, void *packed, int round);
 void pack_x_amx(const float *x, int64_t stride, int rows, int64_t kc, void *packed, int round);
 void pack_w_bf16(const avss_weight *w, int64_t n0, int64_t n, int64_t k0, int64_t kc, void *packed, int round);
 int amx_permitted(void);
 #endif
 #if AVSS_ARM
-DECLARE_KERNELS(neon)
+DECLARE_PRODUCT(neon)
 #endif
-void op_pack(const void *, int64_t, int64_t, void *);
-void op_product(const void *, int64_t, int64_t, void *);
-int64_t attention_scratch(const avss_attention *a);
-int64_t head_scratch(const avss_head *h);
 
 /* Packed activations: the offset of row panel p in K block k0, in bytes, and the tiles of one job (product.c). */
 int64_t packed_offset(const product_isa *isa, int64_t rows, int64_t cols, int64_t k0, int64_t row);

@@ -1,25 +1,36 @@
-/* Which instruction sets this build and this processor have, and the table of the one in use. */
+/* Which instruction sets this build and this processor have, and which one serves: its products, and its kernel of each operation. */
 #include "internal.h"
 
-#define TABLE(isa, f32, bf16, attention, peak)                                                                                            \
-  {&f32, &bf16, &attention, {op_pack, op_product, op_attention_##isa, op_norm_##isa, op_add_##isa, op_scale_##isa, op_clamp_##isa,             \
-                 op_activate_##isa, op_rope_##isa, op_embed_##isa, op_gather_##isa, op_scatter_##isa, op_columns_##isa, op_convolve_##isa,     \
-                 op_delta_##isa, op_measure_##isa, op_head_##isa, peak, op_pool_##isa}}
-
-static const kernel_table tables[AVSS_ISAS] = {
-    [AVSS_SCALAR] = TABLE(scalar, product_scalar, product_scalar, product_scalar, op_peak_scalar),
+static const isa_products products[AVSS_ISAS] = {
+    [AVSS_SCALAR] = {&product_scalar, &product_scalar, &product_scalar},
 #if AVSS_X86
-    [AVSS_AVX2] = TABLE(avx2, product_avx2, product_avx2, product_avx2, op_peak_avx2),
-    [AVSS_AVX512] = TABLE(avx512, product_avx512, product_avx512, product_avx512, op_peak_avx512),
-    [AVSS_AVX512BF16] = TABLE(avx512, product_avx512, product_avx512bf16, product_avx512bf16, op_peak_avx512bf16),
-    [AVSS_AMX] = TABLE(avx512, product_avx512, product_amx, product_avx512bf16, op_peak_amx),
+    [AVSS_AVX2] = {&product_avx2, &product_avx2, &product_avx2},
+    [AVSS_AVX512] = {&product_avx512, &product_avx512, &product_avx512},
+    [AVSS_AVX512BF16] = {&product_avx512, &product_avx512bf16, &product_avx512bf16},
+    [AVSS_AMX] = {&product_avx512, &product_amx, &product_avx512bf16},
 #endif
 #if AVSS_ARM
-    [AVSS_NEON] = TABLE(neon, product_neon, product_neon, product_neon, op_peak_neon),
+    [AVSS_NEON] = {&product_neon, &product_neon, &product_neon},
 #endif
 };
 
-const kernel_table *avss_table = &tables[AVSS_SCALAR];
+/* A row of kernels, one an instruction set. */
+#define ROW(scalar, avx2, avx512, avx512bf16, amx, neon)                                                                                  \
+  {[AVSS_SCALAR] = scalar,                                                                                                                \
+   X86([AVSS_AVX2] = avx2, [AVSS_AVX512] = avx512, [AVSS_AVX512BF16] = avx512bf16, [AVSS_AMX] = amx, ) ARM([AVSS_NEON] = neon, )}
+#define PORTABLE(name) ROW(op_##name, op_##name, op_##name, op_##name, op_##name, op_##name)
+#define VECTOR(name)                                                                                                                      \
+  ROW(op_##name##_scalar, op_##name##_avx2, op_##name##_avx512, op_##name##_avx512, op_##name##_avx512, op_##name##_neon)
+#define VECTOR_BF16(name)                                                                                                                 \
+  ROW(op_##name##_scalar, op_##name##_avx2, op_##name##_avx512, op_##name##_avx512bf16, op_##name##_amx, op_##name##_neon)
+
+static kernel_function *const kernels[AVSS_OPERATIONS][AVSS_ISAS] = {
+#define OPERATION(constant, name, arguments, sets, scratch) [AVSS_##constant] = sets(name),
+#include "operations.def"
+};
+
+static int32_t chosen = AVSS_SCALAR;
+const isa_products *avss_products = &products[AVSS_SCALAR];
 
 int32_t avss_supported(int32_t isa) {
   switch (isa) {
@@ -39,23 +50,34 @@ int32_t avss_supported(int32_t isa) {
   return 0;
 }
 
-int32_t avss_select(int32_t isa) {
+int32_t avss_choose(int32_t isa) {
   if (isa < 0 || isa >= AVSS_ISAS || !avss_supported(isa)) return -1;
-  avss_table = &tables[isa];
+  chosen = isa;
+  avss_products = &products[isa];
   return 0;
 }
 
 int32_t avss_abi(void) { return AVSS_ABI; }
 
 int64_t avss_size(int32_t operation) {
-  static const int64_t sizes[] = {sizeof(avss_product), sizeof(avss_product), sizeof(avss_attention), sizeof(avss_norm), sizeof(avss_add),
-                                  sizeof(avss_scale), sizeof(avss_scale), sizeof(avss_activate), sizeof(avss_rope), sizeof(avss_embed),
-                                  sizeof(avss_rows), sizeof(avss_rows), sizeof(avss_columns), sizeof(avss_convolve), sizeof(avss_delta),
-                                  sizeof(avss_measure), sizeof(avss_head), sizeof(avss_peak), sizeof(avss_pool), sizeof(avss_row_sums),
-                                  sizeof(avss_head_part)};
+  static const int64_t sizes[] = {
+#define OPERATION(constant, name, arguments, sets, scratch) sizeof(avss_##arguments),
+#define RESULT(name) sizeof(avss_##name),
+#include "operations.def"
+  };
   return operation >= 0 && operation < (int32_t)(sizeof sizes / sizeof *sizes) ? sizes[operation] : -1;
 }
 
 void avss_run(int32_t operation, const void *arguments, int64_t from, int64_t to, void *scratch) {
-  avss_table->run[operation](arguments, from, to, scratch);
+  kernels[operation][chosen](arguments, from, to, scratch);
+}
+
+int64_t avss_scratch_bytes(int32_t operation, const void *arguments) {
+  switch (operation) {
+#define SCRATCH(constant, name) case AVSS_##constant: return scratch_##name(arguments);
+#define NO_SCRATCH(constant, name)
+#define OPERATION(constant, name, arguments, sets, scratch) scratch(constant, name)
+#include "operations.def"
+  default: return 0;
+  }
 }

@@ -1,4 +1,11 @@
+// Package cpu is the binding of the CPU kernels: C11, one file an operation, for AVX-512, AVX2, NEON and any processor, chosen at run time.
+// It knows nothing of models; package engine makes a device of it.
+//
+// An operation is run as jobs from..to of its arguments (Kernels.Run); what a job is stands beside the arguments. What there is, is said in
+// operations.def and kernels.h, from which the files *_gen.go are made.
 package cpu
+
+//go:generate go run ./gen
 
 import (
 	"fmt"
@@ -7,41 +14,28 @@ import (
 	"unsafe"
 )
 
-// ISA is an instruction set, in the order of kernels.h.
-type ISA int32
-
-// The instruction sets. Go is what serves where there are no compiled kernels.
-const (
-	Scalar ISA = iota
-	AVX2
-	AVX512
-	AVX512BF16
-	AMX
-	NEON
-	Go
-)
-
-var isaNames = []string{"scalar", "avx2", "avx512", "avx512bf16", "amx", "neon", "go"}
-
 // String is the instruction set's name as AVSSNATIVE_ISA takes it.
 func (i ISA) String() string { return isaNames[i] }
 
-// abi must equal AVSS_ABI of kernels.h.
-const abi = 5
-
-// backend is one way to reach kernels: compiled in, in a shared library, or none.
-type backend interface {
-	run(operation Operation, arguments, scratch unsafe.Pointer, from, to int64)
-	supported(i ISA) bool
-	choose(i ISA) bool
-	geometry(bf16 int32) int64
-	packedBytes(rows, cols int64, bf16 int32) int64
-	scratchBytes(operation Operation, arguments unsafe.Pointer) int64
-	allocate(bytes int64) unsafe.Pointer
-	release(memory unsafe.Pointer, bytes int64)
-	size(operation int32) int64
-	version() int32
+// description is what Go knows of an operation.
+type description struct {
+	name  string
+	size  uintptr // of its arguments
+	plain func(arguments, scratch unsafe.Pointer, from, to int64)
 }
+
+// describe makes an operation's description from its twin in plain Go.
+func describe[A any](name string, plain func(a *A, scratch unsafe.Pointer, from, to int64)) description {
+	return description{name, unsafe.Sizeof(*new(A)), func(arguments, scratch unsafe.Pointer, from, to int64) {
+		plain((*A)(arguments), scratch, from, to)
+	}}
+}
+
+// String is the operation's name as operations.def has it.
+func (o Operation) String() string { return table[o].name }
+
+// Arguments are what one operation takes.
+type Arguments interface{ pointer() unsafe.Pointer }
 
 // Kernels runs operations on one instruction set. The choice is the process's: opening again with another one changes it for all, so a
 // program opens once, and tests one after another.
@@ -53,7 +47,7 @@ type Kernels struct {
 
 // Available lists the instruction sets that this program and this processor have, the best last.
 func Available() ([]ISA, error) {
-	b, _, err := reach()
+	b, _, err := openBackend()
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +57,7 @@ func Available() ([]ISA, error) {
 func available(b backend) []ISA {
 	var found []ISA
 	for i := Scalar; i <= Go; i++ {
-		if b.supported(i) {
+		if b.supported(int32(i)) == 1 {
 			found = append(found, i)
 		}
 	}
@@ -72,7 +66,7 @@ func available(b backend) []ISA {
 
 // Open reaches the kernels and chooses the instruction set: the one that AVSSNATIVE_ISA names, else the best there is.
 func Open() (*Kernels, error) {
-	b, notes, err := reach()
+	b, notes, err := openBackend()
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +90,7 @@ func Open() (*Kernels, error) {
 
 // OpenISA is Open with a fixed instruction set.
 func OpenISA(i ISA) (*Kernels, error) {
-	b, notes, err := reach()
+	b, notes, err := openBackend()
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +98,7 @@ func OpenISA(i ISA) (*Kernels, error) {
 }
 
 func open(b backend, i ISA, notes []string) (*Kernels, error) {
-	if !b.choose(i) {
+	if b.choose(int32(i)) != 0 {
 		return nil, fmt.Errorf("cpu: instruction set %s: not available; here are: %v", i, available(b))
 	}
 	return &Kernels{b, i, notes}, nil
@@ -112,12 +106,17 @@ func open(b backend, i ISA, notes []string) (*Kernels, error) {
 
 // check compares the library's idea of the interface with ours.
 func check(b backend) error {
-	if v := b.version(); v != abi {
-		return fmt.Errorf("cpu: kernel library: interface version %d, want %d", v, abi)
+	if v := b.abi(); v != ABI {
+		return fmt.Errorf("cpu: kernel library: interface version %d, want %d", v, ABI)
 	}
-	for i, want := range sizes {
-		if got := b.size(int32(i)); got != int64(want) {
-			return fmt.Errorf("cpu: kernel library: arguments of operation %d: %d bytes, want %d", i, got, want)
+	for i, d := range table {
+		if got := b.size(int32(i)); got != int64(d.size) {
+			return fmt.Errorf("cpu: kernel library: %s: arguments of %d bytes, want %d", d.name, got, d.size)
+		}
+	}
+	for i, want := range results {
+		if got := b.size(int32(operations) + int32(i)); got != int64(want) {
+			return fmt.Errorf("cpu: kernel library: result %d: %d bytes, want %d", i, got, want)
 		}
 	}
 	return nil
@@ -125,12 +124,12 @@ func check(b backend) error {
 
 // Run does jobs from..to of an operation. scratch holds at least Scratch(operation, a) bytes, of which no other call makes use meanwhile.
 func (k *Kernels) Run(operation Operation, a Arguments, from, to int64, scratch unsafe.Pointer) {
-	k.run(operation, a.pointer(), scratch, from, to)
+	k.run(int32(operation), a.pointer(), from, to, scratch)
 }
 
 // Scratch is how many bytes of scratch a call takes.
 func (k *Kernels) Scratch(operation Operation, a Arguments) int64 {
-	return k.scratchBytes(operation, a.pointer())
+	return k.scratchBytes(int32(operation), a.pointer())
 }
 
 // PanelRows is the number of rows that stand together in packed activations.

@@ -16,7 +16,7 @@
 #endif
 
 /* The same tile from column j on. */
-INLINE tile_to shifted(tile_to to, int j) {
+INLINE tile_output shifted(tile_output to, int j) {
   to.c += j;
   if (to.before) to.before += j;
   return to;
@@ -43,7 +43,7 @@ INLINE tile_to shifted(tile_to to, int j) {
   case 13: tile(13, __VA_ARGS__); break;                                                                                                  \
   case 14: tile(14, __VA_ARGS__); break;
 
-INLINE void tile_scalar(const int rows, int64_t kc, const float *restrict a, const float *restrict b, const tile_to to) {
+INLINE void tile_scalar(const int rows, int64_t kc, const float *restrict a, const float *restrict b, const tile_output to) {
   float sum[4][8] = {{0}};
   for (int64_t k = 0; k < kc; k++, a += rows, b += PANEL)
     for (int i = 0; i < rows; i++)
@@ -51,7 +51,7 @@ INLINE void tile_scalar(const int rows, int64_t kc, const float *restrict a, con
   for (int i = 0; i < rows; i++)
     for (int j = 0; j < 8; j++) to.c[i * to.stride + j] = to.before ? to.before[i * to.before_stride + j] + sum[i][j] : sum[i][j];
 }
-static void micro_scalar(int rows, int64_t kc, const void *a, const void *b, tile_to to) {
+static void micro_scalar(int rows, int64_t kc, const void *a, const void *b, tile_output to) {
   for (int j = 0; j < PANEL; j += 8) switch (rows) { FEW(tile_scalar, kc, a, (const float *)b + j, shifted(to, j)) }
 }
 const product_isa product_scalar = {4, KC_F32, 1, 0, pack_x_scalar, pack_w_scalar, micro_scalar, 0, 0};
@@ -60,7 +60,7 @@ const product_isa product_scalar = {4, KC_F32, 1, 0, pack_x_scalar, pack_w_scala
 #define AVX2 __attribute__((target("avx2,fma")))
 #define AVX512 __attribute__((target("avx512f,prfchw")))
 
-AVX2 INLINE void tile_avx2(const int rows, int64_t kc, const float *restrict a, const float *restrict b, const tile_to to) {
+AVX2 INLINE void tile_avx2(const int rows, int64_t kc, const float *restrict a, const float *restrict b, const tile_output to) {
   __m256 s[6][2];
 #pragma GCC unroll 6
   for (int i = 0; i < rows; i++) s[i][0] = s[i][1] = _mm256_setzero_ps();
@@ -85,12 +85,12 @@ AVX2 INLINE void tile_avx2(const int rows, int64_t kc, const float *restrict a, 
     _mm256_storeu_ps(d + 8, s[i][1]);
   }
 }
-AVX2 static void micro_avx2(int rows, int64_t kc, const void *a, const void *b, tile_to to) {
+AVX2 static void micro_avx2(int rows, int64_t kc, const void *a, const void *b, tile_output to) {
   for (int j = 0; j < PANEL; j += 16) switch (rows) { SIX(tile_avx2, kc, a, (const float *)b + j, shifted(to, j)) }
 }
 const product_isa product_avx2 = {6, KC_F32, 1, 0, pack_x_avx2, pack_w_avx2, micro_avx2, 0, 0};
 
-AVX512 INLINE void tile_avx512(const int rows, int64_t kc, const float *restrict a, const float *restrict b, const tile_to to) {
+AVX512 INLINE void tile_avx512(const int rows, int64_t kc, const float *restrict a, const float *restrict b, const tile_output to) {
   __m512 s[14][2];
 #pragma GCC unroll 14
   for (int i = 0; i < rows; i++) {
@@ -120,14 +120,14 @@ AVX512 INLINE void tile_avx512(const int rows, int64_t kc, const float *restrict
     _mm512_storeu_ps(d + 16, s[i][1]);
   }
 }
-AVX512 static void micro_avx512(int rows, int64_t kc, const void *a, const void *b, tile_to to) {
+AVX512 static void micro_avx512(int rows, int64_t kc, const void *a, const void *b, tile_output to) {
   switch (rows) { FOURTEEN(tile_avx512, kc, a, b, to) }
 }
 const product_isa product_avx512 = {14, KC_F32, 1, 0, pack_x_avx512, pack_w_avx512, micro_avx512, 0, 0};
 #endif
 
 #if AVSS_ARM
-INLINE void tile_neon(const int rows, int64_t kc, const float *restrict a, const float *restrict b, const tile_to to) {
+INLINE void tile_neon(const int rows, int64_t kc, const float *restrict a, const float *restrict b, const tile_output to) {
   float32x4_t s[6][4];
 #pragma GCC unroll 6
   for (int i = 0; i < rows; i++) s[i][0] = s[i][1] = s[i][2] = s[i][3] = vdupq_n_f32(0);
@@ -160,7 +160,7 @@ INLINE void tile_neon(const int rows, int64_t kc, const float *restrict a, const
       vst1q_f32(d, to.before ? vaddq_f32(vld1q_f32(to.before + i * to.before_stride + 4 * j), s[i][j]) : s[i][j]);
     }
 }
-static void micro_neon(int rows, int64_t kc, const void *a, const void *b, tile_to to) {
+static void micro_neon(int rows, int64_t kc, const void *a, const void *b, tile_output to) {
   for (int j = 0; j < PANEL; j += 16) switch (rows) { SIX(tile_neon, kc, a, (const float *)b + j, shifted(to, j)) }
 }
 const product_isa product_neon = {6, KC_F32, 1, 0, pack_x_neon, pack_w_neon, micro_neon, 0, 0};

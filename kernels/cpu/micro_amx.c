@@ -48,7 +48,7 @@ AMX static void begin(void) {
 }
 AMX static void end(void) { _tile_release(); }
 
-AMX static void micro_amx(int rows, int64_t kc, const void *packed_a, const void *packed_b, tile_to to) {
+AMX static void micro_amx(int rows, int64_t kc, const void *packed_a, const void *packed_b, tile_output to) {
   const char *a = packed_a, *b = packed_b;
   float edge[32 * PANEL];
   float *c = to.c;

@@ -6,7 +6,7 @@
 #include <immintrin.h>
 #define BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma,f16c,prfchw")))
 
-BF16 INLINE void tile_bf16(const int rows, int64_t kc, const uint32_t *restrict a, const uint32_t *restrict b, const tile_to to) {
+BF16 INLINE void tile_bf16(const int rows, int64_t kc, const uint32_t *restrict a, const uint32_t *restrict b, const tile_output to) {
   __m512 s[14][2];
 #pragma GCC unroll 14
   for (int i = 0; i < rows; i++) {
@@ -35,7 +35,7 @@ BF16 INLINE void tile_bf16(const int rows, int64_t kc, const uint32_t *restrict 
     _mm512_storeu_ps(d + 16, s[i][1]);
   }
 }
-BF16 static void micro_bf16(int rows, int64_t kc, const void *a, const void *b, tile_to to) {
+BF16 static void micro_bf16(int rows, int64_t kc, const void *a, const void *b, tile_output to) {
   switch (rows) {
 #define ROWS(n)                                                                                                                           \
   case n: tile_bf16(n, kc, a, b, to); break;

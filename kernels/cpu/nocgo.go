@@ -4,8 +4,8 @@ package cpu
 
 import "fmt"
 
-// reach opens the shared library of kernels where there is one, and else serves plain Go.
-func reach() (backend, []string, error) {
+// openBackend opens the shared library of kernels where there is one, and else serves plain Go.
+func openBackend() (backend, []string, error) {
 	b, path, err := openLibrary()
 	if err != nil {
 		return nil, nil, err

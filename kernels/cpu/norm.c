@@ -2,7 +2,7 @@
  * ·(weight + offset) + bias. Means are taken in float64, so that a large mean costs no digits; LayerNorm squares what is left after it. */
 #ifndef BODY
 #define BODY "norm.c"
-#include "every.h"
+#include "each_isa.h"
 #else
 
 TARGET static double NAME(mean_of)(const float *x, int64_t n) {
@@ -29,7 +29,7 @@ TARGET static double NAME(squares_of)(const float *x, int64_t n, double mean) {
   return vd_sum(vd_add(s0, s1)) + rest;
 }
 
-TARGET void NAME(op_norm)(const void *arguments, int64_t from, int64_t to, void *scratch) {
+TARGET void NAME(op_normalise)(const void *arguments, int64_t from, int64_t to, void *scratch) {
   const avss_norm *a = arguments;
   const int64_t n = a->x.cols / a->groups;
   (void)scratch;
@@ -46,13 +46,13 @@ TARGET void NAME(op_norm)(const void *arguments, int64_t from, int64_t to, void 
       vf vm_ = v_set(m), vl = v_set(low), vi = v_set(inverse), vo = v_set(a->offset);
       for (; i < n; i += LANES) {
         int64_t left = least(LANES, n - i);
-        int whole = left == LANES;
-        vf v = whole ? v_load(x + i) : v_load_n(x + i, left);
+        int full = left == LANES;
+        vf v = full ? v_load(x + i) : v_load_n(x + i, left);
         v = v_mul(v_sub(v_sub(v, vm_), vl), vi);
-        if (weight) v = v_mul(v, v_add(whole ? v_load(weight + i) : v_load_n(weight + i, left), vo));
+        if (weight) v = v_mul(v, v_add(full ? v_load(weight + i) : v_load_n(weight + i, left), vo));
         else if (a->offset != 0) v = v_mul(v, v_set(1 + a->offset));
-        if (bias) v = v_add(v, whole ? v_load(bias + i) : v_load_n(bias + i, left));
-        if (whole) v_store(d + i, v);
+        if (bias) v = v_add(v, full ? v_load(bias + i) : v_load_n(bias + i, left));
+        if (full) v_store(d + i, v);
         else v_store_n(d + i, v, left);
       }
     }

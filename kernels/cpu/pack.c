@@ -4,7 +4,7 @@
  * bfloat16 first: so an instruction set without bfloat16 products computes what one with them does. */
 #ifndef BODY
 #define BODY "pack.c"
-#include "every.h"
+#include "each_isa.h"
 #else
 
 /* Transposes LANES vectors. */
@@ -74,7 +74,7 @@ INLINE void NAME(transpose)(vf *r) { (void)r; }
 #endif
 
 /* LANES values of a stored row, widened; n < LANES at its end. */
-TARGET INLINE vf NAME(load_wide)(int type, const uint8_t *p, int64_t n) {
+TARGET INLINE vf NAME(load_widened)(int type, const uint8_t *p, int64_t n) {
 #if LANES == 16
   __mmask16 m = (__mmask16)((1u << n) - 1);
   if (type == AVSS_F32) return _mm512_maskz_loadu_ps(m, p);
@@ -123,7 +123,7 @@ TARGET INLINE void NAME(transpose_rows)(int type, const uint8_t *const *rows, in
     vf r[LANES];
     int64_t left = least(LANES, kc - k);
 #pragma GCC unroll 16
-    for (int i = 0; i < LANES; i++) r[i] = i < n ? NAME(load_wide)(type, rows[i] + k * size, left) : v_zero();
+    for (int i = 0; i < LANES; i++) r[i] = i < n ? NAME(load_widened)(type, rows[i] + k * size, left) : v_zero();
     NAME(transpose)(r);
     if (left == LANES && (how == NAME(WHOLE) || (how == NAME(TIGHT) && (kc - k - LANES + 1) * n >= LANES))) {
 #pragma GCC unroll 16
@@ -161,13 +161,13 @@ TARGET void NAME(pack_x)(const float *x, int64_t stride, int rows, int64_t kc, v
 
 /* Weights stored [in × out]: a row of the panel is a run of the file. */
 TARGET static void NAME(pack_transposed)(const avss_weight *w, int64_t n0, int64_t n, int64_t k0, int64_t kc, float *out) {
-  int64_t at[PANEL], together = 1;
+  int64_t at[PANEL], contiguous = 1;
   for (int64_t i = 0; i < n; i++) {
     at[i] = weight_row(w, n0 + i);
-    if (at[i] != at[0] + i) together = 0;
+    if (at[i] != at[0] + i) contiguous = 0;
   }
   for (int64_t k = 0; k < kc; k++, out += PANEL) {
-    if (together) {
+    if (contiguous) {
       NAME(weight_run)(w, k0 + k, at[0], n, out);
     } else {
       for (int64_t i = 0; i < n; i++) NAME(weight_run)(w, k0 + k, at[i], 1, out + i);
@@ -181,7 +181,7 @@ TARGET void NAME(pack_w)(const avss_weight *w, int64_t n0, int64_t n, int64_t k0
   if (w->transposed) {
     NAME(pack_transposed)(w, n0, n, k0, kc, out);
   } else {
-    float wide[LANES][KC_F32];
+    float widened[LANES][KC_F32];
     for (int64_t p = 0; p < PANEL; p += LANES) {
       const uint8_t *rows[LANES];
       int present = (int)most(0, least(LANES, n - p)), type = w->type;
@@ -190,8 +190,8 @@ TARGET void NAME(pack_w)(const avss_weight *w, int64_t n0, int64_t n, int64_t k0
         if (type <= AVSS_BF16) {
           rows[i] = w->data + weight_offset(w, row, k0);
         } else {
-          NAME(weight_run)(w, row, k0, kc, wide[i]);
-          rows[i] = (const uint8_t *)wide[i];
+          NAME(weight_run)(w, row, k0, kc, widened[i]);
+          rows[i] = (const uint8_t *)widened[i];
         }
       }
       if (type == AVSS_F16) NAME(transpose_rows)(AVSS_F16, rows, present, kc, out + p, PANEL, NAME(WHOLE));
@@ -211,7 +211,7 @@ BF16 INLINE __m512i load_pairs(int type, const uint8_t *p, int64_t left) {
   if (type == AVSS_BF16) return _mm512_maskz_loadu_epi16(left >= 32 ? 0xffffffff : (1u << left) - 1, p);
   const int64_t low = least(16, left), high = most(0, left - 16);
   const int size = type == AVSS_F32 ? 4 : 2;
-  __m512 a = load_wide_avx512(type, p, low), b = high > 0 ? load_wide_avx512(type, p + 16 * size, least(16, high)) : _mm512_setzero_ps();
+  __m512 a = load_widened_avx512(type, p, low), b = high > 0 ? load_widened_avx512(type, p + 16 * size, least(16, high)) : _mm512_setzero_ps();
   return (__m512i)_mm512_cvtne2ps_pbh(b, a);
 }
 
@@ -243,25 +243,25 @@ BF16 void pack_x_bf16(const float *x, int64_t stride, int rows, int64_t kc, void
 
 /* Weights stored [in × out]: two runs of the file make a row of pairs. */
 BF16 static void pack_transposed_pairs(const avss_weight *w, int64_t n0, int64_t n, int64_t k0, int64_t kc, uint32_t *out) {
-  float wide[2 * PANEL];
+  float widened[2 * PANEL];
   const int64_t first = weight_row(w, n0);
   int direct = w->type == AVSS_F32 || w->type == AVSS_BF16; /* the runs are read where they stand */
   for (int64_t i = 1; i < n; i++) direct &= weight_row(w, n0 + i) == first + i;
   for (int64_t k = 0; k < (kc + 31) / 32 * 32; k += 2, out += PANEL) {
     const int64_t rows = most(0, least(2, kc - k));
-    const uint8_t *run = (const uint8_t *)wide;
+    const uint8_t *run = (const uint8_t *)widened;
     int64_t next = PANEL * 4, cols = PANEL;
     int type = AVSS_F32;
     if (direct && rows > 0) {
       run = w->data + weight_offset(w, k0 + k, first);
       next = weight_offset(w, 1, 0), cols = n, type = w->type;
     } else if (rows > 0) {
-      pack_transposed_avx512(w, n0, n, k0 + k, rows, wide);
+      pack_transposed_avx512(w, n0, n, k0 + k, rows, widened);
     }
     for (int64_t i = 0; i < PANEL; i += 16, run += type == AVSS_F32 ? 64 : 32) {
       const int64_t m = most(0, least(16, cols - i));
-      __m512 a = rows > 0 ? load_wide_avx512(type, run, m) : _mm512_setzero_ps();
-      __m512 b = rows > 1 ? load_wide_avx512(type, run + next, m) : _mm512_setzero_ps();
+      __m512 a = rows > 0 ? load_widened_avx512(type, run, m) : _mm512_setzero_ps();
+      __m512 b = rows > 1 ? load_widened_avx512(type, run + next, m) : _mm512_setzero_ps();
       __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(a)), high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(b));
       _mm512_storeu_si512(out + i, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
     }
@@ -275,7 +275,7 @@ BF16 void pack_w_bf16(const avss_weight *w, int64_t n0, int64_t n, int64_t k0, i
     pack_transposed_pairs(w, n0, n, k0, kc, out);
     return;
   }
-  float wide[16][KC_BF16]; /* the longer of the two K blocks that come here */
+  float widened[16][KC_BF16]; /* the longer of the two K blocks that come here */
   for (int64_t p = 0; p < PANEL; p += 16) {
     const uint8_t *rows[16];
     int present = (int)most(0, least(16, n - p));
@@ -284,8 +284,8 @@ BF16 void pack_w_bf16(const avss_weight *w, int64_t n0, int64_t n, int64_t k0, i
       if (w->type <= AVSS_BF16) {
         rows[i] = w->data + weight_offset(w, row, k0);
       } else {
-        weight_run_avx512(w, row, k0, kc, wide[i]);
-        rows[i] = (const uint8_t *)wide[i];
+        weight_run_avx512(w, row, k0, kc, widened[i]);
+        rows[i] = (const uint8_t *)widened[i];
       }
     }
     if (w->type == AVSS_BF16) transpose_pairs(AVSS_BF16, rows, present, kc, out + p, PANEL, 16);

@@ -1,7 +1,7 @@
 /* What the processor could do at most: products that never leave the registers, against which a run's figures are held. */
 #ifndef BODY
 #define BODY "peak.c"
-#include "every.h"
+#include "each_isa.h"
 #else
 
 TARGET void NAME(op_peak)(const void *arguments, int64_t from, int64_t to, void *scratch) {

@@ -15,12 +15,18 @@ type plain struct{}
 // plainPanel is the number of rows that stand together in plain's packed activations: one, row-major, each on a cache line.
 const plainPanel = 4
 
-func (plain) supported(i ISA) bool { return i == Go }
-func (plain) choose(i ISA) bool    { return i == Go }
-func (plain) geometry(int32) int64 { return plainPanel }
-func (plain) version() int32       { return abi }
+func (plain) abi() int32 { return ABI }
 
-func (plain) size(operation int32) int64 { return int64(sizes[operation]) }
+func (plain) size(operation int32) int64 {
+	if operation < int32(operations) {
+		return int64(table[operation].size)
+	}
+	return int64(results[operation-int32(operations)])
+}
+
+func (plain) supported(isa int32) int32 { return flag(ISA(isa) == Go) }
+func (plain) choose(isa int32) int32    { return flag(ISA(isa) == Go) - 1 }
+func (plain) geometry(int32) int64      { return plainPanel }
 
 // lineStride is the distance of packed rows: whole cache lines, so that the order of a sum in gonum, which looks at addresses, is the same
 // for every row.
@@ -30,15 +36,13 @@ func (plain) packedBytes(rows, cols int64, _ int32) int64 {
 	return (rows+plainPanel)*lineStride(cols)*4 + 64
 }
 
-func (plain) scratchBytes(operation Operation, arguments unsafe.Pointer) int64 {
-	switch operation {
+func (plain) scratchBytes(operation int32, arguments unsafe.Pointer) int64 {
+	switch Operation(operation) {
 	case Multiply:
 		return Panel * lineStride((*ProductArguments)(arguments).X.Cols) * 4
 	case Head:
 		a := (*HeadArguments)(arguments)
 		return Panel*lineStride(a.W.In)*4 + a.Variants*a.RowsJob*Panel*4
-	case Pool:
-		return (*PoolArguments)(arguments).X.Cols * 8
 	}
 	return 0
 }
@@ -52,47 +56,8 @@ func (plain) allocate(bytes int64) unsafe.Pointer {
 
 func (plain) release(unsafe.Pointer, int64) {}
 
-func (plain) run(operation Operation, arguments, scratch unsafe.Pointer, from, to int64) {
-	switch operation {
-	case Pack:
-		(*ProductArguments)(arguments).pack(from, to)
-	case Multiply:
-		(*ProductArguments)(arguments).multiply(scratch, from, to)
-	case Attend:
-		(*AttentionArguments)(arguments).attend(from, to)
-	case Normalise:
-		(*NormArguments)(arguments).normalise(from, to)
-	case Add:
-		(*AddArguments)(arguments).add(from, to)
-	case Scale:
-		(*ScaleArguments)(arguments).scale(from, to)
-	case Clamp:
-		(*ScaleArguments)(arguments).clamp(from, to)
-	case Activate:
-		(*ActivateArguments)(arguments).activate(from, to)
-	case Rotate:
-		(*RotateArguments)(arguments).rotate(from, to)
-	case Embed:
-		(*EmbedArguments)(arguments).embed(from, to)
-	case Gather:
-		(*RowsArguments)(arguments).gather(from, to)
-	case Scatter:
-		(*RowsArguments)(arguments).scatter(from, to)
-	case Columns:
-		(*ColumnsArguments)(arguments).copy(from, to)
-	case Convolve:
-		(*ConvolveArguments)(arguments).convolve(from, to)
-	case Delta:
-		(*DeltaArguments)(arguments).walk(from, to)
-	case Measure:
-		(*MeasureArguments)(arguments).measure(from, to)
-	case Pool:
-		(*PoolArguments)(arguments).pool(from, to)
-	case Head:
-		(*HeadArguments)(arguments).head(scratch, from, to)
-	case Peak:
-		(*PeakArguments)(arguments).peak(from, to)
-	}
+func (plain) run(operation int32, arguments unsafe.Pointer, from, to int64, scratch unsafe.Pointer) {
+	table[operation].plain(arguments, scratch, from, to)
 }
 
 // row is row i of a tensor.
@@ -108,14 +73,10 @@ func slice[T any](p unsafe.Pointer, n int64) []T {
 	return unsafe.Slice((*T)(p), n)
 }
 
-// blockSize is a type's values and bytes a block; gguf's number of a type with blocks.
-var blockSize = [...]struct {
-	values, bytes int64
-	kind          gguf.Type
-}{
-	F32: {1, 4, 0}, F16: {1, 2, 0}, BF16: {1, 2, 0}, F64: {1, 8, 0}, Q40: {32, 18, gguf.Q4_0}, Q41: {32, 20, gguf.Q4_1}, Q50: {32, 22, gguf.Q5_0},
-	Q51: {32, 24, gguf.Q5_1}, Q80: {32, 34, gguf.Q8_0}, Q2K: {256, 84, gguf.Q2_K}, Q3K: {256, 110, gguf.Q3_K}, Q4K: {256, 144, gguf.Q4_K},
-	Q5K: {256, 176, gguf.Q5_K}, Q6K: {256, 210, gguf.Q6_K}, MXFP4: {32, 17, gguf.MXFP4},
+// ggufTypes are gguf's numbers of the types with blocks.
+var ggufTypes = [...]gguf.Type{
+	Q40: gguf.Q4_0, Q41: gguf.Q4_1, Q50: gguf.Q5_0, Q51: gguf.Q5_1, Q80: gguf.Q8_0, Q2K: gguf.Q2_K, Q3K: gguf.Q3_K, Q4K: gguf.Q4_K,
+	Q5K: gguf.Q5_K, Q6K: gguf.Q6_K, MXFP4: gguf.MXFP4,
 }
 
 // stored is the stored row (column, where transposed) of output i.
@@ -164,7 +125,7 @@ func (w *Weight) widen(dst []float32, at int64) {
 			dst[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(data[8*i:])))
 		}
 	default:
-		if err := gguf.Dequantise(dst, size.kind, data); err != nil { // lengths are whole blocks: only a wrong type could fail
+		if err := gguf.Dequantise(dst, ggufTypes[w.Type], data); err != nil { // lengths are whole blocks: only a wrong type could fail
 			panic(err)
 		}
 	}

@@ -1,10 +1,13 @@
 package cpu
 
-import "math"
+import (
+	"math"
+	"unsafe"
+)
 
 // Plain Go for the statistics: one value after another, as measure.c's head describes them.
 
-func (a *MeasureArguments) measure(from, to int64) {
+func (a *MeasureArguments) measure(_ unsafe.Pointer, from, to int64) {
 	blocks, out := slice[int64](a.Blocks, 2*to), slice[RowSums](a.Out, to)
 	for b := from; b < to; b++ {
 		out[b] = RowSums{}
@@ -101,7 +104,7 @@ func (a *MeasureArguments) site(m *Moments, x []float32, rms float64) {
 	}
 }
 
-func (a *PoolArguments) pool(from, to int64) {
+func (a *PoolArguments) pool(_ unsafe.Pointer, from, to int64) {
 	sequences, out := slice[int64](a.Sequences, 2*to), slice[float64](a.Out, to)
 	for i := from; i < to; i++ {
 		rows := float64(sequences[2*i+1] - sequences[2*i])

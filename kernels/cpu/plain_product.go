@@ -14,7 +14,7 @@ import (
 const plainRows = 64
 
 // pack copies rows to whole cache lines, rounded where asked.
-func (a *ProductArguments) pack(from, to int64) {
+func (a *ProductArguments) pack(_ unsafe.Pointer, from, to int64) {
 	stride := lineStride(a.X.Cols)
 	for row := from * plainPanel; row < min(to*plainPanel, a.X.Rows); row++ {
 		line := unsafe.Slice((*float32)(unsafe.Add(a.Packed, 4*row*stride)), a.X.Cols)
@@ -42,7 +42,8 @@ func (w *Weight) panel(scratch unsafe.Pointer, n0, n int64, round bool) []float3
 // times sets c [rows × n] = packed rows · panelᵀ + bias.
 func times(c []float32, stride, rows, n, inner int64, packed, panel, bias []float32) {
 	if inner > 0 {
-		gonum.Implementation{}.Sgemm(blas.NoTrans, blas.Trans, int(rows), int(n), int(inner), 1, packed, int(lineStride(inner)), panel, int(lineStride(inner)), 0, c, int(stride))
+		line := int(lineStride(inner))
+		gonum.Implementation{}.Sgemm(blas.NoTrans, blas.Trans, int(rows), int(n), int(inner), 1, packed, line, panel, line, 0, c, int(stride))
 	} else {
 		for i := range rows {
 			clear(c[i*stride : i*stride+n])
@@ -80,7 +81,7 @@ func (a *ProductArguments) multiply(scratch unsafe.Pointer, from, to int64) {
 }
 
 // peak is what plain Go reaches without memory.
-func (a *PeakArguments) peak(from, to int64) {
+func (a *PeakArguments) peak(_ unsafe.Pointer, from, to int64) {
 	const turns = 100000
 	var s [4]float32
 	for range (to - from) * turns {

@@ -1,10 +1,13 @@
 package cpu
 
-import "math"
+import (
+	"math"
+	"unsafe"
+)
 
 // Plain Go for what works row by row. Each value is computed in float64 and rounded once.
 
-func (a *NormArguments) normalise(from, to int64) {
+func (a *NormArguments) normalise(_ unsafe.Pointer, from, to int64) {
 	n := a.X.Cols / a.Groups
 	weight, bias := slice[float32](a.Weight, a.WeightCols), slice[float32](a.Bias, a.BiasCols)
 	for row := from; row < to; row++ {
@@ -40,7 +43,7 @@ func (a *NormArguments) normalise(from, to int64) {
 	}
 }
 
-func (a *AddArguments) add(from, to int64) {
+func (a *AddArguments) add(_ unsafe.Pointer, from, to int64) {
 	for row := from; row < to; row++ {
 		d, x, y := a.Dst.row(row), a.A.row(row), a.B.row(row)
 		for j := range d {
@@ -49,7 +52,7 @@ func (a *AddArguments) add(from, to int64) {
 	}
 }
 
-func (a *ScaleArguments) scale(from, to int64) {
+func (a *ScaleArguments) scale(_ unsafe.Pointer, from, to int64) {
 	rows := slice[float32](a.PerRow, a.X.Rows)
 	for row := from; row < to; row++ {
 		factor := a.Factor
@@ -62,7 +65,7 @@ func (a *ScaleArguments) scale(from, to int64) {
 	}
 }
 
-func (a *ScaleArguments) clamp(from, to int64) {
+func (a *ScaleArguments) clamp(_ unsafe.Pointer, from, to int64) {
 	for row := from; row < to; row++ {
 		x := a.X.row(row)
 		for j, v := range x {
@@ -110,7 +113,7 @@ func (a *ActivateArguments) gated(gate, up float64) float64 {
 	return a.value(gate) * up
 }
 
-func (a *ActivateArguments) activate(from, to int64) {
+func (a *ActivateArguments) activate(_ unsafe.Pointer, from, to int64) {
 	for row := from; row < to; row++ {
 		d, g := a.Dst.row(row), a.Gate.row(row)
 		for j := range d {
@@ -126,7 +129,7 @@ func (a *ActivateArguments) activate(from, to int64) {
 	}
 }
 
-func (a *RotateArguments) rotate(from, to int64) {
+func (a *RotateArguments) rotate(_ unsafe.Pointer, from, to int64) {
 	at := slice[int32](a.At, a.X.Rows)
 	for row := from; row < to; row++ {
 		turns := slice[float32](a.Turns, (int64(at[row])+1)*2*a.Pairs)[int64(at[row])*2*a.Pairs:]
@@ -144,7 +147,7 @@ func (a *RotateArguments) rotate(from, to int64) {
 	}
 }
 
-func (a *EmbedArguments) embed(from, to int64) {
+func (a *EmbedArguments) embed(_ unsafe.Pointer, from, to int64) {
 	ids := slice[int32](a.IDs, a.Dst.Rows)
 	for row := from; row < to; row++ {
 		d := a.Dst.row(row)
@@ -155,14 +158,14 @@ func (a *EmbedArguments) embed(from, to int64) {
 	}
 }
 
-func (a *RowsArguments) gather(from, to int64) {
+func (a *RowsArguments) gather(_ unsafe.Pointer, from, to int64) {
 	rows := slice[int32](a.Rows, a.Dst.Rows)
 	for row := from; row < to; row++ {
 		copy(a.Dst.row(row), a.Src.row(int64(rows[row])))
 	}
 }
 
-func (a *RowsArguments) scatter(from, to int64) {
+func (a *RowsArguments) scatter(_ unsafe.Pointer, from, to int64) {
 	rows, weights := slice[int32](a.Rows, a.Src.Rows), slice[float32](a.Weights, a.Src.Rows)
 	for i, row := range rows {
 		weight := 1.0
@@ -176,7 +179,7 @@ func (a *RowsArguments) scatter(from, to int64) {
 	}
 }
 
-func (a *ColumnsArguments) copy(from, to int64) {
+func (a *ColumnsArguments) columns(_ unsafe.Pointer, from, to int64) {
 	moves := slice[int64](a.Moves, 3*a.Count)
 	for row := from; row < to; row++ {
 		for m := 0; m < len(moves); m += 3 {

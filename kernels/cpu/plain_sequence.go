@@ -3,6 +3,7 @@ package cpu
 import (
 	"math"
 	"slices"
+	"unsafe"
 )
 
 // Plain Go for what works along sequences: loops in float64, one row at a time.
@@ -22,7 +23,7 @@ func (a *AttentionArguments) seen(p, keys int64) (first, end int64) {
 	return first, min(end, keys)
 }
 
-func (a *AttentionArguments) attend(from, to int64) {
+func (a *AttentionArguments) attend(_ unsafe.Pointer, from, to int64) {
 	group := a.Heads / a.KVHeads
 	for i := from; i < to; i++ {
 		job := slice[int64](a.Jobs, (i/a.KVHeads+1)*7)[i/a.KVHeads*7:]
@@ -93,7 +94,7 @@ func (a *AttentionArguments) row(job []int64, r, head int64) {
 	}
 }
 
-func (a *ConvolveArguments) convolve(from, to int64) {
+func (a *ConvolveArguments) convolve(_ unsafe.Pointer, from, to int64) {
 	position, start := slice[int32](a.Position, a.Dst.Rows), slice[int32](a.Start, a.Dst.Rows)
 	before, bias := slice[int32](a.Before, a.Dst.Rows), slice[float32](a.Bias, a.Dst.Cols)
 	for row := from; row < to; row++ {
@@ -118,10 +119,17 @@ func (a *ConvolveArguments) convolve(from, to int64) {
 	}
 }
 
-func (a *DeltaArguments) walk(from, to int64) {
+func (a *DeltaArguments) delta(_ unsafe.Pointer, from, to int64) {
 	for job := from; job < to; job++ {
 		rows, head := slice[int64](a.Sequences, (job/a.Heads+1)*4)[job/a.Heads*4:], job%a.Heads
 		state := make([]float64, a.KeyDim*a.ValueDim)
+		var kept []float32
+		if a.Kept.Data != nil {
+			kept = a.Kept.row(job / a.Heads)[head*a.KeyDim*a.ValueDim:]
+			for i := range state {
+				state[i] = float64(kept[i])
+			}
+		}
 		for row := rows[2]; row < rows[3]; row++ {
 			a.step(state, row, head)
 		}
@@ -129,6 +137,11 @@ func (a *DeltaArguments) walk(from, to int64) {
 			dst := a.Dst.row(row)[head*a.ValueDim:]
 			for j, v := range a.step(state, row, head) {
 				dst[j] = float32(v)
+			}
+		}
+		if kept != nil {
+			for i, v := range state {
+				kept[i] = float32(v)
 			}
 		}
 	}

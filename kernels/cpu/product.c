@@ -8,10 +8,10 @@
 #include <string.h>
 
 static int64_t padded(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-static const product_isa *chosen(int bf16) { return bf16 ? avss_table->bf16 : avss_table->f32; }
+static const product_isa *product_for(int bf16) { return bf16 ? avss_products->bf16 : avss_products->f32; }
 static int64_t value_bytes(const product_isa *isa) { return isa->bf16 ? 2 : 4; }
 
-int64_t avss_geometry(int32_t bf16) { return chosen(bf16)->rows; }
+int64_t avss_geometry(int32_t bf16) { return product_for(bf16)->rows; }
 
 int64_t packed_offset(const product_isa *isa, int64_t rows, int64_t cols, int64_t k0, int64_t row) {
   int64_t kc = padded(least(isa->kc, cols - k0), isa->pair);
@@ -19,7 +19,7 @@ int64_t packed_offset(const product_isa *isa, int64_t rows, int64_t cols, int64_
 }
 
 int64_t avss_packed_bytes(int64_t rows, int64_t cols, int32_t bf16) {
-  const product_isa *isa = chosen(bf16);
+  const product_isa *isa = product_for(bf16);
   return padded(rows, isa->rows) * padded(cols, isa->pair) * value_bytes(isa) + 64;
 }
 
@@ -28,7 +28,7 @@ static int rounds(const product_isa *isa, int bf16) { return bf16 && !isa->bf16;
 
 void op_pack(const void *arguments, int64_t from, int64_t to, void *scratch) {
   const avss_product *p = arguments;
-  const product_isa *isa = chosen(p->bf16);
+  const product_isa *isa = product_for(p->bf16);
   (void)scratch;
   for (int64_t panel = from; panel < to; panel++) {
     int64_t row = panel * isa->rows;
@@ -39,7 +39,7 @@ void op_pack(const void *arguments, int64_t from, int64_t to, void *scratch) {
 }
 
 /* A finished tile of a panel that is not full goes to its place: rows × cols of [rows][32]. */
-static void place(const float *tile, int64_t rows, int64_t cols, float *c, int64_t stride) {
+static void copy_tile(const float *tile, int64_t rows, int64_t cols, float *c, int64_t stride) {
   for (int64_t i = 0; i < rows; i++, tile += PANEL, c += stride) memcpy(c, tile, (size_t)cols * sizeof(float));
 }
 
@@ -61,20 +61,20 @@ void product_tile(const product_isa *isa, const void *packed, int64_t rows, int6
   char *panel = scratch;
   float *sums = (float *)(panel + PANEL * isa->kc * bytes);
   for (int64_t k0 = 0; k0 < cols; k0 += isa->kc) {
-    const int64_t kc = least(isa->kc, cols - k0), deep = padded(kc, isa->pair), last = k0 + kc == cols;
+    const int64_t kc = least(isa->kc, cols - k0), padded_kc = padded(kc, isa->pair), last = k0 + kc == cols;
     const char *block = (const char *)packed + packed_offset(isa, rows, cols, k0, 0);
     float *tile = sums;
     for (int64_t n = n0; n < n1; n += PANEL) {
-      const int64_t wide = least(PANEL, n1 - n);
-      isa->pack_w(w, n, wide, k0, kc, panel, round);
+      const int64_t panel_cols = least(PANEL, n1 - n);
+      isa->pack_w(w, n, panel_cols, k0, kc, panel, round);
       for (int64_t row = row0; row < row1; row += isa->rows, tile += isa->rows * PANEL) {
-        const int64_t high = least(isa->rows, row1 - row);
+        const int64_t tile_rows = least(isa->rows, row1 - row);
         float *to = c + (row - row0) * stride + (n - n0);
-        tile_to at = gained(tile, PANEL, k0 > 0);
-        if (last && wide == PANEL) at.c = to, at.stride = stride;
-        isa->micro((int)high, deep, block + row * deep * bytes, panel, at);
-        if (last && wide < PANEL) place(tile, high, wide, to, stride);
-        if (last && bias) add_bias(bias + (n - n0), high, wide, to, stride);
+        tile_output at = accumulate(tile, PANEL, k0 > 0);
+        if (last && panel_cols == PANEL) at.c = to, at.stride = stride;
+        isa->micro((int)tile_rows, padded_kc, block + row * padded_kc * bytes, panel, at);
+        if (last && panel_cols < PANEL) copy_tile(tile, tile_rows, panel_cols, to, stride);
+        if (last && bias) add_bias(bias + (n - n0), tile_rows, panel_cols, to, stride);
       }
     }
   }
@@ -83,37 +83,27 @@ void product_tile(const product_isa *isa, const void *packed, int64_t rows, int6
       for (int64_t n = n0; n < n1; n++) c[(row - row0) * stride + n - n0] = bias ? bias[n - n0] : 0;
 }
 
-void op_product(const void *arguments, int64_t from, int64_t to, void *scratch) {
+int64_t scratch_multiply(const void *arguments) {
   const avss_product *p = arguments;
-  const product_isa *isa = chosen(p->bf16);
+  return product_scratch(product_for(p->bf16), p->rows_job, p->panels_job);
+}
+
+void op_multiply(const void *arguments, int64_t from, int64_t to, void *scratch) {
+  const avss_product *p = arguments;
+  const product_isa *isa = product_for(p->bf16);
   const int64_t panels = (p->w.out + PANEL - 1) / PANEL, cuts = (p->rows_job + p->rows_cut - 1) / p->rows_cut;
   if (isa->begin) isa->begin();
   for (int64_t job = from; job < to;) {
     const int64_t block = job / cuts / panels * p->rows_job, end = least(block + p->rows_job, p->x.rows), first = job / cuts % panels;
     const int64_t cut = job % cuts, whole = cut == 0 && to - job >= cuts;
-    const int64_t together = whole ? least(least(p->panels_job, (to - job) / cuts), panels - first) : 1;
-    const int64_t done = whole ? together * cuts : least(cuts - cut, to - job);
+    const int64_t panel_count = whole ? least(least(p->panels_job, (to - job) / cuts), panels - first) : 1;
+    const int64_t done = whole ? panel_count * cuts : least(cuts - cut, to - job);
     const int64_t row0 = block + cut * p->rows_cut, row1 = whole ? end : least(row0 + done * p->rows_cut, end);
-    const int64_t n0 = first * PANEL, n1 = least(n0 + together * PANEL, p->w.out);
+    const int64_t n0 = first * PANEL, n1 = least(n0 + panel_count * PANEL, p->w.out);
     if (row0 < row1)
       product_tile(isa, p->packed, p->x.rows, p->x.cols, row0, row1, &p->w, n0, n1, p->bias ? p->bias + n0 : 0,
                    p->dst.data + row0 * p->dst.stride + n0, p->dst.stride, rounds(isa, p->bf16), scratch);
     job += done;
   }
   if (isa->end) isa->end();
-}
-
-int64_t avss_scratch_bytes(int32_t operation, const void *arguments) {
-  if (operation == AVSS_PRODUCT) {
-    const avss_product *p = arguments;
-    return product_scratch(chosen(p->bf16), p->rows_job, p->panels_job);
-  }
-  if (operation == AVSS_ATTENTION) return attention_scratch(arguments);
-  if (operation == AVSS_HEAD) return head_scratch(arguments);
-  if (operation == AVSS_DELTA) {
-    const avss_delta *d = arguments;
-    return (d->key_dim * d->value_dim + 2 * d->value_dim) * (int64_t)sizeof(float);
-  }
-  if (operation == AVSS_POOL) return ((const avss_pool *)arguments)->x.cols * (int64_t)sizeof(double);
-  return 0;
 }

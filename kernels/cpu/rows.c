@@ -1,7 +1,7 @@
 /* Moving rows and columns: embedding, gather, scatter-add, runs of columns. */
 #ifndef BODY
 #define BODY "rows.c"
-#include "every.h"
+#include "each_isa.h"
 #else
 
 TARGET void NAME(op_embed)(const void *arguments, int64_t from, int64_t to, void *scratch) {
@@ -43,7 +43,7 @@ TARGET void NAME(op_columns)(const void *arguments, int64_t from, int64_t to, vo
   const avss_columns *a = arguments;
   (void)scratch;
   for (int64_t row = from; row < to; row++)
-    for (int64_t m = 0; m < a->n; m++)
+    for (int64_t m = 0; m < a->count; m++)
       memcpy(a->dst.data + row * a->dst.stride + a->moves[3 * m + 1], a->src.data + row * a->src.stride + a->moves[3 * m],
              (size_t)a->moves[3 * m + 2] * sizeof(float));
 }

@@ -43,7 +43,7 @@ func (b *bench) values(n int) []float32 {
 
 // against runs test with each compiled set of kernels, and with plain Go.
 func against(t *testing.T, test func(t *testing.T, k, plainGo *Kernels)) {
-	b, _, err := reach()
+	b, _, err := openBackend()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,8 +146,8 @@ func (b *bench) multiply(k *Kernels, y, x []float32, m, inner int, w Weight, bf1
 	high := k.PanelRows(bf16)
 	b.pins.Pin(unsafe.SliceData(packed))
 	a := ProductArguments{
-		Dst: TensorOf(y, m, int(w.Out), int(w.Out)), X: TensorOf(x, m, inner, inner), W: w, Packed: Pointer(packed), RowsJob: 2 * high, RowsCut: high, PanelsJob: 2,
-		BF16: flag(bf16),
+		Dst: TensorOf(y, m, int(w.Out), int(w.Out)), X: TensorOf(x, m, inner, inner), W: w, Packed: Pointer(packed),
+		RowsJob: 2 * high, RowsCut: high, PanelsJob: 2, BF16: flag(bf16),
 	}
 	do(b, k, Pack, &a, (int64(m)+high-1)/high)
 	do(b, k, Multiply, &a, 2*((w.Out+Panel-1)/Panel)*((int64(m)+a.RowsJob-1)/a.RowsJob))
@@ -252,7 +252,8 @@ func TestAttention(t *testing.T) {
 		}},
 		{own: 40, heads: 1, kvHeads: 1, dim: 700, valueDim: 8},
 		{own: 100, heads: 2, kvHeads: 1, dim: 8, valueDim: 8, bad: map[int64]float32{50: nan}},
-		{own: 340, before: 9, heads: 2, kvHeads: 2, dim: 8, valueDim: 45, set: window(30), bad: map[int64]float32{4: infinity, 51: -infinity, 60: infinity, 300: nan}},
+		{own: 340, before: 9, heads: 2, kvHeads: 2, dim: 8, valueDim: 45, set: window(30),
+			bad: map[int64]float32{4: infinity, 51: -infinity, 60: infinity, 300: nan}},
 		{own: 90, heads: 1, kvHeads: 1, dim: 8, valueDim: 8, bad: map[int64]float32{33: infinity, 70: math.MaxFloat32}},
 	}
 	against(t, func(t *testing.T, k, slow *Kernels) {
@@ -323,7 +324,7 @@ func TestDeltaRule(t *testing.T) {
 
 // TestSizes holds Go's structs against C's.
 func TestSizes(t *testing.T) {
-	b, _, err := reach()
+	b, _, err := openBackend()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,5 @@
 /* The vector words in which kernels are written: float32 vectors of LANES values (vf), float64 vectors of DLANES values (vd), masks
- * (vm), for one instruction set at a time. Included by every.h; the words are macros, so each inclusion starts by forgetting the last.
+ * (vm), for one instruction set at a time. Included by each_isa.h; the words are macros, so each inclusion starts by forgetting the last.
  * v_rest(a, b, p) is what rounding took from the product p = a·b.
  * v_max(a, b) and v_min(a, b) give b where either is no number. v_exp is within 2 units in the last place. */
 #undef vf
@@ -254,7 +254,7 @@ INLINE vf NAME(ldexp_lanes)(vf a, vf n) {
 #define vd_sum(a) (a)
 INLINE float NAME(larger)(float a, float b) { return a > b ? a : b; }
 INLINE float NAME(smaller)(float a, float b) { return a < b ? a : b; }
-/* Adding and taking away 1.5·2²³ rounds to the nearest whole number, ties to even; good for |a| < 2²², all that v_exp asks. */
+/* Adding and subtracting 1.5·2²³ rounds to the nearest whole number, ties to even; good for |a| < 2²², all that v_exp asks. */
 INLINE float NAME(nearest)(float a) {
   volatile float t = a + 12582912.0f;
   return t - 12582912.0f;

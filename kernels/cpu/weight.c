@@ -25,7 +25,7 @@ static inline void scale_min(int j, const uint8_t *q, uint8_t *d, uint8_t *m) {
 static const float mxfp4_codes[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
 #define BODY "weight.c"
-#include "every.h"
+#include "each_isa.h"
 #else
 
 TARGET static void NAME(q4_0)(const uint8_t *b, float *y) {
@@ -174,21 +174,21 @@ TARGET static void NAME(widen)(int32_t type, const uint8_t *p, int64_t n, float 
       out[i] = (float)v;
     }
     break;
-#define BLOCKS(type, values, bytes, function)                                                                                              \
+#define BLOCKS(type, function)                                                                                                            \
   case type:                                                                                                                              \
-    for (int64_t i = 0; i < n / values; i++) NAME(function)(p + bytes * i, out + values * i);                                              \
+    for (int64_t i = 0; i < n / block_values[type]; i++) NAME(function)(p + block_bytes[type] * i, out + block_values[type] * i);         \
     break;
-    BLOCKS(AVSS_Q4_0, 32, 18, q4_0)
-    BLOCKS(AVSS_Q4_1, 32, 20, q4_1)
-    BLOCKS(AVSS_Q5_0, 32, 22, q5_0)
-    BLOCKS(AVSS_Q5_1, 32, 24, q5_1)
-    BLOCKS(AVSS_Q8_0, 32, 34, q8_0)
-    BLOCKS(AVSS_Q2_K, 256, 84, q2_k)
-    BLOCKS(AVSS_Q3_K, 256, 110, q3_k)
-    BLOCKS(AVSS_Q4_K, 256, 144, q4_k)
-    BLOCKS(AVSS_Q5_K, 256, 176, q5_k)
-    BLOCKS(AVSS_Q6_K, 256, 210, q6_k)
-    BLOCKS(AVSS_MXFP4, 32, 17, mxfp4)
+    BLOCKS(AVSS_Q4_0, q4_0)
+    BLOCKS(AVSS_Q4_1, q4_1)
+    BLOCKS(AVSS_Q5_0, q5_0)
+    BLOCKS(AVSS_Q5_1, q5_1)
+    BLOCKS(AVSS_Q8_0, q8_0)
+    BLOCKS(AVSS_Q2_K, q2_k)
+    BLOCKS(AVSS_Q3_K, q3_k)
+    BLOCKS(AVSS_Q4_K, q4_k)
+    BLOCKS(AVSS_Q5_K, q5_k)
+    BLOCKS(AVSS_Q6_K, q6_k)
+    BLOCKS(AVSS_MXFP4, mxfp4)
 #undef BLOCKS
   }
 }

@@ -136,7 +136,7 @@ func (w *worker) measure(ctx context.Context, r request) (answer, error) {
 		}
 		a.Found[scores.Metric] = numbers(scores.Values)
 		if own, ok := m.(*avss.AVSS); ok {
-			paper, err := own.Of(avss.Paper, avss.SiteBlock, engine.DefaultEps[1])
+			paper, err := own.Of(avss.Paper, avss.SiteBlock, device.DefaultEps[1])
 			if err != nil {
 				return answer{}, err
 			}

@@ -10,7 +10,10 @@
 
 static int failures;
 static const char *isa_name = "";
-static const char *const isa_names[AVSS_ISAS] = {"scalar", "avx2", "avx512", "avx512bf16", "amx", "neon"};
+static const char *const isa_names[AVSS_ISAS] = {
+#define ISA(constant, name) #name,
+#include "operations.def"
+};
 
 static uint64_t seed = 1;
 static inline uint32_t any(void) {
@@ -66,7 +69,7 @@ static inline void run(int32_t operation, const void *arguments, int64_t from, i
 static inline int on_every_isa(void (*test)(void)) {
   for (int32_t i = 0; i < AVSS_ISAS; i++)
     if (avss_supported(i)) {
-      avss_select(i);
+      avss_choose(i);
       isa_name = isa_names[i];
       seed = 1;
       test();

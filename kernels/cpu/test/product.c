@@ -43,7 +43,7 @@ static void compute(avss_product *p) {
   for (int64_t i = (p->x.rows + high - 1) / high; i > 0; i--) run(AVSS_PACK, p, i - 1, i); /* backwards: no panel may reach into the next */
   int64_t panels = (p->w.out + PANEL - 1) / PANEL, cuts = (p->rows_job + p->rows_cut - 1) / p->rows_cut;
   const int64_t jobs = panels * cuts * ((p->x.rows + p->rows_job - 1) / p->rows_job);
-  for (int64_t end = jobs; end > 0; end -= least(end, 7)) run(AVSS_PRODUCT, p, end - least(end, 7), end);
+  for (int64_t end = jobs; end > 0; end -= least(end, 7)) run(AVSS_MULTIPLY, p, end - least(end, 7), end);
   avss_release(p->packed, bytes);
 }
 
@@ -52,7 +52,8 @@ static void one(int64_t m, int64_t n, int64_t k, int type, int transposed, int c
   uint8_t *w = weights(type, tall > 0 ? (tall - 1) * wide + (transposed ? n + cut : k) : 0);
   float *x = values_of(kind, m > 0 ? (m - 1) * (k + pad) + k : 0), *y = values(m > 0 ? (m - 1) * (n + pad) + n : 0), *bias = values(n);
   const int64_t segments[4] = {cut, n / 2, cut + n / 2, n - n / 2};
-  avss_product p = {tensor(y, m, n, n + pad), tensor(x, m, k, k + pad), {w, segments, cut ? 2 : 0, n, k, wide, type, transposed}, bias, 0, 0, 0, 0, bf16, 0};
+  avss_product p = {.dst = tensor(y, m, n, n + pad), .x = tensor(x, m, k, k + pad), .bias = bias, .bf16 = bf16,
+                    .w = {w, segments, cut ? 2 : 0, n, k, wide, type, transposed}};
   compute(&p);
   for (int64_t i = 0; i < m; i++)
     for (int64_t j = 0; j < n; j++) {
@@ -65,8 +66,8 @@ static void one(int64_t m, int64_t n, int64_t k, int type, int transposed, int c
       }
       /* 2⁻²⁴ a rounding, at most (k + 3) of them; bfloat16 products flush denormals */
       EXPECT(y[i * (n + pad) + j], want, size * (double)(k + 3) * 6e-8 + (bf16 ? 1e-36 * (double)k : 1e-44 * (double)k),
-             "product m=%d n=%d k=%d type=%d transposed=%d cut=%d kind=%d bf16=%d [%d][%d]", (int)m, (int)n, (int)k, type, transposed, cut, kind, bf16,
-             (int)i, (int)j);
+             "product m=%d n=%d k=%d type=%d transposed=%d cut=%d kind=%d bf16=%d [%d][%d]", (int)m, (int)n, (int)k, type, transposed, cut,
+             kind, bf16, (int)i, (int)j);
     }
   if (m > 0) { /* the last row alone has the same bits */
     float *alone = values(n);
@@ -85,11 +86,13 @@ static void one(int64_t m, int64_t n, int64_t k, int type, int transposed, int c
 }
 
 static void test(void) {
-  const int64_t sizes[][3] = {{0, 5, 3}, {1, 1, 1}, {1, 33, 17}, {3, 32, 16}, {5, 31, 257}, {14, 64, 256}, {15, 65, 513}, {33, 96, 300}, {29, 40, 0}, {85, 7, 31}};
+  const int64_t sizes[][3] = {{0, 5, 3}, {1, 1, 1}, {1, 33, 17}, {3, 32, 16}, {5, 31, 257}, {14, 64, 256}, {15, 65, 513}, {33, 96, 300},
+                              {29, 40, 0}, {85, 7, 31}};
   for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
     for (int bf16 = 0; bf16 < 2; bf16++)
       for (int type = AVSS_F32; type <= AVSS_F64; type++)
-        for (int transposed = 0; transposed < 2; transposed++) one(sizes[s][0], sizes[s][1], sizes[s][2], type, transposed, (int)(s % 2) * 3, ORDINARY, bf16);
+        for (int transposed = 0; transposed < 2; transposed++)
+          one(sizes[s][0], sizes[s][1], sizes[s][2], type, transposed, (int)(s % 2) * 3, ORDINARY, bf16);
   for (enum kind kind = DENORMAL; kind < WITH_INFINITY; kind++) one(17, 35, 70, AVSS_F32, 0, 0, kind, 0);
   one(17, 35, 70, AVSS_F32, 0, 0, WITH_NAN, 0);
   one(17, 35, 70, AVSS_BF16, 0, 0, WITH_NAN, 1);

@@ -14,7 +14,8 @@ static double activation(const avss_activate *a, double x) {
   case AVSS_SIGMOID: return sigmoid(x);
   case AVSS_TANH: return tanh(x);
   case AVSS_XIELU:
-    return x > 0 ? (double)a->alpha_p * x * x + (double)a->beta * x : (expm1(x < a->eps ? x : (double)a->eps) - x) * (double)a->alpha_n + (double)a->beta * x;
+    if (x > 0) return (double)a->alpha_p * x * x + (double)a->beta * x;
+    return (expm1(x < a->eps ? x : (double)a->eps) - x) * (double)a->alpha_n + (double)a->beta * x;
   default: return x;
   }
 }
@@ -32,7 +33,8 @@ static void activations(void) {
         double want = activation(&a, x[i]) * (gated ? up[i] : 1.0);
         /* the tails of exp are x times as sensitive as x: 1e-6 + 3e-8·|x|³ bounds GELU's cubic argument */
         double loose = 1e-6 + 6e-8 * fabs(x[i]) * (kind == AVSS_GELU_TANH || kind == AVSS_GELU ? 4 + x[i] * x[i] : 2);
-        EXPECT(y[i], want, fabs(want) * loose + 1e-37 + (kind == AVSS_XIELU ? 2e-7 * (1 + fabs(x[i])) * (gated ? fabs(up[i]) : 1.0) : 0), "activation %d of %g", kind, x[i]);
+        double differences = kind == AVSS_XIELU ? 2e-7 * (1 + fabs(x[i])) * (gated ? fabs(up[i]) : 1.0) : 0;
+        EXPECT(y[i], want, fabs(want) * loose + 1e-37 + differences, "activation %d of %g", kind, x[i]);
       }
     }
   free(x);
@@ -63,7 +65,7 @@ static void norms(void) {
         const int64_t n = widths[s][0], groups = widths[s][1], size = n / groups, rows = 3, stride = n + 2;
         float *x = values_of((enum kind)numbers, (rows - 1) * stride + n), *y = values((rows - 1) * stride + n), *w = values(n), *b = values(size);
         avss_norm a = {tensor(y, rows, n, stride), tensor(x, rows, n, stride), w, b, groups, n, size, 1e-6f, 1, kind, 0};
-        run(AVSS_NORM, &a, 0, rows);
+        run(AVSS_NORMALISE, &a, 0, rows);
         for (int64_t r = 0; r < rows; r++)
           for (int64_t g = 0; g < groups; g++) {
             double mean = 0, squares = 0;
@@ -74,7 +76,8 @@ static void norms(void) {
             double spread = sqrt(squares / (kind == AVSS_NORM_L2 ? 1 : (double)size) + (double)1e-6f);
             for (int64_t j = 0; j < size; j++) {
               double unit = (v[j] - mean) / spread, want = unit * ((double)w[g * size + j] + 1) + b[j];
-              EXPECT(y[r * stride + g * size + j], want, 4e-7 * (fabs(unit) * 2 + 1) + 1e-7 * fabs(mean) * 1e-6 / spread, "norm %d n=%d numbers=%d", kind, (int)n, numbers);
+              EXPECT(y[r * stride + g * size + j], want, 4e-7 * (fabs(unit) * 2 + 1) + 1e-7 * fabs(mean) * 1e-6 / spread,
+                     "norm %d n=%d numbers=%d", kind, (int)n, numbers);
             }
           }
         free(x);
@@ -112,8 +115,8 @@ static void rotations(void) {
       float *x = values(rows * heads * dim), *before = malloc((size_t)(rows * heads * dim) * 4), *turns = values(4 * 2 * pairs);
       const int32_t at[3] = {2, 0, 3};
       memcpy(before, x, (size_t)(rows * heads * dim) * 4);
-      avss_rope a = {tensor(x, rows, heads * dim, heads * dim), turns, at, dim, 1, pairs, interleaved, 0};
-      run(AVSS_ROPE, &a, 0, rows);
+      avss_rotate a = {tensor(x, rows, heads * dim, heads * dim), turns, at, dim, 1, pairs, interleaved, 0};
+      run(AVSS_ROTATE, &a, 0, rows);
       for (int64_t r = 0; r < rows; r++)
         for (int64_t h = 0; h < heads; h++)
           for (int64_t i = 0; i < pairs; i++) {

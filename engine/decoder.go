@@ -1,0 +1,347 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"avssnative/engine/arch"
+	"avssnative/engine/device"
+)
+
+// Decoder continues sequences token by token. It keeps what every layer needs of earlier tokens (cache.go), so that a step costs the rows of
+// its new tokens alone, and it may continue the same prompts by several variants, which share the work of a prompt as far as they agree. Steps
+// of any number of sequences at different lengths are taken together, and weights are read once a step.
+type Decoder struct {
+	model    *Model
+	device   device.Device
+	variants []Drop
+	slots    int
+	length   int
+
+	pool     *pool
+	layers   []*layerCache
+	roots    [][]int // layer, variant → the variant whose places hold what both keep of a prompt
+	resident bool
+	loaded   []*layerWeights  // a layer; nil where it is loaded step by step
+	ends     [2]*layerWeights // embedding and head
+
+	history [][]int32 // a place: its tokens so far
+	shared  []int     // a place: how many of them stand in its root's rows
+}
+
+// DecoderOptions say what a decoder shall hold. The zero value is one sequence of the dense model.
+type DecoderOptions struct {
+	Variants []Drop // continued side by side; nil: the dense model alone
+	Slots    int    // sequences at a time; 0: 1
+	Length   int    // tokens a sequence may come to; 0: as many as the model was made for, 4096 where that is not known
+	Memory   int64  // bytes that the caches may take; 0: half of what the device or machine has
+}
+
+// defaultLength is how long a sequence may become where a model does not say.
+const defaultLength = 4096
+
+// NewDecoder makes an empty one on the model's first device. Close it before the model.
+func (m *Model) NewDecoder(o DecoderOptions) (*Decoder, error) {
+	m.running.Lock()
+	defer m.running.Unlock()
+	on, err := m.Device()
+	if err != nil {
+		return nil, err
+	}
+	if m.Spec.Head.Classify != nil {
+		return nil, fmt.Errorf("engine: %s: a classifier continues no text", m.Ref)
+	}
+	if o.Length <= 0 {
+		if o.Length = m.Spec.Context; o.Length <= 0 {
+			o.Length = defaultLength
+		}
+	}
+	if m.Spec.Context > 0 && o.Length > m.Spec.Context {
+		return nil, fmt.Errorf("engine: %d tokens: %s has positions for %d", o.Length, m.Ref, m.Spec.Context)
+	}
+	if len(o.Variants) == 0 {
+		o.Variants = []Drop{nil}
+	}
+	if err := checkVariants(o.Variants, m.Layers()); err != nil {
+		return nil, err
+	}
+	d := &Decoder{model: m, device: on, variants: o.Variants, slots: max(o.Slots, 1), length: o.Length}
+	if err := d.fits(o.Memory); err != nil {
+		return nil, err
+	}
+	places := len(d.variants) * d.slots
+	d.history, d.shared = make([][]int32, places), make([]int, places)
+	d.loaded = make([]*layerWeights, m.Layers())
+	for layer := range m.Layers() {
+		d.layers = append(d.layers, &layerCache{places: places, length: d.length, heads: d.absorbs(layer)})
+	}
+	d.agree()
+	d.pool = newPool(on, 1)
+	return d, nil
+}
+
+// fits says whether the caches fit the memory, and if not how many tokens would.
+func (d *Decoder) fits(memory int64) error {
+	if memory <= 0 {
+		memory = d.device.Info().Memory / 2
+	}
+	if memory <= 0 {
+		return nil
+	}
+	bytes := int64(0)
+	for _, drop := range d.variants {
+		bytes += d.model.CacheBytes(drop, d.length, 4) * int64(d.slots)
+	}
+	if bytes > memory {
+		return fmt.Errorf("engine: keys and values of %d sequences of %d tokens take %d bytes, and %d may be taken; sequences of %d tokens fit",
+			d.slots*len(d.variants), d.length, bytes, memory, int64(d.length)*memory/bytes)
+	}
+	d.resident = d.model.bytes() <= memory
+	return nil
+}
+
+// absorbs is how a layer's latent attention reads latent rows as keys; nil where it has none or its files say so themselves.
+func (d *Decoder) absorbs(layer int) *absorbedHeads {
+	a, latent := d.model.Spec.Blocks[layer].Mixer.(*arch.LatentSpec)
+	if !latent {
+		return nil
+	}
+	stored, _ := d.model.Tensors.Lookup(a.K.Weight.Name)
+	values, _, err := stored.Type.Block()
+	return absorb(a, err == nil && values == 1 && !a.K.Weight.Transposed)
+}
+
+// agree finds, layer by layer, which variants still keep the same of a prompt.
+func (d *Decoder) agree() {
+	states := [][]int{sequence(len(d.variants))}
+	for layer := range d.model.Layers() {
+		root := make([]int, len(d.variants))
+		var next [][]int
+		for _, s := range states {
+			for _, same := range split(d.variants, s, layer) {
+				for _, v := range same {
+					root[v] = same[0]
+				}
+				if len(same) > 0 {
+					next = append(next, same)
+				}
+			}
+		}
+		states = next
+		d.roots = append(d.roots, root)
+	}
+}
+
+// sequence lists 0 to n−1.
+func sequence(n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+func (d *Decoder) place(variant, slot int) int { return variant*d.slots + slot }
+
+// Tokens is what a sequence has come to in a variant. The caller must not change it.
+func (d *Decoder) Tokens(variant, slot int) []int32 { return d.history[d.place(variant, slot)] }
+
+// Length is how many tokens a sequence may come to.
+func (d *Decoder) Length() int { return d.length }
+
+// Prompt begins a sequence.
+type Prompt struct {
+	Slot int
+	IDs  []int32
+}
+
+// Start begins sequences anew in some slots, in all variants together, and gives the logits behind each prompt's last token: a variant, a
+// prompt, [vocab].
+func (d *Decoder) Start(ctx context.Context, prompts []Prompt) ([][][]float32, error) {
+	d.model.running.Lock()
+	defer d.model.running.Unlock()
+	s := decoding{variants: sequence(len(d.variants))}
+	for _, p := range prompts {
+		if err := d.check(0, p.Slot, p.IDs, 0); err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(s.streams, func(t stream) bool { return t.slot == p.Slot }) {
+			return nil, fmt.Errorf("engine: two prompts for slot %d", p.Slot)
+		}
+		s.streams = append(s.streams, stream{slot: p.Slot, ids: p.IDs, want: 1})
+		for v := range d.variants {
+			d.forget(d.place(v, p.Slot))
+		}
+	}
+	if len(prompts) == 0 {
+		return make([][][]float32, len(d.variants)), nil
+	}
+	rows, err := d.feed(ctx, []decoding{s})
+	if err != nil {
+		return nil, err
+	}
+	all := make([][][]float32, len(d.variants))
+	for v := range d.variants {
+		for i, p := range prompts {
+			at := d.place(v, p.Slot)
+			d.history[at], d.shared[at] = slices.Clone(p.IDs), len(p.IDs)
+			all[v] = append(all[v], rows[v][i][0])
+		}
+	}
+	return all, nil
+}
+
+// Continuation is some further tokens of a sequence in one variant.
+type Continuation struct {
+	Variant, Slot int
+	IDs           []int32
+}
+
+// Continue takes sequences on by some tokens each and gives the logits behind every one of them: a continuation, a token, [vocab].
+func (d *Decoder) Continue(ctx context.Context, next []Continuation) ([][][]float32, error) {
+	d.model.running.Lock()
+	defer d.model.running.Unlock()
+	var states []decoding
+	where := make([][2]int, len(next)) // state and stream of each
+	seen := map[int]bool{}
+	for i, c := range next {
+		if c.Variant < 0 || c.Variant >= len(d.variants) {
+			return nil, fmt.Errorf("engine: variant %d of %d", c.Variant, len(d.variants))
+		}
+		if err := d.check(c.Variant, c.Slot, c.IDs, 1); err != nil {
+			return nil, err
+		}
+		place := d.place(c.Variant, c.Slot)
+		if seen[place] {
+			return nil, fmt.Errorf("engine: two continuations of slot %d in variant %d", c.Slot, c.Variant)
+		}
+		seen[place] = true
+		at := slices.IndexFunc(states, func(s decoding) bool { return s.variants[0] == c.Variant })
+		if at < 0 {
+			at = len(states)
+			states = append(states, decoding{variants: []int{c.Variant}})
+		}
+		where[i] = [2]int{at, len(states[at].streams)}
+		t := stream{slot: c.Slot, ids: c.IDs, past: len(d.history[place]), shared: d.shared[place], want: len(c.IDs)}
+		if d.stretches(t.past, t.past+len(c.IDs)) {
+			// Every row is turned otherwise from this length on.
+			d.forget(place)
+			t.ids, t.past, t.shared = append(slices.Clone(d.history[place]), c.IDs...), 0, 0
+			d.shared[place] = 0
+		}
+		states[at].streams = append(states[at].streams, t)
+	}
+	if len(next) == 0 {
+		return nil, nil
+	}
+	rows, err := d.feed(ctx, states)
+	if err != nil {
+		return nil, err
+	}
+	all := make([][][]float32, len(next))
+	for i, c := range next {
+		place := d.place(c.Variant, c.Slot)
+		d.history[place] = append(d.history[place], c.IDs...)
+		all[i] = rows[c.Variant][where[i][1]]
+	}
+	return all, nil
+}
+
+// Rewind takes a sequence back to so many tokens. A layer that keeps a state instead of rows a token is walked anew up to there.
+func (d *Decoder) Rewind(ctx context.Context, variant, slot, tokens int) error {
+	place := d.place(variant, slot)
+	if tokens < 1 || tokens > len(d.history[place]) {
+		return fmt.Errorf("engine: slot %d has %d tokens, not %d", slot, len(d.history[place]), tokens)
+	}
+	if tokens == len(d.history[place]) {
+		return nil
+	}
+	before := len(d.history[place])
+	d.history[place] = d.history[place][:tokens]
+	d.shared[place] = min(d.shared[place], tokens)
+	if !d.recurrent() && !d.stretches(tokens, before) {
+		return nil
+	}
+	d.model.running.Lock()
+	defer d.model.running.Unlock()
+	d.forget(place)
+	d.shared[place] = 0
+	_, err := d.feed(ctx, []decoding{{variants: []int{variant}, streams: []stream{{slot: slot, ids: d.history[place]}}}})
+	return err
+}
+
+// recurrent says whether a layer keeps anything else than rows a token.
+func (d *Decoder) recurrent() bool {
+	found := false
+	for _, c := range d.layers {
+		c.recurrent(func(device.Tensor, int) { found = true })
+	}
+	return found
+}
+
+// stretches says whether the rotation of all rows changes between two lengths.
+func (d *Decoder) stretches(before, after int) bool {
+	if before == 0 {
+		return false
+	}
+	for i := range d.model.Spec.Blocks {
+		var r *arch.Rotary
+		switch m := d.model.Spec.Blocks[i].Mixer.(type) {
+		case *arch.AttentionSpec:
+			r = m.Rope
+		case *arch.LatentSpec:
+			r = m.Rope
+		}
+		if r == nil || r.Stretch == nil {
+			continue
+		}
+		if s := r.Stretch; after > s.After && (before <= s.After || s.Long == nil) {
+			return true
+		}
+	}
+	return false
+}
+
+// check says what is wrong with tokens for a place; least is how many must have come before.
+func (d *Decoder) check(variant, slot int, ids []int32, least int) error {
+	if slot < 0 || slot >= d.slots {
+		return fmt.Errorf("engine: slot %d of %d", slot, d.slots)
+	}
+	past := 0
+	if least > 0 {
+		if past = len(d.history[d.place(variant, slot)]); past < least {
+			return fmt.Errorf("engine: slot %d has not been started", slot)
+		}
+	}
+	if past+len(ids) > d.length {
+		return fmt.Errorf("engine: %d tokens behind %d: the cache has room for %d", len(ids), past, d.length)
+	}
+	if err := (Sequence{IDs: ids}).check(d.model.Spec.Vocab, 0); err != nil {
+		return fmt.Errorf("engine: slot %d: %w", slot, err)
+	}
+	return nil
+}
+
+// forget makes a place as new.
+func (d *Decoder) forget(place int) {
+	for _, c := range d.layers {
+		c.forget(d.device, place)
+	}
+}
+
+// Close gives the caches back.
+func (d *Decoder) Close() {
+	d.model.running.Lock()
+	defer d.model.running.Unlock()
+	for _, c := range d.layers {
+		c.free()
+	}
+	for _, w := range append(slices.Clone(d.loaded), d.ends[:]...) {
+		if w != nil {
+			w.release()
+		}
+	}
+	d.pool.close()
+	d.layers, d.loaded, d.ends = nil, nil, [2]*layerWeights{}
+}

@@ -1,0 +1,79 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"avssnative/internal/report/escape"
+)
+
+// Markdown writes the tables as GitHub's Markdown.
+func (r *Report) Markdown(out io.Writer) error {
+	s := &strings.Builder{}
+	fmt.Fprintf(s, "# %s\n\n", escape.Markdown(r.Model.Ref))
+	for i, line := range r.heading() {
+		if i > 0 {
+			s.WriteString("  \n") // a line of its own in the same paragraph
+		}
+		s.WriteString(escape.Markdown(line))
+	}
+	s.WriteString("\n")
+	if verdict := r.Verdict(); verdict != "" {
+		fmt.Fprintf(s, "\n**%s**\n", escape.Markdown(verdict))
+	}
+	for _, warning := range r.AllWarnings() {
+		fmt.Fprintf(s, "\n**Warning:** %s\n", escape.Markdown(warning))
+	}
+	for _, t := range r.Tables() {
+		t.markdown(s)
+	}
+	if len(r.Generation) > 0 {
+		s.WriteString("\n## What the models say\n")
+	}
+	for _, g := range r.Generation {
+		fmt.Fprintf(s, "\n%s\n\n- dense: %s\n", escape.Markdown(fmt.Sprintf("Continuing %q:", g.Prompt)), escape.Markdown(fmt.Sprintf("%q", g.Dense)))
+		if g.Pruned != nil {
+			fmt.Fprintf(s, "- pruned: %s\n", escape.Markdown(fmt.Sprintf("%q", *g.Pruned)))
+		}
+		fmt.Fprintf(s, "- repeats itself: %s\n", g.Repetition())
+	}
+	s.WriteString("\n## References\n\n")
+	for _, c := range r.bibliography() {
+		fmt.Fprintf(s, "- %s\n", escape.Markdown(cite(c)))
+	}
+	_, err := io.WriteString(out, s.String())
+	return err
+}
+
+// markdown writes one table under its title.
+func (t *Table) markdown(s *strings.Builder) {
+	fmt.Fprintf(s, "\n## %s\n\n", escape.Markdown(t.Title))
+	line := func(cell func(column int) string) {
+		for i := range t.Columns {
+			s.WriteString("| ")
+			s.WriteString(cell(i))
+			s.WriteByte(' ')
+		}
+		s.WriteString("|\n")
+	}
+	line(func(i int) string { return escape.Markdown(t.Columns[i].Name) })
+	line(func(i int) string {
+		if t.left(i) {
+			return "---"
+		}
+		return "---:"
+	})
+	for _, row := range t.Rows {
+		line(func(i int) string { return escape.Markdown(shown(row.Cells[i])) })
+	}
+	if t.Note != "" {
+		fmt.Fprintf(s, "\n%s\n", escape.Markdown(t.Note))
+	}
+	for i, note := range t.Notes {
+		if i == 0 {
+			s.WriteString("\n")
+		}
+		fmt.Fprintf(s, "- %s\n", escape.Markdown(note))
+	}
+}
