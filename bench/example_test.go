@@ -9,6 +9,7 @@ import (
 
 	"avssnative/avss"
 	"avssnative/bench"
+	"avssnative/calib"
 	"avssnative/engine"
 	"avssnative/prune"
 	"avssnative/tokenizer"
@@ -20,12 +21,9 @@ func Example() {
 	model := must(engine.Open(ctx, "demo", engine.Options{}))
 	defer model.Close()
 	words := must(tokenizer.Open(model.Folder))
-	var text []engine.Sequence
-	for _, story := range must(bench.Load(ctx, []string{"small_world_stories"}, bench.Source{}, bench.Limit{Items: 64}))[0].Items {
-		text = append(text, engine.Sequence{IDs: must(words.Encode(story.Text, true))})
-	}
+	text := must(calib.Read(ctx, model, words, calib.Options{Tokens: 8192}))
 	metric := avss.NewAVSS(avss.Options{})
-	must(model.Run(ctx, engine.Pass{Sequences: text, Observe: []engine.Observer{metric}}))
+	must(model.Run(ctx, engine.Pass{Sequences: text.Sequences, Observe: []engine.Observer{metric}}))
 	plan := must(prune.Choose(must(metric.Scores()), must(prune.ParseRule("25%")), prune.Protect{}))
 	reviews := must(bench.Load(ctx, []string{"small_world_sentiment"}, bench.Source{}, bench.Limit{Items: 100}))
 	suite := must(bench.Prepare(reviews, words, bench.Options{MaxLength: model.Spec.Context}))

@@ -252,7 +252,7 @@ func TestBadText(t *testing.T) {
 		tokenizer["post_processor"] = nil
 		f["tokenizer.json"] = must(json.Marshal(tokenizer))
 	})
-	refused(t, exitFailed, []string{"--bos yes", "beginning-of-sequence"}, "score", "--model", bare, "--bos", "yes", "--calib-tokens=100")
+	refused(t, exitFailed, []string{"--bos yes", "beginning-of-sequence"}, "score", "--model", bare, "--bos", "yes", "--calib", "demo", "--calib-tokens=100")
 }
 
 func TestBadFlags(t *testing.T) {
@@ -365,7 +365,7 @@ func TestInterrupted(t *testing.T) {
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	out := t.TempDir()
-	flags := []string{"--model", model, "--calib-tokens=200", "--limit=2", "--generate=2", "--metric=ppl", "--out", filepath.Join(out, "smaller"), "--report", filepath.Join(out, "report"),
+	flags := []string{"--model", model, "--calib", "demo", "--calib-tokens=200", "--limit=2", "--generate=2", "--metric=ppl", "--out", filepath.Join(out, "smaller"), "--report", filepath.Join(out, "report"),
 		"--samples", filepath.Join(out, "samples.jsonl")}
 	if c := callWith(gone, "", append([]string{"run"}, flags...)...); c.code != exitInterrupted || strings.Count(c.stderr, "\n") != 1 || !strings.Contains(c.stderr, "interrupted") {
 		t.Errorf("before it began: %+v", c)

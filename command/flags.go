@@ -13,6 +13,7 @@ import (
 
 	"avssnative/avss"
 	"avssnative/bench"
+	"avssnative/calib"
 	"avssnative/engine"
 	"avssnative/failure"
 	"avssnative/internal/job"
@@ -56,9 +57,9 @@ func modelFlags() []cli.Flag {
 
 func calibrationFlags() []cli.Flag {
 	return []cli.Flag{
-		list("calib", "calibration text: .txt, .jsonl, .parquet, also .gz and .zst, or - for stdin; default: the text inside the program"),
+		list("calib", "calibration text: .txt, .jsonl, .parquet, also .gz and .zst, - for stdin, demo, or self: the model writes it; default: demo for the demo, self for others"),
 		text("calib-field", "", "where a .jsonl or .parquet holds its text; with --calib -, stdin is .jsonl"),
-		number("calib-tokens", job.DefaultTokens, "calibration tokens"),
+		number("calib-tokens", calib.DefaultTokens, "calibration tokens"),
 		number("seq-len", 512, "tokens a calibration sequence has at most"),
 	}
 }
@@ -234,15 +235,15 @@ func bos(c *cli.Context) (bench.BOS, error) {
 }
 
 // calibration reads the calibration flags.
-func calibration(c *cli.Context) (job.Calibration, error) {
+func calibration(c *cli.Context) (calib.Options, error) {
 	b, err := bos(c)
 	if err != nil {
-		return job.Calibration{}, err
+		return calib.Options{}, err
 	}
 	if c.Int("calib-tokens") < 2 || c.Int("seq-len") < 2 {
-		return job.Calibration{}, usage("--calib-tokens %d --seq-len %d: want 2 or more of both", c.Int("calib-tokens"), c.Int("seq-len"))
+		return calib.Options{}, usage("--calib-tokens %d --seq-len %d: want 2 or more of both", c.Int("calib-tokens"), c.Int("seq-len"))
 	}
-	return job.Calibration{Files: c.StringSlice("calib"), Stdin: c.App.Reader, Field: c.String("calib-field"), Tokens: c.Int("calib-tokens"), Length: c.Int("seq-len"), BOS: b}, nil
+	return calib.Options{Files: c.StringSlice("calib"), Stdin: c.App.Reader, Field: c.String("calib-field"), Tokens: c.Int("calib-tokens"), Length: c.Int("seq-len"), BOS: calib.BOS(b), Seed: uint64(c.Int("seed"))}, nil
 }
 
 // scoring reads the metric flags. metrics are those the command wants measured beside the activation metrics.
@@ -300,8 +301,13 @@ func commas(text string) []string {
 }
 
 // calibrateAndScore runs the steps that most commands begin with: the calibration text, then the scores.
-func calibrateAndScore(ctx context.Context, j *job.Job, calibration job.Calibration, s job.Scoring) error {
-	if err := j.Calibrate(ctx, calibration); err != nil {
+func calibrateAndScore(ctx context.Context, j *job.Job, calibration calib.Options, s job.Scoring) error {
+	switch err := j.Calibrate(ctx, calibration); {
+	case errors.Is(err, calib.ErrNoText):
+		return fmt.Errorf("%w; give other files with --calib", err)
+	case errors.Is(err, calib.ErrNoBOS):
+		return fmt.Errorf("%w, as --bos yes asks", err)
+	case err != nil:
 		return err
 	}
 	return j.Score(ctx, s)

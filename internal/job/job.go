@@ -76,11 +76,7 @@ func Tool() avss.ToolInfo {
 // Tokenizer is the model's own, opened at the first call.
 func (j *Job) Tokenizer() (*tokenizer.Tokenizer, error) {
 	if j.tokenizer == nil {
-		path := j.Model.Folder
-		if path == "" {
-			path = j.Model.File
-		}
-		t, err := tokenizer.Open(path)
+		t, err := tokenizer.Open(j.Model.Path())
 		if err != nil {
 			return nil, err
 		}

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"avssnative/bench"
+	"avssnative/calib"
 	"avssnative/engine"
 	"avssnative/internal/need"
 	"avssnative/prune"
@@ -46,7 +47,7 @@ func open(t *testing.T, folder string) *Job {
 func measured(t *testing.T, folder string, tokens int, s Scoring) *Job {
 	t.Helper()
 	j := open(t, folder)
-	if err := j.Calibrate(t.Context(), Calibration{Tokens: tokens}); err != nil {
+	if err := j.Calibrate(t.Context(), calib.Options{Files: []string{calib.Demo}, Tokens: tokens}); err != nil {
 		t.Fatal(err)
 	}
 	if err := j.Score(t.Context(), s); err != nil {
@@ -300,7 +301,7 @@ func TestCalibrateOnStdin(t *testing.T) {
 	for _, c := range []struct{ field, text string }{
 		{"", "Once upon a time\n<|endoftext|>\nthere was a fox"}, {"body", "{\"body\":\"Once upon a time\"}\n{\"body\":\"there was a fox\"}\n"},
 	} {
-		if err := j.Calibrate(t.Context(), Calibration{Files: []string{"-"}, Stdin: strings.NewReader(c.text), Field: c.field}); err != nil {
+		if err := j.Calibrate(t.Context(), calib.Options{Files: []string{"-"}, Stdin: strings.NewReader(c.text), Field: c.field}); err != nil {
 			t.Fatal(err)
 		}
 		if info := j.Report.Calibration; len(j.calibration) != 2 || info.Source != "-" {
@@ -308,12 +309,12 @@ func TestCalibrateOnStdin(t *testing.T) {
 		}
 	}
 	for _, c := range []struct {
-		calibration Calibration
+		calibration calib.Options
 		want        string
 	}{
-		{Calibration{Files: []string{"-"}}, "corpus: -: want a name ending in"},
-		{Calibration{Files: []string{"-", "-"}, Stdin: strings.NewReader("a short text")}, "named twice"},
-		{Calibration{Files: []string{"-"}, Stdin: strings.NewReader("\xff")}, "standard input: document 1: not UTF-8"},
+		{calib.Options{Files: []string{"-"}}, "corpus: -: want a name ending in"},
+		{calib.Options{Files: []string{"-", "-"}, Stdin: strings.NewReader("a short text")}, "named twice"},
+		{calib.Options{Files: []string{"-"}, Stdin: strings.NewReader("\xff")}, "standard input: document 1: not UTF-8"},
 	} {
 		if err := j.Calibrate(t.Context(), c.calibration); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: %v, want %s", c.calibration.Files, err, c.want)
@@ -328,7 +329,7 @@ func TestCalibrate(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ tokens, length, most int }{{100, 32, 100}, {33, 32, 33}, {1000000, 16, 1000000}} {
-		if err := j.Calibrate(t.Context(), Calibration{Files: []string{path}, Tokens: c.tokens, Length: c.length}); err != nil {
+		if err := j.Calibrate(t.Context(), calib.Options{Files: []string{path}, Tokens: c.tokens, Length: c.length}); err != nil {
 			t.Fatal(err)
 		}
 		total := 0
@@ -347,7 +348,7 @@ func TestCalibrate(t *testing.T) {
 // Generation takes the most likely token again and again: each is the first choice of a pass over all before it.
 func TestGenerate(t *testing.T) {
 	j := open(t, demoModel())
-	if err := j.Calibrate(t.Context(), Calibration{Tokens: 200}); err != nil {
+	if err := j.Calibrate(t.Context(), calib.Options{Tokens: 200}); err != nil {
 		t.Fatal(err)
 	}
 	drop := engine.Layers(1, 2, 3, 4)
@@ -409,7 +410,7 @@ func TestSameReport(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := j.Calibrate(t.Context(), Calibration{Tokens: 500}); err != nil {
+		if err := j.Calibrate(t.Context(), calib.Options{Tokens: 500}); err != nil {
 			t.Fatal(err)
 		}
 		if err := j.Score(t.Context(), Scoring{}); err != nil {

@@ -22,7 +22,7 @@ var allowed = map[string][]string{
 	"kernels/cpu":         {"internal/gguf"},
 	"kernels/cuda":        {},
 	"tokenizer":           {"internal/gguf", "internal/mapped"},
-	"calib":               {"engine", "tokenizer", "internal/corpus", "internal/smallworld"},
+	"calib":               {"engine", "tokenizer", "internal/corpus", "internal/home", "internal/mapped", "internal/smallworld"},
 	"failure":             {},
 	"avss":                {"engine", "engine/arch", "engine/device", "failure", "internal/mapped"},
 	"prune":               {"avss", "engine", "engine/arch", "engine/device", "engine/weights", "internal/gguf", "internal/mapped", "internal/safetensors"},
