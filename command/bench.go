@@ -72,7 +72,8 @@ func sweep(c *cli.Context) error {
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
 		return err
 	}
-	err = j.Sweep(c.Context, job.Sweeping{Evaluation: evaluation, Metrics: metrics, Shares: shares, Protect: protect(c), Mode: scoring.Mode, Site: scoring.Site,
+	err = j.Sweep(c.Context, job.Sweeping{Evaluation: evaluation, Metrics: metrics, Shares: shares, Protect: protect(c),
+		Mode: scoring.Mode, Site: scoring.Site,
 		Random: c.Int("random"), Alone: c.Bool("one-by-one")})
 	if err != nil {
 		return err

@@ -121,7 +121,7 @@ func byMass(scores avss.Scores, rule Rule, protect Protect) ([]int, error) {
 		return nil, fmt.Errorf("prune: --drop-mass: scores of %s have no mass: use --drop", scores.Metric)
 	}
 	if scores.HighestFirst() {
-		return nil, fmt.Errorf("prune: --drop-mass: the highest scores of %s go first, and a mass is of the lowest: use --drop", scores.Metric)
+		return nil, fmt.Errorf("prune: mass: the highest scores of %s go first, and a mass is of the lowest: drop a share or a number of layers", scores.Metric)
 	}
 	part := func(l int) *big.Rat {
 		r := new(big.Rat)
