@@ -35,7 +35,9 @@ func openCublas(s stream) (*cublas, error) {
 		return nil, fmt.Errorf("cuda: cuBLAS: neither libcublas.so.13 nor libcublas.so.12 can be opened (%w)", err)
 	}
 	var create uintptr
-	for symbol, to := range map[string]*uintptr{"cublasCreate_v2": &create, "cublasDestroy_v2": &c.delete, "cublasSetStream_v2": &c.stream, "cublasGemmEx": &c.gemm} {
+	for symbol, to := range map[string]*uintptr{
+		"cublasCreate_v2": &create, "cublasDestroy_v2": &c.delete, "cublasSetStream_v2": &c.stream, "cublasGemmEx": &c.gemm,
+	} {
 		if *to, err = purego.Dlsym(handle, symbol); err != nil {
 			return nil, fmt.Errorf("cuda: cuBLAS: %s has no %s", c.name, symbol)
 		}

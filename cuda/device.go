@@ -55,7 +55,8 @@ func usable(d driver) (int, error) {
 		return 0, err
 	}
 	if version < leastDriver {
-		return 0, fmt.Errorf("cuda: driver too old: it speaks CUDA %d.%d, want at least %d.%d", version/1000, version%1000/10, leastDriver/1000, leastDriver%1000/10)
+		return 0, fmt.Errorf("cuda: driver too old: it speaks CUDA %d.%d, want at least %d.%d",
+			version/1000, version%1000/10, leastDriver/1000, leastDriver%1000/10)
 	}
 	n, err := d.count()
 	if err != nil {
@@ -141,15 +142,21 @@ type gpu struct {
 	uploads            *uploader
 
 	mu       sync.Mutex
-	err      error          // the first failure, until Sync reports it
-	pending  []func() error // what Sync does once everything has been computed
-	later    *addition      // an Add that waits for what comes next
+	err      error     // the first failure, until Sync reports it
+	pending  []pending // what Sync reads once everything has been computed
+	later    *addition // an Add that waits for what comes next
 	layouts  []*placed
 	profile  map[string]*timing
 	launches int // on the compute stream, so far
 
 	hopper     *hopper // nil where mma.sync does the products
 	hopperNote string
+}
+
+// pending is what an operation leaves for Sync: blocks with its results, and what reads them.
+type pending struct {
+	read   func() error
+	blocks []*block
 }
 
 func (d *gpu) start(limit int64) error {
@@ -245,23 +252,20 @@ func (d *gpu) Sync() error {
 		err = fmt.Errorf("cuda: cuda:%d: %w", d.index, wait)
 	}
 	d.err = nil
-	pending := d.pending
-	d.pending = nil
-	if err != nil {
-		return err
-	}
-	err = d.bound(func() error {
-		for _, finish := range pending {
-			if err := finish(); err != nil {
-				return err
+	read := d.bound(func() (failed error) {
+		for _, p := range d.pending {
+			if err == nil && failed == nil {
+				failed = p.read()
 			}
+			d.release(&failed, p.blocks...)
 		}
-		return nil
+		return failed
 	})
-	if err != nil {
-		return fmt.Errorf("cuda: cuda:%d: %w", d.index, err)
+	d.pending = nil
+	if err == nil && read != nil {
+		err = fmt.Errorf("cuda: cuda:%d: %w", d.index, read)
 	}
-	return nil
+	return err
 }
 
 // Close gives back what the device holds.

@@ -32,46 +32,52 @@ func cells(rows, cols int) shape {
 // upTo is n / by, rounded up.
 func upTo(n, by int) int { return (n + by - 1) / by }
 
-// Arguments of kernels: 8 bytes each, whatever their type.
-func number(n int) uint64   { return uint64(int64(n)) }
-func real(x float32) uint64 { return uint64(math.Float32bits(x)) }
-func flag(b bool) uint64 {
-	if b {
-		return 1
-	}
-	return 0
-}
-
 // launch queues a kernel on the compute stream.
-func (d *gpu) launch(name string, s shape, arguments ...uint64) error {
+func (d *gpu) launch(s shape, c kernelCall) error {
 	d.launches++
-	return d.launchOn(d.computing, name, s, arguments)
+	return d.launchOn(d.computing, s, c)
 }
 
-func (d *gpu) launchOn(on stream, name string, s shape, arguments []uint64) error {
+func (d *gpu) launchOn(on stream, s shape, c kernelCall) error {
+	if c.err != nil {
+		return c.err
+	}
 	if s.blocks[0] == 0 || s.blocks[1] == 0 {
 		return nil
 	}
 	if s.blocks[0] > math.MaxInt32 || s.blocks[1] > 65535 {
-		return fmt.Errorf("kernel %s: a grid of %d × %d blocks; at most %d × 65535", name, s.blocks[0], s.blocks[1], math.MaxInt32)
+		return fmt.Errorf("kernel %s: a grid of %d × %d blocks; at most %d × 65535", c.kernel, s.blocks[0], s.blocks[1], math.MaxInt32)
 	}
-	f, err := d.kernel(name, s.shared)
+	f, err := d.kernel(c.kernel, s.shared)
 	if err != nil {
 		return err
 	}
-	call := func() error {
-		return d.drv.launch(f, [3]uint32{uint32(s.blocks[0]), uint32(s.blocks[1]), 1}, [3]uint32{uint32(s.threads[0]), uint32(s.threads[1]), 1}, uint32(s.shared), on, arguments)
+	queue := func() error { return d.queue(on, f, s, c) }
+	if d.sync {
+		err = d.timed(on, c.kernel, queue)
+	} else {
+		err = queue()
 	}
-	if !d.sync {
-		if err := call(); err != nil {
-			return fmt.Errorf("kernel %s: %w", name, err)
-		}
-		return nil
-	}
-	if err := d.timed(on, name, call); err != nil {
-		return fmt.Errorf("kernel %s, %d × %d blocks of %d × %d threads: %w", name, s.blocks[0], s.blocks[1], s.threads[0], s.threads[1], err)
+	if err != nil {
+		return fmt.Errorf("kernel %s, %d × %d blocks of %d × %d threads: %w", c.kernel, s.blocks[0], s.blocks[1], s.threads[0], s.threads[1], err)
 	}
 	return nil
+}
+
+// queue hands a call to the driver.
+func (d *gpu) queue(on stream, f function, s shape, c kernelCall) error {
+	if len(c.maps) == 0 {
+		blocks, threads := [3]uint32{uint32(s.blocks[0]), uint32(s.blocks[1]), 1}, [3]uint32{uint32(s.threads[0]), uint32(s.threads[1]), 1}
+		return d.drv.launch(f, blocks, threads, uint32(s.shared), on, c.slots)
+	}
+	parameters := make([]unsafe.Pointer, 0, len(c.maps)+len(c.slots))
+	for _, m := range c.maps {
+		parameters = append(parameters, m.at())
+	}
+	for i := range c.slots {
+		parameters = append(parameters, unsafe.Pointer(&c.slots[i]))
+	}
+	return d.hopper.drv.launchParameters(f, uint32(s.blocks[0]), uint32(s.threads[0]), uint32(s.shared), on, parameters)
 }
 
 // kernel finds a function once, and raises its limit of shared memory where it needs more than the 48 KB that every function may have.
@@ -173,11 +179,15 @@ func upload[T any](d *gpu, values []T) (*block, error) {
 	if err != nil || bytes == 0 {
 		return b, err
 	}
-	return b, d.drv.toDevice(b.at, unsafe.Pointer(unsafe.SliceData(values)), bytes, d.computing)
+	if err := d.drv.toDevice(b.at, unsafe.Pointer(unsafe.SliceData(values)), bytes, d.computing); err != nil {
+		d.release(&err, b)
+		return nil, err
+	}
+	return b, nil
 }
 
 // with uploads values, passes where they lie to f, and gives the memory back. Empty values are passed as address 0.
-func with[T any](d *gpu, values []T, f func(at uint64) error) error {
+func with[T any](d *gpu, values []T, f func(at address[T]) error) (err error) {
 	if len(values) == 0 {
 		return f(0)
 	}
@@ -185,8 +195,18 @@ func with[T any](d *gpu, values []T, f func(at uint64) error) error {
 	if err != nil {
 		return err
 	}
-	if err := f(uint64(b.at)); err != nil {
-		return err
+	defer d.release(&err, b)
+	return f(address[T](b.at))
+}
+
+// release gives blocks back behind what was queued on the compute stream, whether or not that went well; err keeps the first failure.
+func (d *gpu) release(err *error, blocks ...*block) {
+	for _, b := range blocks {
+		if b == nil {
+			continue
+		}
+		if failed := d.memory.give(b, d.computing); *err == nil {
+			*err = failed
+		}
 	}
-	return d.memory.give(b, d.computing)
 }

@@ -23,6 +23,8 @@ type queryTiles struct {
 	count int
 }
 
+func (t *queryTiles) at() address[queryTile] { return address[queryTile](t.block.at) }
+
 type queryTile struct{ row, rows, position, start, prefix, prefixed, total, _ int32 }
 
 const keptLayouts = 16
@@ -55,7 +57,8 @@ func (d *gpu) place(l *device.Layout) (*placed, error) {
 			return p, nil
 		}
 	}
-	p := &placed{layout: device.Layout{Start: slices.Clone(l.Start), Prefix: slices.Clone(l.Prefix), Keys: slices.Clone(l.Keys)}, tiles: map[int]*queryTiles{}}
+	own := device.Layout{Start: slices.Clone(l.Start), Prefix: slices.Clone(l.Prefix), Keys: slices.Clone(l.Keys)}
+	p := &placed{layout: own, tiles: map[int]*queryTiles{}}
 	places, spans := make([][4]int32, l.Rows()), make([][4]int32, l.Sequences())
 	for i := range l.Sequences() {
 		first, end := l.PrefixOf(i)
@@ -90,6 +93,14 @@ func (d *gpu) place(l *device.Layout) (*placed, error) {
 	}
 	d.layouts = append(d.layouts, p)
 	return p, nil
+}
+
+// placeOf is place for an operation that is about to write a tensor.
+func (d *gpu) placeOf(to *tensor, l *device.Layout) (*placed, error) {
+	if err := to.wrote(); err != nil {
+		return nil, err
+	}
+	return d.place(l)
 }
 
 // queries gives the tiles of at most so many queries.

@@ -124,7 +124,8 @@ func (l *library) card(index int) (card, error) {
 	}
 	var c card
 	name := make([]byte, 256)
-	if err := l.check("cuDeviceGetName", call(l.at["cuDeviceGetName"], uintptr(unsafe.Pointer(&name[0])), uintptr(len(name)), uintptr(device))); err != nil {
+	err = l.check("cuDeviceGetName", call(l.at["cuDeviceGetName"], uintptr(unsafe.Pointer(&name[0])), uintptr(len(name)), uintptr(device)))
+	if err != nil {
 		return card{}, err
 	}
 	name[len(name)-1] = 0
@@ -134,7 +135,9 @@ func (l *library) card(index int) (card, error) {
 		return card{}, err
 	}
 	c.memory = int64(bytes)
-	for attribute, field := range map[int]*int{attributeProcessors: &c.processors, attributeMajor: &c.major, attributeMinor: &c.minor, attributeSharedOptin: &c.sharedPerBlock} {
+	for attribute, field := range map[int]*int{
+		attributeProcessors: &c.processors, attributeMajor: &c.major, attributeMinor: &c.minor, attributeSharedOptin: &c.sharedPerBlock,
+	} {
 		var err error
 		if *field, err = l.attribute(index, attribute); err != nil {
 			return card{}, err

@@ -41,7 +41,7 @@ func (d *gpu) Matrix(w device.Weight) (device.Matrix, error) {
 	defer d.mu.Unlock()
 	err := d.bound(func() error {
 		var err error
-		if values, bytes, err := w.Type.Block(); err == nil && !m.wide && fewKernel[w.Type] != "" && w.Stride == w.In {
+		if values, bytes, err := w.Type.Block(); err == nil && !m.wide && fewKernel[w.Type] != nil && w.Stride == w.In {
 			m.line = w.In / values * bytes
 			if m.raw, err = d.memory.take(int64(w.Out) * int64(m.line)); err != nil {
 				return err
@@ -97,7 +97,8 @@ func (m *matrix) Release() {
 	}
 }
 
-func (m *matrix) at() uint64 { return uint64(m.block.at) }
+// at is where the rows from the given one on lie, in the precision of the products.
+func (m *matrix) at(row int) pointer { return m.block.at + pointer(int64(row)*int64(m.pitch)*m.size()) }
 
 // widened makes sure that the weight is there in the precision of the products.
 func (m *matrix) widened() error {
@@ -110,8 +111,8 @@ func (m *matrix) widened() error {
 		return fmt.Errorf("%s: %w", w.Name, err)
 	}
 	m.block = b
-	return d.launch("dequantise", cells(w.Out, m.pitch), m.at(), number(m.pitch), flag(m.wide), uint64(m.raw.at), number(m.line), quantisedAs[w.Type], real(1),
-		number(w.Out), number(w.In), number(m.pitch))
+	return d.launch(cells(w.Out, m.pitch), kernelDequantise(viewOf[byte](m.at(0), m.pitch), flag(m.wide), viewOf[byte](m.raw.at, m.line),
+		quantisedAs[w.Type], 1, w.Out, w.In, m.pitch))
 }
 
 // matrix checks a weight argument and makes the compute stream wait for its upload.

@@ -167,7 +167,8 @@ func TestOutOfMemory(t *testing.T) {
 	if err := shape.Write(t.Context(), folder, "F32"); err != nil {
 		t.Fatal(err)
 	}
-	model, err := engine.Open(t.Context(), folder, engine.Options{Device: "cuda:0", Options: device.Options{Compute: device.ComputeF32, Memory: 1 << 20}})
+	o := engine.Options{Device: "cuda:0", Options: device.Options{Compute: device.ComputeF32, Memory: 1 << 20}}
+	model, err := engine.Open(t.Context(), folder, o)
 	if err != nil {
 		t.Fatal(err)
 	}

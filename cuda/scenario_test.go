@@ -1,6 +1,8 @@
 package cuda
 
 import (
+	"slices"
+
 	"avssnative/engine/device"
 )
 
@@ -27,37 +29,38 @@ func weight(out, in int) device.Weight {
 	return device.Weight{Name: "scenario", Type: device.BF16, Data: data, Out: out, In: in, Stride: in}
 }
 
-func product(rows, in, out int, force *tile) func(d *gpu) {
+// onWeight runs an operation on filled rows and a weight, waits for it and gives both back.
+func onWeight(rows int, w device.Weight, force *tile, operation func(d *gpu, x device.Tensor, m device.Matrix)) func(d *gpu) {
 	return func(d *gpu) {
 		d.forced = force
 		defer func() { d.forced = nil }()
-		m, err := d.Matrix(weight(out, in))
+		m, err := d.Matrix(w)
 		if err != nil {
 			panic(err)
 		}
-		x, y := filled(d, rows, in), d.NewTensor(rows, out)
-		d.Product(y, x, m, nil)
+		x := filled(d, rows, w.In)
+		operation(d, x, m)
 		_ = d.Sync()
 		m.Release()
 		x.Free()
-		y.Free()
 	}
 }
 
-func quantised(kind device.DType, bytes, values int) func(d *gpu) {
-	return func(d *gpu) {
-		const in, out, rows = 512, 40, 17
-		m, err := d.Matrix(blocks(kind, in, out, bytes, values))
-		if err != nil {
-			panic(err)
-		}
-		x, y := filled(d, rows, in), d.NewTensor(rows, out)
+func product(rows, in, out int, force *tile) func(d *gpu) {
+	return onWeight(rows, weight(out, in), force, func(d *gpu, x device.Tensor, m device.Matrix) {
+		y := d.NewTensor(rows, out)
+		defer y.Free()
 		d.Product(y, x, m, nil)
-		_ = d.Sync()
-		m.Release()
-		x.Free()
-		y.Free()
-	}
+	})
+}
+
+func quantised(kind device.DType, bytes, values int) func(d *gpu) {
+	const in, out, rows = 512, 40, 17
+	return onWeight(rows, blocks(kind, in, out, bytes, values), nil, func(d *gpu, x device.Tensor, m device.Matrix) {
+		y := d.NewTensor(rows, out)
+		defer y.Free()
+		d.Product(y, x, m, nil)
+	})
 }
 
 // blocks is a weight of quantised blocks; any bytes are one, as long as the scales (the first four) are no more than modest.
@@ -97,45 +100,35 @@ func measured(d *gpu) {
 
 // summedProduct is a product whose results' sums are taken on the way and then used.
 func summedProduct(rows, in, out int, force *tile) func(d *gpu) {
-	return func(d *gpu) {
-		d.forced = force
-		defer func() { d.forced = nil }()
-		m, err := d.Matrix(weight(out, in))
-		if err != nil {
-			panic(err)
-		}
-		x, y, bias := filled(d, rows, in), d.NewTensor(rows, out), filled(d, 1, out)
+	return onWeight(rows, weight(out, in), force, func(d *gpu, x device.Tensor, m device.Matrix) {
+		y, bias := d.NewTensor(rows, out), filled(d, 1, out)
+		defer y.Free()
+		defer bias.Free()
 		d.ProductSummed(y, x, m, bias, device.DefaultEps)
-		d.Measure(&device.Measure{Y: y, Attn: y, MLP: y, Layout: &device.Layout{Start: []int32{0, int32(rows)}}, Eps: device.DefaultEps, SkipRelativeBelow: true})
-		_ = d.Sync()
-		m.Release()
-		for _, t := range []device.Tensor{x, y, bias} {
-			t.Free()
-		}
-	}
+		layout := &device.Layout{Start: []int32{0, int32(rows)}}
+		d.Measure(&device.Measure{Y: y, Attn: y, MLP: y, Layout: layout, Eps: device.DefaultEps, SkipRelativeBelow: true})
+	})
 }
 
 // headed is a head of two variants, whose rows want the tokens they are the numbers of and the last one.
 func headed(rows, hidden, vocab int, force *tile, diverge bool) func(d *gpu) {
-	return func(d *gpu) {
-		d.forced = force
-		defer func() { d.forced = nil }()
-		m, err := d.Matrix(weight(vocab, hidden))
-		if err != nil {
-			panic(err)
-		}
-		x, bias := filled(d, rows, hidden), filled(d, 1, vocab)
+	return onWeight(rows, weight(vocab, hidden), force, func(d *gpu, x device.Tensor, m device.Matrix) {
+		bias := filled(d, 1, vocab)
+		defer bias.Free()
 		h := &device.Head{X: []device.Tensor{x, x}, Weight: m, Bias: bias, SoftCap: 20, Offsets: []int32{0}, Diverge: diverge}
 		for r := range rows {
 			h.Targets = append(h.Targets, int32(r%vocab), int32(vocab-1))
 			h.Offsets = append(h.Offsets, int32(len(h.Targets)))
 		}
 		d.Head(h)
-		_ = d.Sync()
-		m.Release()
-		x.Free()
-		bias.Free()
-	}
+	})
+}
+
+// headedPlain is a head of so many variants that wants no tokens.
+func headedPlain(rows, hidden, vocab, variants int, force *tile, diverge bool) func(d *gpu) {
+	return onWeight(rows, weight(vocab, hidden), force, func(d *gpu, x device.Tensor, m device.Matrix) {
+		d.Head(&device.Head{X: slices.Repeat([]device.Tensor{x}, variants), Weight: m, Diverge: diverge})
+	})
 }
 
 // scenarios lists every kernel that threads share anything in, and the ones that only move values once.
@@ -186,7 +179,8 @@ func scenarios() []scenario {
 		{"delta", f32, func(d *gpu) {
 			const rows = 9
 			q, v, g, to := filled(d, rows, 40), filled(d, rows, 80), filled(d, rows, 2), d.NewTensor(rows, 80)
-			d.DeltaRule(to, device.DeltaRule{Q: q, K: q, V: v, Gate: g, Beta: g, Heads: 2, KeyHeads: 1, KeyDim: 40, ValueDim: 40}, &device.Layout{Start: []int32{0, rows}})
+			rule := device.DeltaRule{Q: q, K: q, V: v, Gate: g, Beta: g, Heads: 2, KeyHeads: 1, KeyDim: 40, ValueDim: 40}
+			d.DeltaRule(to, rule, &device.Layout{Start: []int32{0, rows}})
 			_ = d.Sync()
 		}},
 		{"add", f32, func(d *gpu) { x := filled(d, 5, 70); d.Add(x, x, x, 2); _ = d.Sync() }},
