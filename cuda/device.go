@@ -55,8 +55,7 @@ func usable(d driver) (int, error) {
 		return 0, err
 	}
 	if version < leastDriver {
-		return 0, fmt.Errorf("cuda: driver too old: it speaks CUDA %d.%d, want at least %d.%d",
-			version/1000, version%1000/10, leastDriver/1000, leastDriver%1000/10)
+		return 0, tooOld("it speaks CUDA %d.%d, want at least %d.%d", version/1000, version%1000/10, leastDriver/1000, leastDriver%1000/10)
 	}
 	n, err := d.count()
 	if err != nil {
@@ -66,6 +65,11 @@ func usable(d driver) (int, error) {
 		return 0, errors.New("cuda: no device: the driver finds no GPU")
 	}
 	return n, nil
+}
+
+// tooOld is the error of a driver that this device cannot use.
+func tooOld(format string, values ...any) error {
+	return device.Unsupported{Reason: "cuda: driver too old: " + fmt.Sprintf(format, values...)}
 }
 
 func (c card) info(index int, compute device.Compute) device.Info {
@@ -105,9 +109,10 @@ func openOn(drv driver, index int, o device.Options) (device.Device, error) {
 		return nil, err
 	}
 	if c.major < 8 {
-		return nil, fmt.Errorf("cuda: cuda:%d: %s has compute capability %d.%d, want at least 8.0", index, c.name, c.major, c.minor)
+		reason := fmt.Sprintf("cuda: cuda:%d: %s has compute capability %d.%d, want at least 8.0", index, c.name, c.major, c.minor)
+		return nil, device.Unsupported{Reason: reason}
 	}
-	d := &gpu{drv: drv, index: index, card: c, compute: compute, sync: os.Getenv("AVSSNATIVE_CUDA_SYNC") == "1",
+	d := &gpu{drv: drv, index: index, card: c, compute: compute, notes: o.Notes, sync: os.Getenv("AVSSNATIVE_CUDA_SYNC") == "1",
 		functions: map[string]function{}, profile: map[string]*timing{}}
 	if err := d.start(o.Memory); err != nil {
 		d.stop()
@@ -130,9 +135,10 @@ type gpu struct {
 	index   int
 	card    card
 	compute device.Compute
-	sync    bool  // wait for every launch, check it, time it; pool nothing
-	plain   bool  // join no operations: the slow twin of those that are
-	forced  *tile // take this shape for every product: for tests, which hold the shapes against each other
+	notes   []string // of how the device was chosen
+	sync    bool     // wait for every launch, check it, time it; pool nothing
+	plain   bool     // join no operations: the slow twin of those that are
+	forced  *tile    // take this shape for every product: for tests, which hold the shapes against each other
 
 	context            primary
 	module             module
@@ -236,6 +242,7 @@ func (d *gpu) settle() {
 // Info describes the device.
 func (d *gpu) Info() device.Info {
 	i := d.card.info(d.index, d.compute)
+	i.Notes = append(i.Notes, d.notes...)
 	if d.hopperNote != "" {
 		i.Notes = append(i.Notes, d.hopperNote)
 	}

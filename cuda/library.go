@@ -39,7 +39,7 @@ var openLibrary = sync.OnceValues(func() (*library, error) {
 	for _, symbol := range required {
 		address, err := lookUp(handle, symbol)
 		if err != nil {
-			return nil, fmt.Errorf("cuda: driver too old: %s has no %s", name, symbol)
+			return nil, tooOld("%s has no %s", name, symbol)
 		}
 		l.at[symbol] = address
 	}
