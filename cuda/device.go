@@ -153,7 +153,8 @@ type gpu struct {
 	later    *addition // an Add that waits for what comes next
 	layouts  []*placed
 	profile  map[string]*timing
-	launches int // on the compute stream, so far
+	launches int      // on the compute stream, so far
+	recent   []string // the kernels launched last, the latest at the end; memory.mu keeps them
 
 	hopper     *hopper // nil where mma.sync does the products
 	hopperNote string
@@ -272,7 +273,7 @@ func (d *gpu) Sync() error {
 	if err == nil && read != nil {
 		err = fmt.Errorf("cuda: cuda:%d: %w", d.index, read)
 	}
-	return err
+	return d.withRecent(err)
 }
 
 // Close gives back what the device holds.

@@ -2,10 +2,12 @@ package cuda
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
 	"sort"
+	"strings"
 	"time"
 	"unsafe"
 )
@@ -84,6 +86,7 @@ func (d *gpu) queue(on stream, f function, s shape, c kernelCall) error {
 func (d *gpu) kernel(name string, shared int) (function, error) {
 	d.memory.mu.Lock() // uploads launch kernels too
 	defer d.memory.mu.Unlock()
+	d.recent = append(d.recent[max(0, len(d.recent)-mostRecent+1):], name)
 	if f, known := d.functions[name]; known {
 		return f, nil
 	}
@@ -101,6 +104,19 @@ func (d *gpu) kernel(name string, shared int) (function, error) {
 	}
 	d.functions[name] = f
 	return f, nil
+}
+
+const mostRecent = 5
+
+// withRecent adds to a failure of a kernel what may have failed: the driver tells of it some calls later, whichever comes next.
+func (d *gpu) withRecent(err error) error {
+	var s status
+	if d.sync || !errors.As(err, &s) || s.code < statusKernelFirst || s.code > statusKernelLast {
+		return err
+	}
+	d.memory.mu.Lock()
+	defer d.memory.mu.Unlock()
+	return fmt.Errorf("%w; the kernels launched last: %s; AVSSNATIVE_CUDA_SYNC=1 tells which one fails", err, strings.Join(d.recent, ", "))
 }
 
 // largestShared is the most dynamic shared memory that kernels with a variable amount ask for, in bytes.

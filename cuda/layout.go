@@ -68,31 +68,44 @@ func (d *gpu) place(l *device.Layout) (*placed, error) {
 			places[row] = [4]int32{prefixed + row - l.Start[i], l.Start[i], int32(first), prefixed}
 		}
 	}
-	var err error
-	if p.places, err = upload(d, places); err != nil {
-		return nil, err
-	}
-	if p.spans, err = upload(d, spans); err != nil {
-		return nil, err
-	}
-	if p.starts, err = upload(d, l.Start); err != nil {
+	if err := p.upload(d, places, spans); err != nil {
 		return nil, err
 	}
 	if len(d.layouts) == keptLayouts {
 		old := d.layouts[0]
 		d.layouts = slices.Clone(d.layouts[1:])
-		blocks := []*block{old.places, old.spans, old.starts}
-		for _, t := range old.tiles {
-			blocks = append(blocks, t.block)
-		}
-		for _, b := range blocks {
-			if err := d.memory.give(b, d.computing); err != nil {
-				return nil, err
-			}
+		var err error
+		if d.release(&err, old.blocks()...); err != nil {
+			return nil, err
 		}
 	}
 	d.layouts = append(d.layouts, p)
 	return p, nil
+}
+
+// upload fills a layout's blocks; none is left where one cannot be had.
+func (p *placed) upload(d *gpu, places, spans [][4]int32) (err error) {
+	defer func() {
+		if err != nil {
+			d.release(&err, p.blocks()...)
+		}
+	}()
+	if p.places, err = upload(d, places); err != nil {
+		return err
+	}
+	if p.spans, err = upload(d, spans); err != nil {
+		return err
+	}
+	p.starts, err = upload(d, p.layout.Start)
+	return err
+}
+
+func (p *placed) blocks() []*block {
+	list := []*block{p.places, p.spans, p.starts}
+	for _, t := range p.tiles {
+		list = append(list, t.block)
+	}
+	return list
 }
 
 // placeOf is place for an operation that is about to write a tensor.

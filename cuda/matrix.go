@@ -39,8 +39,7 @@ func (d *gpu) Matrix(w device.Weight) (device.Matrix, error) {
 	m := &matrix{on: d, weight: w, wide: d.compute == device.ComputeF32, pitch: (w.In + 7) &^ 7, ready: make(chan struct{})}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	err := d.bound(func() error {
-		var err error
+	err := d.bound(func() (err error) {
 		if values, bytes, err := w.Type.Block(); err == nil && !m.wide && fewKernel[w.Type] != nil && w.Stride == w.In {
 			m.line = w.In / values * bytes
 			if m.raw, err = d.memory.take(int64(w.Out) * int64(m.line)); err != nil {
@@ -49,7 +48,9 @@ func (d *gpu) Matrix(w device.Weight) (device.Matrix, error) {
 		} else if m.block, err = d.memory.take(int64(w.Out) * int64(m.pitch) * m.size()); err != nil {
 			return err
 		}
-		m.done, err = d.drv.newEvent(false)
+		if m.done, err = d.drv.newEvent(false); err != nil {
+			d.release(&err, m.block, m.raw)
+		}
 		return err
 	})
 	if err != nil {
@@ -110,9 +111,14 @@ func (m *matrix) widened() error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", w.Name, err)
 	}
-	m.block = b
-	return d.launch(cells(w.Out, m.pitch), kernelDequantise(viewOf[byte](m.at(0), m.pitch), flag(m.wide), viewOf[byte](m.raw.at, m.line),
+	err = d.launch(cells(w.Out, m.pitch), kernelDequantise(viewOf[byte](b.at, m.pitch), flag(m.wide), viewOf[byte](m.raw.at, m.line),
 		quantisedAs[w.Type], 1, w.Out, w.In, m.pitch))
+	if err != nil {
+		d.release(&err, b)
+		return err
+	}
+	m.block = b
+	return nil
 }
 
 // matrix checks a weight argument and makes the compute stream wait for its upload.

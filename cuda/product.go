@@ -1,6 +1,8 @@
 package cuda
 
 import (
+	"slices"
+
 	"avssnative/engine/device"
 )
 
@@ -131,7 +133,12 @@ func (d *gpu) narrow(x *tensor, heads int) (*narrowed, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c, d.launch(cells(x.rows, c.pitch), kernelNarrow(c.view(), x.view(), x.cols/heads, c.run, heads, x.rows))
+	if err := d.launch(cells(x.rows, c.pitch), kernelNarrow(c.view(), x.view(), x.cols/heads, c.run, heads, x.rows)); err != nil {
+		x.in.copies = slices.DeleteFunc(x.in.copies, func(kept *narrowed) bool { return kept == c }) // nobody may take it for the tensor
+		d.release(&err, c.block)
+		return nil, err
+	}
+	return c, nil
 }
 
 // newCopy takes memory for the bfloat16 copy of a tensor.

@@ -52,7 +52,8 @@ func (driver) Open(index int, o device.Options) (device.Device, error) {
 	if threads == 0 {
 		threads = min(runtime.GOMAXPROCS(0), processors)
 	}
-	d := &processor{kernels: k, threads: threads, compute: compute, bf16: compute == device.ComputeBF16, workers: make([]scratch, threads), team: newTeam(threads), notes: o.Notes}
+	d := &processor{kernels: k, threads: threads, compute: compute, bf16: compute == device.ComputeBF16, workers: make([]scratch, threads),
+		team: newTeam(threads), notes: o.Notes}
 	d.memory = o.Memory
 	if d.memory == 0 {
 		d.memory = machineMemory()
