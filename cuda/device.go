@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"avssnative/engine/device"
-	kernels "avssnative/kernels/cuda"
 )
 
 // leastDriver is the oldest driver that loads PTX 7.0: CUDA 11.0.
@@ -113,7 +112,7 @@ func openOn(drv driver, index int, o device.Options) (device.Device, error) {
 		return nil, device.Unsupported{Reason: reason}
 	}
 	d := &gpu{drv: drv, index: index, card: c, compute: compute, notes: o.Notes, sync: os.Getenv("AVSSNATIVE_CUDA_SYNC") == "1",
-		functions: map[string]function{}, profile: map[string]*timing{}}
+		modules: map[string]module{}, functions: map[string]function{}, profile: map[string]*timing{}}
 	if err := d.start(o.Memory); err != nil {
 		d.stop()
 		return nil, fmt.Errorf("cuda: cuda:%d: %w", index, err)
@@ -141,9 +140,9 @@ type gpu struct {
 	forced  *tile    // take this shape for every product: for tests, which hold the shapes against each other
 
 	context            primary
-	module             module
 	computing, copying stream
-	functions          map[string]function
+	modules            map[string]module   // by source, loaded when a kernel of theirs is first launched
+	functions          map[string]function // by kernel; memory.mu keeps both
 	memory             memory
 	uploads            *uploader
 
@@ -180,9 +179,6 @@ func (d *gpu) start(limit int64) error {
 			limit = free / 20 * 19
 		}
 		d.memory = memory{drv: d.drv, limit: limit, pooled: !d.sync}
-		if d.module, err = d.drv.load(kernels.SM80); err != nil {
-			return err
-		}
 		if d.computing, err = d.drv.newStream(); err != nil {
 			return err
 		}
@@ -301,11 +297,8 @@ func (d *gpu) stop() {
 		if d.copying != 0 {
 			_ = d.drv.freeStream(d.copying)
 		}
-		if d.module != 0 {
-			_ = d.drv.unload(d.module)
-		}
-		if d.hopper != nil {
-			_ = d.drv.unload(d.hopper.module)
+		for _, m := range d.modules {
+			_ = d.drv.unload(m)
 		}
 		return nil
 	})

@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	"avssnative/engine/device"
-	kernels "avssnative/kernels/cuda"
 )
 
 // hopper is the product by wgmma and TMA (kernels/cuda/hopper), on a device of compute capability 9.0 that has shown that it computes what
@@ -17,7 +16,6 @@ import (
 type hopper struct {
 	always bool // its last bits differ from mma.sync's here, so that all products must be its for a row not to depend on its neighbours
 	drv    hopperDriver
-	module module
 	maps   map[mapped]*tensorMap // of weights and activations: a map depends on nothing else
 	forced *hopperTile           // for tests: take this shape
 	blocks int                   // for tests: at most so many blocks; 0: one a multiprocessor
@@ -101,30 +99,28 @@ func (h *hopper) load(d *gpu) error {
 	if d.card.sharedPerBlock < hopperWhole.shared {
 		return fmt.Errorf("%d bytes of shared memory, the device has %d", hopperWhole.shared, d.card.sharedPerBlock)
 	}
-	var err error
-	if h.module, err = d.drv.load(kernels.SM90A); err != nil {
-		return err
-	}
 	for name, shared := range hopperKernels {
-		f, err := d.drv.function(h.module, name)
-		if err == nil {
-			err = d.drv.allowShared(f, shared)
-		}
-		if err != nil {
+		if _, err := d.kernel(name, hopperSource, shared); err != nil {
 			_ = h.unload(d)
 			return err
 		}
-		d.functions[name] = f
 	}
 	return nil
 }
+
+const hopperSource = "hopper/product.cu"
 
 // unload gives the module back, and forgets its functions.
 func (h *hopper) unload(d *gpu) error {
 	for name := range hopperKernels {
 		delete(d.functions, name)
 	}
-	return d.drv.unload(h.module)
+	m, loaded := d.modules[hopperSource]
+	delete(d.modules, hopperSource)
+	if !loaded {
+		return nil
+	}
+	return d.drv.unload(m)
 }
 
 // hopperServes says whether products of so many rows are the Hopper product's.

@@ -211,7 +211,7 @@ func TestHopperFaults(t *testing.T) {
 	sums, head := hopperWhole, hopperWhole
 	sums.kernel, head.kernel = sums.kernel+"_sums", head.kernel+"_head"
 	for _, shape := range []hopperTile{hopperWhole, hopperHalf, sums, head} {
-		whole, first := kernelText(t, kernels.SM90A, shape.kernel)
+		whole, first := kernelText(t, shape.kernel)
 		r := hopperTrial{m, d, shape, newHopperCase(70, 330, shape.cols+12)} // two tiles by one block, six pieces each through four stages
 		if found, err := r.run(t, whole); err != nil || found != "" {
 			t.Fatalf("%s as it ships: %v %s", shape.kernel, err, found)
@@ -346,8 +346,18 @@ func hopperFaults(text string) []fault {
 // TestHopperRefused: a Hopper product that computes something else, or fails, is not used; mma.sync serves and the notes say so.
 func TestHopperRefused(t *testing.T) {
 	m := asHopper(t)
-	shipped := kernels.SM90A
-	t.Cleanup(func() { kernels.SM90A = shipped; hopperFailed.Clear(); m.clear() })
+	shipped, err := kernels.PTX(hopperSource)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hopper := shipped
+	compiled = func(source string) (string, error) {
+		if source == hopperSource {
+			return hopper, nil
+		}
+		return kernels.PTX(source)
+	}
+	t.Cleanup(func() { compiled = kernels.PTX; hopperFailed.Clear(); m.clear() })
 	m.set(t, "quiet=1")
 	defer m.set(t, "quiet=0")
 	c := newHopperCase(70, 40, 12)
@@ -369,20 +379,20 @@ func TestHopperRefused(t *testing.T) {
 		refused(t, "AVSSNATIVE_CUDA_HOPPER=off")
 	})
 	t.Run("wrong", func(t *testing.T) {
-		kernels.SM90A = strings.Replace(shipped, "add.s64 a, a, 2; add.s64 b, b, 2;", "", 1)
+		hopper = strings.Replace(shipped, "add.s64 a, a, 2; add.s64 b, b, 2;", "", 1)
 		refused(t, "self-test: product_hopper: row 0, column 0")
 	})
 	t.Run("fails", func(t *testing.T) {
-		kernels.SM90A = strings.Replace(shipped, "fence.mbarrier_init", "trap; fence.mbarrier_init", 1)
+		hopper = strings.Replace(shipped, "fence.mbarrier_init", "trap; fence.mbarrier_init", 1)
 		refused(t, "self-test: ")
 	})
 	t.Run("no PTX", func(t *testing.T) {
 		hopperFailed.Clear()
-		kernels.SM90A = "nothing"
+		hopper = "nothing"
 		refused(t, "cuModuleLoadDataEx")
 	})
 	t.Run("served", func(t *testing.T) {
-		kernels.SM90A = shipped
+		hopper = shipped
 		hopperFailed.Clear()
 		if notes := strings.Join(openHopper(t).Info().Notes, "; "); !strings.Contains(notes, "rows by wgmma") {
 			t.Errorf("notes: %s", notes)

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 	"unsafe"
+
+	kernels "avssnative/kernels/cuda"
 )
 
 // A shape is how a kernel is launched: the grid of blocks and a block's threads.
@@ -50,7 +52,7 @@ func (d *gpu) launchOn(on stream, s shape, c kernelCall) error {
 	if s.blocks[0] > math.MaxInt32 || s.blocks[1] > 65535 {
 		return fmt.Errorf("kernel %s: a grid of %d × %d blocks; at most %d × 65535", c.kernel, s.blocks[0], s.blocks[1], math.MaxInt32)
 	}
-	f, err := d.kernel(c.kernel, s.shared)
+	f, err := d.kernel(c.kernel, c.source, s.shared)
 	if err != nil {
 		return err
 	}
@@ -83,14 +85,18 @@ func (d *gpu) queue(on stream, f function, s shape, c kernelCall) error {
 }
 
 // kernel finds a function once, and raises its limit of shared memory where it needs more than the 48 KB that every function may have.
-func (d *gpu) kernel(name string, shared int) (function, error) {
+func (d *gpu) kernel(name, source string, shared int) (function, error) {
 	d.memory.mu.Lock() // uploads launch kernels too
 	defer d.memory.mu.Unlock()
 	d.recent = append(d.recent[max(0, len(d.recent)-mostRecent+1):], name)
 	if f, known := d.functions[name]; known {
 		return f, nil
 	}
-	f, err := d.drv.function(d.module, name)
+	m, err := d.module(source)
+	if err != nil {
+		return 0, err
+	}
+	f, err := d.drv.function(m, name)
 	if err != nil {
 		return 0, err
 	}
@@ -104,6 +110,28 @@ func (d *gpu) kernel(name string, shared int) (function, error) {
 	}
 	d.functions[name] = f
 	return f, nil
+}
+
+// compiled gives the PTX of a source; tests put other texts there.
+var compiled = kernels.PTX
+
+// module loads the module of a source once. The driver compiles it then: a device that needs few kernels is ready sooner.
+func (d *gpu) module(source string) (module, error) {
+	if m, known := d.modules[source]; known {
+		return m, nil
+	}
+	ptx, err := compiled(source)
+	if err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	m, err := d.drv.load(ptx)
+	if err != nil {
+		return 0, fmt.Errorf("kernels of %s: %w", source, err)
+	}
+	slog.Debug("cuda: kernels loaded", "device", d.index, "source", source, "took", time.Since(began))
+	d.modules[source] = m
+	return m, nil
 }
 
 const mostRecent = 5

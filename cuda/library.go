@@ -33,7 +33,8 @@ var openLibrary = sync.OnceValues(func() (*library, error) {
 	}
 	handle, err := loadLibrary(name)
 	if err != nil {
-		return nil, fmt.Errorf("cuda: no driver: %s cannot be opened (%s); install NVIDIA's driver or choose --device cpu", name, strings.TrimSpace(err.Error()))
+		return nil, fmt.Errorf("cuda: no driver: %s cannot be opened (%s); install NVIDIA's driver or choose --device cpu",
+			name, strings.TrimSpace(err.Error()))
 	}
 	l := &library{at: map[string]uintptr{}}
 	for _, symbol := range required {

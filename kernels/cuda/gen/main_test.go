@@ -65,7 +65,10 @@ MADE(three, 3)
 			t.Errorf("%q: error %v, want one about %s", text, err, about)
 		}
 	}
-	for text, about := range map[string]string{"KERNEL(1) bad(short x) {}": "short", "KERNEL(1) bad(int type) {}": "word of Go's", "KERNEL(1) bad(short *x) {}": "short*"} {
+	for text, about := range map[string]string{
+		"KERNEL(1) bad(short x) {}": "short", "KERNEL(1) bad(short *x) {}": "short*", "KERNEL(1) bad(int type) {}": "word of Go's",
+		"KERNEL(1) bad(int n, TensorMap m) {}": "come first",
+	} {
 		list, err := parse("x.cu", text)
 		if err != nil {
 			t.Fatal(err)

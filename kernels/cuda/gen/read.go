@@ -18,9 +18,6 @@ type kernel struct {
 // parameter has its C type without const, a pointer's with its star.
 type parameter struct{ name, kind string }
 
-// together is the file that includes all others, and holds no kernel.
-const together = "kernels.cu"
-
 // read gives the kernels of a folder and of hopper beneath it, by file and place.
 func read(folder string) ([]kernel, error) {
 	var list []kernel
@@ -31,9 +28,6 @@ func read(folder string) ([]kernel, error) {
 		}
 		sort.Strings(files)
 		for _, file := range files {
-			if filepath.Base(file) == together {
-				continue
-			}
 			text, err := os.ReadFile(file)
 			if err != nil {
 				return nil, err
