@@ -1,6 +1,6 @@
 // What becomes of a product's results while they are in registers, as template parameters of the products (product_bf16.cu, product_f32.cu,
-// hopper/product.cu): Stored writes them; Summed writes them and takes their statistics; Judged writes none, for they are logits, and keeps
-// what is wanted of their distribution.
+// hopper/product.cu): StoreEpilogue writes them; SumsEpilogue writes them and takes their statistics; HeadEpilogue writes none, for they are
+// logits, and keeps what is wanted of their distribution.
 //
 // The last two reduce groups of 64 columns of one row, each into a slot of its own: no atomics, and a slot's bits do not depend on the tile,
 // because in every tile a group's values lie in the same lanes. LANES neighbouring lanes hold a group, each RUN neighbouring columns of every
@@ -17,11 +17,11 @@ enum { GROUP = 64 };
 // The column of value i of a lane, counted from the group's first.
 template <int RUN, int LANES> DEVICE int group_column(int lane, int i) { return i / RUN * (RUN * LANES) + lane * RUN + i % RUN; }
 
-struct Stored {
+struct StoreEpilogue {
   enum { GROUPS = false, KEPT = true };
 };
 
-struct Summed {
+struct SumsEpilogue {
   enum { GROUPS = true, KEPT = true };
   GroupSums *slots;
   float eps[8];
@@ -58,33 +58,33 @@ struct Summed {
   }
 };
 
-DEVICE Summed summed(GroupSums *slots, const float *eps) {
-  Summed s;
+DEVICE SumsEpilogue sums_epilogue(GroupSums *slots, const float *eps) {
+  SumsEpilogue s;
   s.slots = slots;
 #pragma unroll
   for (int e = 0; e < 8; e++) s.eps[e] = eps[e];
   return s;
 }
 
-// JudgedGroup is what the head wants of 64 logits of a row: the greatest, Σ exp(logit − greatest), and the first place of the greatest.
-struct __align__(16) JudgedGroup {
+// LogitGroup is what the head wants of 64 logits of a row: the greatest, Σ exp(logit − greatest), and the first place of the greatest.
+struct __align__(16) LogitGroup {
   float most, sum;
   int top, unused;
 };
-DEVICE JudgedGroup load_group(const JudgedGroup *from) {
+DEVICE LogitGroup load_group(const LogitGroup *from) {
   float v[4];
   load_quad(v, from);
-  return JudgedGroup{v[0], v[1], (int)bits_of(v[2]), 0};
+  return LogitGroup{v[0], v[1], (int)bits_of(v[2]), 0};
 }
 
-DEVICE float finished_logit(float product, float scale, float cap) {
+DEVICE float final_logit(float product, float scale, float cap) {
   float v = scale * product;
   return cap > 0.f ? cap * hyperbolic_tangent(quotient(v, cap)) : v;
 }
 
-// Reduces finished logits; columns from n on do not count. Where all are −∞ the sum is 0; where one is no number, so is the sum.
-template <int RUN, int LANES> DEVICE JudgedGroup judge_group(const float (&v)[GROUP / LANES], int first, int lane, int n) {
-  JudgedGroup g = {-INFINITE, 0.f, 0x7fffffff, 0};
+// Reduces final logits; columns from n on do not count. Where all are −∞ the sum is 0; where one is no number, so is the sum.
+template <int RUN, int LANES> DEVICE LogitGroup reduce_logits(const float (&v)[GROUP / LANES], int first, int lane, int n) {
+  LogitGroup g = {-INFINITE, 0.f, 0x7fffffff, 0};
 #pragma unroll
   for (int i = 0; i < GROUP / LANES; i++) {
     int col = first + group_column<RUN, LANES>(lane, i);
@@ -105,9 +105,9 @@ template <int RUN, int LANES> DEVICE JudgedGroup judge_group(const float (&v)[GR
   return g;
 }
 
-struct Judged {
+struct HeadEpilogue {
   enum { GROUPS = true, KEPT = false };
-  JudgedGroup *slots;
+  LogitGroup *slots;
   double *found;      // the wanted tokens' logits
   const int *offsets; // row r wants targets offsets[r] to offsets[r+1]; null: none
   const int *targets;
@@ -115,8 +115,8 @@ struct Judged {
 
   template <int RUN, int LANES> METHOD void group(int row, int first, int lane, float (&v)[GROUP / LANES], int m, int n) const {
 #pragma unroll
-    for (int i = 0; i < GROUP / LANES; i++) v[i] = finished_logit(v[i], scale, cap);
-    JudgedGroup g = judge_group<RUN, LANES>(v, first, lane, n);
+    for (int i = 0; i < GROUP / LANES; i++) v[i] = final_logit(v[i], scale, cap);
+    LogitGroup g = reduce_logits<RUN, LANES>(v, first, lane, n);
     if (row >= m) return;
     if (lane == 0) store_words(slots + (i64)row * ((n + GROUP - 1) / GROUP) + first / GROUP, bits_of(g.most), bits_of(g.sum), (u32)g.top, 0);
     if (!offsets) return;
@@ -130,12 +130,13 @@ struct Judged {
   }
 };
 
-// Finishes a warp's sums: rows row0 …, columns col0 … of an [m × n] product. A turn of the loop finishes one group of a lane's row, then all
+// The epilogue of a warp's sums: rows row0 …, columns col0 … of an [m × n] product. A turn of the loop takes one group of a lane's row, then all
 // sums move up, for registers have no index: a few hundred moves instead of the code of a group 8 times over.
-template <int MT, int NT, class Finish>
-DEVICE void tile_finish(const Finish &finish, float *dst, i64 to, const float *bias, float (&sums)[MT][NT * 2][4], int row0, int col0, int m, int n) {
-  if (Finish::KEPT) tile_store<MT, NT>(dst, to, bias, sums, row0, col0, m, n);
-  if constexpr (Finish::GROUPS) {
+template <int MT, int NT, class Epilogue>
+DEVICE void tile_epilogue(const Epilogue &epilogue, float *dst, i64 to, const float *bias, float (&sums)[MT][NT * 2][4], int row0, int col0,
+                          int m, int n) {
+  if (Epilogue::KEPT) tile_store<MT, NT>(dst, to, bias, sums, row0, col0, m, n);
+  if constexpr (Epilogue::GROUPS) {
     static_assert(NT % 4 == 0, "a warp holds whole groups");
     constexpr int TURNS = NT / 4 * MT * 2;
     int lane = (int)(thread_x() & 31), quad = lane & 3;
@@ -154,7 +155,7 @@ DEVICE void tile_finish(const Finish &finish, float *dst, i64 to, const float *b
         int col = first + group_column<2, 4>(quad, j);
         v[j] = waiting[0][j] + (bias && col < n ? bias[col] : 0.f);
       }
-      finish.template group<2, 4>(row, first, quad, v, m, n);
+      epilogue.template group<2, 4>(row, first, quad, v, m, n);
 #pragma unroll
       for (int u = 0; u + 1 < TURNS; u++)
 #pragma unroll

@@ -11,27 +11,25 @@ import (
 	"avssnative/avss"
 	"avssnative/engine"
 	"avssnative/engine/device"
-	"avssnative/internal/smallworld"
-	"avssnative/tokenizer"
 )
 
-// finishing are the products that finish their results in registers: one a case of tile and precision. The Hopper products come beside
-// product_bf16, because where they do not serve they are as if they were not there.
-type finishing struct {
+// reducing are the products whose epilogues reduce their results in registers: one a case of tile and precision. The Hopper products come
+// beside product_bf16, because where they do not serve they are as if they were not there.
+type reducing struct {
 	name    string
 	compute device.Compute
 	force   *tile
 	hopper  bool
 }
 
-func finishings() []finishing {
-	return []finishing{
+func reducings() []reducing {
+	return []reducing{
 		{"f32", device.ComputeF32, nil, false}, {"mid", device.ComputeBF16, &tileMid, false}, {"big", device.ComputeBF16, &tileBig, false},
 		{"hopper", device.ComputeBF16, nil, true},
 	}
 }
 
-func (f finishing) open(t *testing.T) *gpu {
+func (f reducing) open(t *testing.T) *gpu {
 	if f.hopper {
 		d := openHopper(t)
 		d.hopper.blocks = 3
@@ -53,7 +51,7 @@ func TestHeadFused(t *testing.T) {
 	silent(t)
 	const hidden, vocab, rows = 24, vocabTile + 333, 70
 	table := map[string]*device.Head{}
-	for _, f := range finishings() {
+	for _, f := range reducings() {
 		t.Run(f.name, func(t *testing.T) {
 			d := f.open(t)
 			m, err := d.Matrix(exactWeight(vocab, hidden))
@@ -175,7 +173,7 @@ func TestSummed(t *testing.T) {
 	layout := &device.Layout{Start: []int32{0, 1, 30, rows}}
 	eps := []float32{1e-3, 0.25, 0.7, 1, 2, 4}
 	var mid []device.SequenceMeasure
-	for _, f := range finishings() {
+	for _, f := range reducings() {
 		t.Run(f.name, func(t *testing.T) {
 			d := f.open(t)
 			m, err := d.Matrix(exactWeight(out, in))
@@ -230,7 +228,8 @@ func TestSummed(t *testing.T) {
 				}
 			}
 			_, got := run(false, true)
-			if part := measure(30, &device.Layout{Start: []int32{0, rows - 30}}); !reflect.DeepEqual(part[0].Sites[device.SiteMLP], got[2].Sites[device.SiteMLP]) {
+			part := measure(30, &device.Layout{Start: []int32{0, rows - 30}})
+			if !reflect.DeepEqual(part[0].Sites[device.SiteMLP], got[2].Sites[device.SiteMLP]) {
 				t.Error("a view of some rows has other sums")
 			}
 			if f.name == "mid" {
@@ -240,14 +239,15 @@ func TestSummed(t *testing.T) {
 			}
 			d.Scale(to, 2, nil)
 			after := measure(0, layout)
-			if twice := after[2].Sites[device.SiteMLP].Sum; twice != 2*got[2].Sites[device.SiteMLP].Sum && math.Abs(twice-2*got[2].Sites[device.SiteMLP].Sum) > 1e-9*got[2].Sites[device.SiteMLP].SumAbs {
-				t.Errorf("sum %g after doubling, %g before: the old sums were used", twice, got[2].Sites[device.SiteMLP].Sum)
+			before := got[2].Sites[device.SiteMLP]
+			if twice := after[2].Sites[device.SiteMLP].Sum; twice != 2*before.Sum && math.Abs(twice-2*before.Sum) > 1e-9*before.SumAbs {
+				t.Errorf("sum %g after doubling, %g before: the old sums were used", twice, before.Sum)
 			}
 		})
 	}
 }
 
-// compareMoments compares sites attn and mlp; where values are no numbers, sums are spoilt alike.
+// compareMoments compares sites attn and mlp; where values are no numbers, sums are none alike.
 func compareMoments(t *testing.T, what string, got, want *device.SequenceMeasure, numbers bool) {
 	t.Helper()
 	for _, site := range []device.Site{device.SiteAttn, device.SiteMLP} {
@@ -261,8 +261,9 @@ func compareMoments(t *testing.T, what string, got, want *device.SequenceMeasure
 			got, want *float64
 			allowed   float64
 		}{
-			{"Σ", &g.Sum, &w.Sum, u * power[1]}, {"Σ²", &g.Sum2, &w.Sum2, u * power[2]}, {"Σ³", &g.Sum3, &w.Sum3, u * power[3]}, {"Σ⁴", &g.Sum4, &w.Sum4, u * power[4]},
-			{"Σ|v|", &g.SumAbs, &w.SumAbs, u * power[1]}, {"Σ relative", &g.RelativeSum, &w.RelativeSum, u * relative}, {"Σ relative²", &g.RelativeSum2, &w.RelativeSum2, u * w.RelativeSum2},
+			{"Σ", &g.Sum, &w.Sum, u * power[1]}, {"Σ²", &g.Sum2, &w.Sum2, u * power[2]}, {"Σ³", &g.Sum3, &w.Sum3, u * power[3]},
+			{"Σ⁴", &g.Sum4, &w.Sum4, u * power[4]}, {"Σ|v|", &g.SumAbs, &w.SumAbs, u * power[1]},
+			{"Σ relative", &g.RelativeSum, &w.RelativeSum, u * relative}, {"Σ relative²", &g.RelativeSum2, &w.RelativeSum2, u * w.RelativeSum2},
 		} {
 			if numbers && !(math.Abs(*c.got-*c.want) <= c.allowed) || !numbers && fmt.Sprint(*c.got) != fmt.Sprint(*c.want) {
 				t.Errorf("%s, site %s: %s %g, from stored values %g, allowed %g", what, site, c.name, *c.got, *c.want, c.allowed)
@@ -326,15 +327,9 @@ func observed(t *testing.T, compute device.Compute, o engine.Observer) *gpu {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	words, err := tokenizer.Open(m.Folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ids, err := words.Encode(strings.TrimSpace(strings.Split(string(smallworld.Calibration()), smallworld.EndOfText)[0]), true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := m.Run(context.Background(), engine.Pass{Observe: []engine.Observer{o}, Sequences: []engine.Sequence{{IDs: ids[:min(len(ids), 60)]}}}); err != nil {
+	pass := engine.Pass{Observe: []engine.Observer{o}, Sequences: demoTexts(t, m, 1)}
+	pass.Sequences[0].IDs = pass.Sequences[0].IDs[:min(len(pass.Sequences[0].IDs), 60)]
+	if _, err := m.Run(context.Background(), pass); err != nil {
 		t.Fatal(err)
 	}
 	d, err := m.Device()
