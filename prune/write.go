@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"avssnative/engine"
 )
@@ -113,17 +112,4 @@ func put(made, path, work string) error {
 		return fmt.Errorf("prune: %s: %w", path, err)
 	}
 	return nil
-}
-
-// renumber gives a tensor's name in the smaller model, and false if its layer is gone.
-func renumber(m *engine.Model, name string, stay []int) (string, bool) {
-	layer, rest, inside := m.Spec.BlockOf(name)
-	if !inside {
-		return name, true
-	}
-	at := slices.Index(stay, layer)
-	if at < 0 {
-		return "", false
-	}
-	return strings.Replace(m.Spec.BlockPrefix, "%d", fmt.Sprint(at), 1) + rest, true
 }

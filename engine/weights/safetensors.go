@@ -39,6 +39,9 @@ func (s *folderTensors) Lookup(name string) (Stored, bool) {
 	return Stored{Name: name, Type: device.DType(strings.ToUpper(t.DType)), Shape: shape, Data: t.Data}, true
 }
 
+// Absent are the tensors that the index lists and no file holds, and the files they should be in.
+func (s *folderTensors) Absent() map[string]string { return s.set.Absent() }
+
 func (s *folderTensors) Names() []string { return s.names }
 
 func (s *folderTensors) Prefetch(names []string) { s.advise(names, mapped.Populate) }

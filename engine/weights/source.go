@@ -21,3 +21,16 @@ type Tensors interface {
 	Discard(names []string)
 	Close() error
 }
+
+// File lists the tensors of a model's files, whatever of them has become configuration or is made of it.
+func File(s Tensors) []Stored {
+	if f, ok := s.(interface{ File() []Stored }); ok {
+		return f.File()
+	}
+	var all []Stored
+	for _, name := range s.Names() {
+		stored, _ := s.Lookup(name)
+		all = append(all, stored)
+	}
+	return all
+}
