@@ -77,6 +77,9 @@ func Write(ctx context.Context, m *engine.Model, drop engine.Drop, path string, 
 	if err == nil && o.Format != FormatMergekit {
 		err = verify(ctx, m, drop, made)
 	}
+	if changed := m.Check(); changed != nil {
+		err = changed
+	}
 	if err != nil {
 		return fmt.Errorf("prune: %s: nothing was written: %w", path, err)
 	}

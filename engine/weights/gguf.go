@@ -164,4 +164,6 @@ func (s *GGUF) advise(names []string, advice mapped.Advice) {
 	}
 }
 
+func (s *GGUF) Check() error { return s.file.Check() }
+
 func (s *GGUF) Close() error { return s.file.Close() }

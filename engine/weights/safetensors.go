@@ -57,4 +57,6 @@ func (s *folderTensors) advise(names []string, advice mapped.Advice) {
 	}
 }
 
+func (s *folderTensors) Check() error { return s.set.Check() }
+
 func (s *folderTensors) Close() error { return s.set.Close() }

@@ -19,6 +19,8 @@ type Tensors interface {
 	// Prefetch brings the tensors' bytes into memory, Discard says that they will not be needed again soon. Both only cost or save time.
 	Prefetch(names []string)
 	Discard(names []string)
+	// Check is an error that names the file where one was cut short or changed since it was opened: what was computed from it means nothing.
+	Check() error
 	Close() error
 }
 
