@@ -91,7 +91,10 @@ func (m *Model) Fit(ctx context.Context, fit Fit) (*Repair, error) {
 		defer exact.Close()
 		f.sums = &summer{exact}
 	}
-	return f.repair, f.run(ctx)
+	if err := m.unchanged(f.run(ctx)); err != nil {
+		return nil, err
+	}
+	return f.repair, nil
 }
 
 // supported says what of the model cannot be fitted.

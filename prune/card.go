@@ -19,6 +19,7 @@ type Card struct {
 	After   [2]int64    // of the smaller one
 	Results [][4]string // task, whole model, smaller model, retention
 	License string      // the base model's license, as its card names it
+	Untied  bool        // the base model's files hold a head that its configuration ties to the embeddings
 }
 
 // complete fills in what the model itself knows.
@@ -26,7 +27,7 @@ func (c *Card) complete(m *engine.Model, drop engine.Drop) {
 	if c.Base == "" {
 		c.Base = m.Ref
 	}
-	c.Dropped, c.Layers = drop.Layers(), m.Layers()
+	c.Dropped, c.Layers, c.Untied = drop.Layers(), m.Layers(), m.Untied()
 	c.Before[0], c.Before[1] = m.Size(nil)
 	c.After[0], c.After[1] = m.Size(drop)
 }
@@ -47,6 +48,11 @@ func (c *Card) render(w io.Writer) error {
 	}
 	fmt.Fprintf(&b, "- parameters: %d → %d (%.1f %%)\n- bytes of weights: %d → %d\n", c.Before[0], c.After[0],
 		100*float64(c.After[0])/float64(c.Before[0]), c.Before[1], c.After[1])
+	if c.Untied {
+		b.WriteString("\nThe base model's configuration ties the output head to the embeddings, but its files hold another head. The stored head counts here, " +
+			"as in transformers 5, and this model's configuration says so (`tie_word_embeddings: false`). Runtimes that follow the flag, as vLLM does, " +
+			"skip the base model's head and compute another base model.\n")
+	}
 	if len(c.Results) > 0 {
 		b.WriteString("\n## What it cost\n\n| task | whole | smaller | retention |\n|---|---|---|---|\n")
 		for _, r := range c.Results {

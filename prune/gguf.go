@@ -8,7 +8,8 @@ import (
 	"avssnative/internal/gguf"
 )
 
-// writeGGUF copies the kept blocks of a GGUF file untouched and cuts what its metadata says per block.
+// writeGGUF copies the kept blocks of a GGUF file untouched and cuts what its metadata says per block. Blocks behind the last layer, which
+// predict further tokens, are kept.
 func writeGGUF(ctx context.Context, m *engine.Model, drop engine.Drop, path string) error {
 	if m.File == "" {
 		return fmt.Errorf("%s is no .gguf file; use --format hf", m.Ref)
@@ -18,7 +19,11 @@ func writeGGUF(ctx context.Context, m *engine.Model, drop engine.Drop, path stri
 		return err
 	}
 	defer file.Close()
-	metadata, sources, err := gguf.DropBlocks(file, drop.Without(m.Layers()))
+	kept := drop.Without(m.Layers())
+	for i := range m.Spec.Unused {
+		kept = append(kept, m.Layers()+i)
+	}
+	metadata, sources, err := gguf.DropBlocks(file, kept)
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func writeHF(ctx context.Context, m *engine.Model, drop engine.Drop, dir string,
 	}
 	var sources []safetensors.Source
 	for _, name := range m.Tensors.Names() {
-		to, stays := renumber(m, name, stay)
+		to, stays := m.Spec.Renumber(name, stay)
 		if !stays {
 			continue
 		}

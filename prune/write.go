@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"avssnative/engine"
 )
@@ -78,6 +77,9 @@ func Write(ctx context.Context, m *engine.Model, drop engine.Drop, path string, 
 	if err == nil && o.Format != FormatMergekit {
 		err = verify(ctx, m, drop, made)
 	}
+	if changed := m.Check(); changed != nil {
+		err = changed
+	}
 	if err != nil {
 		return fmt.Errorf("prune: %s: nothing was written: %w", path, err)
 	}
@@ -113,17 +115,4 @@ func put(made, path, work string) error {
 		return fmt.Errorf("prune: %s: %w", path, err)
 	}
 	return nil
-}
-
-// renumber gives a tensor's name in the smaller model, and false if its layer is gone.
-func renumber(m *engine.Model, name string, stay []int) (string, bool) {
-	layer, rest, inside := m.Spec.BlockOf(name)
-	if !inside {
-		return name, true
-	}
-	at := slices.Index(stay, layer)
-	if at < 0 {
-		return "", false
-	}
-	return strings.Replace(m.Spec.BlockPrefix, "%d", fmt.Sprint(at), 1) + rest, true
 }
