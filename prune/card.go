@@ -22,6 +22,8 @@ type Card struct {
 	Results  [][4]string // task, dense model, pruned model, retention
 	License  string      // the dense model's license, as its card names it
 	Untied   bool        // the dense model's files hold a head that its configuration ties to the embeddings
+	Repair   string      // how the layers that stay were repaired; empty: they were not
+	Repaired int         // tensors that were changed by it
 	Warnings []string    // what whoever uses the model should know
 }
 
@@ -54,9 +56,17 @@ func (c *Card) render(w io.Writer) error {
 		fmt.Fprintf(&b, "license: %s\n", c.License)
 	}
 	fmt.Fprintf(&b, "---\n# %d of %d layers of %s\n\n", c.Layers-len(c.Dropped), c.Layers, escape.Markdown(c.Base))
-	fmt.Fprintf(&b, "Layers %s (numbered from 0) were left out; the others are the dense model's, byte for byte.\n\n", join(c.Dropped))
+	fmt.Fprintf(&b, "Layers %s (numbered from 0) were left out; ", join(c.Dropped))
+	if c.Repaired > 0 {
+		fmt.Fprintf(&b, "%d tensors of the others were solved anew in closed form, without training; all else is the dense model's, byte for byte.\n\n", c.Repaired)
+	} else {
+		b.WriteString("the others are the dense model's, byte for byte.\n\n")
+	}
 	if c.Metric != "" {
 		fmt.Fprintf(&b, "- chosen by: %s\n", escape.Markdown(c.Metric))
+	}
+	if c.Repair != "" {
+		fmt.Fprintf(&b, "- repaired by: %s\n", escape.Markdown(c.Repair))
 	}
 	if c.Rule != "" {
 		fmt.Fprintf(&b, "- how many: %s\n", escape.Markdown(c.Rule))

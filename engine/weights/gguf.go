@@ -13,7 +13,7 @@ import (
 	"avssnative/internal/mapped"
 )
 
-// ggufSource is a Source over one GGUF file. It shows the file's tensors under the names that the family's file in this package asks for:
+// GGUF is Tensors over one GGUF file. It shows the file's tensors under the names that the family's file in this package asks for:
 // renamed, and cut along the outermost dimension where a family keeps apart what GGUF stacks (queries, keys and values; experts). All of
 // them stay views of the mapped file.
 type GGUF struct {
@@ -29,11 +29,12 @@ type ggufView struct {
 	tensor gguf.Tensor // the same bytes
 }
 
+// NewGGUF shows nothing of a file yet.
 func NewGGUF(file *gguf.File) *GGUF {
 	return &GGUF{file: file, views: map[string]ggufView{}}
 }
 
-// add shows a tensor under a name.
+// Add shows a tensor under a name.
 func (s *GGUF) Add(name string, t gguf.Tensor) error {
 	if _, there := s.views[name]; there {
 		return fmt.Errorf("tensor %.80q: stands for %.80q, which the file has twice", t.Name, name)
@@ -70,7 +71,13 @@ func (s *GGUF) File() []Stored {
 	return all
 }
 
-// make shows float32 values that no tensor of the file holds.
+// Origin is the file's tensor of which a name shows all or some rows, as far as it is shown.
+func (s *GGUF) Origin(name string) (gguf.Tensor, bool) {
+	view, found := s.views[name]
+	return view.tensor, found && view.tensor.Name != ""
+}
+
+// Make shows float32 values that no tensor of the file holds.
 func (s *GGUF) Make(name string, shape []int, values []float32) error {
 	if _, there := s.views[name]; there {
 		return fmt.Errorf("tensor %.80q: in the file, and in its metadata too", name)
