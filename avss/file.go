@@ -6,9 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
-	"os"
 	"slices"
 	"sort"
 
@@ -101,7 +99,7 @@ func (f *File) Matches(m ModelInfo) error {
 	return nil
 }
 
-// WriteFile writes the file whole or not at all.
+// WriteFile writes the file whole or not at all. It replaces a former file of scores, and nothing else.
 func (f *File) WriteFile(path string) error {
 	if err := f.check(); err != nil {
 		return err
@@ -110,9 +108,8 @@ func (f *File) WriteFile(path string) error {
 	if err != nil {
 		return fmt.Errorf("avss: %s: %w", path, err)
 	}
-	err = mapped.Write(path, func(w io.Writer) error {
-		_, err := w.Write(append(data, '\n'))
-		return err
+	err = mapped.Place{Path: path, Force: true, Former: FormerFile}.Write(func(path string) error {
+		return mapped.WriteBytes(path, append(data, '\n'))
 	})
 	if err != nil {
 		return fmt.Errorf("avss: %w", err)
@@ -120,16 +117,19 @@ func (f *File) WriteFile(path string) error {
 	return nil
 }
 
+// FormerFile returns why what stands at path is no file of scores; nil if it is one.
+func FormerFile(path string) error {
+	if _, err := ReadFile(path); err != nil {
+		return errors.New("no file of scores")
+	}
+	return nil
+}
+
 // ReadFile reads and checks a file.
 func ReadFile(path string) (*File, error) {
-	file, err := os.Open(path)
+	data, err := mapped.ReadSmall(path, maxFile)
 	if err != nil {
 		return nil, fmt.Errorf("avss: %w", err)
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("avss: %s: %w", path, err)
 	}
 	f, err := ParseFile(data)
 	if err != nil {

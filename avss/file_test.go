@@ -162,3 +162,34 @@ func FuzzFile(f *testing.F) {
 		}
 	})
 }
+
+// A file of scores replaces a former one, and nothing else.
+func TestFormerFile(t *testing.T) {
+	dir := t.TempDir()
+	s := Scores{Metric: "bi", Values: []float64{1, 2}}
+	f, err := NewFile(ModelInfo{Layers: 2}, CalibrationInfo{}, nil, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "scores.json")
+	for range 2 {
+		if err := f.WriteFile(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := FormerFile(path); err != nil {
+		t.Error(err)
+	}
+	for name, content := range map[string]string{"weights": "\x08\x00\x00\x00\x00\x00\x00\x00{}", "text": "mine", "json": `{"schema": 1}`} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.WriteFile(path); err == nil {
+			t.Errorf("%s was replaced", name)
+		}
+		if kept, _ := os.ReadFile(path); string(kept) != content {
+			t.Errorf("%s: %q", name, kept)
+		}
+	}
+}

@@ -45,12 +45,16 @@ func (j *Job) Calibrate(ctx context.Context, o calib.Options) error {
 // strongly is the number of tokens below which scores say little.
 const strongly = 1000
 
-// fewTokens warns where there was less text than asked for, or hardly any.
+// fewTokens warns where there was less text than asked for, or hardly any. What documents lose to a last token that nothing follows is no
+// shortage.
 func fewTokens(t *calib.Text) string {
+	short := t.Tokens*100 < t.Asked*99
 	switch {
+	case t.Tokens < strongly && short:
+		return fmt.Sprintf("calibration: the text has only %d tokens of the %d asked for: scores from so few are not to be relied on", t.Tokens, t.Asked)
 	case t.Tokens < strongly:
-		return fmt.Sprintf("calibration: only %d tokens of %d asked for: scores from so few are not to be relied on", t.Tokens, t.Asked)
-	case t.Tokens < t.Asked*9/10:
+		return fmt.Sprintf("calibration: %d tokens were asked for: scores from so few are not to be relied on", t.Asked)
+	case short:
 		return fmt.Sprintf("calibration: the text has %d tokens of the %d asked for", t.Tokens, t.Asked)
 	}
 	return ""

@@ -397,7 +397,7 @@ func TestSweepAlone(t *testing.T) {
 		t.Errorf("%d points, %d blocks of %d, %d passes", len(s.Points), s.Blocks, s.BlocksAlone, s.Passes)
 	}
 	err = j.Sweep(t.Context(), Sweeping{Evaluation: Evaluation{Sets: loaded(t, "", 4, DefaultTasks...)}, Metrics: []string{"avss"}, Shares: []float64{0.99}})
-	if err == nil || !strings.Contains(err.Error(), "leaves none") {
+	if err == nil || !strings.Contains(err.Error(), "at least one must stay") {
 		t.Errorf("%v", err)
 	}
 }

@@ -124,6 +124,7 @@ func (j *Job) compare(whole, smaller []bench.Result, seed uint64) error {
 		t.Change = &report.Change{Retention: avss.Value(change.Retention), ChanceCorrected: avss.Value(change.ChanceCorrected),
 			P: avss.Value(change.Test.P), Test: change.Test.Name, KL: change.KL, SameTop: change.SameTop}
 	}
+	j.Report.Warnings = append(j.Report.Warnings, j.Report.Tasks.Warnings()...)
 	j.Report.Retention = j.Report.Tasks.Means()
 	j.Report.Divergence = &report.Divergence{KL: c.KL, SameTop: c.SameTop, Tokens: c.Tokens}
 	return nil

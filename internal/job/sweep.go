@@ -34,16 +34,9 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 	}
 	s := &bench.Sweep{Layers: j.Model.Layers(), Metrics: map[string]bench.Chooser{}, Scores: map[string][]float64{}, Suite: suite,
 		Size: j.Model.Size, Pass: j.pass("judging"), BootstrapSeed: o.Seed}
-	for _, share := range o.Shares {
-		count := max(1, int(math.Floor(share*float64(s.Layers)+0.5)))
-		if count >= s.Layers {
-			return fmt.Errorf("bench: a share of %g of %d layers leaves none", share, s.Layers)
-		}
-		if !slices.Contains(s.Counts, count) {
-			s.Counts = append(s.Counts, count)
-		}
+	if s.Counts, err = Counts(s.Layers, o.Shares, o.Protect); err != nil {
+		return err
 	}
-	slices.Sort(s.Counts)
 	for seed := range max(1, o.Random) {
 		s.Seeds = append(s.Seeds, o.Seed+uint64(seed))
 	}
@@ -79,6 +72,22 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 		return j.alone(ctx, table, suite)
 	}
 	return nil
+}
+
+// Counts are how many of so many layers go at each share, ascending, each once. A share that leaves nothing is an error.
+func Counts(layers int, shares []float64, protect prune.Protect) ([]int, error) {
+	var counts []int
+	for _, share := range shares {
+		count := max(1, int(math.Floor(share*float64(layers)+0.5)))
+		if err := prune.Count(count).Check(layers, protect); err != nil {
+			return nil, fmt.Errorf("a share of %g %%: %w", 100*share, err)
+		}
+		if !slices.Contains(counts, count) {
+			counts = append(counts, count)
+		}
+	}
+	slices.Sort(counts)
+	return counts, nil
 }
 
 // alone judges every distinct plan by itself beside the whole model and notes the time that takes.

@@ -2,26 +2,44 @@ package job
 
 import (
 	"context"
+	"errors"
 
 	"avssnative/engine"
 	"avssnative/prune"
 )
 
-// Write writes the smaller model, with a card that says what the report knows.
+// Announce notes in the report where the pruned model will be written, and that it is not there yet: a report that is saved before the model
+// is written and is never saved again says so.
+func (j *Job) Announce(path string) {
+	j.Report.Output, j.Report.Unwritten = path, "the program ended before it was whole"
+}
+
+// Write writes the pruned model, with a card that says what the report knows. The report says what became of it, also where there is an error.
 func (j *Job) Write(ctx context.Context, drop engine.Drop, path string, o prune.Options) error {
 	defer j.phase("writing the model")()
+	format, err := prune.FormatOf(j.Model, o.Format)
+	if err != nil {
+		return err
+	}
 	if p := j.Report.Plan; p != nil {
 		o.Card.Metric, o.Card.Rule = p.Metric, p.Rule
 	}
+	o.Card.Warnings = j.Report.AllWarnings()
 	for _, t := range j.Report.Tasks {
 		if t.Pruned != nil {
 			o.Card.Results = append(o.Card.Results, [4]string{t.Name + " (" + t.Metric + ")", t.Dense.String(), t.Pruned.String(), t.Kept()})
 		}
 	}
+	o.Notice = func(text string) { j.Report.Warnings = append(j.Report.Warnings, text) }
+	j.Announce(path)
 	if err := prune.Write(ctx, j.Model, drop, path, o); err != nil {
+		j.Report.Unwritten = err.Error()
+		if errors.Is(err, context.Canceled) {
+			j.Report.Unwritten = "interrupted"
+		}
 		return err
 	}
-	j.Report.Output = path
+	j.Report.Unwritten, j.Report.Written = "", format
 	j.size(drop)
 	return nil
 }

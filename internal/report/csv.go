@@ -24,6 +24,15 @@ func (r *Report) CSV(out io.Writer) error {
 			return fmt.Errorf("report: csv: %w", err)
 		}
 	}
+	if warnings := r.AllWarnings(); len(warnings) > 0 {
+		b.WriteString("\n# Warnings\n")
+		w := csv.NewWriter(&b)
+		_ = w.Write([]string{"warning"}) // into memory
+		for _, warning := range warnings {
+			_ = w.Write([]string{escape.CSV(warning)})
+		}
+		w.Flush()
+	}
 	_, err := out.Write(b.Bytes())
 	return err
 }

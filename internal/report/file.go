@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"avssnative/avss"
 	"avssnative/internal/mapped"
@@ -26,20 +27,12 @@ const maxBytes = 256 << 20
 // Read reads and checks DIR/report.json.
 func Read(dir string) (*Report, error) {
 	path := filepath.Join(dir, FileName)
-	f, err := os.Open(path)
+	data, err := mapped.ReadSmall(path, maxBytes)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("report: %s: no %s in this folder; run with --report %s first", dir, FileName, dir)
+		return nil, fmt.Errorf("report: %s: there is no %s in this folder", dir, FileName)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
-	if err != nil {
-		return nil, fmt.Errorf("report: %s: %w", path, err)
-	}
-	if len(data) > maxBytes {
-		return nil, fmt.Errorf("report: %s: larger than %d MiB", path, maxBytes>>20)
 	}
 	r, err := Parse(data)
 	if err != nil {
@@ -81,6 +74,38 @@ func (r *Report) JSON() ([]byte, error) {
 	return b.Bytes(), err
 }
 
+// Place is where a report goes: a folder, which with force may hold a former report and nothing else. What is in reading stays in any case.
+func Place(dir string, force bool, reading ...string) mapped.Place {
+	return mapped.Place{Path: dir, Folder: true, Force: force, Reading: reading, Former: former}
+}
+
+// former returns why a folder is no report, or holds more than one: whoever put something in wants it back.
+func former(dir string) error {
+	r, err := Read(dir)
+	if err != nil {
+		return fmt.Errorf("the folder has no %s of this program's", FileName)
+	}
+	pictures, err := r.Pictures()
+	if err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		name := entry.Name()
+		ours := slices.Contains(formNames, name) || slices.ContainsFunc(pictures, func(p Picture) bool { return p.Name+".png" == name })
+		if !ours || !entry.Type().IsRegular() {
+			return fmt.Errorf("the folder holds %s", name)
+		}
+	}
+	return nil
+}
+
+// formNames are the names of a report's files beside the pictures.
+var formNames = []string{FileName, "report.md", "report.csv", "report.html"}
+
 // Save writes report.json, report.md, report.csv, report.html and the pictures as PNG to a folder, which is made where it is not there. Each
 // file appears whole, and a folder that is made for them holds all of them or is gone again.
 func (r *Report) Save(dir string) error {
@@ -115,7 +140,11 @@ func (r *Report) save(dir string, pictures []Picture) error {
 			return b.Bytes(), err
 		}
 	}
-	files := []file{{FileName, r.JSON}, {"report.md", form(r.Markdown)}, {"report.csv", form(r.CSV)}, {"report.html", form(r.HTML)}}
+	renders := []func() ([]byte, error){r.JSON, form(r.Markdown), form(r.CSV), form(r.HTML)}
+	var files []file
+	for i, name := range formNames {
+		files = append(files, file{name, renders[i]})
+	}
 	for _, p := range pictures {
 		files = append(files, file{p.Name + ".png", p.PNG})
 	}
@@ -124,20 +153,9 @@ func (r *Report) save(dir string, pictures []Picture) error {
 		if err != nil {
 			return fmt.Errorf("report: %s: %w", f.name, err)
 		}
-		if err := writeFile(filepath.Join(dir, f.name), data); err != nil {
+		if err := mapped.WriteBytes(filepath.Join(dir, f.name), data); err != nil {
 			return fmt.Errorf("report: %w", err)
 		}
 	}
 	return nil
 }
-
-// writeFile writes a file of the report's folder whole.
-func writeFile(path string, data []byte) error {
-	return mapped.Write(path, func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
-	})
-}
-
-// WriteFile gives a file to write, which appears whole or not at all.
-func WriteFile(path string, write func(io.Writer) error) error { return mapped.Write(path, write) }

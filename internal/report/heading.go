@@ -2,7 +2,11 @@ package report
 
 // What stands around the tables in every form: what was looked at, with what, and what the models said.
 
-import "fmt"
+import (
+	"fmt"
+
+	"avssnative/prune"
+)
 
 // heading is what was looked at, and with what.
 func (r *Report) heading() []string {
@@ -14,6 +18,19 @@ func (r *Report) heading() []string {
 		lines = append(lines, fmt.Sprintf("measured on %s: %d tokens in %d sequences", c.Source, c.Tokens, c.Sequences))
 	}
 	return lines
+}
+
+// became says what became of the pruned model, in a line or two; nothing where none was to be written.
+func (r *Report) became() []string {
+	switch {
+	case r.Output == "":
+		return nil
+	case r.Unwritten != "":
+		return []string{"The pruned model was not written to " + r.Output + ":", r.Unwritten + "."}
+	case r.Written == prune.FormatMergekit:
+		return []string{"What mergekit makes the pruned model of is in " + r.Output + ";", "it holds no weights, and was not tried."}
+	}
+	return []string{"The pruned model is in " + r.Output + ";", "it was opened again and computes the same logits."}
 }
 
 // Repetition says how much the texts repeat themselves.

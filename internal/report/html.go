@@ -49,7 +49,7 @@ func (r *Report) HTML(out io.Writer) error {
 		}
 	}
 	return page.Execute(out, map[string]any{"Report": r, "Tables": tables, "After": after, "Pictures": drawings, "Warnings": r.AllWarnings(),
-		"Verdict": r.Verdict(), "Parameters": count(r.Model.Parameters), "Bytes": size(r.Model.Bytes), "Command": strings.Join(r.Command, " "),
+		"Verdict": r.Verdict(), "Became": strings.Join(r.became(), " "), "Parameters": count(r.Model.Parameters), "Bytes": size(r.Model.Bytes), "Command": strings.Join(r.Command, " "),
 		"References": r.bibliography()})
 }
 

@@ -25,6 +25,9 @@ func (r *Report) Markdown(out io.Writer) error {
 	for _, warning := range r.AllWarnings() {
 		fmt.Fprintf(s, "\n**Warning:** %s\n", escape.Markdown(warning))
 	}
+	if became := r.became(); became != nil {
+		fmt.Fprintf(s, "\n%s\n", escape.Markdown(strings.Join(became, " ")))
+	}
 	for _, t := range r.Tables() {
 		t.markdown(s)
 	}

@@ -33,7 +33,9 @@ type Report struct {
 	Speed       *Speed                 `json:"speed,omitempty"`
 	Sweep       *Sweep                 `json:"sweep,omitempty"`
 	Generation  []Generation           `json:"generation"`
-	Output      string                 `json:"output,omitempty"` // where the pruned model was written
+	Output      string                 `json:"output,omitempty"` // where the pruned model was to be written
+	Written     prune.Format           `json:"output_format,omitempty"`
+	Unwritten   string                 `json:"output_error,omitempty"` // why it is not there
 	Warnings    []string               `json:"warnings,omitempty"`
 	References  []avss.Citation        `json:"references"`
 }

@@ -121,6 +121,20 @@ func (ts Tasks) notCounted(most int) string {
 	return "Not counted: " + strings.Join(reasons, "; ") + "."
 }
 
+// Warnings say which tasks tell nothing of what was kept, so that whoever reads one number alone is told.
+func (ts Tasks) Warnings() []string {
+	var all []string
+	for _, w := range []struct {
+		of  standing
+		why string
+	}{{atChance, "the dense model is at chance, so that retention says nothing there"}, {undefined, "retention is undefined, as the dense model scored nothing"}} {
+		if names := ts.tasksOf(w.of); len(names) > 0 {
+			all = append(all, fmt.Sprintf("%s: %s", named(names, inSentence), w.why))
+		}
+	}
+	return all
+}
+
 // verdictLayers is how long the sentence's list of layers may be.
 const verdictLayers = 120
 

@@ -3,6 +3,7 @@ package report
 // The form for a screen: nothing is wider than lineWidth, whatever the number of columns.
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -24,8 +25,26 @@ const (
 	headWidth = 22
 )
 
-// Terminal writes the tables for a screen.
+// Terminal writes all there is for a screen.
 func (r *Report) Terminal(out io.Writer) error {
+	return errors.Join(r.Results(out), r.Ending(out))
+}
+
+// Ending writes what became of the pruned model.
+func (r *Report) Ending(out io.Writer) error {
+	s := &strings.Builder{}
+	for i, line := range r.became() {
+		if i == 0 {
+			s.WriteByte('\n')
+		}
+		fmt.Fprintln(s, escape.Terminal(line))
+	}
+	_, err := io.WriteString(out, s.String())
+	return err
+}
+
+// Results writes the tables, and all else that is known before the pruned model is written.
+func (r *Report) Results(out io.Writer) error {
 	s := &strings.Builder{}
 	for _, line := range r.heading() {
 		fmt.Fprintln(s, wrapped(line, "  "))
@@ -48,9 +67,6 @@ func (r *Report) Terminal(out io.Writer) error {
 		if i == 0 {
 			r.generations(s)
 		}
-	}
-	if r.Output != "" {
-		fmt.Fprintf(s, "\nThe pruned model is in %s;\nit was opened again and computes the same logits.\n", escape.Terminal(r.Output))
 	}
 	_, err := io.WriteString(out, s.String())
 	return err
