@@ -87,6 +87,9 @@ func (j *Job) greedily(ctx context.Context, prompts [][]int32, drop engine.Drop,
 			}
 		}
 		p.Sequences, p.Variants = sequences, []engine.Drop{drop}
+		if drop != nil {
+			p.Repairs = []*engine.Repair{j.repair}
+		}
 		said := make([]int32, len(prompts))
 		p.Trace = func(t engine.TraceTensor) error {
 			if t.Name == "logits" {

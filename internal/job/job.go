@@ -27,6 +27,7 @@ type Job struct {
 
 	tokenizer   *tokenizer.Tokenizer
 	calibration []engine.Sequence
+	repair      *engine.Repair // of the layers that stay; nil: none
 	avss        *avss.AVSS
 	scores      []avss.Scores // in the order they are shown
 }

@@ -37,6 +37,7 @@ func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]benc
 	p.Variants = []engine.Drop{nil}
 	if drop != nil {
 		p.Variants, p.Diverge = append(p.Variants, drop), true
+		p.Repairs = []*engine.Repair{nil, j.repair}
 	}
 	outcome, err := j.Model.Run(ctx, p)
 	if err != nil {
@@ -76,7 +77,7 @@ func (j *Job) JudgeOnly(ctx context.Context, o Evaluation, drop engine.Drop) ([]
 		return nil, err
 	}
 	p := j.pass("judging")
-	p.Sequences, p.Variants = suite.Sequences, []engine.Drop{drop}
+	p.Sequences, p.Variants, p.Repairs = suite.Sequences, []engine.Drop{drop}, []*engine.Repair{j.repair}
 	outcome, err := j.Model.Run(ctx, p)
 	if err != nil {
 		return nil, err

@@ -107,6 +107,7 @@ func (r *Report) check() error {
 	if d := r.Divergence; d != nil {
 		c.divergence(d, "divergence")
 	}
+	c.repair(r.Repair)
 	r.checkCost(c)
 	for i, g := range r.Generation {
 		c.number(g.RepeatsDense, 0, 1, fmt.Sprintf("generation[%d]", i), "repeat_rate_dense")

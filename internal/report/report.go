@@ -29,6 +29,7 @@ type Report struct {
 	Tasks       Tasks                  `json:"tasks,omitempty"`
 	Retention   *Retention             `json:"retention,omitempty"`
 	Divergence  *Divergence            `json:"divergence,omitempty"`
+	Repair      *prune.Repaired        `json:"repair,omitempty"` // how the layers that stay were changed
 	Size        *Size                  `json:"size,omitempty"`
 	Speed       *Speed                 `json:"speed,omitempty"`
 	Sweep       *Sweep                 `json:"sweep,omitempty"`

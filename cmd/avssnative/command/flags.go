@@ -302,15 +302,22 @@ func commas(text string) []string {
 
 // calibrateAndScore runs the steps that most commands begin with: the calibration text, then the scores.
 func calibrateAndScore(ctx context.Context, j *job.Job, calibration calib.Options, s job.Scoring) error {
+	if err := calibrate(ctx, j, calibration); err != nil {
+		return err
+	}
+	return j.Score(ctx, s)
+}
+
+// calibrate reads the calibration text and adds what flags say to its errors.
+func calibrate(ctx context.Context, j *job.Job, calibration calib.Options) error {
 	switch err := j.Calibrate(ctx, calibration); {
 	case errors.Is(err, calib.ErrNoText):
 		return fmt.Errorf("%w; give other files with --calib", err)
 	case errors.Is(err, calib.ErrNoBOS):
 		return fmt.Errorf("%w, as --bos yes asks", err)
-	case err != nil:
+	default:
 		return err
 	}
-	return j.Score(ctx, s)
 }
 
 // writable makes sure that something can be made at a path, before hours are spent on what shall stand there: in the nearest folder

@@ -7,6 +7,7 @@ import (
 
 	"avssnative/avss"
 	"avssnative/internal/job"
+	"avssnative/internal/mapped"
 	"avssnative/internal/report"
 	"avssnative/prune"
 
@@ -17,7 +18,7 @@ func runCommand() *cli.Command {
 	return &cli.Command{
 		Name: "run", Usage: "the whole job: score the layers, choose what goes, judge before and after, report, and with --out write the smaller model",
 		Description: metricsAbout(),
-		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), dropFlags(), taskFlags(),
+		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), dropFlags(), []cli.Flag{repairFlag("auto; none for the demo")}, taskFlags(),
 			[]cli.Flag{samplesFlag(), number("generate", 24, "tokens that both models say after the beginnings of two calibration texts; 0: none"), reportFlag(), outFlag(), formatFlag(), forceFlag(), jsonFlag()}),
 		Action: runAll,
 	}
@@ -44,6 +45,10 @@ func runAll(c *cli.Context) error {
 		return usage("--generate %d: want 0 (none) or more", c.Int("generate"))
 	}
 	evaluation.Speed = true
+	repair, err := repairing(c, prune.RepairAuto)
+	if err != nil {
+		return err
+	}
 	write, err := writing(c)
 	if err != nil {
 		return err
@@ -59,6 +64,9 @@ func runAll(c *cli.Context) error {
 	}
 	drop, err := j.Choose(choice)
 	if err != nil {
+		return err
+	}
+	if err := j.Repair(c.Context, drop, repair.of(j)); err != nil {
 		return err
 	}
 	if err := withSamples(c, func(w io.Writer) error {
@@ -158,7 +166,7 @@ func withSamples(c *cli.Context, write func(io.Writer) error) error {
 	if path == "" {
 		return write(nil)
 	}
-	return report.WriteFile(path, write)
+	return mapped.Write(path, write)
 }
 
 // finish shows the report and saves it where it was asked for.
