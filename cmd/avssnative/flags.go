@@ -125,7 +125,10 @@ func flags(groups ...[]cli.Flag) []cli.Flag {
 }
 
 // open opens the model and device that the flags name. Mistakes in flags are found before anything is read.
-func open(c *cli.Context) (*job.Job, error) {
+func open(c *cli.Context) (*job.Job, error) { return openModel(c, c.String("model")) }
+
+// openModel opens a model as the flags say that --model is opened.
+func openModel(c *cli.Context, ref string) (*job.Job, error) {
 	if c.Args().Present() {
 		return nil, usage("%s: unexpected %q; flags come first and there is nothing after them", c.Command.Name, c.Args().First())
 	}
@@ -148,7 +151,7 @@ func open(c *cli.Context) (*job.Job, error) {
 		return nil, usage("--threads %d: want 0 or more", c.Int("threads"))
 	}
 	o := engine.Options{Device: c.String("device"), Options: device.Options{Threads: c.Int("threads"), Compute: compute, Memory: memory}}
-	j, err := job.Open(c.Context, c.String("model"), o, command(c))
+	j, err := job.Open(c.Context, ref, o, command(c))
 	if err != nil {
 		return nil, err
 	}
