@@ -5,7 +5,7 @@ import (
 
 	"avssnative/engine"
 	"avssnative/internal/demo"
-	"avssnative/internal/tokenizer"
+	"avssnative/tokenizer"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -28,7 +28,7 @@ func TestSweepOfTheDemo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sets, err := Load([]string{"small_world"}, Source{}, Limit{Items: 3})
+	sets, err := Load(t.Context(), []string{"small_world"}, Source{}, Limit{Items: 3})
 	if err != nil {
 		t.Fatal(err)
 	}

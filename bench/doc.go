@@ -5,7 +5,7 @@
 // Nothing here computes a model. Load reads tasks, Prepare turns them into sequences of tokens, whoever owns a pass (engine.Model.Run)
 // runs them, alone or beside other sequences and variants, and Suite.Score turns what came out into results:
 //
-//	sets, err := bench.Load([]string{"small_world", "sst2"}, bench.Source{Dir: "data/eval"}, bench.Limit{Items: 200})
+//	sets, err := bench.Load(ctx, []string{"small_world", "sst2"}, bench.Source{Dir: "data/eval"}, bench.Limit{Items: 200})
 //	suite, err := bench.Prepare(sets, tokenizer, bench.Options{MaxLength: 512})
 //	outcome, err := model.Run(ctx, engine.Pass{Sequences: suite.Sequences, Variants: []engine.Drop{nil, engine.Layers(3, 7)}, Diverge: true})
 //	whole, err := suite.Score(outcome.Scores[0])

@@ -10,8 +10,8 @@ import (
 	"avssnative/bench"
 	"avssnative/engine"
 	"avssnative/internal/smallworld"
-	"avssnative/internal/tokenizer"
 	"avssnative/prune"
+	"avssnative/tokenizer"
 )
 
 // The whole job on the demo: score the layers, choose a quarter of them, judge the model with and without, write the smaller one.
@@ -34,7 +34,7 @@ func Example() {
 	check(err)
 	plan, err := prune.Choose(scores, prune.Count(4), prune.Protect{})
 	check(err)
-	tasks, err := bench.Load([]string{"small_world_sentiment"}, bench.Source{}, bench.Limit{Items: 100})
+	tasks, err := bench.Load(ctx, []string{"small_world_sentiment"}, bench.Source{}, bench.Limit{Items: 100})
 	check(err)
 	suite, err := bench.Prepare(tasks, words, bench.Options{MaxLength: 512})
 	check(err)

@@ -12,7 +12,7 @@ import (
 	"avssnative/engine/device"
 	"avssnative/internal/demo"
 	"avssnative/internal/need"
-	"avssnative/internal/tokenizer"
+	"avssnative/tokenizer"
 )
 
 // testdata/lm_eval holds what lm-evaluation-harness 0.4.13 says of three trained models (float32, no few-shot examples, the tokenizer's
@@ -88,7 +88,7 @@ func agree(t *testing.T, g golden, folder string, source Source, names []string,
 	}
 	var sets []Set
 	for _, name := range names {
-		set, err := Load([]string{name}, source, Limit{Items: min(limit, g.Tasks[name].N)})
+		set, err := Load(t.Context(), []string{name}, source, Limit{Items: min(limit, g.Tasks[name].N)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -40,8 +41,8 @@ func (l Limit) choose(n int) []int {
 }
 
 // Load reads the tasks of the given names, each once, in the order given. A name may carry a file to read instead of the task's own:
-// "sst2=reviews.tsv", "chunk-512=my.txt".
-func Load(names []string, source Source, limit Limit) ([]Set, error) {
+// "sst2=reviews.tsv", "chunk-512=my.txt". Of a file no more is read than the limit needs, and nothing once the context has ended.
+func Load(ctx context.Context, names []string, source Source, limit Limit) ([]Set, error) {
 	if len(names) == 0 {
 		return nil, fmt.Errorf("bench: no tasks named; known are %s", strings.Join(Names(), ", "))
 	}
@@ -64,10 +65,11 @@ func Load(names []string, source Source, limit Limit) ([]Set, error) {
 				continue
 			}
 			seen[task.Name] = true
-			if own {
-				task.Files = []string{path}
+			f, err := source.find(ctx, task, own, path)
+			if err != nil {
+				return nil, fmt.Errorf("bench: %s: %w", task.Name, err)
 			}
-			set, err := load(task, source, own, limit)
+			set, err := load(task, f, limit)
 			if err != nil {
 				return nil, err
 			}
@@ -77,12 +79,7 @@ func Load(names []string, source Source, limit Limit) ([]Set, error) {
 	return sets, nil
 }
 
-func load(task Task, source Source, own bool, limit Limit) (Set, error) {
-	f, err := source.open(task, own)
-	if err != nil {
-		return Set{}, fmt.Errorf("bench: %s: %w", task.Name, err)
-	}
-	defer f.Close()
+func load(task Task, f *file, limit Limit) (Set, error) {
 	most := limit.Items
 	if limit.Seed != 0 || task.Kind == Chunked {
 		most = 0

@@ -70,7 +70,7 @@ func TestRollingAgreesWithThePeer(t *testing.T) {
 func TestChunkConventions(t *testing.T) {
 	f := newFake(true, true, true)
 	source := written(t, "wikitext-2/test.txt", " \n = A = \n \n a b c d e f g h i j k\n")
-	sets, err := Load([]string{"chunk-6", "llamacpp-6"}, source, Limit{})
+	sets, err := Load(t.Context(), []string{"chunk-6", "llamacpp-6"}, source, Limit{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestChunkConventions(t *testing.T) {
 
 func TestChunkLongerThanTheModel(t *testing.T) {
 	f := newFake(true, true, true)
-	sets, err := Load([]string{"chunk-2048"}, written(t, "wikitext-2/test.txt", strings.Repeat("a b c\n", 9)), Limit{Items: 2})
+	sets, err := Load(t.Context(), []string{"chunk-2048"}, written(t, "wikitext-2/test.txt", strings.Repeat("a b c\n", 9)), Limit{Items: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestDetokenise(t *testing.T) {
 
 func TestPages(t *testing.T) {
 	text := " \n = One = \n \n a b \n \n = = Part = = \n \n c \n \n = Two = \n d \n"
-	sets, err := Load([]string{"wikitext"}, written(t, "wikitext-2/test.txt", text), Limit{})
+	sets, err := Load(t.Context(), []string{"wikitext"}, written(t, "wikitext-2/test.txt", text), Limit{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestWords(t *testing.T) {
 
 // What lm-evaluation-harness's own detokeniser makes of the test split, page after page, has this hash.
 func TestWikiTextPages(t *testing.T) {
-	sets, err := Load([]string{"wikitext"}, Source{Dir: need.Data(t, "eval")}, Limit{})
+	sets, err := Load(t.Context(), []string{"wikitext"}, Source{Dir: need.Data(t, "eval")}, Limit{})
 	if err != nil {
 		t.Fatal(err)
 	}

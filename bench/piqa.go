@@ -3,10 +3,13 @@ package bench
 import (
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"avssnative/internal/corpus"
+	"avssnative/internal/mapped"
 )
 
 // PIQA (Bisk et al., arXiv 1911.11641). Two forms of file: the published goal, sol1, sol2, with the labels in a file of their own or in
@@ -30,8 +33,8 @@ func readPIQA(f *file, most int) ([]Item, error) {
 	if f.dir != "" {
 		base := strings.TrimSuffix(filepath.Base(f.name), ".jsonl")
 		name = filepath.Join(f.dir, base+"-labels.lst")
-		data, err := os.ReadFile(name)
-		if err != nil && !os.IsNotExist(err) {
+		data, err := mapped.ReadSmall(name, corpus.MaxBytes)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
 		labels = strings.Fields(string(data))

@@ -1,42 +1,43 @@
 package bench
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"avssnative/internal/corpus"
 	"avssnative/internal/smallworld"
 )
 
-const (
-	mostLine = 16 << 20  // bytes of one line
-	mostText = 256 << 20 // bytes of a text that is read whole
-)
+const mostText = 256 << 20 // bytes of a text that is read whole
 
 // Source is where tasks find their files: a folder with one folder a task. Small World is inside the program and is read from there
-// unless the folder has it.
+// unless the folder has it. A file is JSON lines, a table with tabs, a parquet or text by its name, also with .gz or .zst; where the name
+// does not say, it is what the task's own file is.
 type Source struct{ Dir string }
 
-// A file is an opened file of items.
+// A file holds the items of a task. Reading it ends with its context.
 type file struct {
+	ctx  context.Context
 	name string // as errors show it
 	dir  string // where its companions lie
-	io.Reader
-	closer io.Closer
+	from corpus.Source
 }
 
-func (f *file) Close() error { return f.closer.Close() }
-
-func (s Source) open(task Task, own bool) (*file, error) {
+// find looks for a task's file: the one named, where own says so, or the first of the task's own that is there.
+func (s Source) find(ctx context.Context, task Task, own bool, named string) (*file, error) {
+	kind, names := filepath.Ext(task.Files[0]), task.Files
+	if own {
+		names = []string{named}
+	}
 	var tried []string
-	for _, name := range task.Files {
+	for _, name := range names {
 		path := filepath.FromSlash(name)
 		if !own {
 			if s.Dir == "" {
@@ -44,7 +45,7 @@ func (s Source) open(task Task, own bool) (*file, error) {
 			}
 			path = filepath.Join(s.Dir, path)
 		}
-		f, err := os.Open(path)
+		_, err := os.Stat(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			tried = append(tried, path)
 			continue
@@ -52,14 +53,11 @@ func (s Source) open(task Task, own bool) (*file, error) {
 		if err != nil {
 			return nil, err
 		}
-		if info, err := f.Stat(); err == nil && info.IsDir() {
-			f.Close()
-			return nil, fmt.Errorf("%s: is a folder, want a file", path)
-		}
-		return &file{name: path, dir: filepath.Dir(path), Reader: f, closer: f}, nil
+		return &file{ctx: ctx, name: path, dir: filepath.Dir(path), from: corpus.Source{Path: path, Kind: kind}}, nil
 	}
 	if data := inside(task.Name); data != nil && !own {
-		return &file{name: "inside the program", Reader: bytes.NewReader(data), closer: io.NopCloser(nil)}, nil
+		const name = "inside the program"
+		return &file{ctx: ctx, name: name, from: corpus.Source{Path: name, From: bytes.NewReader(data), Kind: kind}}, nil
 	}
 	if len(tried) > 0 {
 		return nil, fmt.Errorf("no file %s", strings.Join(tried, " or "))
@@ -80,85 +78,95 @@ func inside(task string) []byte {
 	return nil
 }
 
-// lines calls each with every line that is not blank, without its end, until it says that it has enough. An error carries the file's name
-// and the line's number.
-func (f *file) lines(each func(line string) (enough bool, err error)) error {
-	scanner := bufio.NewScanner(f)
-	scanner.Buffer(make([]byte, 64<<10), mostLine)
-	number := 0
-	for scanner.Scan() {
-		number++
-		line := strings.TrimSuffix(scanner.Text(), "\r")
-		if trim(line) == "" {
-			continue
-		}
-		enough, err := each(line)
-		if err != nil {
-			return fmt.Errorf("%s:%d: %w", f.name, number, err)
-		}
-		if enough {
-			return nil
-		}
-	}
-	if err := scanner.Err(); errors.Is(err, bufio.ErrTooLong) {
-		return fmt.Errorf("%s:%d: line longer than %d MiB", f.name, number+1, mostLine>>20)
-	} else if err != nil {
-		return fmt.Errorf("%s: %w", f.name, err)
-	}
-	return nil
-}
-
-// text reads the file whole.
+// text reads a file of text whole.
 func (f *file) text() (string, error) {
-	data, err := io.ReadAll(io.LimitReader(f, mostText+1))
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", f.name, err)
+	var whole strings.Builder
+	first := true
+	for line, err := range f.from.Pieces(f.ctx, "\n") {
+		if err != nil {
+			return "", err
+		}
+		if !first {
+			whole.WriteByte('\n')
+		}
+		first = false
+		if whole.WriteString(line); whole.Len() > mostText {
+			return "", fmt.Errorf("%s: text longer than %d MiB", f.name, mostText>>20)
+		}
 	}
-	if len(data) > mostText {
-		return "", fmt.Errorf("%s: text longer than %d MiB", f.name, mostText>>20)
-	}
-	return string(data), nil
+	return whole.String(), nil
 }
 
-// rows reads a file of JSON lines: each Row becomes an item. most bounds the number of items; 0 is all.
+// rows reads a file of records: each Row becomes an item. most bounds the number of items; 0 is all.
 func rows[Row any](convert func(Row) (Item, error)) func(f *file, most int) ([]Item, error) {
 	return func(f *file, most int) ([]Item, error) {
-		var items []Item
-		err := f.lines(func(line string) (bool, error) {
-			var row Row
-			if err := json.Unmarshal([]byte(line), &row); err != nil {
-				return false, fmt.Errorf("not the JSON of an item: %w", err)
-			}
+		return items(f, most, func(row Row) (Item, bool, error) {
 			item, err := convert(row)
-			if err != nil {
-				return false, err
-			}
-			item.Index = len(items)
-			items = append(items, item)
-			return len(items) == most, nil
+			return item, true, err
 		})
-		return items, err
 	}
 }
 
-// documents reads a text whose documents stand between separators; blank ones are left out.
-func documents(separator string, first int) func(f *file, most int) ([]Item, error) {
-	return func(f *file, most int) ([]Item, error) {
-		text, err := f.text()
+// items reads a file of records; those that are no items, as convert says, are left out. No more is read than most items need.
+func items[Row any](f *file, most int, convert func(Row) (_ Item, is bool, _ error)) ([]Item, error) {
+	var all []Item
+	for record, err := range f.from.Rows(f.ctx) {
 		if err != nil {
 			return nil, err
 		}
+		var row Row
+		if err := record.Decode(&row); err != nil {
+			return nil, err
+		}
+		item, is, err := convert(row)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", record.Where(), err)
+		}
+		if !is {
+			continue
+		}
+		item.Index = len(all)
+		if all = append(all, item); len(all) == most {
+			break
+		}
+	}
+	return all, nil
+}
+
+// documents reads a text whose documents stand between separators, or records of one text each. Those before the place first and blank ones
+// are left out.
+func documents(separator string, first int) func(f *file, most int) ([]Item, error) {
+	return func(f *file, most int) ([]Item, error) {
 		var items []Item
-		for i, document := range strings.Split(text, separator) {
+		place := -1
+		for document, err := range f.documents(separator) {
+			if err != nil {
+				return nil, err
+			}
+			place++
 			document = trim(document)
-			if i < first || document == "" {
+			if place < first || document == "" {
 				continue
 			}
-			if most > 0 && len(items) == most {
+			items = append(items, Item{Index: place, Text: document, Words: words(document), Bytes: len(document)})
+			if len(items) == most {
 				break
 			}
-			items = append(items, Item{Index: i, Text: document, Words: words(document), Bytes: len(document)})
 		}
 		return items, nil
+	}
+}
+
+// documents are the pieces of a text, or the texts of records.
+func (f *file) documents(separator string) iter.Seq2[string, error] {
+	if f.from.Holds() == ".txt" {
+		return f.from.Pieces(f.ctx, separator)
+	}
+	return func(yield func(string, error) bool) {
+		for document, err := range f.from.Documents(f.ctx) {
+			if !yield(document.Text, err) {
+				return
+			}
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -13,26 +14,33 @@ func init() {
 }
 
 func readSST2(f *file, most int) ([]Item, error) {
-	var items []Item
 	first := true
-	err := f.lines(func(line string) (bool, error) {
-		sentence, label, found := strings.Cut(line, "\t")
-		header := first && sentence == "sentence" && label == "label"
-		first = false
-		if header {
-			return false, nil
+	table := f.from.Holds() == ".tsv"
+	if table {
+		f.from.Columns = []string{"sentence", "label"}
+	}
+	type row struct {
+		Sentence *string
+		Label    json.RawMessage // a number, or a string in a table
+	}
+	convert := func(row row) (Item, error) {
+		if row.Sentence == nil {
+			return Item{}, errors.New("no sentence")
 		}
-		if !found {
-			return false, errors.New("want a sentence, a tab and a label")
-		}
+		label := strings.Trim(string(row.Label), `"`)
 		gold := strings.Index("01", label)
 		if gold < 0 || len(label) != 1 {
-			return false, fmt.Errorf("label %q, want 0 or 1", label)
+			return Item{}, fmt.Errorf("label %.40q, want 0 or 1", label)
 		}
-		item, err := choose(sentence+"\nQuestion: Is this sentence positive or negative?\nAnswer:", []string{"negative", "positive"}, gold)
-		item.Index = len(items)
-		items = append(items, item)
-		return len(items) == most, err
+		return choose(*row.Sentence+"\nQuestion: Is this sentence positive or negative?\nAnswer:", []string{"negative", "positive"}, gold)
+	}
+	return items(f, most, func(row row) (Item, bool, error) {
+		header := table && first && row.Sentence != nil && *row.Sentence == "sentence" && string(row.Label) == `"label"`
+		first = false
+		if header {
+			return Item{}, false, nil
+		}
+		item, err := convert(row)
+		return item, true, err
 	})
-	return items, err
 }

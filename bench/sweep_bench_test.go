@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"avssnative/engine"
-	"avssnative/internal/tokenizer"
+	"avssnative/tokenizer"
 )
 
 // BenchmarkSweep judges the demo without a sixteenth to a half of its layers, chosen from both ends and at random: "together" in the
@@ -27,7 +27,7 @@ func BenchmarkSweep(b *testing.B) {
 	if testing.Short() {
 		items = 5
 	}
-	sets, err := Load([]string{"small_world_qa", "small_world_sentiment"}, Source{}, Limit{Items: items})
+	sets, err := Load(b.Context(), []string{"small_world_qa", "small_world_sentiment"}, Source{}, Limit{Items: items})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"avssnative/internal/corpus"
 	"avssnative/internal/need"
 
 	"github.com/google/go-cmp/cmp"
@@ -54,7 +55,7 @@ func TestEveryFormOfEveryTask(t *testing.T) {
 	} {
 		t.Run(test.task+"/"+test.file, func(t *testing.T) {
 			folder, _, _ := strings.Cut(tasks[test.task].Files[0], "/")
-			sets, err := Load([]string{test.task}, written(t, folder+"/"+test.file, "\n"+test.line+"\n"), Limit{})
+			sets, err := Load(t.Context(), []string{test.task}, written(t, folder+"/"+test.file, "\n"+test.line+"\n"), Limit{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -74,7 +75,7 @@ func TestWinograndeScoresWhatFollowsTheGap(t *testing.T) {
 		"mosaic_winogrande.jsonl": `{"context_options": ["The ball hit Ann so Ann", "The ball hit Ann so Bea"], "continuation": "cried.", "gold": 1}`,
 		"validation.jsonl":        `{"sentence": "The ball hit Ann so _ cried. ", "option1": "Ann", "option2": "Bea", "answer": "2"}`,
 	} {
-		sets, err := Load([]string{"winogrande"}, written(t, "winogrande/"+name, line), Limit{})
+		sets, err := Load(t.Context(), []string{"winogrande"}, written(t, "winogrande/"+name, line), Limit{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,19 +87,19 @@ func TestWinograndeScoresWhatFollowsTheGap(t *testing.T) {
 }
 
 func TestHostileFiles(t *testing.T) {
-	long := `{"context": "` + strings.Repeat("a", mostLine) + `"}`
+	long := `{"context": "` + strings.Repeat("a", corpus.MaxBytes) + `"}`
 	for _, test := range []struct {
 		task, file, content string
 		parts               []string
 	}{
 		{"sst2", "sst2/dev.tsv", "", []string{"sst2", "dev.tsv: no items"}},
 		{"sst2", "sst2/dev.tsv", "sentence\tlabel\n\n", []string{"no items"}},
-		{"sst2", "sst2/dev.tsv", "good\t1\nbad\t2\n", []string{"dev.tsv:2", `label "2", want 0 or 1`}},
-		{"sst2", "sst2/dev.tsv", "good\t01\n", []string{"dev.tsv:1", `label "01"`}},
-		{"sst2", "sst2/dev.tsv", "good\n", []string{"dev.tsv:1", "tab"}},
-		{"arc_easy", "arc_easy/test.jsonl", "{\"query\": \"a\", \"choices\": [\"a\", \"b\"], \"gold\": 0}\n{\n", []string{"arc_easy", "test.jsonl:2", "JSON"}},
-		{"arc_easy", "arc_easy/test.jsonl", `[1]`, []string{"test.jsonl:1"}},
-		{"arc_easy", "arc_easy/test.jsonl", `{"query": "a", "choices": ["a", "b"], "gold": 2}`, []string{"test.jsonl:1", "right answer 2", "0 to 1"}},
+		{"sst2", "sst2/dev.tsv", "good\t1\nbad\t2\n", []string{"dev.tsv: record 2", `label "2", want 0 or 1`}},
+		{"sst2", "sst2/dev.tsv", "good\t01\n", []string{"dev.tsv: record 1", `label "01"`}},
+		{"sst2", "sst2/dev.tsv", "good\n", []string{"dev.tsv: line 1", "1 cells, want 2"}},
+		{"arc_easy", "arc_easy/test.jsonl", "{\"query\": \"a\", \"choices\": [\"a\", \"b\"], \"gold\": 0}\n{\n", []string{"arc_easy", "test.jsonl: line 2", "JSON"}},
+		{"arc_easy", "arc_easy/test.jsonl", `[1]`, []string{"test.jsonl: line 1"}},
+		{"arc_easy", "arc_easy/test.jsonl", `{"query": "a", "choices": ["a", "b"], "gold": 2}`, []string{"test.jsonl: record 1", "right answer 2", "0 to 1"}},
 		{"arc_easy", "arc_easy/test.jsonl", `{"query": "a", "choices": ["a", "b"], "gold": -1}`, []string{"right answer -1"}},
 		{"arc_easy", "arc_easy/test.jsonl", `{"query": "a", "choices": ["a", ""], "gold": 0}`, []string{"choice 1 is empty"}},
 		{"arc_easy", "arc_easy/test.jsonl", `{"query": "a", "choices": ["a"], "gold": 0}`, []string{"1 choices"}},
@@ -107,7 +108,7 @@ func TestHostileFiles(t *testing.T) {
 		{"arc_easy", "arc_easy/test.jsonl", `{"question": "a", "choices": {"text": ["a", "b"], "label": ["A", "B"]}, "answerKey": "E"}`, []string{`"E"`, `["A" "B"]`}},
 		{"arc_easy", "arc_easy/test.jsonl", `{"question": "a", "choices": {"text": ["a", "b"], "label": ["A"]}, "answerKey": "A"}`, []string{"2 texts", "1 labels"}},
 		{"arc_easy", "arc_easy/test.jsonl", `{"choices": ["a", "b"], "gold": 0}`, []string{"neither query nor question"}},
-		{"piqa", "piqa/valid.jsonl", `{"goal": "a", "sol1": "b", "sol2": "c"}`, []string{"valid.jsonl:1", "valid-labels.lst"}},
+		{"piqa", "piqa/valid.jsonl", `{"goal": "a", "sol1": "b", "sol2": "c"}`, []string{"valid.jsonl: record 1", "valid-labels.lst"}},
 		{"piqa", "piqa/valid.jsonl", `{"goal": "a", "sol1": "b"}`, []string{"sol2"}},
 		{"piqa", "piqa/valid.jsonl", `{"goal": "a", "sol1": "b", "sol2": "c", "label": "two"}`, []string{"no whole number"}},
 		{"winogrande", "winogrande/validation.jsonl", `{"sentence": "no gap", "option1": "a", "option2": "b", "answer": "1"}`, []string{"gap"}},
@@ -119,13 +120,13 @@ func TestHostileFiles(t *testing.T) {
 		{"lambada_openai", "lambada/test.jsonl", `{"text": "word"}`, []string{"one word"}},
 		{"lambada_openai", "lambada/test.jsonl", `{"text": "two "}`, []string{"empty"}},
 		{"lambada_openai", "lambada/test.jsonl", `{}`, []string{"neither context"}},
-		{"lambada_openai", "lambada/test.jsonl", long, []string{"test.jsonl:1", "16 MiB"}},
+		{"lambada_openai", "lambada/test.jsonl", long, []string{"test.jsonl: line 1", "longer than 67108864 bytes"}},
 		{"small_world_qa", "small_world/qa.jsonl", `{"choices": ["a", "b"]}`, []string{"no context or no gold"}},
 		{"small_world_stories", "small_world/stories.txt", " \n<|endoftext|>\n", []string{"no items"}},
 		{"chunk-8", "wikitext-2/test.txt", " \n", []string{"no items"}},
 	} {
 		t.Run(test.task, func(t *testing.T) {
-			_, err := Load([]string{test.task}, written(t, test.file, test.content), Limit{})
+			_, err := Load(t.Context(), []string{test.task}, written(t, test.file, test.content), Limit{})
 			wantError(t, err, append(test.parts, "bench: "+test.task)...)
 		})
 	}
@@ -147,18 +148,18 @@ func TestMissingFilesAndNames(t *testing.T) {
 		{[]string{"llamacpp-2"}, empty, Limit{}, []string{"4 to"}},
 		{[]string{"sst2"}, Source{}, Limit{}, []string{"no folder of task files given", "sst2/dev.tsv"}},
 		{[]string{"sst2"}, empty, Limit{}, []string{"no file", "dev.tsv"}},
-		{[]string{"sst2=" + empty.Dir}, Source{}, Limit{}, []string{"is a folder"}},
+		{[]string{"sst2=" + empty.Dir}, Source{}, Limit{}, []string{"a folder, want a regular file"}},
 		{[]string{"sst2=nowhere.tsv"}, empty, Limit{}, []string{"no file nowhere.tsv"}},
 		{[]string{"small_world=x"}, Source{}, Limit{}, []string{"3 tasks"}},
 		{[]string{"sst2"}, empty, Limit{Items: -1}, []string{"limit of -1"}},
 	} {
-		_, err := Load(test.names, test.source, test.limit)
+		_, err := Load(t.Context(), test.names, test.source, test.limit)
 		wantError(t, err, append(test.parts, "bench: ")...)
 	}
 }
 
 func TestLoadSmallWorldFromInside(t *testing.T) {
-	sets, err := Load([]string{"small_world", "small_world_qa"}, Source{}, Limit{Items: 7})
+	sets, err := Load(t.Context(), []string{"small_world", "small_world_qa"}, Source{}, Limit{Items: 7})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +174,7 @@ func TestLoadSmallWorldFromInside(t *testing.T) {
 
 func TestOwnFile(t *testing.T) {
 	source := written(t, "mine.tsv", "good\t1\n")
-	sets, err := Load([]string{"sst2=" + filepath.Join(source.Dir, "mine.tsv")}, Source{}, Limit{})
+	sets, err := Load(t.Context(), []string{"sst2=" + filepath.Join(source.Dir, "mine.tsv")}, Source{}, Limit{})
 	if err != nil || len(sets[0].Items) != 1 {
 		t.Errorf("%v, %v", sets, err)
 	}
@@ -192,7 +193,7 @@ func TestLimit(t *testing.T) {
 			t.Errorf("sample %v is not in the file's order", a)
 		}
 	}
-	sets, err := Load([]string{"small_world_qa"}, Source{}, Limit{Items: 5, Seed: 3})
+	sets, err := Load(t.Context(), []string{"small_world_qa"}, Source{}, Limit{Items: 5, Seed: 3})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +209,7 @@ func TestSharedData(t *testing.T) {
 	want := map[string]int{"arc_easy": 2376, "arc_challenge": 1172, "piqa": 1838, "openbookqa": 500, "winogrande": 1267, "boolq": 3270,
 		"lambada_openai": 5153, "sst2": 872, "tinystories_rolling": 217, "wikitext": 62, "small_world_qa": 500}
 	for name, n := range want {
-		sets, err := Load([]string{name}, source, Limit{})
+		sets, err := Load(t.Context(), []string{name}, source, Limit{})
 		if err != nil {
 			t.Error(err)
 			continue
@@ -218,11 +219,11 @@ func TestSharedData(t *testing.T) {
 		}
 	}
 	// The two forms of PIQA ask the same, but that one has its solutions trimmed.
-	published, err := Load([]string{"piqa"}, source, Limit{})
+	published, err := Load(t.Context(), []string{"piqa"}, source, Limit{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	mosaic, err := Load([]string{"piqa=" + filepath.Join(source.Dir, "piqa/mosaic_piqa.jsonl")}, source, Limit{})
+	mosaic, err := Load(t.Context(), []string{"piqa=" + filepath.Join(source.Dir, "piqa/mosaic_piqa.jsonl")}, source, Limit{})
 	if err != nil {
 		t.Fatal(err)
 	}

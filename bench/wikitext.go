@@ -15,10 +15,6 @@ var wikitextFiles = []string{"wikitext-2/test.txt"}
 
 // readPages parts the split at headings of the first level, which have one equals sign on each side.
 func readPages(f *file, most int) ([]Item, error) {
-	text, err := f.text()
-	if err != nil {
-		return nil, err
-	}
 	var items []Item
 	var page []string
 	finish := func() {
@@ -28,10 +24,15 @@ func readPages(f *file, most int) ([]Item, error) {
 			items = append(items, Item{Index: len(items), Text: detokenise(whole), Words: words(whole), Bytes: len(whole)})
 		}
 	}
-	for line := range strings.SplitSeq(text, "\n") {
+	for line, err := range f.from.Pieces(f.ctx, "\n") {
+		if err != nil {
+			return nil, err
+		}
 		joined := trim(strings.ReplaceAll(strings.ReplaceAll(line, "= = =", "==="), "= =", "=="))
 		if strings.HasPrefix(joined, "= ") && strings.HasSuffix(joined, " =") {
-			finish()
+			if finish(); most > 0 && len(items) == most {
+				return items, nil
+			}
 		}
 		page = append(page, line)
 	}

@@ -13,7 +13,7 @@ import (
 	"avssnative/engine/device"
 	"avssnative/internal/need"
 	"avssnative/internal/smallworld"
-	"avssnative/internal/tokenizer"
+	"avssnative/tokenizer"
 )
 
 // TestDemoScores scores the demo on the GPU and on the processor: the same text, the same metric, the same layers to drop.

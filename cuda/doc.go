@@ -7,5 +7,5 @@
 //
 // Everything is queued on one compute stream in the order of the calls; weights arrive on a second stream, from pinned memory, and a
 // product waits for its own weight only. With AVSSNATIVE_CUDA_SYNC=1 every launch is waited for, checked and timed, and nothing is pooled;
-// AVSSNATIVE_LIBCUDA names another driver library than libcuda.so.1.
+// AVSSNATIVE_LIBCUDA names another driver library than libcuda.so.1 (nvcuda.dll on Windows).
 package cuda

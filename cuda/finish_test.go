@@ -12,7 +12,7 @@ import (
 	"avssnative/engine"
 	"avssnative/engine/device"
 	"avssnative/internal/smallworld"
-	"avssnative/internal/tokenizer"
+	"avssnative/tokenizer"
 )
 
 // finishing are the products that finish their results in registers: one a case of tile and precision. The Hopper products come beside

@@ -29,22 +29,22 @@ var optional = []string{"cuMemHostAlloc", "cuMemFreeHost", "cuTensorMapEncodeTil
 var openLibrary = sync.OnceValues(func() (*library, error) {
 	name := os.Getenv("AVSSNATIVE_LIBCUDA")
 	if name == "" {
-		name = "libcuda.so.1"
+		name = libraryName
 	}
-	handle, err := purego.Dlopen(name, purego.RTLD_NOW|purego.RTLD_GLOBAL)
+	handle, err := loadLibrary(name)
 	if err != nil {
 		return nil, fmt.Errorf("cuda: no driver: %s cannot be opened (%s); install NVIDIA's driver or choose --device cpu", name, strings.TrimSpace(err.Error()))
 	}
 	l := &library{at: map[string]uintptr{}}
 	for _, symbol := range required {
-		address, err := purego.Dlsym(handle, symbol)
+		address, err := lookUp(handle, symbol)
 		if err != nil {
 			return nil, fmt.Errorf("cuda: driver too old: %s has no %s", name, symbol)
 		}
 		l.at[symbol] = address
 	}
 	for _, symbol := range optional {
-		if address, err := purego.Dlsym(handle, symbol); err == nil {
+		if address, err := lookUp(handle, symbol); err == nil {
 			l.at[symbol] = address
 		}
 	}

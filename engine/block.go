@@ -16,9 +16,10 @@ type forward struct {
 	layout    *device.Layout
 	positions []int32
 	rows      int
-	cache     *layerCache   // what the layer keeps of earlier tokens; nil: every sequence is whole
-	sums      []float32     // thresholds where a branch's results are to be summed on the way; else nil
-	act       device.Tensor // what entered the MLP's output projection, for observers; returned to the pool after they have seen it
+	cache     *layerCache                           // what the layer keeps of earlier tokens; nil: every sequence is whole
+	sums      []float32                             // thresholds where a branch's results are to be summed on the way; else nil
+	tap       func(l *arch.Linear, x device.Tensor) // is shown what enters each linear layer; nil: nobody looks
+	act       device.Tensor                         // what entered the MLP's output projection, for observers; returned to the pool after they have seen it
 }
 
 // branches are what a block's observers may look at, besides its input and output.
@@ -146,6 +147,7 @@ func (f *forward) norm(dst, x device.Tensor, n *arch.NormSpec) {
 
 // linear is x·Wᵀ + b in a tensor from the pool.
 func (f *forward) linear(x device.Tensor, l *arch.Linear) device.Tensor {
+	f.show(l, x)
 	w := f.weights.matrices[&l.Weight]
 	out := f.pool.take(x.Rows(), w.Out())
 	f.device.Product(out, x, w, f.weights.vector(&l.Bias))
@@ -158,10 +160,18 @@ func (f *forward) summed(x device.Tensor, l *arch.Linear) device.Tensor {
 	if !able || f.sums == nil {
 		return f.linear(x, l)
 	}
+	f.show(l, x)
 	w := f.weights.matrices[&l.Weight]
 	out := f.pool.take(x.Rows(), w.Out())
 	device.ProductSummed(out, x, w, f.weights.vector(&l.Bias), f.sums)
 	return out
+}
+
+// show lets the tap see what enters a linear layer.
+func (f *forward) show(l *arch.Linear, x device.Tensor) {
+	if f.tap != nil {
+		f.tap(l, x)
+	}
 }
 
 // take is a tensor of this batch's rows from the pool.

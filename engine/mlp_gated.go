@@ -13,7 +13,7 @@ func (f *forward) gated(g *arch.GatedSpec, x device.Tensor) device.Tensor {
 	return out
 }
 
-// hidden computes what enters the output projection.
+// activated computes what enters the output projection.
 func (f *forward) activated(g *arch.GatedSpec, act, x device.Tensor) {
 	if g.Activation.Interleaved {
 		both := f.linear(x, &g.Up)
@@ -25,6 +25,7 @@ func (f *forward) activated(g *arch.GatedSpec, act, x device.Tensor) {
 	if g.Gate.Weight.Name == "" {
 		first = &g.Up
 	}
+	f.show(first, x)
 	f.device.Product(act, x, f.weights.matrices[&first.Weight], f.weights.vector(&first.Bias))
 	if first == &g.Up {
 		f.device.Activate(act, act, nil, g.Activation)

@@ -18,7 +18,8 @@ type Sequence struct {
 // Pass says what one walk through the model does.
 type Pass struct {
 	Sequences []Sequence
-	Variants  []Drop // what to score; nil: the dense model alone. Observers and traces see the first, divergence is from the first
+	Variants  []Drop    // what to score; nil: the dense model alone. Observers and traces see the first, divergence is from the first
+	Repairs   []*Repair // what each variant computes with instead of the model's own tensors; nil, or shorter: none
 	Observe   []Observer
 	Diverge   bool // fill Score.KL and Score.SameTop for the variants after the first
 

@@ -47,6 +47,24 @@ func (p *pool) give(v device.Tensor) {
 	p.free[t.Cols()] = append(p.free[t.Cols()], t)
 }
 
+// outstanding is what take has handed out and not got back.
+func (p *pool) outstanding() map[device.Tensor]bool {
+	out := map[device.Tensor]bool{}
+	for v := range p.whole {
+		out[v] = true
+	}
+	return out
+}
+
+// reclaim takes back what was handed out since.
+func (p *pool) reclaim(before map[device.Tensor]bool) {
+	for v := range p.whole {
+		if !before[v] {
+			p.give(v)
+		}
+	}
+}
+
 // close frees everything.
 func (p *pool) close() {
 	for _, tensors := range p.free {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -30,7 +31,7 @@ func (m *Model) Run(ctx context.Context, p Pass) (*Outcome, error) {
 
 // runOn walks a pass on one device.
 func (m *Model) runOn(ctx context.Context, d device.Device, p Pass) (*Outcome, error) {
-	variants, which, err := distinct(p.Variants, m.Layers())
+	variants, which, err := distinct(p, m.Layers())
 	if err != nil {
 		return nil, err
 	}
@@ -41,9 +42,9 @@ func (m *Model) runOn(ctx context.Context, d device.Device, p Pass) (*Outcome, e
 	if p, err = p.complete(packed); err != nil {
 		return nil, err
 	}
-	w := &walker{model: m, device: d, pass: p, variants: variants, packing: packed, outcome: &Outcome{}}
-	w.scores = make([][]SequenceScore, len(variants))
-	groups := walks(variants, m.Layers(), w.hiddenTensors(), p.Diverge)
+	w := &walker{model: m, device: d, pass: p, variants: variants.drops, set: variants, packing: packed, outcome: &Outcome{}}
+	w.scores = make([][]SequenceScore, len(variants.drops))
+	groups := variants.walks(w.hiddenTensors(), p.Diverge)
 	w.countWork(groups)
 	seen := false
 	for _, group := range groups {
@@ -60,21 +61,35 @@ func (m *Model) runOn(ctx context.Context, d device.Device, p Pass) (*Outcome, e
 }
 
 // distinct drops repeated variants; which[i] is where variant i went. Variant 0 stays first.
-func distinct(variants []Drop, layers int) (unique []Drop, which []int, err error) {
+func distinct(p Pass, layers int) (unique *variantSet, which []int, err error) {
+	variants := p.Variants
 	if len(variants) == 0 {
 		variants = []Drop{nil}
 	}
 	if err := checkVariants(variants, layers); err != nil {
 		return nil, nil, err
 	}
-	known := map[string]int{}
-	for _, drop := range variants {
-		key := drop.String()
-		at, found := known[key]
+	if len(p.Repairs) > len(variants) {
+		return nil, nil, fmt.Errorf("engine: %d repairs for %d variants", len(p.Repairs), len(variants))
+	}
+	type key struct {
+		drop   string
+		repair *Repair
+	}
+	unique = &variantSet{layers: layers}
+	known := map[key]int{}
+	for i, drop := range variants {
+		k := key{drop: drop.String()}
+		if i < len(p.Repairs) && p.Repairs[i] != nil {
+			if k.repair = p.Repairs[i]; k.repair.outside != "" {
+				return nil, nil, fmt.Errorf("engine: variant %d: a repair of %s: a pass takes repairs of layers alone", i, k.repair.outside)
+			}
+		}
+		at, found := known[k]
 		if !found {
-			at = len(unique)
-			known[key] = at
-			unique = append(unique, drop)
+			at = len(unique.drops)
+			known[k] = at
+			unique.drops, unique.repairs = append(unique.drops, drop), append(unique.repairs, k.repair)
 		}
 		which = append(which, at)
 	}
@@ -111,6 +126,7 @@ type walker struct {
 	device   device.Device
 	pass     Pass
 	variants []Drop // distinct
+	set      *variantSet
 	packing  *packing
 	scores   [][]SequenceScore
 	outcome  *Outcome
@@ -164,7 +180,7 @@ func (w *walker) countWork(groups [][]int) {
 	w.step.Layers = layers
 	w.outcome.Passes = len(groups)
 	for _, group := range groups {
-		_, blocks := sharedWork(w.variants, group, layers)
+		_, blocks := w.set.sharedWork(group)
 		w.outcome.Blocks += blocks
 		w.step.Total += float64(blocks+len(group)) * float64(w.packing.scored)
 	}
@@ -271,10 +287,21 @@ func (w *walker) blocks(ctx context.Context) error {
 // layer computes one block, or half of it, for every state that does not leave it out.
 func (w *walker) layer(ctx context.Context, layer int, weights *layerWeights) error {
 	w.step.Layer = layer
-	moves, after := w.divide(layer)
+	works, after := w.divide(layer)
 	w.states = after
-	for _, part := range [...]Part{none, Attention, MLP} {
-		if err := w.apply(ctx, layer, part, weights, moves[part]); err != nil {
+	for _, work := range works {
+		with := weights
+		if work.repair != nil {
+			var err error
+			if with, err = load(w.device, work.repair.tensors(), w.model.Spec.Blocks[layer].Refs); err != nil {
+				return err
+			}
+		}
+		err := w.apply(ctx, layer, work.part, with, work.moves)
+		if work.repair != nil {
+			with.release()
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -287,38 +314,50 @@ func (w *walker) layer(ctx context.Context, layer int, weights *layerWeights) er
 // move is what a layer does to a state: it becomes another, or itself.
 type move struct{ from, to state }
 
-// divide parts the states by what their variants leave out of a layer: the moves to be made, by the part left out and in the order in which
-// they may be made, and the states there are afterwards. Where no variant leaves the layer out whole, the last move is made in place.
-func (w *walker) divide(layer int) (moves [parts + 1][]move, after []state) {
+// work is the moves of a layer that leave out the same part and compute with the same tensors.
+type work struct {
+	part   Part
+	repair *Repair
+	moves  []move
+}
+
+// divide parts the states by what their variants do with a layer: the moves to be made, in the order in which they may be made, and the
+// states there are afterwards. Where no variant leaves the layer out whole, a state's last move is made in place.
+func (w *walker) divide(layer int) (works []work, after []state) {
 	for _, s := range w.states {
-		by := split(w.variants, s.variants, layer)
-		inPlace := Layer
-		for _, part := range [...]Part{none, Attention, MLP} {
-			if len(by[part]) > 0 && len(by[Layer]) == 0 {
-				inPlace = part
-			}
-		}
-		for _, part := range [...]Part{Layer, none, Attention, MLP} {
-			if len(by[part]) == 0 {
-				continue
-			}
+		cohorts := w.set.split(s.variants, layer)
+		for i, c := range cohorts {
 			to := s
-			to.variants = by[part]
+			to.variants = c.members
 			if to.variants[0] != s.variants[0] { // only the first variant's state walks the prompt groups that are not scored
 				to.groups = w.packing.scoredGroups
 			}
-			if part != inPlace {
+			stays := c.part == Layer
+			if inPlace := i == len(cohorts)-1 && cohorts[0].part != Layer; !stays && !inPlace {
 				to.hidden = w.device.NewTensor(w.rowsOf(to.groups), w.model.Spec.Hidden)
 			}
-			if part != Layer {
-				moves[part] = append(moves[part], move{s, to})
-			}
 			after = append(after, to)
+			if stays {
+				continue
+			}
+			at := slices.IndexFunc(works, func(k work) bool { return k.part == c.part && k.repair == c.repair })
+			if at < 0 {
+				at = len(works)
+				works = append(works, work{part: c.part, repair: c.repair})
+			}
+			works[at].moves = append(works[at].moves, move{s, to})
 		}
 	}
+	// A state's moves come in the order of its cohorts.
+	slices.SortFunc(works, func(a, b work) int {
+		return cmp.Or(rank(a.part)-rank(b.part), w.set.rank(a.repair)-w.set.rank(b.repair))
+	})
 	slices.SortStableFunc(after, func(a, b state) int { return a.variants[0] - b.variants[0] })
-	return moves, after
+	return works, after
 }
+
+// rank is a part's place in the order of moves.
+func rank(p Part) int { return slices.Index([]Part{none, Attention, MLP}, p) }
 
 // apply makes the moves of one layer that leave out one part of it.
 func (w *walker) apply(ctx context.Context, layer int, part Part, weights *layerWeights, moves []move) error {

@@ -35,22 +35,56 @@ func split(variants []Drop, of []int, layer int) (by [parts + 1][]int) {
 	return by
 }
 
-// sharedWork counts what walking the variants together takes: the largest number of hidden tensors at a time, and how many times a block is
+// variantSet is the variants of a pass: what each leaves out, and what it computes with instead of the model's own tensors.
+type variantSet struct {
+	drops   []Drop
+	repairs []*Repair // as many; nil: none
+	layers  int
+}
+
+// cohort is variants of one state that a layer treats alike.
+type cohort struct {
+	part    Part    // what they leave out
+	repair  *Repair // with what they compute instead; nil: the layer's own tensors
+	members []int
+}
+
+// split parts a state's variants at a layer: those that leave it out first, then in the order in which moves are made.
+func (s *variantSet) split(of []int, layer int) []cohort {
+	var all []cohort
+	by := split(s.drops, of, layer)
+	for _, part := range [...]Part{Layer, none, Attention, MLP} {
+		from := len(all)
+		for _, v := range by[part] {
+			r := s.repairs[v]
+			if part == Layer || !r.touches(layer) {
+				r = nil
+			}
+			at := slices.IndexFunc(all[from:], func(c cohort) bool { return c.repair == r })
+			if at < 0 {
+				at = len(all) - from
+				all = append(all, cohort{part: part, repair: r})
+			}
+			all[from+at].members = append(all[from+at].members, v)
+		}
+		slices.SortFunc(all[from:], func(a, b cohort) int { return s.rank(a.repair) - s.rank(b.repair) })
+	}
+	return all
+}
+
+// sharedWork counts what walking variants together takes: the largest number of hidden tensors at a time, and how many times a block is
 // applied to all sequences of a state, layer by layer.
-func sharedWork(variants []Drop, of []int, layers int) (peak, blocks int) {
+func (s *variantSet) sharedWork(of []int) (peak, blocks int) {
 	states := [][]int{of}
 	peak = 1
-	for layer := range layers {
+	for layer := range s.layers {
 		var next [][]int
-		for _, s := range states {
-			for part, same := range split(variants, s, layer) {
-				if len(same) == 0 {
-					continue
-				}
-				if Part(part) != Layer {
+		for _, state := range states {
+			for _, c := range s.split(state, layer) {
+				if c.part != Layer {
 					blocks++
 				}
-				next = append(next, same)
+				next = append(next, c.members)
 			}
 		}
 		states = next
@@ -59,16 +93,24 @@ func sharedWork(variants []Drop, of []int, layers int) (peak, blocks int) {
 	return peak, blocks
 }
 
+// rank is a repair's place in the order of moves: none first.
+func (s *variantSet) rank(r *Repair) int {
+	if r == nil {
+		return -1
+	}
+	return slices.Index(s.repairs, r)
+}
+
 // walks parts the variants into groups that are walked one after the other, so that no more than `most` hidden tensors exist at a time.
 // Variants with long common prefixes stay together; variant 0 goes first in every group where first is set, for divergence.
-func walks(variants []Drop, layers, most int, first bool) [][]int {
-	all := make([]int, len(variants))
+func (s *variantSet) walks(most int, first bool) [][]int {
+	all := make([]int, len(s.drops))
 	for i := range all {
 		all[i] = i
 	}
 	// Variants that leave out their first layer late share the most: the walk over all layers goes first, then by the layers left out.
 	slices.SortStableFunc(all, func(a, b int) int {
-		return -order(ended(variants[a], layers), ended(variants[b], layers))
+		return -order(ended(s.drops[a], s.layers), ended(s.drops[b], s.layers))
 	})
 	var groups [][]int
 	var part func(of []int)
@@ -77,7 +119,7 @@ func walks(variants []Drop, layers, most int, first bool) [][]int {
 		if first && !slices.Contains(of, 0) {
 			with = append([]int{0}, of...)
 		}
-		if peak, _ := sharedWork(variants, with, layers); peak <= most || len(of) == 1 {
+		if peak, _ := s.sharedWork(with); peak <= most || len(of) == 1 {
 			slices.Sort(with)
 			groups = append(groups, with)
 			return

@@ -11,7 +11,7 @@ import (
 	"avssnative/engine"
 	"avssnative/internal/need"
 	"avssnative/internal/smallworld"
-	"avssnative/internal/tokenizer"
+	"avssnative/tokenizer"
 
 	"avssnative/engine/device"
 	"github.com/google/go-cmp/cmp"

@@ -55,8 +55,8 @@ func modelFlags() []cli.Flag {
 
 func calibrationFlags() []cli.Flag {
 	return []cli.Flag{
-		list("calib", "calibration text: .txt, .jsonl, .parquet, also .gz and .zst; default: the text inside the program"),
-		text("calib-field", "", "where a .jsonl or .parquet holds its text"),
+		list("calib", "calibration text: .txt, .jsonl, .parquet, also .gz and .zst, or - for stdin; default: the text inside the program"),
+		text("calib-field", "", "where a .jsonl or .parquet holds its text; with --calib -, stdin is .jsonl"),
 		number("calib-tokens", job.DefaultTokens, "calibration tokens"),
 		number("seq-len", 512, "tokens a calibration sequence has at most"),
 	}
@@ -220,7 +220,7 @@ func calibration(c *cli.Context) (job.Calibration, error) {
 	if c.Int("calib-tokens") < 2 || c.Int("seq-len") < 2 {
 		return job.Calibration{}, usage("--calib-tokens %d --seq-len %d: want 2 or more of both", c.Int("calib-tokens"), c.Int("seq-len"))
 	}
-	return job.Calibration{Files: c.StringSlice("calib"), Field: c.String("calib-field"), Tokens: c.Int("calib-tokens"), Length: c.Int("seq-len"), BOS: b}, nil
+	return job.Calibration{Files: c.StringSlice("calib"), Stdin: c.App.Reader, Field: c.String("calib-field"), Tokens: c.Int("calib-tokens"), Length: c.Int("seq-len"), BOS: b}, nil
 }
 
 // scoring reads the metric flags. metrics are those the command wants measured beside the activation metrics.

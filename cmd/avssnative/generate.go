@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"avssnative/engine"
+	"avssnative/internal/chat"
 	"avssnative/internal/job"
 
 	"github.com/urfave/cli/v2"
@@ -234,7 +235,18 @@ func promptIDs(c *cli.Context, j *job.Job, text string) ([]int32, error) {
 	if err != nil {
 		return nil, err
 	}
-	ids, err := t.Encode(text, true)
+	special := true
+	if c.Bool("chat") {
+		messages := []chat.Message{{Role: "user", Content: text}}
+		if system := c.String("system"); system != "" {
+			messages = append([]chat.Message{{Role: "system", Content: system}}, messages...)
+		}
+		if text, err = j.Chat(messages); err != nil {
+			return nil, fmt.Errorf("--chat: %w", err)
+		}
+		special = false // a template writes them itself
+	}
+	ids, err := t.Encode(text, special)
 	if err != nil {
 		return nil, fmt.Errorf("--prompt: %w", err)
 	}

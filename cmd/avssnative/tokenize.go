@@ -6,8 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 
-	"avssnative/internal/tokenizer"
+	"avssnative/tokenizer"
 
 	"avssnative/engine/weights"
 	"github.com/urfave/cli/v2"
@@ -34,22 +35,29 @@ func tokenize(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, note := range t.Notes() {
+		fmt.Fprintf(c.App.ErrWriter, "tokenize: %s\n", note)
+	}
 	out := bufio.NewWriter(c.App.Writer)
 	in := json.NewDecoder(bufio.NewReader(c.App.Reader))
 	for line := 1; ; line++ {
-		var answer any
+		var answer []byte
 		var err error
 		if c.Bool("decode") {
 			var ids []int32
 			if err = in.Decode(&ids); err == nil {
-				answer, err = t.Decode(ids, !c.Bool("special"))
+				var text string
+				if text, err = t.Decode(ids, !c.Bool("special")); err == nil {
+					answer, err = json.Marshal(text)
+				}
 			}
 		} else {
 			var text string
 			if err = in.Decode(&text); err == nil {
 				var ids []int32
-				ids, err = t.Encode(text, c.Bool("special"))
-				answer = append([]int32{}, ids...)
+				if ids, err = t.EncodeContext(c.Context, text, c.Bool("special")); err == nil {
+					writeIDs(out, ids)
+				}
 			}
 		}
 		if errors.Is(err, io.EOF) {
@@ -58,10 +66,18 @@ func tokenize(c *cli.Context) error {
 		if err != nil {
 			return errors.Join(fmt.Errorf("tokenize: line %d: %w", line, err), out.Flush())
 		}
-		answerLine, err := json.Marshal(answer)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(out, "%s\n", answerLine)
+		fmt.Fprintf(out, "%s\n", answer)
 	}
+}
+
+// writeIDs writes an array; a long text has too many ids to hold their digits too.
+func writeIDs(out *bufio.Writer, ids []int32) {
+	out.WriteByte('[')
+	for i, id := range ids {
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		out.Write(strconv.AppendInt(out.AvailableBuffer(), int64(id), 10))
+	}
+	out.WriteByte(']')
 }

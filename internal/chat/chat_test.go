@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// What transformers makes of the same templates and conversations (tools/goldens/chat.py), character for character. chatml.jinja and
+// What transformers makes of the same templates and conversations (tools/goldens/chat_templates.py), character for character. chatml.jinja and
 // gemma.jinja are the two published forms, written from their descriptions; the own templates each use another part of the language.
 func TestTemplatesRenderAsTransformersRendersThem(t *testing.T) {
 	data, err := os.ReadFile("testdata/rendered.json")

@@ -46,7 +46,7 @@ func save(t testing.TB, name string, content []byte) string {
 }
 
 func read(path, field string) (all []Document, err error) {
-	for document, err := range Read(context.Background(), path, field) {
+	for document, err := range (Source{Path: path, Field: field}).Documents(context.Background()) {
 		if err != nil {
 			return all, err
 		}
@@ -56,7 +56,7 @@ func read(path, field string) (all []Document, err error) {
 }
 
 func list(path string, columns []string) (all []string, err error) {
-	for row, err := range Rows(context.Background(), path, columns) {
+	for row, err := range (Source{Path: path, Columns: columns}).Rows(context.Background()) {
 		if err != nil {
 			return all, err
 		}
@@ -135,7 +135,7 @@ func TestTabLines(t *testing.T) {
 	if diff := cmp.Diff([]string{`1 {"label":"1","text":"good"}`}, got); diff != "" || err != nil {
 		t.Error(err, diff)
 	}
-	for row, err := range Rows(context.Background(), path, []string{"text", "label"}) {
+	for row, err := range (Source{Path: path, Columns: []string{"text", "label"}}).Rows(context.Background()) {
 		var item struct {
 			Text  string
 			Label int `json:",string"`
@@ -185,8 +185,8 @@ func TestRefused(t *testing.T) {
 		{"no zstd", raw("x.txt.zst", []byte("hello world")), "x.txt.zst"},
 		{"gzip cut", raw("x.jsonl.gz", packed[:len(packed)-9]), "unexpected EOF"},
 		{"zstd cut", raw("x.jsonl.zst", zst[:len(zst)-9]), "EOF"},
-		{"long line", save(t, "x.jsonl.gz", long), "line 1: longer than 67108864 bytes"},
-		{"long document", save(t, "x.txt.zst", long), "document 1: longer than 67108864 bytes (put <|endoftext|> between documents)"},
+		{"long line", save(t, "x.jsonl", long), "line 1: longer than 67108864 bytes"},
+		{"long document", save(t, "x.txt", long), "document 1: longer than 67108864 bytes (put <|endoftext|> between documents)"},
 		{"no parquet", save(t, "x.parquet", []byte("hello")), "not a parquet file"},
 		{"parquet in gzip", save(t, "x.parquet.gz", []byte("hello")), "compressed inside"},
 	}
@@ -204,7 +204,7 @@ func TestRefused(t *testing.T) {
 		"too few cells":    {save(t, "x.tsv", []byte("a\tb\n1\n")), nil, "line 2: 1 cells, want 2"},
 		"name taken":       {save(t, "x.tsv", []byte("a\ta\n1\t2\n")), nil, `column 2: name "a" is empty or taken`},
 		"columns of jsonl": {save(t, "x.jsonl", []byte("{}")), []string{"a"}, "only a .tsv takes them"},
-		"rows of txt":      {save(t, "x.txt", []byte("a")), nil, "want a name ending in"},
+		"rows of txt":      {save(t, "x.txt", []byte("a")), nil, "holds text, want records"},
 	} {
 		if _, err := list(c.path, c.columns); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %s", name, err, c.want)
@@ -215,7 +215,7 @@ func TestRefused(t *testing.T) {
 func TestStopAndCancel(t *testing.T) {
 	path := save(t, "x.jsonl", []byte(strings.Repeat(`{"text":"a"}`+"\n", 10)))
 	n := 0
-	for range Read(context.Background(), path, "") {
+	for range (Source{Path: path}).Documents(context.Background()) {
 		if n++; n == 3 {
 			break
 		}
@@ -226,7 +226,7 @@ func TestStopAndCancel(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	n = 0
-	for _, err := range Read(ctx, path, "") {
+	for _, err := range (Source{Path: path}).Documents(ctx) {
 		if n++; n == 3 {
 			cancel()
 		}

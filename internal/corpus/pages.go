@@ -18,8 +18,12 @@ import (
 // unpack to any length. Each page is therefore unpacked here once, within the size its header gives, and its runs are counted, before the
 // library sees it (https://parquet.apache.org/docs/file-format/data-pages).
 const (
-	maxPage   = 1 << 30 // bytes, unpacked
+	maxPage   = 256 << 20 // bytes, unpacked
 	maxValues = 1 << 22
+	maxHeader = 64 << 20 // bytes; the least and the greatest text of the page may be in it
+
+	maxElements = 1 << 18 // in the lists of one row
+	elementSize = 64      // bytes that an element of a list takes when it is read
 )
 
 // Numbers of the format's codecs and encodings.
@@ -79,55 +83,114 @@ func readPageHeader(data []byte) (h pageHeader, length int, err error) {
 	return h, w.at, err
 }
 
-// checkPages walks the pages of one column of a row group.
-func (t *table) checkPages(group int, leaf *parquet.Column) error {
-	file, columns := t.mapping.Bytes(), t.Metadata().RowGroups[group].Columns
-	fail := func(err error) error {
-		return fmt.Errorf("row group %d, column %.80q: %w", group, leaf.Name(), err)
+// chunk is one column of a row group, whose pages are checked one after the other.
+type chunk struct {
+	table      *table
+	group      int
+	leaf       *parquet.Column
+	codec      int64
+	start, end int64 // in the file
+
+	held     []byte // the page with its header that was checked last
+	heldAt   int64  // where it begins
+	counted  int64  // up to here pages have been counted
+	elements int64  // of the row that the last page ends with
+	longest  int64  // most elements of a row so far
+}
+
+func (c *chunk) rewind() { c.held, c.heldAt, c.elements = nil, c.start, 0 }
+
+func (c *chunk) fail(err error) error {
+	return fmt.Errorf("row group %d, column %.80q: %w", c.group, c.leaf.Name(), err)
+}
+
+// readAt gives the library bytes of the chunk. It asks for one page after the other, and for the first again if that is the dictionary.
+func (c *chunk) readAt(data []byte, offset int64) (int, error) {
+	if offset < c.heldAt {
+		c.rewind()
 	}
-	if leaf.Index() < 0 || leaf.Index() >= len(columns) {
-		return fail(fmt.Errorf("damaged: the group has %d columns", len(columns)))
-	}
-	meta := columns[leaf.Index()].MetaData
-	start, length := meta.DataPageOffset, meta.TotalCompressedSize
-	if first := meta.DictionaryPageOffset; first > 0 && first < start {
-		start = first
-	}
-	if start < 0 || length < 0 || start > int64(len(file)) || length > int64(len(file))-start {
-		return fail(fmt.Errorf("damaged: bytes %d+%d of %d", start, length, len(file)))
-	}
-	for chunk := file[start : start+length]; len(chunk) > 0; {
-		h, n, err := readPageHeader(chunk)
-		if err != nil {
-			return fail(err)
+	n := 0
+	for n < len(data) {
+		at := offset + int64(n) - c.heldAt
+		if at < int64(len(c.held)) {
+			n += copy(data[n:], c.held[at:])
+			continue
 		}
-		if h.packed < 0 || h.packed > int64(len(chunk)-n) || h.unpacked < 0 || h.unpacked > maxPage || h.values < 0 || h.values > maxValues {
-			return fail(fmt.Errorf("damaged: a page of %d values, %d bytes, %d unpacked", h.values, h.packed, h.unpacked))
+		if c.heldAt+int64(len(c.held)) >= c.end {
+			return n, io.EOF
 		}
-		if err := checkPage(h, chunk[n:n+int(h.packed)], int64(meta.Codec), leaf); err != nil {
-			return fail(err)
+		if err := c.advance(); err != nil {
+			return n, c.fail(err)
 		}
-		chunk = chunk[n+int(h.packed):]
 	}
+	return n, nil
+}
+
+// advance reads and checks the next page.
+func (c *chunk) advance() error {
+	t, at := c.table, c.heldAt+int64(len(c.held))
+	left := c.end - at
+	var head []byte
+	var h pageHeader
+	// Statistics make a header as long as two texts, but seldom do.
+	for size := int64(1 << 12); ; size *= 16 {
+		var err error
+		if head, err = readAt(t.ctx, t.file, min(size, left), at); err != nil {
+			return err
+		}
+		var n int
+		if h, n, err = readPageHeader(head); err == nil {
+			head = head[:n]
+			break
+		}
+		if size >= left {
+			return err
+		}
+		if size >= maxHeader {
+			return fmt.Errorf("a page's header of more than %d bytes is not read", maxHeader)
+		}
+	}
+	if h.packed < 0 || h.packed > left-int64(len(head)) || h.unpacked < 0 || h.unpacked > maxPage || h.values < 0 || h.values > maxValues {
+		return fmt.Errorf("damaged: a page of %d values, %d bytes, %d unpacked; %d bytes are left, and at most %d unpacked and %d values are read",
+			h.values, h.packed, h.unpacked, left-int64(len(head)), maxPage, maxValues)
+	}
+	if at >= c.counted {
+		c.counted = at + int64(len(head)) + h.packed
+		t.unpacked += h.unpacked
+		if c.leaf.MaxRepetitionLevel() > 0 && !h.isDictionary {
+			t.unpacked += h.values * elementSize
+		}
+		if err := unfolded(t.size, t.unpacked); err != nil {
+			return err
+		}
+	}
+	body, err := readAt(t.ctx, t.file, h.packed, at+int64(len(head)))
+	if err != nil {
+		return err
+	}
+	if err := c.checkPage(h, body); err != nil {
+		return err
+	}
+	c.held, c.heldAt = append(head[:len(head):len(head)], body...), at
 	return nil
 }
 
 // checkPage unpacks one page and counts its levels and values.
-func checkPage(h pageHeader, body []byte, codec int64, leaf *parquet.Column) (err error) {
-	most := [2]int{leaf.MaxRepetitionLevel(), leaf.MaxDefinitionLevel()}
+func (c *chunk) checkPage(h pageHeader, body []byte) (err error) {
+	most := [2]int{c.leaf.MaxRepetitionLevel(), c.leaf.MaxDefinitionLevel()}
 	if h.isTwo {
 		for i, size := range h.levels {
 			if size < 0 || size > int64(len(body)) || size > h.unpacked {
 				return errPage
 			}
-			if err := checkRuns(body[:size], bits.Len(uint(most[i])), h.values); most[i] > 0 && err != nil {
+			if err := c.checkLevels(i, most[i], body[:size], h.values); most[i] > 0 && err != nil {
 				return err
 			}
 			body, h.unpacked = body[size:], h.unpacked-size
 		}
 	}
 	if h.compressed {
-		if body, err = unpack(codec, body, h.unpacked); err != nil {
+		if body, err = unpack(c.codec, body, h.unpacked); err != nil {
 			return err
 		}
 	}
@@ -145,9 +208,14 @@ func checkPage(h pageHeader, body []byte, codec int64, leaf *parquet.Column) (er
 			if h.levelEncodings[i] != runLength {
 				return fmt.Errorf("levels in encoding %d are not read", h.levelEncodings[i])
 			}
-			if body, err = checkSized(body, bits.Len(uint(most[i])), h.values); err != nil {
+			levels, rest, err := sized(body)
+			if err != nil {
 				return err
 			}
+			if err := c.checkLevels(i, most[i], levels, h.values); err != nil {
+				return err
+			}
+			body = rest
 		}
 	}
 	switch h.encoding {
@@ -159,8 +227,11 @@ func checkPage(h pageHeader, body []byte, codec int64, leaf *parquet.Column) (er
 		}
 		return checkRuns(body[1:], int(body[0]), h.values)
 	case runLength:
-		_, err := checkSized(body, 1, h.values)
-		return err
+		runs, _, err := sized(body)
+		if err != nil {
+			return err
+		}
+		return checkRuns(runs, 1, h.values)
 	case deltaBinaryPacked, deltaLengthBytes:
 		return checkDelta(body, h.values)
 	}
@@ -169,16 +240,59 @@ func checkPage(h pageHeader, body []byte, codec int64, leaf *parquet.Column) (er
 
 var errPage = errors.New("damaged: a page's counts do not fit its header")
 
-// checkSized checks runs that a 32-bit length stands before and returns what follows them.
-func checkSized(data []byte, width int, values int64) ([]byte, error) {
+// sized parts data into what a 32-bit length stands before and what follows that.
+func sized(data []byte) (inside, rest []byte, err error) {
 	if len(data) < 4 {
-		return nil, errPage
+		return nil, nil, errPage
 	}
 	size := binary.LittleEndian.Uint32(data)
 	if uint64(size) > uint64(len(data)-4) {
-		return nil, errPage
+		return nil, nil, errPage
 	}
-	return data[4+size:], checkRuns(data[4:4+size], width, values)
+	return data[4 : 4+size], data[4+size:], nil
+}
+
+// checkLevels checks the repetition (0) or definition (1) levels of a page, which are at most most.
+func (c *chunk) checkLevels(which, most int, data []byte, values int64) error {
+	width := bits.Len(uint(most))
+	if err := checkRuns(data, width, values); err != nil || which == 1 || most == 0 {
+		return err
+	}
+	left := values
+	count := func(level byte, times int64) {
+		times = min(times, left)
+		left -= times
+		if level == 0 && times > 0 {
+			c.elements, times = 1, 0 // a row begins
+		}
+		c.elements += times
+		c.longest = max(c.longest, c.elements)
+	}
+	for len(data) > 0 && left > 0 {
+		head, n := binary.Uvarint(data)
+		data = data[n:]
+		if head&1 == 0 {
+			if len(data) == 0 {
+				return errPage
+			}
+			count(data[0], int64(min(head>>1, 2*maxValues)))
+			data = data[1:]
+			continue
+		}
+		groups := min(int(head>>1)*width, len(data)) // bytes
+		for bit := 0; bit+width <= 8*groups && left > 0; bit += width {
+			pair := uint16(data[bit/8])
+			if bit/8+1 < groups {
+				pair |= uint16(data[bit/8+1]) << 8
+			}
+			count(byte(pair>>(bit%8))&(1<<width-1), 1)
+		}
+		data = data[groups:]
+	}
+	if c.longest > maxElements {
+		return fmt.Errorf("a row with a list of %d elements, want at most %d", c.longest, maxElements)
+	}
+	return nil
 }
 
 // checkRuns counts the values of a mix of runs and bit-packed groups of 8: there may be no more than values, but for a last group.
@@ -248,6 +362,7 @@ func unpack(codec int64, data []byte, size int64) ([]byte, error) {
 		return nil, fmt.Errorf("codec %d is not read; known are none, snappy, gzip and zstd", codec)
 	}
 	var whole bytes.Buffer
+	whole.Grow(int(min(size, 16*int64(len(data))))) // no more for what a header says alone
 	if n, err := io.Copy(&whole, io.LimitReader(from, size+1)); err != nil || n != size {
 		return nil, fmt.Errorf("damaged: a page unpacks to %d bytes, want %d (%v)", n, size, err)
 	}

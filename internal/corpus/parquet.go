@@ -1,66 +1,19 @@
 package corpus
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
-
-	"avssnative/internal/mapped"
 )
 
-// table is an open .parquet. The file is mapped; its pages are decoded one at a time.
-type table struct {
-	*parquet.File
-	mapping *mapped.File
-}
-
-func openTable(path string) (*table, error) {
-	if !strings.HasSuffix(strings.ToLower(path), ".parquet") {
-		return nil, errors.New("a .parquet is compressed inside; unpack it first")
-	}
-	mapping, err := mapped.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	t := &table{mapping: mapping}
-	if err := checkFooter(mapping.Bytes()); err != nil {
-		mapping.Close()
-		return nil, err
-	}
-	err = guarded(func() error {
-		file := bytes.NewReader(mapping.Bytes())
-		t.File, err = parquet.OpenFile(file, file.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
-		return err
-	})
-	if err != nil {
-		mapping.Close()
-		return nil, err
-	}
-	return t, nil
-}
-
-func (t *table) close() { t.mapping.Close() }
-
-// guarded turns a panic into an error: the parquet library panics on some damaged files. Nothing of the caller's runs inside.
-func guarded(do func() error) (err error) {
-	defer func() {
-		if damage := recover(); damage != nil {
-			err = fmt.Errorf("damaged: %.200s", strings.ReplaceAll(fmt.Sprint(damage), "\n", " "))
-		}
-	}()
-	return do()
-}
-
 // column calls each for every row's text in one column, reading no other.
-func column(ctx context.Context, path, field string, each func(Document) bool) error {
-	t, err := openTable(path)
+func (s Source) column(ctx context.Context, field string, each func(Document) bool) error {
+	t, err := s.openTable(ctx)
 	if err != nil {
 		return err
 	}
@@ -71,41 +24,58 @@ func column(ctx context.Context, path, field string, each func(Document) bool) e
 	}
 	number := 0
 	for group := range t.RowGroups() {
-		if err := t.checkPages(group, leaf); err != nil {
+		if err := t.begin(group, []*parquet.Column{leaf}); err != nil {
 			return err
 		}
-		reader := pageReader{chunk: t.RowGroups()[group].ColumnChunks()[leaf.Index()]}
-		for {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			var texts []string
-			err := guarded(func() (err error) {
-				texts, err = reader.next()
-				return err
-			})
-			if err != nil && err != io.EOF {
-				reader.close()
-				return fmt.Errorf("row %d: %w", number+len(texts)+1, err)
-			}
-			for _, text := range texts {
-				number++
-				if !utf8.ValidString(text) || len(text) > MaxBytes {
-					reader.close()
-					return fmt.Errorf("row %d: not UTF-8, or longer than %d bytes", number, MaxBytes)
-				}
-				if !each(Document{number, text}) {
-					reader.close()
-					return nil
-				}
-			}
-			if err == io.EOF {
-				break
-			}
+		before := number
+		more, err := t.groupTexts(t.RowGroups()[group].ColumnChunks()[leaf.Index()], &number, each)
+		if err != nil || !more {
+			return err
 		}
-		reader.close()
+		if err := t.complete(group, number-before); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// groupTexts calls each for every text of one column of a row group. It counts in number and returns whether each wants more.
+func (t *table) groupTexts(from parquet.ColumnChunk, number *int, each func(Document) bool) (bool, error) {
+	reader := pageReader{chunk: from}
+	defer reader.close()
+	for {
+		if err := t.ctx.Err(); err != nil {
+			return false, err
+		}
+		err := guarded(reader.next)
+		for _, value := range reader.values {
+			*number++
+			// A dictionary gives the same long text many times over in a few bytes.
+			t.given += int64(len(value.ByteArray()))
+			if err := unfolded(t.size, t.given); err != nil {
+				return false, fmt.Errorf("row %d: %w", *number, err)
+			}
+			if value.IsNull() {
+				return false, fmt.Errorf("row %d: no text (null)", *number)
+			}
+			if size := len(value.ByteArray()); size > MaxBytes {
+				return false, fmt.Errorf("row %d: %d bytes, want at most %d", *number, size, MaxBytes)
+			}
+			text := string(value.ByteArray())
+			if !utf8.ValidString(text) {
+				return false, fmt.Errorf("row %d: not UTF-8", *number)
+			}
+			if !each(Document{*number, text}) {
+				return false, nil
+			}
+		}
+		if err == io.EOF {
+			return true, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("row %d: %w", *number+1, err)
+		}
+	}
 }
 
 // find returns the column of texts that the path names.
@@ -145,33 +115,34 @@ type pageReader struct {
 	chunk  parquet.ColumnChunk
 	pages  parquet.Pages
 	page   parquet.Page
-	values parquet.ValueReader
+	from   parquet.ValueReader
 	buffer [128]parquet.Value
+	values []parquet.Value // what next has read, valid until the call after
+	done   bool            // the page is at its end
 }
 
-// next returns some rows' texts, with io.EOF the last of them.
-func (r *pageReader) next() (texts []string, err error) {
+// next reads some rows' values, perhaps none; io.EOF comes after the last of them.
+func (r *pageReader) next() (err error) {
+	r.values = nil
+	if r.done {
+		parquet.Release(r.page)
+		r.page, r.from, r.done = nil, nil, false
+	}
 	if r.pages == nil {
 		r.pages = r.chunk.Pages()
 	}
-	if r.values == nil {
+	if r.from == nil {
 		if r.page, err = r.pages.ReadPage(); err != nil {
-			return nil, err
+			return err
 		}
-		r.values = r.page.Values()
+		r.from = r.page.Values()
 	}
-	n, err := r.values.ReadValues(r.buffer[:])
-	for _, value := range r.buffer[:n] {
-		if value.IsNull() {
-			return texts, errors.New("no text (null)")
-		}
-		texts = append(texts, string(value.ByteArray()))
-	}
+	n, err := r.from.ReadValues(r.buffer[:])
+	r.values = r.buffer[:n]
 	if err == io.EOF || err == nil && n == 0 {
-		parquet.Release(r.page)
-		r.page, r.values, err = nil, nil, nil
+		r.done, err = true, nil
 	}
-	return texts, err
+	return err
 }
 
 func (r *pageReader) close() {
@@ -187,21 +158,24 @@ func (r *pageReader) close() {
 }
 
 // records calls each for every row, as a JSON object.
-func records(ctx context.Context, path string, each func(Row) (bool, error)) error {
-	t, err := openTable(path)
+func (s Source) records(ctx context.Context, each func(Row) (bool, error)) error {
+	t, err := s.openTable(ctx)
 	if err != nil {
 		return err
 	}
 	defer t.close()
 	number := 0
+	columns := leaves(t.Root())
 	for group, rows := range t.RowGroups() {
-		for _, leaf := range leaves(t.Root()) {
-			if err := t.checkPages(group, leaf); err != nil {
-				return err
-			}
+		if err := t.begin(group, columns); err != nil {
+			return err
 		}
-		more, err := groupRecords(ctx, rows, path, &number, each)
+		before := number
+		more, err := t.groupRecords(rows, s.Path, &number, each)
 		if err != nil || !more {
+			return err
+		}
+		if err := t.complete(group, number-before); err != nil {
 			return err
 		}
 	}
@@ -209,22 +183,28 @@ func records(ctx context.Context, path string, each func(Row) (bool, error)) err
 }
 
 // groupRecords calls each for every row of one group. It counts in number and returns whether each wants more.
-func groupRecords(ctx context.Context, rows parquet.RowGroup, path string, number *int, each func(Row) (bool, error)) (bool, error) {
-	var reader *parquet.GenericReader[any]
-	if err := guarded(func() error { reader = parquet.NewGenericRowGroupReader[any](rows); return nil }); err != nil {
+func (t *table) groupRecords(group parquet.RowGroup, path string, number *int, each func(Row) (bool, error)) (bool, error) {
+	var rows parquet.Rows
+	if err := guarded(func() error { rows = group.Rows(); return nil }); err != nil {
 		return false, err
 	}
-	defer guarded(func() error { return reader.Close() })
-	one := make([]any, 1)
+	defer guarded(func() error { return rows.Close() })
+	one := make([]parquet.Row, 1)
 	for {
-		if err := ctx.Err(); err != nil {
+		if err := t.ctx.Err(); err != nil {
 			return false, err
 		}
 		n := 0
+		var record any
 		err := guarded(func() (err error) {
-			one[0] = nil
-			n, err = reader.Read(one)
-			return err
+			one[0] = one[0][:0]
+			if n, err = rows.ReadRows(one); n == 0 {
+				return err
+			}
+			if err := t.rowLimit(one[0]); err != nil {
+				return err
+			}
+			return group.Schema().Reconstruct(&record, one[0])
 		})
 		if err != nil && err != io.EOF {
 			return false, fmt.Errorf("row %d: %w", *number+1, err)
@@ -233,7 +213,7 @@ func groupRecords(ctx context.Context, rows parquet.RowGroup, path string, numbe
 			return true, nil
 		}
 		*number++
-		text, err := marshal(flat(one[0]))
+		text, err := marshal(flat(record))
 		if err != nil || text[0] != '{' || !json.Valid(text) {
 			return false, fmt.Errorf("row %d: cannot be shown as JSON (%v)", *number, err)
 		}
@@ -241,6 +221,21 @@ func groupRecords(ctx context.Context, rows parquet.RowGroup, path string, numbe
 			return false, err
 		}
 	}
+}
+
+// rowLimit returns an error where a row's lists or texts are too long to be built: its values are views of pages until then.
+func (t *table) rowLimit(row parquet.Row) error {
+	size := 0
+	for _, value := range row {
+		if kind := value.Kind(); kind == parquet.ByteArray || kind == parquet.FixedLenByteArray {
+			size += len(value.ByteArray())
+		}
+	}
+	if len(row) > maxElements || size > MaxBytes {
+		return fmt.Errorf("%d values of %d bytes, want at most %d of %d", len(row), size, maxElements, MaxBytes)
+	}
+	t.given += int64(size)
+	return unfolded(t.size, t.given)
 }
 
 // flat turns what the library makes of a row into what JSON would hold: bytes become text, and a list's wrappings (list, element, as the

@@ -86,12 +86,12 @@ func TestParquet(t *testing.T) {
 			}
 		}
 		n := 0
-		for range Rows(context.Background(), path, nil) {
+		for range (Source{Path: path}).Rows(context.Background()) {
 			if n++; n == 5 {
 				break
 			}
 		}
-		for range Read(context.Background(), path, "") {
+		for range (Source{Path: path}).Documents(context.Background()) {
 			if n++; n == 10 {
 				break
 			}

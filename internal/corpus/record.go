@@ -12,8 +12,8 @@ import (
 )
 
 // jsonLines calls each for every line of a .jsonl.
-func jsonLines(ctx context.Context, path string, each func(Row) (bool, error)) error {
-	return lines(ctx, path, func(number int, line []byte) (bool, error) {
+func (s Source) jsonLines(ctx context.Context, each func(Row) (bool, error)) error {
+	return s.lines(ctx, func(number int, line []byte) (bool, error) {
 		line = bytes.TrimSpace(line)
 		if len(line) == 0 {
 			return true, nil
@@ -21,13 +21,13 @@ func jsonLines(ctx context.Context, path string, each func(Row) (bool, error)) e
 		if line[0] != '{' || !json.Valid(line) {
 			return false, fmt.Errorf("line %d: not a JSON object", number)
 		}
-		return each(Row{number, line, path})
+		return each(Row{number, line, s.Path})
 	})
 }
 
-// tabLines calls each for every line of a .tsv. Where columns is nil the first line names them.
-func tabLines(ctx context.Context, path string, columns []string, each func(Row) (bool, error)) error {
-	columns = slices.Clone(columns)
+// tabLines calls each for every line of a .tsv.
+func (s Source) tabLines(ctx context.Context, each func(Row) (bool, error)) error {
+	columns := slices.Clone(s.Columns)
 	check := func() error {
 		for i, name := range columns {
 			if name == "" || slices.Contains(columns[:i], name) {
@@ -39,7 +39,7 @@ func tabLines(ctx context.Context, path string, columns []string, each func(Row)
 	if err := check(); err != nil {
 		return err
 	}
-	return lines(ctx, path, func(number int, line []byte) (bool, error) {
+	return s.lines(ctx, func(number int, line []byte) (bool, error) {
 		cells := strings.Split(string(line), "\t")
 		if columns == nil {
 			columns = cells
@@ -56,7 +56,7 @@ func tabLines(ctx context.Context, path string, columns []string, each func(Row)
 		if err != nil {
 			return false, fmt.Errorf("line %d: %w", number, err)
 		}
-		return each(Row{number, text, path})
+		return each(Row{number, text, s.Path})
 	})
 }
 
@@ -71,7 +71,7 @@ func marshal(value any) ([]byte, error) {
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
 }
 
-// lookup returns the text in a field of an object; see Read.
+// lookup returns the text in a field of an object; see Documents.
 func lookup(object json.RawMessage, field string) (string, error) {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(object, &fields) != nil || fields == nil {

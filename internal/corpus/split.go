@@ -2,6 +2,7 @@ package corpus
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -67,4 +68,6 @@ func (s *splitter) fill() {
 	s.end = io.ErrNoProgress
 }
 
-func (s *splitter) tooLong() error { return fmt.Errorf("longer than %d bytes", s.most) }
+var errLong = errors.New("longer than")
+
+func (s *splitter) tooLong() error { return fmt.Errorf("%w %d bytes", errLong, s.most) }

@@ -12,15 +12,19 @@ const (
 	maxFooter  = 64 << 20 // bytes
 	maxStructs = 1 << 16  // in one list: columns, row groups, elements of the schema
 	maxDepth   = 16
+
+	maxColumns = 4096 // of a table; the library holds a buffer for each
+	maxNested  = 64   // groups inside groups of its schema
 )
 
 var errThrift = errors.New("damaged: a header's counts do not fit its length")
 
-// walker reads one Thrift struct. number is called for each integer and bool (0, 1) with
-// the ids of the fields that lead to it (zeros after them).
+// walker reads one Thrift struct. begin, if not nil, is called where a struct inside it begins, number for each integer and bool (0, 1), both
+// with the ids of the fields that lead there (zeros after them).
 type walker struct {
 	data   []byte
 	at     int
+	begin  func(path [3]int16)
 	number func(path [3]int16, value int64)
 }
 
@@ -125,6 +129,9 @@ func (w *walker) value(kind byte, path [3]int16, depth int) error {
 		}
 		return nil
 	case 12:
+		if w.begin != nil {
+			w.begin(path)
+		}
 		return w.structure(path, depth+1)
 	}
 	return errThrift
@@ -154,15 +161,48 @@ func (w *walker) list(path [3]int16, depth int) error {
 
 func zigzag(value uint64) int64 { return int64(value>>1) ^ -int64(value&1) }
 
-// checkFooter checks a file's ends and the counts of its metadata.
-func checkFooter(file []byte) error {
-	if len(file) < 12 || string(file[:4]) != "PAR1" || string(file[len(file)-4:]) != "PAR1" {
-		return errors.New("not a parquet file, or truncated: want PAR1 at both ends")
+// checkFooter checks the counts of a file's metadata.
+func checkFooter(footer []byte) error {
+	var children []int64 // of each element of the schema; 0 for a column
+	w := &walker{data: footer,
+		begin: func(path [3]int16) {
+			if path == [3]int16{2} {
+				children = append(children, 0)
+			}
+		},
+		number: func(path [3]int16, value int64) {
+			if path == [3]int16{2, 5} && len(children) > 0 {
+				children[len(children)-1] = value
+			}
+		}}
+	if err := w.structure([3]int16{}, 0); err != nil {
+		return err
 	}
-	length := binary.LittleEndian.Uint32(file[len(file)-8:])
-	if uint64(length) > uint64(len(file)-12) || length > maxFooter {
-		return fmt.Errorf("metadata of %d bytes in a file of %d, want at most %d", length, len(file), maxFooter)
+	return checkSchema(children)
+}
+
+// checkSchema walks a schema, which lists each group before what is in it. The library follows it by recursion and holds each column's path.
+func checkSchema(children []int64) error {
+	columns := 0
+	var missing []int64 // of each open group
+	for i, count := range children {
+		if count < 0 || count > int64(len(children)-i-1) {
+			return fmt.Errorf("damaged: a group of %d in a schema of %d elements", count, len(children))
+		}
+		if len(missing) > 0 {
+			missing[len(missing)-1]--
+		}
+		if count > 0 {
+			missing = append(missing, count)
+		} else {
+			columns++
+		}
+		if len(missing) > maxNested || columns > maxColumns {
+			return fmt.Errorf("a schema of more than %d columns, or %d groups inside each other, is not read", maxColumns, maxNested)
+		}
+		for len(missing) > 0 && missing[len(missing)-1] == 0 {
+			missing = missing[:len(missing)-1]
+		}
 	}
-	w := &walker{data: file[len(file)-8-int(length) : len(file)-8]}
-	return w.structure([3]int16{}, 0)
+	return nil
 }

@@ -16,6 +16,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+
+	"avssnative/internal/home"
 )
 
 //go:embed model
@@ -28,7 +30,7 @@ const Name = "demo"
 // folder. Files that are not there yet, or are not what they should be, are written; each appears whole or not at all, so any number of
 // programs may do this at the same time.
 func Folder() (string, error) {
-	cache, err := os.UserCacheDir()
+	cache, err := home.Cache()
 	if err != nil {
 		return "", fmt.Errorf("demo: no folder to unpack the model in (%w); set XDG_CACHE_HOME to one that can be written", err)
 	}

@@ -1,9 +1,6 @@
 package gguf
 
-import (
-	"encoding/binary"
-	"math"
-)
+import "encoding/binary"
 
 // Blocks of 32 values with one scale. In the 4- and 5-bit ones, byte i of the codes holds value i in its low and value i+16 in its high
 // four bits; the fifth bits are one 32-bit word, bit i for value i.
@@ -49,22 +46,5 @@ func q8_0(dst []float32, src []byte) {
 	scale := half(src)
 	for i, code := range src[2:34] {
 		dst[i] = scale * float32(int8(code))
-	}
-}
-
-// mxfp4Codes are the values of four bits E2M1 (sign, two of exponent, one of fraction), doubled (OCP Microscaling Formats, version 1.0,
-// section 5.3.3). The format's library has no −0.
-var mxfp4Codes = [16]float32{0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12}
-
-// mxfp4: the scale's exponent (a byte; the scale is half of 2^(exponent − 127), because codes are doubled), 16 bytes of codes.
-func mxfp4(dst []float32, src []byte) {
-	bits := uint32(0x200000) << (src[0] & 1) // 2^-128 and 2^-127 are subnormal
-	if src[0] > 1 {
-		bits = uint32(src[0]-1) << 23
-	}
-	scale := math.Float32frombits(bits)
-	for i, codes := range src[1:17] {
-		dst[i] = scale * mxfp4Codes[codes&15]
-		dst[i+16] = scale * mxfp4Codes[codes>>4]
 	}
 }

@@ -9,14 +9,15 @@ import (
 // Dequantise writes the float32 values of whole blocks to dst: src holds len(dst) elements of the type. The values are those of the
 // format's own library, bit for bit: the products and sums of each formula are rounded to float32 one by one, never fused.
 //
-// Every block type is "value = scale × code" or "value = scale × code − minimum"; but MXFP4's, whose
-// codes are small floating-point numbers; they differ in how many bits a code has, where those
-// bits lie, and how scales are stored. The layouts are in block_simple.go and block_k.go, one function a type.
+// Every block type is "value = scale × code" or "value = scale × code − minimum", or has codes that are numbers of a table instead
+// (IQ4_NL, IQ4_XS, MXFP4); they differ in how many bits a code has, where those bits lie, and how scales are stored. The layouts are in
+// block_simple.go, block_k.go and block_table.go, one function a type.
 func Dequantise(dst []float32, kind Type, src []byte) error {
 	elements, bytes := kind.Block()
 	block, ok := blocks[kind]
 	if !ok {
-		return fmt.Errorf("gguf: %s cannot be dequantised; known are F32 F16 BF16 Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q2_K Q3_K Q4_K Q5_K Q6_K MXFP4", kind)
+		return fmt.Errorf("gguf: %s cannot be dequantised; known are "+
+			"F32 F16 BF16 Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q2_K Q3_K Q4_K Q5_K Q6_K IQ4_NL IQ4_XS MXFP4", kind)
 	}
 	if len(dst)%elements != 0 || len(src)%bytes != 0 || len(src)/bytes != len(dst)/elements {
 		return fmt.Errorf("gguf: %s: %d bytes for %d values, want %d bytes for each %d", kind, len(src), len(dst), bytes, elements)
@@ -36,7 +37,8 @@ func Dequantise(dst []float32, kind Type, src []byte) error {
 var blocks = map[Type]func(dst []float32, src []byte){
 	F32: f32, F16: f16, BF16: bf16,
 	Q4_0: q4_0, Q4_1: q4_1, Q5_0: q5_0, Q5_1: q5_1, Q8_0: q8_0,
-	Q2_K: q2K, Q3_K: q3K, Q4_K: q4K, Q5_K: q5K, Q6_K: q6K, MXFP4: mxfp4,
+	Q2_K: q2K, Q3_K: q3K, Q4_K: q4K, Q5_K: q5K, Q6_K: q6K,
+	IQ4_NL: iq4NL, IQ4_XS: iq4XS, MXFP4: mxfp4,
 }
 
 func f32(dst []float32, src []byte) {

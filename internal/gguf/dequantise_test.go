@@ -14,9 +14,9 @@ import (
 	"avssnative/internal/safetensors"
 )
 
-var dequantised = []Type{F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, MXFP4}
+var dequantised = []Type{F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, MXFP4}
 
-// The values are those of the format's own Python library, bit for bit (testdata/make_golden.py).
+// The values are those of the format's own Python library, bit for bit (tools/goldens/gguf_blocks.py).
 func TestDequantiseGolden(t *testing.T) {
 	golden, err := safetensors.Open(filepath.Join("testdata", "golden.safetensors"))
 	if err != nil {
@@ -106,7 +106,8 @@ func TestDequantiseErrors(t *testing.T) {
 func TestDequantiseAgainstPython(t *testing.T) {
 	python := need.Python(t, "gguf", "numpy")
 	random := rand.New(rand.NewPCG(3, 5))
-	places := map[Type][]int{Q4_0: {0}, Q4_1: {0, 2}, Q5_0: {0}, Q5_1: {0, 2}, Q8_0: {0}, Q2_K: {80, 82}, Q3_K: {108}, Q4_K: {0, 2}, Q5_K: {0, 2}, Q6_K: {208}, MXFP4: nil}
+	places := map[Type][]int{Q4_0: {0}, Q4_1: {0, 2}, Q5_0: {0}, Q5_1: {0, 2}, Q8_0: {0}, Q2_K: {80, 82}, Q3_K: {108}, Q4_K: {0, 2}, Q5_K: {0, 2}, Q6_K: {208},
+		IQ4_NL: {0}, IQ4_XS: {0}, MXFP4: nil}
 	for kind, scales := range places {
 		elements, bytes := kind.Block()
 		src := make([]byte, 200*bytes)

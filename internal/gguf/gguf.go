@@ -4,6 +4,7 @@
 package gguf
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -16,6 +17,9 @@ const (
 	defaultAlignment = 32
 	maxAlignment     = 1 << 20
 	maxDimensions    = 4
+
+	// A dimension is at most 8 times the file's bytes, more than any type puts into one; a tensor of no elements may have others up to this.
+	freeDimension = 1 << 20
 )
 
 // KV is one entry of the metadata. Value is a uint8, int8, uint16, int16, uint32, int32, float32, bool, string, uint64, int64 or float64,
@@ -50,44 +54,69 @@ func (t Tensor) RowBytes() int64 {
 	return t.RowLength() / int64(elements) * int64(bytes)
 }
 
-// File is one open GGUF file.
+// File is one open GGUF file, or the parts of one that was split.
 type File struct {
-	mapping *mapped.File
-	found   *contents
-	keys    map[string]int
-	names   map[string]int
+	path  string
+	parts []part
+	found *contents // of all parts together
+	keys  map[string]int
+	names map[string]int
 }
 
-// Open maps and checks the file at path. A truncated file is an error here.
+// Open maps and checks the file at path. A truncated file is an error here. Of a file in several parts, any may be named: all are opened,
+// and it reads as if it were one (see parts.go).
 func Open(path string) (*File, error) {
-	mapping, err := mapped.Open(path)
+	parts, err := openParts(path)
 	if err != nil {
 		return nil, fmt.Errorf("gguf: %w", err)
 	}
-	found, err := parse(mapping.Bytes())
-	if err != nil {
-		mapping.Close()
-		return nil, fmt.Errorf("gguf: %s: %w", path, err)
+	f := &File{path: path, parts: parts, keys: map[string]int{}, names: map[string]int{}}
+	if f.found, err = together(parts); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("gguf: %w", err)
 	}
-	f := &File{mapping: mapping, found: found, keys: map[string]int{}, names: map[string]int{}}
-	for i, entry := range found.metadata {
+	for i, entry := range f.found.metadata {
 		f.keys[entry.Key] = i
 	}
-	for i := range found.tensors {
-		found.tensors[i].origin = mapping
-		f.names[found.tensors[i].Name] = i
+	for i := range f.found.tensors {
+		f.names[f.found.tensors[i].Name] = i
 	}
 	return f, nil
 }
 
 // Path returns the name the file was opened by.
-func (f *File) Path() string { return f.mapping.Path() }
+func (f *File) Path() string { return f.path }
 
-// Size returns the file's length in bytes.
-func (f *File) Size() int64 { return int64(len(f.mapping.Bytes())) }
+// Paths returns the names of the file's parts; one name where it is in one.
+func (f *File) Paths() []string {
+	var paths []string
+	for _, p := range f.parts {
+		paths = append(paths, p.mapping.Path())
+	}
+	return paths
+}
 
-// Header returns everything before the data: metadata and the list of tensors. It is a view like Tensor.Data.
-func (f *File) Header() []byte { return f.mapping.Bytes()[:f.found.header] }
+// Size returns the length in bytes, of all parts.
+func (f *File) Size() int64 {
+	size := int64(0)
+	for _, p := range f.parts {
+		size += int64(len(p.mapping.Bytes()))
+	}
+	return size
+}
+
+// Header returns everything before the data, metadata and the list of tensors; of several parts, one after the other. Of one part it is a
+// view like Tensor.Data.
+func (f *File) Header() []byte {
+	if len(f.parts) == 1 {
+		return f.parts[0].header()
+	}
+	var all []byte
+	for _, p := range f.parts {
+		all = append(all, p.header()...)
+	}
+	return all
+}
 
 // Version returns the format's version, 2 or 3.
 func (f *File) Version() int { return int(f.found.version) }
@@ -95,10 +124,10 @@ func (f *File) Version() int { return int(f.found.version) }
 // Alignment returns the multiple at which tensors begin, in bytes.
 func (f *File) Alignment() int64 { return f.found.alignment }
 
-// Metadata returns the entries in the file's order.
+// Metadata returns the entries in the file's order. Of several parts they are the first part's, without those that number the parts.
 func (f *File) Metadata() []KV { return f.found.metadata }
 
-// Tensors returns the tensors in the file's order.
+// Tensors returns the tensors in the file's order, part by part.
 func (f *File) Tensors() []Tensor { return f.found.tensors }
 
 // Lookup returns the tensor of that name.
@@ -158,11 +187,25 @@ func integer(value any) (int64, bool) {
 	return 0, false
 }
 
-// Check returns an error if the file has changed on disk since it was opened.
-func (f *File) Check() error { return f.mapping.Check() }
+// Check returns an error that names the file if it, or a part of it, was cut short or changed on disk since it was opened; see
+// mapped.File.Check. Whoever has computed with its tensors asks before trusting what came of them.
+func (f *File) Check() error {
+	for _, p := range f.parts {
+		if err := p.mapping.Check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
-// Close releases the mapping; every Tensor.Data of the file is invalid from then on.
-func (f *File) Close() error { return f.mapping.Close() }
+// Close releases the mappings; every Tensor.Data of the file is invalid from then on.
+func (f *File) Close() error {
+	var all []error
+	for _, p := range f.parts {
+		all = append(all, p.mapping.Close())
+	}
+	return errors.Join(all...)
+}
 
 // contents is what a file's bytes say.
 type contents struct {
@@ -237,7 +280,11 @@ func (f *contents) readTensors(c *cursor, count uint64) error {
 		}
 		t.Shape = []int64{}
 		for range dimensions {
-			t.Shape = append(t.Shape, int64(c.uint64()))
+			dimension := c.uint64()
+			if dimension > max(8*uint64(len(c.data)), freeDimension) {
+				c.fail("tensor %.80q: a dimension of %d in a file of %d bytes: truncated", t.Name, dimension, len(c.data))
+			}
+			t.Shape = append(t.Shape, int64(dimension))
 		}
 		slices.Reverse(t.Shape)
 		t.Type = Type(c.uint32())

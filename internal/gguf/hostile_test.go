@@ -14,6 +14,7 @@ import (
 // builder puts a file together value by value, so that any of them can be wrong.
 type builder []byte
 
+func (b builder) u16(v uint16) builder { return binary.LittleEndian.AppendUint16(b, v) }
 func (b builder) u32(v uint32) builder { return binary.LittleEndian.AppendUint32(b, v) }
 func (b builder) u64(v uint64) builder { return binary.LittleEndian.AppendUint64(b, v) }
 func (b builder) text(s string) builder {
@@ -84,9 +85,12 @@ func hostile() map[string]bad {
 		"2^32-1 dimensions":     {begin(1, 0).text("t").u32(math.MaxUint32).u64(0).u64(0), "4294967295 dimensions"},
 		"unknown type":          {data(begin(1, 0).tensor("t", 99, 0, 1), 32), "type 99 is unknown"},
 		"removed type":          {data(begin(1, 0).tensor("t", 4, 0, 32), 32), "type 4 is unknown"},
-		"dimension of 2^63":     {data(begin(1, 0).tensor("t", F32, 0, 1<<63), 32), "negative dimension"},
-		"elements overflow":     {data(begin(1, 0).tensor("t", F32, 0, 1<<32, 1<<32), 32), "more than 2^63 elements"},
-		"bytes overflow":        {data(begin(1, 0).tensor("t", F32, 0, 1<<62), 32), "more than 2^63 bytes"},
+		"dimension of 2^63":     {data(begin(1, 0).tensor("t", F32, 0, 1<<63), 32), "truncated"},
+		"elements overflow":     {data(begin(1, 0).tensor("t", F32, 0, 1<<32, 1<<32), 32), "truncated"},
+		"bytes overflow":        {data(begin(1, 0).tensor("t", F32, 0, 1<<62), 32), "truncated"},
+		"no elements, 2^62":     {begin(1, 0).tensor("t", F32, 0, 0, 1<<62, 1<<62), "dimension of 4611686018427387904"},
+		"elements multiplied":   {data(begin(1, 0).tensor("t", F32, 0, 1<<20, 1<<20, 1<<20, 1<<20), 32), "more than 2^63 elements"},
+		"half an IQ4_XS block":  {data(begin(1, 0).tensor("t", IQ4_XS, 0, 128, 2), 136), "no whole IQ4_XS blocks of 256"},
 		"half a block":          {data(begin(1, 0).tensor("t", Q4_K, 0, 128, 2), 288), "rows of 128 are no whole Q4_K blocks of 256"},
 		"past the end":          {data(begin(1, 0).tensor("t", F32, 0, 9), 32), "truncated"},
 		"no data":               {begin(1, 0).tensor("t", F32, 0, 1), "truncated"},
@@ -172,12 +176,13 @@ func TestUnusualFiles(t *testing.T) {
 		"version 2":           builder("GGUF").u32(2).u64(0).u64(0),
 		"scalar":              data(begin(1, 0).tensor("t", F32, 0), 4),
 		"no elements":         begin(1, 0).tensor("t", F32, 0, 0),
-		"no elements, 2^62":   begin(1, 0).tensor("t", F32, 0, 0, 1<<62, 1<<62),
+		"no elements, 2^20":   begin(1, 0).tensor("t", F32, 0, 0, 1<<20, 1<<20),
 		"any order, a gap":    data(begin(2, 0).tensor("t", F32, 64, 1).tensor("u", F32, 0, 1), 68),
 		"bytes after the end": data(begin(1, 0).tensor("t", F32, 0, 1), 100),
 		"name with ../":       data(begin(1, 0).tensor("../../t", F32, 0, 1), 4),
 		"text not UTF-8":      begin(0, 1).text("a").u32(typeString).text("\xff"),
-		"type only to copy":   data(begin(1, 0).tensor("t", 39, 0, 32), 17),
+		"type only to copy":   data(begin(1, 0).tensor("t", 42, 0, 64), 18),
+		"part 1 of 1":         data(begin(1, 1).text("split.count").u32(typeUint16).u16(1).tensor("t", F32, 0, 1), 4),
 	}
 	for name, file := range cases {
 		if _, err := parse(file); err != nil {

@@ -16,7 +16,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
 	"avssnative/internal/mapped"
 )
@@ -35,6 +34,9 @@ func (p *puller) file(ctx context.Context, snapshot, name string) error {
 	b, err := p.describe(ctx, name)
 	if err != nil {
 		return err
+	}
+	if !strings.HasSuffix(name, ".safetensors") && b.size > maxCompanion {
+		return fmt.Errorf("%d bytes, want at most %d of a file beside the weights", b.size, maxCompanion)
 	}
 	content := filepath.Join(p.repository, "blobs", b.etag)
 	if !whole(content, b.size) {
@@ -102,25 +104,77 @@ func (p *puller) locked(ctx context.Context, content string, b blob, name string
 		return nil
 	}
 	incomplete := content + ".incomplete"
+	begun := false // by a Pull that failed or was killed
+	switch found, err := os.Lstat(incomplete); {
+	case err == nil && !found.Mode().IsRegular():
+		return fmt.Errorf("%s: want a regular file, or nothing", incomplete)
+	case err == nil:
+		begun = found.Size() > 0
+	}
 	file, err := os.OpenFile(incomplete, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	if err := p.fetch(ctx, file, b, name); err != nil {
-		return err
+	err = p.fill(ctx, file, b, name, begun)
+	if closed := file.Close(); err == nil {
+		err = closed
 	}
-	if err := verify(file, b); err != nil {
+	if err == nil {
+		return os.Rename(incomplete, content)
+	}
+	if broken := (damage{}); ctx.Err() != nil || errors.As(err, &broken) {
 		os.Remove(incomplete)
+	}
+	return err
+}
+
+// fill brings the content into a file, which begun says that there is a part of already. A part that turns out to be of something else, as after
+// a crash of the system, is fetched anew.
+func (p *puller) fill(ctx context.Context, file *os.File, b blob, name string, begun bool) error {
+	for {
+		if err := p.room(file, b); err != nil {
+			return err
+		}
+		if err := p.fetch(ctx, file, b, name); err != nil {
+			return err
+		}
+		err := verify(ctx, file, b)
+		if err == nil {
+			return settle(ctx, file)
+		}
+		if broken := (damage{}); !begun || !errors.As(err, &broken) {
+			return err
+		}
+		begun = false
+		if err := file.Truncate(0); err != nil {
+			return err
+		}
+	}
+}
+
+// settle waits until the disk has the file, which may take longer than a person who interrupts will wait.
+func settle(ctx context.Context, file *os.File) error {
+	done := make(chan error, 1)
+	go func() { done <- file.Sync() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// room returns an error where the disk cannot take what the file lacks: a server may announce any size, and send it.
+func (p *puller) room(file *os.File, b blob) error {
+	stat, err := file.Stat()
+	if err != nil {
 		return err
 	}
-	if err := file.Sync(); err != nil {
-		return err
+	free, known := freeBytes(file)
+	if missing := b.size - stat.Size(); known && missing > free {
+		return fmt.Errorf("%d bytes to fetch, but %s has room for %d", missing, p.Cache, free)
 	}
-	if err := file.Close(); err != nil {
-		return err
-	}
-	return os.Rename(incomplete, content)
+	return nil
 }
 
 // fetch appends to the file what it lacks. What arrived before an error stays, so that the next attempt or Pull goes on from there.
@@ -137,15 +191,11 @@ func (p *puller) fetch(ctx context.Context, file *os.File, b blob, name string) 
 		}
 		furthest = max(furthest, done)
 		before := furthest
-		alive, cancel := context.WithCancel(ctx)
-		defer cancel()
-		watch := time.AfterFunc(p.stall, cancel)
-		defer watch.Stop()
 		header := http.Header{}
 		if done > 0 {
 			header.Set("Range", fmt.Sprintf("bytes=%d-", done))
 		}
-		response, err := p.get(alive, http.MethodGet, b.address, header)
+		response, err := p.get(ctx, http.MethodGet, b.address, header)
 		if errors.Is(err, errRange) {
 			if err := file.Truncate(0); err != nil {
 				return false, err
@@ -169,7 +219,6 @@ func (p *puller) fetch(ctx context.Context, file *os.File, b blob, name string) 
 		buffer := make([]byte, 1<<18)
 		for {
 			n, read := response.Body.Read(buffer)
-			watch.Reset(p.stall)
 			if int64(n) > b.size-done {
 				if err := file.Truncate(0); err != nil {
 					return false, err
@@ -195,14 +244,17 @@ func (p *puller) fetch(ctx context.Context, file *os.File, b blob, name string) 
 	})
 }
 
+// damage is content that is not what its name says.
+type damage struct{ error }
+
 // verify checks a file's size, and its hash where the etag is one: 64 hexadecimal digits are its SHA-256, 40 the SHA-1 of git's blob.
-func verify(file *os.File, b blob) error {
+func verify(ctx context.Context, file *os.File, b blob) error {
 	stat, err := file.Stat()
 	if err != nil {
 		return err
 	}
 	if stat.Size() != b.size {
-		return fmt.Errorf("%d bytes arrived, want %d", stat.Size(), b.size)
+		return damage{fmt.Errorf("%d bytes arrived, want %d", stat.Size(), b.size)}
 	}
 	var sum hash.Hash
 	switch _, err := hex.DecodeString(b.etag); {
@@ -216,11 +268,16 @@ func verify(file *os.File, b blob) error {
 	default:
 		return nil
 	}
-	if _, err := io.Copy(sum, io.NewSectionReader(file, 0, b.size)); err != nil {
-		return err
+	for at := int64(0); at < b.size; at += 1 << 22 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if _, err := io.Copy(sum, io.NewSectionReader(file, at, min(1<<22, b.size-at))); err != nil {
+			return err
+		}
 	}
 	if found := hex.EncodeToString(sum.Sum(nil)); found != b.etag {
-		return fmt.Errorf("content has hash %s, want %s: it was removed, try again", found, b.etag)
+		return damage{fmt.Errorf("content has hash %s, want %s: it was removed, try again", found, b.etag)}
 	}
 	return nil
 }

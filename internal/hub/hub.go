@@ -18,6 +18,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
+
+	"avssnative/internal/home"
+	"avssnative/internal/mapped"
 )
 
 // ErrAbsent is what Find's error wraps where the cache does not hold the model, or not all of it.
@@ -29,9 +33,16 @@ type Options struct {
 	Endpoint string         // address; else HF_ENDPOINT, https://huggingface.co
 	Token    string         // sent to Endpoint's host alone; else HF_TOKEN
 	Offline  bool           // never ask the network; also where HF_HUB_OFFLINE is 1, on, yes or true
-	Client   *http.Client   // nil means http.DefaultTransport's; its CheckRedirect is not used
+	Timeout  time.Duration  // without a byte from the server, after which Pull tries anew, and then gives up; 0: DefaultTimeout
+	Client   *http.Client   // nil means one that waits for a connection as long as DefaultConnect; its CheckRedirect is not used
 	Progress func(Progress) // called now and then by the goroutine that called Pull
 }
+
+// DefaultTimeout is how long a server may send nothing, unless told otherwise; DefaultConnect how long it may take to be reached.
+const (
+	DefaultTimeout = 30 * time.Second
+	DefaultConnect = 10 * time.Second
+)
 
 // Progress is how far Pull is with one file.
 type Progress struct {
@@ -61,20 +72,22 @@ func (o Options) filled() (Options, error) {
 }
 
 func cacheFolder() (string, error) {
-	if cache := os.Getenv("HF_HUB_CACHE"); cache != "" {
-		return cache, nil
+	for _, place := range []struct{ variable, below string }{
+		{"HF_HUB_CACHE", "."}, {"HF_HOME", "hub"}, {"XDG_CACHE_HOME", "huggingface/hub"},
+	} {
+		folder, err := home.Folder(place.variable)
+		if err != nil {
+			return "", fmt.Errorf("hub: %w", err)
+		}
+		if folder != "" {
+			return filepath.Join(folder, filepath.FromSlash(place.below)), nil
+		}
 	}
-	if home := os.Getenv("HF_HOME"); home != "" {
-		return filepath.Join(home, "hub"), nil
-	}
-	if cache := os.Getenv("XDG_CACHE_HOME"); cache != "" {
-		return filepath.Join(cache, "huggingface", "hub"), nil
-	}
-	home, err := os.UserHomeDir()
+	folder, err := home.User()
 	if err != nil {
 		return "", fmt.Errorf("hub: no cache folder, set HF_HUB_CACHE: %w", err)
 	}
-	return filepath.Join(home, ".cache", "huggingface", "hub"), nil
+	return filepath.Join(folder, ".cache", "huggingface", "hub"), nil
 }
 
 // Name is a model's name on the hub with its revision: a branch, a tag or a commit.
@@ -125,7 +138,7 @@ func find(name Name, o Options) (string, error) {
 	repository := filepath.Join(o.Cache, name.folder())
 	sha := name.Revision
 	if !commit.MatchString(sha) {
-		text, err := readSmall(filepath.Join(repository, "refs", filepath.FromSlash(name.Revision)), 1<<10)
+		text, err := mapped.ReadSmall(filepath.Join(repository, "refs", filepath.FromSlash(name.Revision)), 1<<10)
 		if errors.Is(err, os.ErrNotExist) {
 			return "", fmt.Errorf("hub: %s: %w (%s)", name, ErrAbsent, o.Cache)
 		}
@@ -149,7 +162,7 @@ func find(name Name, o Options) (string, error) {
 	}
 	want := []string{"config.json", single}
 	if !slices.Contains(names, single) && slices.Contains(names, index) {
-		text, err := readSmall(filepath.Join(dir, index), maxListing)
+		text, err := mapped.ReadSmall(filepath.Join(dir, index), maxListing)
 		if err != nil {
 			return "", fmt.Errorf("hub: %s: %w", name, err)
 		}
@@ -170,7 +183,9 @@ const (
 	single = "model.safetensors"
 	index  = "model.safetensors.index.json"
 
-	maxListing = 100 << 20 // bytes of an index or a listing
+	maxListing   = 100 << 20 // bytes of an index or a listing
+	maxCompanion = 256 << 20 // bytes of a file beside the weights
+	maxShards    = 1 << 12
 )
 
 // shards returns the file names an index speaks of, each once, in order.
@@ -192,7 +207,10 @@ func shards(text []byte) ([]string, error) {
 		return nil, errors.New("weight_map is empty")
 	}
 	slices.Sort(names)
-	return slices.Compact(names), nil
+	if names = slices.Compact(names); len(names) > maxShards {
+		return nil, fmt.Errorf("%d shards, want at most %d", len(names), maxShards)
+	}
+	return names, nil
 }
 
 // plain tells whether a name is that of a file in the same folder, on any system.
@@ -200,19 +218,12 @@ func plain(name string) bool {
 	return part.MatchString(name) && filepath.IsLocal(name) && len(name) <= 200
 }
 
-func readSmall(path string, most int64) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return readAtMost(file, most)
-}
+var errLong = errors.New("more than")
 
 func readAtMost(r io.Reader, most int64) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(r, most+1))
 	if err == nil && int64(len(text)) > most {
-		err = fmt.Errorf("more than %d bytes", most)
+		err = fmt.Errorf("%w %d bytes", errLong, most)
 	}
 	return text, err
 }

@@ -116,3 +116,22 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A tilde stands for the home in every variable that names the cache.
+func TestTilde(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	for _, name := range []string{"HF_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv(name, "~/x")
+			got, err := cacheFolder()
+			if err != nil || !strings.HasPrefix(got, filepath.Join(home, "x")) {
+				t.Errorf("%s=~/x: %s %v", name, got, err)
+			}
+			t.Setenv(name, "~other/x")
+			if got, err := cacheFolder(); err == nil || !strings.Contains(err.Error(), name) {
+				t.Errorf("%s=~other/x: %s %v", name, got, err)
+			}
+		})
+	}
+}

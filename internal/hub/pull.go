@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -18,7 +20,8 @@ import (
 )
 
 // Pull brings what a model needs into the cache and returns its folder: configurations, tokenizer files, safetensors and their index.
-// Pickled weights are never fetched. What is there already is not fetched again, what was begun is resumed; sizes and hashes are checked.
+// Pickled weights are never fetched. What is there already is not fetched again; sizes and hashes are checked. What a Pull that failed, or was
+// killed, had begun is resumed by the next, and what else it left is cleared; one whose context ends leaves nothing that is incomplete.
 // The revision's ref is written last, so an interrupted Pull does not change what Find finds. Offline it is the same as Find.
 func Pull(ctx context.Context, ref string, o Options) (dir string, err error) {
 	name, err := Parse(ref)
@@ -50,7 +53,7 @@ type puller struct {
 	repository string // folder in the cache
 	commit     string
 
-	attempts int           // in a row without a byte
+	attempts int           // in a row without a byte, of which the server may be silent in two
 	pause    time.Duration // after the first failed attempt, doubled after each further one
 	stall    time.Duration // without a byte, after which a connection counts as lost
 }
@@ -60,14 +63,27 @@ func newPuller(name Name, o Options) (*puller, error) {
 	if err != nil || endpoint.Host == "" || endpoint.Scheme != "http" && endpoint.Scheme != "https" {
 		return nil, fmt.Errorf("hub: HF_ENDPOINT %.100q is no http or https address", o.Endpoint)
 	}
+	if o.Timeout < 0 {
+		return nil, fmt.Errorf("hub: a time-out of %v: want 0 or more", o.Timeout)
+	}
+	if o.Timeout == 0 {
+		o.Timeout = DefaultTimeout
+	}
 	client := &http.Client{}
 	if o.Client != nil {
 		*client = *o.Client
+	} else {
+		transport := &http.Transport{}
+		if usual, ok := http.DefaultTransport.(*http.Transport); ok {
+			transport = usual.Clone()
+		}
+		transport.DialContext = (&net.Dialer{Timeout: min(DefaultConnect, o.Timeout)}).DialContext
+		client.Transport = transport
 	}
 	// Redirects are followed by hand, to decide where the token goes.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &puller{Options: o, name: name, client: client, endpoint: endpoint, repository: filepath.Join(o.Cache, name.folder()),
-		attempts: 5, pause: time.Second, stall: time.Minute}, nil
+		attempts: 5, pause: time.Second, stall: o.Timeout}, nil
 }
 
 func (p *puller) pull(ctx context.Context) (string, error) {
@@ -80,6 +96,9 @@ func (p *puller) pull(ctx context.Context) (string, error) {
 		return "", err
 	}
 	snapshot := filepath.Join(p.repository, "snapshots", p.commit)
+	for _, folder := range []string{snapshot, filepath.Dir(p.ref())} {
+		clearLeftovers(folder)
+	}
 	fetch := func(file string) error {
 		if err := p.file(ctx, snapshot, file); err != nil {
 			return fmt.Errorf("%s: %w", file, err)
@@ -92,7 +111,7 @@ func (p *puller) pull(ctx context.Context) (string, error) {
 		}
 	}
 	if slices.Contains(wanted, index) {
-		text, err := readSmall(filepath.Join(snapshot, index), maxListing)
+		text, err := mapped.ReadSmall(filepath.Join(snapshot, index), maxListing)
 		if err != nil {
 			return "", err
 		}
@@ -125,6 +144,9 @@ func (p *puller) listing(ctx context.Context) ([]string, error) {
 		}
 		defer response.Body.Close()
 		text, err = readAtMost(response.Body, maxListing)
+		if errors.Is(err, errLong) {
+			return false, err
+		}
 		return false, temporary(err)
 	})
 	if err != nil {
@@ -182,9 +204,30 @@ func needed(files []string) (wanted []string, err error) {
 	return append(slices.Compact(wanted), weights), nil
 }
 
+func (p *puller) ref() string {
+	return filepath.Join(p.repository, "refs", filepath.FromSlash(p.name.Revision))
+}
+
+// leftover is the form of mapped.Temporary.
+var leftover = regexp.MustCompile(`\.[0-9a-f]{16}\.incomplete$`)
+
+// clearLeftovers removes what a killed Pull has left in a folder: links and refs that never got their names. A living Pull gives them theirs
+// within microseconds, so one that is a second old has no maker any more.
+func clearLeftovers(folder string) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		if info, err := entry.Info(); err == nil && leftover.MatchString(entry.Name()) && !entry.IsDir() && time.Since(info.ModTime()) > time.Second {
+			os.Remove(filepath.Join(folder, entry.Name()))
+		}
+	}
+}
+
 // writeRef notes the commit of a branch or tag.
 func (p *puller) writeRef() error {
-	ref := filepath.Join(p.repository, "refs", filepath.FromSlash(p.name.Revision))
+	ref := p.ref()
 	if err := os.MkdirAll(filepath.Dir(ref), 0o755); err != nil {
 		return err
 	}

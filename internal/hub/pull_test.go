@@ -39,7 +39,7 @@ func pull(s *server, cache string, change func(*Options)) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	p.pause, p.stall = time.Millisecond, 300*time.Millisecond
+	p.pause = time.Millisecond
 	return p.pull(context.Background())
 }
 
@@ -161,7 +161,7 @@ func TestPullShards(t *testing.T) {
 func TestPullResumesDroppedConnections(t *testing.T) {
 	s, cache := newServer(t, tiny()), t.TempDir()
 	s.dropAfter, s.drops, s.stalls, s.busy = 1000, 6, 1, 2
-	dir, err := pull(s, cache, nil)
+	dir, err := pull(s, cache, func(o *Options) { o.Timeout = time.Second })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +232,9 @@ func TestPullRefuses(t *testing.T) {
 		{"too many bytes", func(s *server) { s.content[weights] = content + "x" }, "more than the 8000 bytes announced"},
 		{"too few bytes", func(s *server) { s.content[weights] = content[1:] }, "after 5 attempts: connection closed after 7999 of 8000 bytes"},
 		{"size too small", func(s *server) { s.size[weights] = "10" }, "more than the 10 bytes announced"},
-		{"size too large", func(s *server) { s.size[weights] = "1152921504606846976" }, "after 5 attempts"},
+		{"size too large", func(s *server) { s.size[weights] = "1152921504606846976" }, "1152921504606846976 bytes"},
+		{"size of a companion too large", func(s *server) { s.small = "99999999999" }, "99999999999 bytes, want at most"},
+		{"listing without end", func(s *server) { s.endless = true }, "more than 104857600 bytes"},
 		{"size negative", func(s *server) { s.size[weights] = "-1" }, "want a number of bytes"},
 		{"size no number", func(s *server) { s.size[weights] = "1e3" }, "want a number of bytes"},
 		{"etag leads out", func(s *server) { s.etag[weights] = "../../../x" }, "cannot name a file"},

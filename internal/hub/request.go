@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -24,7 +26,7 @@ func temporary(err error) error {
 // retry calls attempt until it succeeds, fails for good, or fails p.attempts times in a row without progress.
 func (p *puller) retry(ctx context.Context, attempt func() (progress bool, err error)) error {
 	pause := p.pause
-	for failed := 0; ; {
+	for failed, quiet := 0, 0; ; {
 		progress, err := attempt()
 		var again passing
 		if err == nil {
@@ -37,9 +39,12 @@ func (p *puller) retry(ctx context.Context, attempt func() (progress bool, err e
 			return err
 		}
 		if progress {
-			failed, pause = 0, p.pause
+			failed, quiet, pause = 0, 0, p.pause
 		}
-		if failed++; failed >= p.attempts {
+		if silent := (silence{}); errors.As(err, &silent) {
+			quiet++
+		}
+		if failed++; failed >= p.attempts || quiet >= 2 {
 			return fmt.Errorf("after %d attempts: %w", failed, again.error)
 		}
 		select {
@@ -51,9 +56,68 @@ func (p *puller) retry(ctx context.Context, attempt func() (progress bool, err e
 	}
 }
 
-// get sends a request and follows redirects. The token goes to the endpoint's scheme, host and port alone. A HEAD request stops at a
-// redirect to another host: its headers describe the file, and the other host's do not. The body is that of a 200 or 206 and must be closed.
+// silence is a server that did not say a byte for so long.
+type silence struct {
+	host string
+	long time.Duration
+}
+
+func (s silence) Error() string { return fmt.Sprintf("no answer from %s for %v", s.host, s.long) }
+
+// get is ask under a watch: once the server has been silent for p.stall, the request or the reading of its body ends with a silence.
 func (p *puller) get(ctx context.Context, method, address string, header http.Header) (*http.Response, error) {
+	watched, cancel := context.WithCancelCause(ctx)
+	body := &watchedBody{ctx: watched, cancel: cancel, long: p.stall}
+	body.watch = time.AfterFunc(p.stall, func() { cancel(silence{p.endpoint.Host, p.stall}) })
+	response, err := p.ask(watched, method, address, header)
+	if err != nil {
+		body.Close()
+		return nil, body.explained(err)
+	}
+	body.from, response.Body = response.Body, body
+	return response, nil
+}
+
+// watchedBody is a response's body that tells the watch about every byte.
+type watchedBody struct {
+	from   io.ReadCloser
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	watch  *time.Timer
+	long   time.Duration
+}
+
+func (b *watchedBody) Read(data []byte) (int, error) {
+	n, err := b.from.Read(data)
+	if n > 0 {
+		b.watch.Reset(b.long)
+	}
+	if err != nil && err != io.EOF {
+		err = b.explained(err)
+	}
+	return n, err
+}
+
+// explained is the error, or what the watch has to say.
+func (b *watchedBody) explained(err error) error {
+	if silent := (silence{}); errors.As(context.Cause(b.ctx), &silent) {
+		return temporary(silent)
+	}
+	return err
+}
+
+func (b *watchedBody) Close() (err error) {
+	b.watch.Stop()
+	if b.from != nil {
+		err = b.from.Close()
+	}
+	b.cancel(nil)
+	return err
+}
+
+// ask sends a request and follows redirects. The token goes to the endpoint's scheme, host and port alone. A HEAD request stops at a
+// redirect to another host: its headers describe the file, and the other host's do not. The body is that of a 200 or 206 and must be closed.
+func (p *puller) ask(ctx context.Context, method, address string, header http.Header) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, method, address, nil)
 	if err != nil {
 		return nil, err
@@ -69,6 +133,10 @@ func (p *puller) get(ctx context.Context, method, address string, header http.He
 			request.Header.Set("Authorization", "Bearer "+p.Token)
 		}
 		response, err := p.client.Do(request)
+		var slow net.Error
+		if errors.As(err, &slow) && slow.Timeout() {
+			return nil, temporary(fmt.Errorf("%w: %w", silence{request.URL.Host, min(DefaultConnect, p.stall)}, err))
+		}
 		if err != nil {
 			return nil, temporary(err)
 		}

@@ -28,6 +28,12 @@ type server struct {
 	token     string   // demanded if not empty
 
 	listing   string                                 // instead of the true one
+	endless   bool                                   // the listing has no end
+	silent    string                                 // requests whose path has this in it are answered with nothing, for ever:
+	after     int                                    // bytes of a body, where it has one
+	asked     chan string                            // gets the path of each of them
+	closing   chan struct{}                          // ends them
+	small     string                                 // size announced of config.json
 	etag      map[string]string                      // instead of the true one
 	size      map[string]string                      // announced instead of the true one
 	content   map[string]string                      // sent instead of the true one
@@ -40,11 +46,13 @@ type server struct {
 }
 
 func newServer(t *testing.T, files map[string]string) *server {
-	s := &server{files: files, etag: map[string]string{}, size: map[string]string{}, content: map[string]string{}}
+	s := &server{files: files, asked: make(chan string, 100), closing: make(chan struct{}),
+		etag: map[string]string{}, size: map[string]string{}, content: map[string]string{}}
 	s.Server = httptest.NewServer(http.HandlerFunc(s.hub))
 	s.elsewhere = httptest.NewServer(http.HandlerFunc(s.storage))
 	t.Cleanup(s.Close)
 	t.Cleanup(s.elsewhere.Close)
+	t.Cleanup(func() { close(s.closing) }) // the last comes first
 	return s
 }
 
@@ -62,6 +70,9 @@ func (s *server) hub(w http.ResponseWriter, r *http.Request) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.note(r)
+	if s.quiet(w, r) {
+		return
+	}
 	if s.busy > 0 {
 		s.busy--
 		w.WriteHeader(http.StatusServiceUnavailable)
@@ -72,6 +83,11 @@ func (s *server) hub(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.URL.Path == "/api/models/org/tiny/revision/main" || r.URL.Path == "/api/models/org/tiny/revision/"+sha || r.URL.Path == "/api/models/org/tiny/revision/refs/pr/1" {
+		for s.endless && r.Context().Err() == nil {
+			if _, err := w.Write(make([]byte, 1<<20)); err != nil {
+				return
+			}
+		}
 		if s.listing != "" {
 			fmt.Fprint(w, s.listing)
 			return
@@ -96,6 +112,10 @@ func (s *server) hub(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Repo-Commit", sha)
 	if !strings.HasSuffix(name, ".safetensors") { // a small file, sent from here
 		w.Header().Set("ETag", `W/"`+git+`"`)
+		if s.small != "" && name == "config.json" && r.Method == http.MethodHead {
+			w.Header().Set("Content-Length", s.small)
+			return
+		}
 		s.send(w, r, name)
 		return
 	}
@@ -133,7 +153,39 @@ func (s *server) storage(w http.ResponseWriter, r *http.Request) {
 		s.mutex.Lock()
 		return
 	}
+	if s.quiet(w, r) {
+		return
+	}
 	s.send(w, r, strings.TrimPrefix(r.URL.Path, "/"))
+}
+
+// quiet is silent on a request that s.silent is about. The mutex is held when it is called and when it returns.
+func (s *server) quiet(w http.ResponseWriter, r *http.Request) bool {
+	if s.silent == "" || !strings.Contains(r.Method+" "+r.URL.Path, s.silent) {
+		return false
+	}
+	if content := s.files[strings.TrimPrefix(r.URL.Path, "/")]; s.after > 0 && content != "" {
+		begin, _ := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(r.Header.Get("Range"), "bytes="), "-"))
+		w.Header().Set("Content-Length", strconv.Itoa(len(content)-begin))
+		if begin > 0 {
+			w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", begin, len(content)-1, len(content)))
+			w.WriteHeader(http.StatusPartialContent)
+		} else {
+			fmt.Fprint(w, content[:s.after])
+		}
+		w.(http.Flusher).Flush()
+	}
+	s.mutex.Unlock()
+	defer s.mutex.Lock()
+	select {
+	case s.asked <- r.URL.Path:
+	default:
+	}
+	select {
+	case <-r.Context().Done():
+	case <-s.closing:
+	}
+	return true
 }
 
 func (s *server) send(w http.ResponseWriter, r *http.Request, name string) {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"strings"
 
 	"avssnative/avss"
@@ -18,10 +20,11 @@ import (
 
 // Calibration says which text the layers are measured on.
 type Calibration struct {
-	Files  []string // .txt, .jsonl, .parquet, also .gz and .zst; none: the text inside the program
-	Field  string   // where a .jsonl or .parquet holds its text
-	Tokens int      // tokens to take; 0: DefaultTokens
-	Length int      // tokens a sequence has at most; 0: 512, or what the model takes
+	Files  []string  // .txt, .jsonl, .parquet, also .gz and .zst; none: the text inside the program
+	Stdin  io.Reader // what the file "-" stands for: text, or JSON lines where Field is given; nil: a file of that name
+	Field  string    // where a .jsonl or .parquet holds its text
+	Tokens int       // tokens to take; 0: DefaultTokens
+	Length int       // tokens a sequence has at most; 0: 512, or what the model takes
 	BOS    bench.BOS
 }
 
@@ -55,7 +58,7 @@ func (j *Job) Calibrate(ctx context.Context, c Calibration) error {
 	take := func(text string) (more bool, err error) {
 		io.WriteString(sum, text)
 		sum.Write([]byte{0})
-		ids, err := t.Encode(text, c.BOS == bench.BOSAuto || c.BOS == "")
+		ids, err := t.EncodeContext(ctx, text, c.BOS == bench.BOSAuto || c.BOS == "")
 		if err != nil {
 			return false, err
 		}
@@ -75,7 +78,7 @@ func (j *Job) Calibrate(ctx context.Context, c Calibration) error {
 	documents := inside()
 	if len(c.Files) > 0 {
 		source = strings.Join(c.Files, ", ")
-		documents = files(ctx, c.Files, c.Field)
+		documents = c.documents(ctx)
 	}
 	for text, err := range documents {
 		if err != nil {
@@ -110,11 +113,27 @@ func inside() iter.Seq2[string, error] {
 	}
 }
 
-// files are the documents of some files, one after the other.
-func files(ctx context.Context, paths []string, field string) iter.Seq2[string, error] {
+// source is what one of the files stands for.
+func (c Calibration) source(path string) corpus.Source {
+	if path != "-" || c.Stdin == nil {
+		return corpus.Source{Path: path, Field: c.Field}
+	}
+	kind := ".txt"
+	if c.Field != "" {
+		kind = ".jsonl"
+	}
+	return corpus.Source{Path: "standard input", From: c.Stdin, Kind: kind, Field: c.Field}
+}
+
+// documents are those of the files, one after the other.
+func (c Calibration) documents(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		for _, path := range paths {
-			for d, err := range corpus.Read(ctx, path, field) {
+		for i, path := range c.Files {
+			if path == "-" && c.Stdin != nil && slices.Contains(c.Files[:i], "-") {
+				yield("", errors.New("calibration: standard input (-) is named twice, and can be read once"))
+				return
+			}
+			for d, err := range c.source(path).Documents(ctx) {
 				if err != nil {
 					yield("", err)
 					return

@@ -4,7 +4,6 @@ package job
 
 import (
 	"context"
-	"fmt"
 	"runtime/debug"
 	"time"
 
@@ -12,7 +11,7 @@ import (
 	"avssnative/bench"
 	"avssnative/engine"
 	"avssnative/internal/report"
-	"avssnative/internal/tokenizer"
+	"avssnative/tokenizer"
 )
 
 // Version is the program's own.
@@ -85,14 +84,8 @@ func (j *Job) Tokenizer() (*tokenizer.Tokenizer, error) {
 		if err != nil {
 			return nil, err
 		}
-		if t.Size() > j.Model.Spec.Vocab {
-			for id := j.Model.Spec.Vocab; id < t.Size(); id++ {
-				if t.Token(int32(id)) != "" {
-					return nil, fmt.Errorf("tokenizer of %s: token %q has id %d, the model's vocabulary has ids 0 to %d", j.Model.Ref, t.Token(int32(id)), id, j.Model.Spec.Vocab-1)
-				}
-			}
-		}
 		j.tokenizer = t
+		j.Report.Warnings = append(j.Report.Warnings, t.Notes()...)
 	}
 	return j.tokenizer, nil
 }
@@ -134,11 +127,11 @@ func (j *Job) length(most int) int {
 }
 
 // Suite loads tasks, DefaultTasks where none are named, and turns them into sequences.
-func (j *Job) Suite(names []string, source bench.Source, limit bench.Limit, bos bench.BOS, length int) (*bench.Suite, error) {
+func (j *Job) Suite(ctx context.Context, names []string, source bench.Source, limit bench.Limit, bos bench.BOS, length int) (*bench.Suite, error) {
 	if len(names) == 0 {
 		names = DefaultTasks
 	}
-	sets, err := bench.Load(names, source, limit)
+	sets, err := bench.Load(ctx, names, source, limit)
 	if err != nil {
 		return nil, err
 	}

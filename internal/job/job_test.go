@@ -124,7 +124,7 @@ func TestDemoRetention(t *testing.T) {
 	if os.Getenv("AVSSNATIVE_THOROUGH") != "1" {
 		items, tolerance, cases = 30, 0.05, cases[:3]
 	}
-	suite, err := j.Suite([]string{"small_world_qa", "small_world_sentiment", "sst2", "small_world", "tinystories_rolling"}, bench.Source{Dir: data}, bench.Limit{Items: items}, bench.BOSAuto, 0)
+	suite, err := j.Suite(t.Context(), []string{"small_world_qa", "small_world_sentiment", "sst2", "small_world", "tinystories_rolling"}, bench.Source{Dir: data}, bench.Limit{Items: items}, bench.BOSAuto, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -283,6 +283,33 @@ func TestPlantedBlocks(t *testing.T) {
 	with, without, original := loss(j.Model, nil), loss(j.Model, engine.Layers(places...)), loss(open(t, demoModel()).Model, nil)
 	if !slices.Equal(with, without) || !slices.Equal(with, original) {
 		t.Errorf("log-likelihoods with %v, without %v, of the model they were planted in %v", with, without, original)
+	}
+}
+
+// "-" is what the caller says it is: text, or records where a field is named. Otherwise it is a file's name.
+func TestCalibrateOnStdin(t *testing.T) {
+	j := open(t, demoModel())
+	for _, c := range []struct{ field, text string }{
+		{"", "Once upon a time\n<|endoftext|>\nthere was a fox"}, {"body", "{\"body\":\"Once upon a time\"}\n{\"body\":\"there was a fox\"}\n"},
+	} {
+		if err := j.Calibrate(t.Context(), Calibration{Files: []string{"-"}, Stdin: strings.NewReader(c.text), Field: c.field}); err != nil {
+			t.Fatal(err)
+		}
+		if info := j.Report.Calibration; len(j.calibration) != 2 || info.Source != "-" {
+			t.Errorf("field %q: %d sequences, %+v", c.field, len(j.calibration), info)
+		}
+	}
+	for _, c := range []struct {
+		calibration Calibration
+		want        string
+	}{
+		{Calibration{Files: []string{"-"}}, "corpus: -: want a name ending in"},
+		{Calibration{Files: []string{"-", "-"}, Stdin: strings.NewReader("a short text")}, "named twice"},
+		{Calibration{Files: []string{"-"}, Stdin: strings.NewReader("\xff")}, "standard input: document 1: not UTF-8"},
+	} {
+		if err := j.Calibrate(t.Context(), c.calibration); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q: %v, want %s", c.calibration.Files, err, c.want)
+		}
 	}
 }
 

@@ -29,7 +29,7 @@ var DefaultTasks = []string{"small_world_qa", "small_world_sentiment", "small_wo
 // Judge judges the whole model, and beside it, in the same pass, the model without the dropped layers; nil judges the whole model alone.
 func (j *Job) Judge(ctx context.Context, o Judging, drop engine.Drop) ([]bench.Result, error) {
 	end := j.phase("judging")
-	suite, err := j.Suite(o.Tasks, o.Source, o.Limit, o.BOS, o.Length)
+	suite, err := j.Suite(ctx, o.Tasks, o.Source, o.Limit, o.BOS, o.Length)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (j *Job) Judge(ctx context.Context, o Judging, drop engine.Drop) ([]bench.R
 // JudgeOnly judges the model without the dropped layers alone, as if it were written already; nil is the whole model.
 func (j *Job) JudgeOnly(ctx context.Context, o Judging, drop engine.Drop) ([]bench.Result, error) {
 	defer j.phase("judging")()
-	suite, err := j.Suite(o.Tasks, o.Source, o.Limit, o.BOS, o.Length)
+	suite, err := j.Suite(ctx, o.Tasks, o.Source, o.Limit, o.BOS, o.Length)
 	if err != nil {
 		return nil, err
 	}

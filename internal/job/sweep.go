@@ -29,7 +29,7 @@ type Sweeping struct {
 
 // Sweep judges what the metrics would drop at every share, all in as few passes as the memory allows.
 func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
-	suite, err := j.Suite(o.Tasks, o.Source, o.Limit, o.BOS, o.Length)
+	suite, err := j.Suite(ctx, o.Tasks, o.Source, o.Limit, o.BOS, o.Length)
 	if err != nil {
 		return err
 	}

@@ -1,10 +1,14 @@
 // Package mapped gives a file's bytes as one read-only slice without reading them: the kernel brings pages in when they are touched
 // and may drop them again. A model larger than memory is read this way; Advise tells the kernel which layer comes next and which is done.
 //
-// Where the system has no mmap in golang.org/x/sys/unix, the file is read into memory instead (see read.go).
+// A file that is cut short or changed meanwhile is found by Check; on Linux, reading what it lost gives zeros instead of ending the process
+// (see guard_linux.go). The package also holds how outputs are placed: see Place.
+//
+// Where the system has neither the mmap of golang.org/x/sys/unix nor Windows' views, the file is read into memory instead (see read.go).
 package mapped
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -29,6 +33,7 @@ type File struct {
 	path  string
 	data  []byte
 	stat  os.FileInfo
+	guard *guard
 	close sync.Once
 }
 
@@ -61,6 +66,9 @@ func Open(path string) (*File, error) {
 	if stat.Size() > 0 {
 		if mapping.data, err = load(file, int(stat.Size())); err != nil {
 			return nil, fmt.Errorf("mapped: %s: %w", path, err)
+		}
+		if mapping.guard, err = protect(mapping.data); err != nil {
+			return nil, errors.Join(fmt.Errorf("mapped: %s: %w", path, err), unload(mapping.data))
 		}
 	}
 	return mapping, nil
@@ -101,18 +109,24 @@ func (f *File) Advise(offset, length int64, advice Advice) error {
 	return nil
 }
 
-// Check returns an error if the file's size or time of change is no longer what it was at Open. Reading a page that a shrunken file has
-// lost kills the process, so a long pass asks between layers.
+// Check returns an error that names the file if what was read of it since Open may not be what it held then: it was cut short, or its size,
+// its times of change, or the file that has its name are others now. Whoever has read a mapping for long asks before trusting what came of
+// it: pages that the file lost meanwhile read as zeros (on Linux; see guard_other.go for elsewhere).
 func (f *File) Check() error {
 	now, err := os.Stat(f.path)
-	if err != nil {
-		return fmt.Errorf("mapped: %w", err)
-	}
-	if now.Size() != f.stat.Size() {
-		return fmt.Errorf("mapped: %s: %d bytes, but it had %d when it was opened", f.path, now.Size(), f.stat.Size())
-	}
-	if !os.SameFile(now, f.stat) || !now.ModTime().Equal(f.stat.ModTime()) {
-		return fmt.Errorf("mapped: %s: changed since it was opened", f.path)
+	switch {
+	case err != nil:
+		return fmt.Errorf("mapped: gone while it was read: %w", err)
+	case now.Size() < f.stat.Size():
+		return fmt.Errorf("mapped: %s: cut short while it was read: %d bytes, but it had %d when it was opened", f.path, now.Size(), f.stat.Size())
+	case f.guard.hit():
+		return fmt.Errorf("mapped: %s: parts of it could not be read: it was cut short for a while, or its disk failed", f.path)
+	case now.Size() != f.stat.Size():
+		return fmt.Errorf("mapped: %s: changed while it was read: %d bytes, but it had %d when it was opened", f.path, now.Size(), f.stat.Size())
+	case !os.SameFile(now, f.stat):
+		return fmt.Errorf("mapped: %s: changed while it was read: another file has its name now", f.path)
+	case !now.ModTime().Equal(f.stat.ModTime()) || rewritten(now, f.stat):
+		return fmt.Errorf("mapped: %s: changed while it was read", f.path)
 	}
 	return nil
 }
@@ -122,6 +136,7 @@ func (f *File) Close() error {
 	var err error
 	f.close.Do(func() {
 		if f.data != nil {
+			f.guard.release()
 			err = unload(f.data)
 			f.data = nil
 		}
@@ -134,6 +149,8 @@ func (f *File) Close() error {
 
 func kind(mode os.FileMode) string {
 	switch {
+	case mode.IsRegular():
+		return "a file"
 	case mode.IsDir():
 		return "a folder"
 	case mode&os.ModeNamedPipe != 0:

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -100,10 +101,15 @@ func TestCheckFindsChange(t *testing.T) {
 	if err := mapping.Check(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(path, 10); err != nil {
+	if err := os.Truncate(path, 10); runtime.GOOS == "windows" {
+		if err == nil {
+			t.Error("a mapped file was cut short")
+		}
+		return // Windows keeps a mapped file as it is
+	} else if err != nil {
 		t.Fatal(err)
 	}
-	if err := mapping.Check(); err == nil || !strings.Contains(err.Error(), "10 bytes, but it had 1000") {
+	if err := mapping.Check(); err == nil || !strings.Contains(err.Error(), "cut short while it was read: 10 bytes, but it had 1000") {
 		t.Errorf("after truncation: %v", err)
 	}
 	// The same name and size, but another file.

@@ -7,44 +7,27 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 )
 
 // chunk is how much is written between two looks at the context, in bytes.
 const chunk = 4 << 20
 
-// Write makes a file that appears whole or not at all: it has another name (path with a suffix ending in .incomplete) until everything is
-// written and synced, then it replaces what had the name. On an error nothing is left of it, and what had the name is still there.
-func Write(path string, write func(io.Writer) error) (err error) {
-	temporary := Temporary(path)
-	file, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return err
-	}
-	defer func() {
+// Write makes a file that appears whole or not at all, replacing the file that had the name: old or new stands there at any moment. It is for
+// files of the program's own, in a folder that it is making or keeps; where a user chose the name, see Place. On an error nothing is left.
+func Write(path string, write func(io.Writer) error) error {
+	ours := Place{Path: path, Force: true, Former: func(string) error { return nil }}
+	return ours.Write(func(path string) (err error) {
+		file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 		if err != nil {
-			file.Close()
-			os.Remove(temporary)
+			return err
 		}
-	}()
-	if err := write(file); err != nil {
-		return err
-	}
-	if err := file.Sync(); err != nil {
-		return err
-	}
-	if err := file.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(temporary, path); err != nil {
-		return err
-	}
-	// Some systems cannot sync a folder; the file itself is safe by then.
-	if folder, err := os.Open(filepath.Dir(path)); err == nil {
-		_ = folder.Sync()
-		folder.Close()
-	}
-	return nil
+		defer func() {
+			if failed := file.Close(); err == nil {
+				err = failed
+			}
+		}()
+		return write(file)
+	})
 }
 
 // Temporary returns a name beside path that nobody else uses, ending in .incomplete.
@@ -60,7 +43,8 @@ func Stream(ctx context.Context, w io.Writer, size int64, give func(io.Writer) e
 	return err
 }
 
-// CopyTo writes the length bytes from offset to w and releases their pages as it goes.
+// CopyTo writes the length bytes from offset to w and releases their pages as it goes. It ends with Check: what was copied is what the file
+// held when it was opened, or there is an error.
 func (f *File) CopyTo(w io.Writer, offset, length int64) error {
 	for length > 0 {
 		n := min(chunk, length)
@@ -68,14 +52,14 @@ func (f *File) CopyTo(w io.Writer, offset, length int64) error {
 			return err
 		}
 		if _, err := w.Write(f.data[offset : offset+n]); err != nil {
-			return err
+			return errors.Join(f.Check(), err) // the kernel cannot read a page that is gone either, and says "bad address"
 		}
 		if err := f.Advise(offset, n, DontNeed); err != nil {
 			return err
 		}
 		offset, length = offset+n, length-n
 	}
-	return nil
+	return f.Check()
 }
 
 // exactly passes on at most left bytes, in chunks, while the context lives.

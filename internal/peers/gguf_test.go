@@ -12,8 +12,8 @@ import (
 
 	"avssnative/engine"
 	"avssnative/internal/need"
-	"avssnative/internal/tokenizer"
 	"avssnative/prune"
+	"avssnative/tokenizer"
 )
 
 // madeGGUF writes a real model by PyPI's gguf: the file, and a folder with the same values in float32.

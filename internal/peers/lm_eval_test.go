@@ -16,8 +16,8 @@ import (
 	"avssnative/engine"
 	"avssnative/internal/need"
 	"avssnative/internal/smallworld"
-	"avssnative/internal/tokenizer"
 	"avssnative/prune"
+	"avssnative/tokenizer"
 )
 
 // How many items of a task are judged.
@@ -183,7 +183,7 @@ func judgeOurselves(t *testing.T, folder string, source bench.Source, items int,
 	if err != nil {
 		t.Fatal(err)
 	}
-	sets, err := bench.Load(tasks, source, bench.Limit{Items: items})
+	sets, err := bench.Load(t.Context(), tasks, source, bench.Limit{Items: items})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,10 @@ const (
 	maxHeader = 100_000_000 // bytes; the format's own limit
 	maxName   = 4096        // bytes; the longest path a file system takes, and no model's tensor comes near
 	maxRank   = 64          // dimensions; PyTorch's and NumPy's limit
+
+	// A dimension is at most twice the data's bytes, as with four bits an element; a tensor of no elements, or of an unknown dtype, may have
+	// others up to this.
+	freeDimension = 1 << 20
 )
 
 // contents is what a file's bytes say.
@@ -79,6 +83,11 @@ func (c *contents) place(data []byte, start int64) error {
 		if err != nil {
 			return fmt.Errorf("tensor %q: %w", t.Name, err)
 		}
+		for _, dimension := range t.Shape {
+			if dimension > max(2*int64(len(data)), freeDimension) {
+				return fmt.Errorf("tensor %q: a dimension of %d for %d bytes of data", t.Name, dimension, len(data))
+			}
+		}
 		if known && size != t.end-t.Offset {
 			return fmt.Errorf("tensor %q: %d bytes, want %d for shape %v of %s", t.Name, t.end-t.Offset, size, t.Shape, t.DType)
 		}
@@ -124,9 +133,14 @@ func (r headerReader) read(c *contents) error {
 	return nil
 }
 
+// metadata reads texts by name. null, which some writers put where they have none, is none.
 func (r headerReader) metadata(c *contents) error {
+	token, err := r.Token()
+	if err != nil || token == nil {
+		return err
+	}
 	c.metadata = map[string]string{}
-	return r.object(func(key string) error {
+	return r.fields(token, func(key string) error {
 		if _, twice := c.metadata[key]; twice {
 			return fmt.Errorf("__metadata__ %.80q: named twice", key)
 		}
@@ -176,8 +190,13 @@ func (r headerReader) object(field func(key string) error) error {
 	if err != nil {
 		return err
 	}
-	if token != json.Delim('{') {
-		return fmt.Errorf("found %.80s, want an object", fmt.Sprint(token))
+	return r.fields(token, field)
+}
+
+// fields reads an object that began with the token begin.
+func (r headerReader) fields(begin json.Token, field func(key string) error) error {
+	if begin != json.Delim('{') {
+		return fmt.Errorf("found %.80s, want an object", fmt.Sprint(begin))
 	}
 	for r.More() {
 		key, err := r.text()
@@ -188,7 +207,7 @@ func (r headerReader) object(field func(key string) error) error {
 			return err
 		}
 	}
-	_, err = r.Token()
+	_, err := r.Token()
 	return err
 }
 

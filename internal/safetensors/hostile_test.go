@@ -57,6 +57,15 @@ func hostile() map[string]struct {
 		"tensor twice":             {image(`{"a":`+tensor("U8", "[0]", "[0,0]")+`,"a":`+tensor("U8", "[0]", "[0,0]")+`}`, 0), "named twice"},
 		"metadata twice":           {image(`{"__metadata__":{},"__metadata__":{}}`, 0), "named twice"},
 		"metadata key twice":       {image(`{"__metadata__":{"a":"1","a":"2"}}`, 0), "named twice"},
+		"metadata is a list":       {image(`{"__metadata__":[]}`, 0), "want an object"},
+		"metadata is false":        {image(`{"__metadata__":false}`, 0), "want an object"},
+		"metadata null twice":      {image(`{"__metadata__":null,"__metadata__":null}`, 0), "named twice"},
+		"metadata value null":      {image(`{"__metadata__":{"a":null}}`, 0), "want text"},
+		"tensor is null":           {image(`{"a":null}`, 0), "want an object"},
+		"shape is null":            {image(one("U8", "null", "[0,4]"), 4), "want a list"},
+		"dimension is null":        {image(one("U8", "[null]", "[0,4]"), 4), "want a whole number"},
+		"float8 short":             {image(one("F8_E4M3", "[4]", "[0,3]"), 3), "3 bytes, want 4"},
+		"int16 for int32":          {image(one("I32", "[2]", "[0,4]"), 4), "4 bytes, want 8"},
 		"metadata of numbers":      {image(`{"__metadata__":{"a":1}}`, 0), "want text"},
 		"dtype is a number":        {image(`{"a":{"dtype":1,"shape":[0],"data_offsets":[0,0]}}`, 0), "want text"},
 		"shape is a number":        {image(one("U8", "4", "[0,4]"), 4), "want a list"},
@@ -69,6 +78,8 @@ func hostile() map[string]struct {
 		"overflow to a fitting 0":  {image(one("NEW", "[4294967296,4294967296]", "[0,4]"), 4), "more than 2^64 elements"},
 		"2^60 bytes":               {image(one("U8", "[1152921504606846976]", "[0,1152921504606846976]"), 4), "truncated"},
 		"2^63-1 bytes":             {image(one("NEW", "[1]", "[9223372036854775806,9223372036854775807]"), 4), "truncated"},
+		"empty 2^62":               {image(one("F32", "[4611686018427387904,4,0]", "[0,0]"), 0), "a dimension of 4611686018427387904 for 0 bytes"},
+		"2^40 of an unknown dtype": {image(one("NEW", "[1099511627776]", "[0,4]"), 4), "a dimension of 1099511627776 for 4 bytes"},
 		"rank 65":                  {image(one("U8", "[1"+strings.Repeat(",1", 64)+"]", "[0,1]"), 1), "more than 64 numbers"},
 		"three offsets":            {image(one("U8", "[4]", "[0,4,8]"), 4), "want a begin and an end"},
 		"falling offsets":          {image(one("U8", "[4]", "[4,0]"), 4), "want a begin and an end"},
@@ -148,10 +159,11 @@ func TestHostileMemory(t *testing.T) {
 func TestUnusualFiles(t *testing.T) {
 	cases := map[string][]byte{
 		"no tensors":      image("{}", 0),
+		"metadata null":   image(`{"__metadata__":null}`, 0),
 		"padded":          image("{}      ", 0),
 		"scalar":          image(`{"a":{"dtype":"F64","shape":[],"data_offsets":[0,8]}}`, 8),
 		"zero-length":     image(`{"a":{"dtype":"F32","shape":[0],"data_offsets":[4,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, 4),
-		"empty 2^62":      image(`{"a":{"dtype":"F32","shape":[4611686018427387904,4,0],"data_offsets":[0,0]}}`, 0),
+		"empty 2^20":      image(`{"a":{"dtype":"F32","shape":[1048576,4,0],"data_offsets":[0,0]}}`, 0),
 		"unknown dtype":   image(`{"a":{"dtype":"Q9","shape":[7],"data_offsets":[0,3]}}`, 3),
 		"any order":       image(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]},"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 2),
 		"name with ../":   image(`{"../../a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 1),
@@ -210,8 +222,10 @@ func TestHostileIndex(t *testing.T) {
 		{"backslash", weightMap("one", `..\one.safetensors`), "not a plain file name"},
 		{"subfolder", weightMap("one", "a/one.safetensors"), "not a plain file name"},
 		{"absent shard", weightMap("one", "three.safetensors"), "no such file"},
-		{"missing tensor", weightMap("one", "one.safetensors", "three", "one.safetensors"), `tensor "three" is missing`},
-		{"tensor elsewhere", weightMap("one", "two.safetensors", "two", "two.safetensors"), `"one" is missing`},
+		{"map is null", `{"weight_map":null}`, "want an object"},
+		{"null for a shard", `{"weight_map":{"one":null}}`, "want text"},
+		{"tensor elsewhere", weightMap("one", "two.safetensors"), `tensor "two": the index places it in ""`},
+		{"tensors exchanged", weightMap("one", "two.safetensors", "two", "one.safetensors"), `tensor "one": the index places it in "two.safetensors"`},
 		{"tensor not named", weightMap("one", "one.safetensors", "x", "two.safetensors"), `tensor "two": the index places it in ""`},
 		{"link out", weightMap("one", "one.safetensors", "two", "link.safetensors"), "leads out of the folder"},
 		{"dangling link", weightMap("one", "one.safetensors", "two", "dangling.safetensors"), "no such file"},
@@ -230,6 +244,39 @@ func TestHostileIndex(t *testing.T) {
 				t.Errorf("error %v, want %s", err, c.want)
 			}
 		})
+	}
+}
+
+// What the index lists and no file holds is told, and the rest opens.
+func TestAbsentTensors(t *testing.T) {
+	set, err := OpenDir(place(t, weightMap("one", "one.safetensors", "two", "two.safetensors")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer set.Close()
+	if absent := set.Absent(); absent != nil {
+		t.Errorf("absent from a whole set: %v", absent)
+	}
+	odd, err := OpenDir(place(t, weightMap("one", "one.safetensors", "two", "two.safetensors", "head", "one.safetensors", "x", "two.safetensors")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer odd.Close()
+	if absent := odd.Absent(); len(absent) != 2 || absent["head"] != "one.safetensors" || absent["x"] != "two.safetensors" {
+		t.Errorf("absent %v", absent)
+	}
+	if _, ok := odd.Lookup("head"); ok || len(odd.Tensors()) != 2 {
+		t.Errorf("%d tensors", len(odd.Tensors()))
+	}
+	if err := odd.Check(); err != nil {
+		t.Error(err)
+	}
+	cut := odd.Files()[1].Path()
+	if err := os.Truncate(cut, 20); err != nil {
+		t.Fatal(err)
+	}
+	if err := odd.Check(); err == nil || !strings.Contains(err.Error(), cut+": cut short") {
+		t.Errorf("after a shard was cut: %v", err)
 	}
 }
 

@@ -42,6 +42,10 @@ func Open(path string) (*File, error) {
 		return nil, fmt.Errorf("safetensors: %w", err)
 	}
 	found, err := parse(mapping.Bytes())
+	if changed := mapping.Check(); changed != nil {
+		mapping.Close()
+		return nil, fmt.Errorf("safetensors: %w", changed)
+	}
 	if err != nil {
 		mapping.Close()
 		return nil, fmt.Errorf("safetensors: %s: %w", path, err)
@@ -79,7 +83,8 @@ func (f *File) Lookup(name string) (Tensor, bool) {
 // Metadata returns a copy of the header's __metadata__; nil where there is none.
 func (f *File) Metadata() map[string]string { return maps.Clone(f.found.metadata) }
 
-// Check returns an error if the file has changed on disk since it was opened.
+// Check returns an error that names the file if it was cut short or changed on disk since it was opened; see mapped.File.Check. Whoever has
+// computed with its tensors asks before trusting what came of them.
 func (f *File) Check() error { return f.mapping.Check() }
 
 // Close releases the mapping; every Tensor.Data of the file is invalid from then on.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,10 +23,12 @@ type Set struct {
 	files   []*File
 	tensors []Tensor
 	index   map[string]int
+	absent  map[string]string
 }
 
-// OpenDir opens model.safetensors of a folder or, where there is none, the shards that model.safetensors.index.json names. Index and
-// shards must agree tensor by tensor. A shard must be a file of that folder: a name with a separator and a link that leads out of the
+// OpenDir opens model.safetensors of a folder or, where there is none, the shards that model.safetensors.index.json names. Every
+// tensor of a shard must be listed for it; what the index lists and its shard does not hold (published models list a tied head that was not
+// saved) is told by Absent. A shard must be a file of that folder: a name with a separator and a link that leads out of the
 // folder are refused (in a snapshot of the Hugging Face cache, links into the same repository's blobs are what it consists of, and pass).
 func OpenDir(dir string) (*Set, error) {
 	if _, err := os.Stat(filepath.Join(dir, singleName)); err == nil {
@@ -76,7 +79,10 @@ func openShards(dir string, names []string, shardOf map[string]string) (*Set, er
 	}
 	for name, shard := range shardOf {
 		if _, ok := s.index[name]; !ok {
-			return fail(fmt.Errorf("safetensors: %s: tensor %q is missing, the index places it there", filepath.Join(dir, shard), name))
+			if s.absent == nil {
+				s.absent = map[string]string{}
+			}
+			s.absent[name] = shard
 		}
 	}
 	return s, nil
@@ -133,13 +139,13 @@ func parseIndex(text []byte) (map[string]string, error) {
 	}
 	shardOf := map[string]string{}
 	reader := headerReader{json.NewDecoder(bytes.NewReader(text))}
-	maps := 0
+	found := 0
 	err := reader.object(func(key string) error {
 		if key != "weight_map" {
 			var skipped json.RawMessage
 			return reader.Decode(&skipped)
 		}
-		maps++
+		found++
 		return reader.object(func(name string) error {
 			if len(name) > maxName {
 				return fmt.Errorf("a tensor's name has %d bytes, want at most %d", len(name), maxName)
@@ -155,8 +161,8 @@ func parseIndex(text []byte) (map[string]string, error) {
 			return nil
 		})
 	})
-	if err == nil && maps != 1 {
-		err = fmt.Errorf("%d weight_map, want 1", maps)
+	if err == nil && found != 1 {
+		err = fmt.Errorf("%d weight_map, want 1", found)
 	}
 	if err == nil && len(shardOf) == 0 {
 		err = errors.New("weight_map is empty")
@@ -183,6 +189,10 @@ func (s *Set) Files() []*File { return s.files }
 // Tensors returns all tensors: file by file in the order of the names, in each file in the order of their bytes.
 func (s *Set) Tensors() []Tensor { return s.tensors }
 
+// Absent returns the tensors that the index lists and no file holds, each with the name of the file it should be in; nil where there are
+// none. Whether the model can do without them is for the model to say.
+func (s *Set) Absent() map[string]string { return maps.Clone(s.absent) }
+
 // Lookup returns the tensor of that name.
 func (s *Set) Lookup(name string) (Tensor, bool) {
 	i, ok := s.index[name]
@@ -192,7 +202,7 @@ func (s *Set) Lookup(name string) (Tensor, bool) {
 	return s.tensors[i], true
 }
 
-// Check returns an error if one of the files has changed on disk since it was opened.
+// Check returns an error that names the file if one of the files was cut short or changed on disk since it was opened, as File.Check does.
 func (s *Set) Check() error {
 	for _, file := range s.files {
 		if err := file.Check(); err != nil {

@@ -11,5 +11,7 @@ compile() { # source, architecture, PTX version, output
     -O3 -std=c++17 -Wall -Wextra -Wno-unused-parameter -Wno-pass-failed -Werror -S "$1" -o "$4" ;;
   esac
 }
-compile kernels.cu sm_80 ptx70 "$folder/sm_80.ptx"
+compile kernels.cu sm_80 ptx70 "$folder/sm_80.ptx" &
+common=$!
 compile hopper/product.cu sm_90a ptx80 "$folder/sm_90a.ptx"
+wait $common

@@ -31,8 +31,9 @@ var allowed = map[string][]string{
 	"internal/gguf":        {"internal/mapped"},
 	"internal/safetensors": {"internal/mapped"},
 	"internal/corpus":      {"internal/mapped"},
-	"internal/hub":         {"internal/mapped"},
-	"internal/demo":        {},
+	"internal/home":        {},
+	"internal/hub":         {"internal/home", "internal/mapped"},
+	"internal/demo":        {"internal/home"},
 	"internal/smallworld":  {},
 	"internal/devicetest":  {"engine/device", "engine/reference", "engine/weights"},
 }

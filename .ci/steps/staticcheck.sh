@@ -1,0 +1,3 @@
+# staticcheck, at the version that go.mod names.
+# debian: gcc libc6-dev
+go tool staticcheck ./...
