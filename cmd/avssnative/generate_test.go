@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -108,4 +110,26 @@ func TestGenerateRefuses(t *testing.T) {
 	} {
 		refused(t, c.code, c.words, append([]string{"generate"}, c.arguments...)...)
 	}
+}
+
+// A conversation is written by the template in the model's folder, special tokens and all.
+func TestGenerateChat(t *testing.T) {
+	refused(t, exitFailed, []string{"--chat", "no chat template"}, "generate", "--chat", "--prompt=x")
+	folder := t.TempDir()
+	if err := os.CopyFS(folder, os.DirFS(demoFolder(t))); err != nil {
+		t.Fatal(err)
+	}
+	template := "{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}"
+	if err := os.WriteFile(filepath.Join(folder, "chat_template.jinja"), []byte(template), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	chatted := saidBy(t, "--model", folder, "--chat", "--system", "Be kind.", "--prompt", "Who is there?", "--tokens=8")
+	written := saidBy(t, "--model", folder, "--prompt", "system: Be kind.\nuser: Who is there?\nassistant:", "--tokens=8")
+	if !slices.Equal(chatted.Tokens, written.Tokens) || chatted.PromptTokens != written.PromptTokens {
+		t.Errorf("by the template %+v, by hand %+v", chatted.Continued, written.Continued)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "chat_template.jinja"), []byte("{% include 'x' %}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, exitFailed, []string{"--chat", "template", "include"}, "generate", "--model", folder, "--chat", "--prompt=x")
 }
