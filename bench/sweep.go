@@ -53,7 +53,8 @@ type Judged struct {
 	Judgement       *Judgement // against the whole model; for that one, against itself
 	Parameters      int64
 	Bytes           int64
-	TokensPerSecond float64
+	TokensPerSecond float64 // read
+	Generated       float64 // tokens a second when continuing one text; 0: the runner continues none
 }
 
 // A Table is what a sweep found.
@@ -118,19 +119,26 @@ func (s *Sweep) time(ctx context.Context, runner Runner, t *Table) error {
 		layers int
 		bytes  int64
 	}
-	known := map[work]float64{}
+	type pace struct{ read, generated float64 }
+	generator, generates := runner.(Generator)
+	known := map[work]pace{}
 	for i := range t.Sets {
 		set := &t.Sets[i]
 		kind := work{len(set.Drop), set.Bytes}
 		speed, measured := known[kind]
 		if !measured {
 			var err error
-			if speed, err = s.Speed.Measure(ctx, runner, set.Drop); err != nil {
+			if speed.read, err = s.Speed.Measure(ctx, runner, set.Drop); err != nil {
 				return err
+			}
+			if generates {
+				if speed.generated, err = s.Speed.Generate(ctx, generator, set.Drop); err != nil {
+					return err
+				}
 			}
 			known[kind] = speed
 		}
-		set.TokensPerSecond = speed
+		set.TokensPerSecond, set.Generated = speed.read, speed.generated
 	}
 	return nil
 }

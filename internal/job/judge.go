@@ -3,6 +3,7 @@ package job
 import (
 	"context"
 	"io"
+	"time"
 
 	"avssnative/avss"
 	"avssnative/bench"
@@ -151,11 +152,15 @@ func tasks(whole, smaller []bench.Result) report.Tasks {
 	return all
 }
 
-// speedTokens is how much text a timing reads: enough that starting up does not show, little enough that it takes no noticeable part of a run.
-const speedTokens = 4096
+const (
+	// speedTokens is how much text a timing reads at most: enough that starting up does not show.
+	speedTokens = 4096
+	// speedTime is how long all timings of a run may take together, but for a model whose first pass takes longer.
+	speedTime = 5 * time.Second
+)
 
-// speed prepares a timing on the text inside the program.
-func (j *Job) speed() (*bench.Speed, error) {
+// speed prepares so many timings on the text inside the program.
+func (j *Job) speed(timings int) (*bench.Speed, error) {
 	t, err := j.Tokenizer()
 	if err != nil {
 		return nil, err
@@ -164,39 +169,52 @@ func (j *Job) speed() (*bench.Speed, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &bench.Speed{Sequences: sequences, Memory: j.Memory}, nil
+	return &bench.Speed{Sequences: sequences, Memory: j.Memory, Budget: speedTime / time.Duration(timings)}, nil
 }
 
 // timings is how often each model is timed; the fastest counts.
 const timings = 3
 
-// time measures tokens a second of the whole and the smaller model, each in passes of its own.
+// time measures how many tokens a second the dense and the pruned model read and make, each by itself.
 func (j *Job) time(ctx context.Context, drop engine.Drop) error {
 	defer j.phase("timing")()
-	s, err := j.speed()
+	variants := []engine.Drop{nil}
+	if drop != nil {
+		variants = append(variants, drop)
+	}
+	s, err := j.speed(2 * timings * len(variants))
 	if err != nil {
 		return err
 	}
 	// In turn, so that what else the machine does meets both.
 	s.Repeats = 1
-	dense, pruned := 0.0, 0.0
+	read, made := make([]float64, 2), make([]float64, 2)
 	for range timings {
-		speed, err := s.Measure(ctx, j.Model, nil)
-		if err != nil {
-			return err
+		for i, v := range variants {
+			speed, err := s.Measure(ctx, j.Model, v)
+			if err != nil {
+				return err
+			}
+			read[i] = max(read[i], speed)
+			if speed, err = s.Generate(ctx, j.Model, v); err != nil {
+				return err
+			}
+			made[i] = max(made[i], speed)
 		}
-		dense = max(dense, speed)
-		if drop == nil {
-			continue
-		}
-		if speed, err = s.Measure(ctx, j.Model, drop); err != nil {
-			return err
-		}
-		pruned = max(pruned, speed)
 	}
-	j.Report.Speed.TokensPerSecondDense, j.Report.Speed.TokensPerSecondPruned = dense, pruned
+	to := j.Report.Speed
+	to.TokensPerSecondDense, to.TokensPerSecondPruned = read[0], read[1]
+	to.GeneratedPerSecondDense, to.GeneratedPerSecondPruned = made[0], made[1]
+	to.CacheTokens = j.length(0)
+	to.CacheBytesDense = j.cacheBytes(nil)
+	if drop != nil {
+		to.CacheBytesPruned = j.cacheBytes(drop)
+	}
 	return nil
 }
+
+// cacheBytes is what a text that fills the context keeps for its continuation here, in float32.
+func (j *Job) cacheBytes(drop engine.Drop) int64 { return j.Model.CacheBytes(drop, j.length(0), 4) }
 
 // size fills in what the models weigh.
 func (j *Job) size(drop engine.Drop) {

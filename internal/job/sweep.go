@@ -63,7 +63,7 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 		s.Scores[scores.Key()] = scores.Values
 	}
 	if o.Speed {
-		if s.Speed, err = j.speed(); err != nil {
+		if s.Speed, err = j.speed(2 * (1 + len(s.Counts))); err != nil {
 			return err
 		}
 	}
@@ -74,6 +74,15 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 	}
 	end()
 	j.Report.Sweep = sweep(table)
+	if o.Speed {
+		j.Report.Sweep.CacheTokens = j.length(0)
+		dense, to := &table.Sets[0], j.Report.Speed
+		to.TokensPerSecondDense, to.GeneratedPerSecondDense, to.CacheTokens, to.CacheBytesDense = dense.TokensPerSecond, dense.Generated, j.length(0), j.cacheBytes(nil)
+		for i := range j.Report.Sweep.Points {
+			p := &j.Report.Sweep.Points[i]
+			p.CacheBytes = j.cacheBytes(table.Sets[table.Points[i].Set].Drop)
+		}
+	}
 	j.Report.Sweep.Seconds = time.Since(start).Seconds()
 	if o.Alone {
 		return j.alone(ctx, table, suite)
@@ -113,7 +122,7 @@ func sweep(t *bench.Table) *report.Sweep {
 		set := &t.Sets[p.Set]
 		point := report.SweepPoint{Metric: p.Metric, Count: p.Count, Share: p.Share, Dropped: set.Drop.Layers(), Retention: *retention(set.Judgement),
 			Divergence: report.Divergence{KL: set.Judgement.KL, SameTop: set.Judgement.SameTop, Tokens: set.Judgement.Tokens},
-			Parameters: set.Parameters, Bytes: set.Bytes, TokensPerSecond: set.TokensPerSecond}
+			Parameters: set.Parameters, Bytes: set.Bytes, TokensPerSecond: set.TokensPerSecond, Generated: set.Generated}
 		for i := range set.Results {
 			r := &set.Results[i]
 			f := figure(r.Main())

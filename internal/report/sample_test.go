@@ -29,9 +29,13 @@ func sample(layers int) *Report {
 		Retention:  &Retention{0.9, 0.8, 0.7},
 		Divergence: &Divergence{KL: 0.5, SameTop: 0.7, Tokens: 12},
 		Size:       &Size{100, 80, 400, 320},
-		Speed: &Speed{TokensPerSecondDense: 10, TokensPerSecondPruned: 12, Seconds: Phases{{"scoring", 1.5}, {"judging", 2}, {"again", 0.25}},
+		Speed: &Speed{TokensPerSecondDense: 10, TokensPerSecondPruned: 12, GeneratedPerSecondDense: 2, GeneratedPerSecondPruned: 3, CacheTokens: 512, CacheBytesDense: 4096,
+			CacheBytesPruned: 3072, Seconds: Phases{{"scoring", 1.5}, {"judging", 2}, {"again", 0.25}},
 			PeakRSS: 1 << 20},
 		Generation: []Generation{{Prompt: "They", Dense: "went home.", Pruned: &said, Repeats: 0.5}},
+		Fluency: &Fluencies{Dense: Fluency{Texts: 1, Tokens: 4, Distinct1: 1, Distinct2: 1, Distinct3: 1, Scripts: map[string]float64{"Latin": 1}},
+			Pruned: &Fluency{Texts: 1, Tokens: 9.5, Repeats: 0.5, Distinct1: 0.25, Distinct2: 0.5, Distinct3: 0.5,
+				Scripts: map[string]float64{"Latin": 0.75, "Han": 0.25}, OtherScript: 1}},
 		References: avss.Bibliography("avss", "bi"),
 		Output:     "pruned",
 		Warnings:   []string{"mind the gap"},
@@ -69,7 +73,7 @@ func sample(layers int) *Report {
 		return SweepPoint{Metric: metric, Count: count, Share: float64(count) / float64(layers), Dropped: drop,
 			Retention: Retention{0.9, 0.9, 0.9}, Divergence: Divergence{KL: 0.01 * float64(count)},
 			Tasks:      []TaskPoint{{Name: "alpha", Metric: "word_perplexity", Convention: "chunk-2048", Value: avss.Value(10 * count), Retention: 0.9}},
-			Parameters: 12, TokensPerSecond: 3}
+			Parameters: 12, TokensPerSecond: 3, Generated: 1.5, CacheBytes: 2048}
 	}
 	r.Sweep = &Sweep{Layers: layers,
 		Points:  []SweepPoint{point("avss", 1), point("avss", 2), point("first", 1), point("random-0", 1), point("random-1", 1)},
