@@ -14,6 +14,9 @@ type Set struct {
 	File  string // where the items came from
 	Items []Item
 	Limit Limit // for Chunked, whose chunks are only known once there is a tokenizer
+	Shots int   // examples in front of each question, and
+	Chat  bool  // whether questions are turns of a conversation: as Frame made them
+	from  *file
 }
 
 // Limit bounds how many items of a task are asked.
@@ -41,7 +44,7 @@ func (l Limit) choose(n int) []int {
 }
 
 // Load reads the tasks of the given names, each once, in the order given. A name may carry a file to read instead of the task's own:
-// "sst2=reviews.tsv", "chunk-512=my.txt". Of a file no more is read than the limit needs, and nothing once the context has ended.
+// "sst2=reviews.tsv", "chunk-512=my.txt"; an unknown name is then that of a task of one's own, whose lines say what is asked (ownRow). Of a file no more is read than the limit needs, and nothing once the context has ended.
 func Load(ctx context.Context, names []string, source Source, limit Limit) ([]Set, error) {
 	if len(names) == 0 {
 		return nil, fmt.Errorf("bench: no tasks named; known are %s", strings.Join(Names(), ", "))
@@ -54,6 +57,9 @@ func Load(ctx context.Context, names []string, source Source, limit Limit) ([]Se
 	for _, name := range names {
 		name, path, own := strings.Cut(strings.TrimSpace(name), "=")
 		found, err := find(name)
+		if err != nil && own {
+			found, err = []Task{ofPrompts(name)}, nil
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -91,7 +97,7 @@ func load(task Task, f *file, limit Limit) (Set, error) {
 	if len(items) == 0 {
 		return Set{}, fmt.Errorf("bench: %s: %s: no items", task.Name, f.name)
 	}
-	set := Set{Task: task, File: f.name, Limit: limit}
+	set := Set{Task: task, File: f.name, Limit: limit, from: f}
 	if task.Kind == Chunked {
 		set.Items = items
 		return set, nil

@@ -29,6 +29,8 @@ type Sweep struct {
 	Suite   *Suite
 	// Size says how large the model is without some layers, in parameters and bytes; nil leaves sizes out.
 	Size func(engine.Drop) (parameters, bytes int64)
+	// Say lets the model without some layers answer the suite's prompts; it may be nil where the suite Asks nothing.
+	Say func(ctx context.Context, drop engine.Drop) ([]string, error)
 	// Speed times sets in passes of their own, one of each count and size; nil leaves speeds out.
 	Speed *Speed
 	// Pass carries the caller's Memory, Rows and Progress.
@@ -78,7 +80,7 @@ func (s *Sweep) Run(ctx context.Context, runner Runner) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.Suite == nil || len(s.Suite.Sequences) == 0 {
+	if s.Suite == nil || len(s.Suite.Sequences) == 0 && !s.Suite.Asks() {
 		return nil, fmt.Errorf("bench: sweep: no tasks to judge by")
 	}
 	pass := s.Pass
@@ -87,9 +89,11 @@ func (s *Sweep) Run(ctx context.Context, runner Runner) (*Table, error) {
 	for _, set := range t.Sets {
 		pass.Variants = append(pass.Variants, set.Drop)
 	}
-	outcome, err := runner.Run(ctx, pass)
-	if err != nil {
-		return nil, err
+	outcome := &engine.Outcome{Scores: make([][]engine.SequenceScore, len(t.Sets))}
+	if len(pass.Sequences) > 0 {
+		if outcome, err = runner.Run(ctx, pass); err != nil {
+			return nil, err
+		}
 	}
 	if len(outcome.Scores) != len(t.Sets) {
 		return nil, fmt.Errorf("bench: sweep: scores of %d variants, want %d", len(outcome.Scores), len(t.Sets))
@@ -97,7 +101,13 @@ func (s *Sweep) Run(ctx context.Context, runner Runner) (*Table, error) {
 	t.Passes, t.Blocks = outcome.Passes, outcome.Blocks
 	for i := range t.Sets {
 		set := &t.Sets[i]
-		if set.Results, err = s.Suite.Score(outcome.Scores[i]); err != nil {
+		var said []string
+		if s.Suite.Asks() {
+			if said, err = s.Say(ctx, set.Drop); err != nil {
+				return nil, fmt.Errorf("%w, without layers %s", err, set.Drop)
+			}
+		}
+		if set.Results, err = s.Suite.Judge(outcome.Scores[i], said); err != nil {
 			return nil, fmt.Errorf("%w, without layers %s", err, set.Drop)
 		}
 		if set.Judgement, err = Compare(t.Sets[0].Results, set.Results, s.BootstrapSeed); err != nil {

@@ -19,6 +19,8 @@ const (
 	Rolling
 	// Chunked cuts one long text into chunks of a fixed number of tokens.
 	Chunked
+	// Generate lets the model answer in its own words, and judges those.
+	Generate
 )
 
 // A Task is data: what it is called, which version of its rules this is, where its items lie, and how a line becomes an item.
@@ -33,19 +35,26 @@ type Task struct {
 	Half    bool     // only the second half of a chunk is scored, after BOS: llama.cpp's way
 	// LeadOnce takes the BOS that the tokenizer puts in front of a rolled document as its context. The peer puts another in front of that and
 	// scores the first, which says nothing of the document and moves the figures of short ones.
-	LeadOnce bool
-	read     func(f *file, most int) ([]Item, error)
+	LeadOnce  bool
+	Until     []string // for Generate: an answer ends before the first of these
+	MaxTokens int      // for Generate: an answer has at most so many tokens; 0: 256
+	// judge says for Generate what an answer is worth by each metric, 0 to 1.
+	judge func(item Item, said string) map[string]float64
+	read  func(f *file, most int) ([]Item, error)
 }
 
 // An Item is one thing a task asks.
 type Item struct {
-	Index   int    // place in the file, from 0
-	Pairs   []Pair // one a choice
-	Lengths []int  // Unicode characters of each bare choice
-	Gold    int    // the right choice
-	Text    string // what is scored from its beginning to its end, for Rolling and Chunked
-	Words   int    // of the original document, split at white space
-	Bytes   int    // of the original document
+	Index   int      // place in the file, from 0
+	Pairs   []Pair   // one a choice
+	Lengths []int    // Unicode characters of each bare choice
+	Gold    int      // the right choice
+	Text    string   // what is scored from its beginning to its end, for Rolling and Chunked
+	Words   int      // of the original document, split at white space
+	Bytes   int      // of the original document
+	Answers []string // for Generate: those that are right
+	Until   []string // for Generate: instead of the task's
+	Match   string   // of a task of one's own: how answers are judged
 }
 
 // A Pair is a context and what may follow it.
@@ -69,6 +78,12 @@ func Names() []string {
 	}
 	slices.Sort(names)
 	return append(names, "chunk-N", "llamacpp-N")
+}
+
+// ofPrompts is the task of a file that a person names: what it asks, the model answers in its own words.
+func ofPrompts(name string) Task {
+	return Task{Name: name, Version: "file", Kind: Generate, Metrics: []string{ownMetric}, Primary: ownMetric, Files: []string{name + ".jsonl"},
+		judge: judgeOwn, read: rows(ownRow.item)}
 }
 
 // find returns the tasks a name stands for: a task, a group, or perplexity over WikiText-2 in chunks of N tokens.

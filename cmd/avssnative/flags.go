@@ -85,6 +85,8 @@ func taskFlags() []cli.Flag {
 		text("tasks", strings.Join(job.DefaultTasks, ","), "tasks: "+strings.Join(bench.Names(), ", ")),
 		text("task-data", "", "folder with the tasks' files, a folder a task"),
 		number("limit", 0, "items of a task at most; 0: all"),
+		number("shots", 0, "answered examples in front of each question, drawn from NAME.shots.jsonl beside the task's file"),
+		toggle("chat", "ask by the model's own chat template"),
 	}
 }
 
@@ -250,7 +252,10 @@ func judging(c *cli.Context) (job.Judging, error) {
 	if c.Int("limit") < 0 {
 		return job.Judging{}, usage("--limit %d: want 0 (all) or more", c.Int("limit"))
 	}
-	return job.Judging{Tasks: commas(c.String("tasks")), Source: bench.Source{Dir: c.String("task-data")}, BOS: b,
+	if c.Int("shots") < 0 {
+		return job.Judging{}, usage("--shots %d: want 0 or more", c.Int("shots"))
+	}
+	return job.Judging{Shots: c.Int("shots"), Chat: c.Bool("chat"), Tasks: commas(c.String("tasks")), Source: bench.Source{Dir: c.String("task-data")}, BOS: b,
 		Limit: bench.Limit{Items: c.Int("limit"), Seed: uint64(c.Int("seed"))}, Seed: uint64(c.Int("seed"))}, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"avssnative/avss"
 	"avssnative/bench"
 	"avssnative/engine"
+	"avssnative/internal/chat"
 	"avssnative/internal/report"
 	"avssnative/tokenizer"
 )
@@ -127,17 +128,35 @@ func (j *Job) length(most int) int {
 }
 
 // Suite loads tasks, DefaultTasks where none are named, and turns them into sequences.
-func (j *Job) Suite(ctx context.Context, names []string, source bench.Source, limit bench.Limit, bos bench.BOS, length int) (*bench.Suite, error) {
+func (j *Job) Suite(ctx context.Context, o Judging) (*bench.Suite, error) {
+	names := o.Tasks
 	if len(names) == 0 {
 		names = DefaultTasks
 	}
-	sets, err := bench.Load(ctx, names, source, limit)
+	sets, err := bench.Load(ctx, names, o.Source, o.Limit)
 	if err != nil {
+		return nil, err
+	}
+	framing := bench.Framing{Shots: o.Shots}
+	if o.Chat {
+		template, err := j.ChatTemplate()
+		if err != nil {
+			return nil, err
+		}
+		framing.Chat = func(turns []bench.Turn) (string, error) {
+			messages := make([]chat.Message, len(turns))
+			for i, turn := range turns {
+				messages[i] = chat.Message(turn)
+			}
+			return template.Render(messages, true)
+		}
+	}
+	if err := bench.Frame(sets, framing); err != nil {
 		return nil, err
 	}
 	t, err := j.Tokenizer()
 	if err != nil {
 		return nil, err
 	}
-	return bench.Prepare(sets, t, bench.Options{MaxLength: j.length(length), BOS: bos})
+	return bench.Prepare(sets, t, bench.Options{MaxLength: j.length(o.Length), BOS: o.BOS})
 }

@@ -124,7 +124,8 @@ func TestDemoRetention(t *testing.T) {
 	if os.Getenv("AVSSNATIVE_THOROUGH") != "1" {
 		items, tolerance, cases = 30, 0.05, cases[:3]
 	}
-	suite, err := j.Suite(t.Context(), []string{"small_world_qa", "small_world_sentiment", "sst2", "small_world", "tinystories_rolling"}, bench.Source{Dir: data}, bench.Limit{Items: items}, bench.BOSAuto, 0)
+	suite, err := j.Suite(t.Context(), Judging{Tasks: []string{"small_world_qa", "small_world_sentiment", "sst2", "small_world", "tinystories_rolling"},
+		Source: bench.Source{Dir: data}, Limit: bench.Limit{Items: items}})
 	if err != nil {
 		t.Fatal(err)
 	}

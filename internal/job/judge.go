@@ -22,6 +22,8 @@ type Judging struct {
 	Seed    uint64    // of the paired bootstrap
 	Samples io.Writer // gets one JSON line an item; may be nil
 	Speed   bool      // time the models on a fixed text
+	Shots   int       // answered examples in front of each question
+	Chat    bool      // questions are turns of a conversation, by the model's own template
 }
 
 // DefaultTasks are judged unless others are asked for: they are inside the program.
@@ -30,7 +32,7 @@ var DefaultTasks = []string{"small_world_qa", "small_world_sentiment", "small_wo
 // Judge judges the whole model, and beside it, in the same pass, the model without the dropped layers; nil judges the whole model alone.
 func (j *Job) Judge(ctx context.Context, o Judging, drop engine.Drop) ([]bench.Result, error) {
 	end := j.phase("judging")
-	suite, err := j.Suite(ctx, o.Tasks, o.Source, o.Limit, o.BOS, o.Length)
+	suite, err := j.Suite(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -40,19 +42,13 @@ func (j *Job) Judge(ctx context.Context, o Judging, drop engine.Drop) ([]bench.R
 	if drop != nil {
 		p.Variants, p.Diverge = append(p.Variants, drop), true
 	}
-	outcome, err := j.Model.Run(ctx, p)
+	judged, err := j.judged(ctx, suite, p)
 	if err != nil {
 		return nil, err
 	}
-	whole, err := suite.Score(outcome.Scores[0])
-	if err != nil {
-		return nil, err
-	}
-	smaller := whole
+	whole, smaller := judged[0], judged[0]
 	if drop != nil {
-		if smaller, err = suite.Score(outcome.Scores[1]); err != nil {
-			return nil, err
-		}
+		smaller = judged[1]
 		if err := j.compare(whole, smaller, o.Seed); err != nil {
 			return nil, err
 		}
@@ -72,25 +68,64 @@ func (j *Job) Judge(ctx context.Context, o Judging, drop engine.Drop) ([]bench.R
 // JudgeOnly judges the model without the dropped layers alone, as if it were written already; nil is the whole model.
 func (j *Job) JudgeOnly(ctx context.Context, o Judging, drop engine.Drop) ([]bench.Result, error) {
 	defer j.phase("judging")()
-	suite, err := j.Suite(ctx, o.Tasks, o.Source, o.Limit, o.BOS, o.Length)
+	suite, err := j.Suite(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	p := j.pass("judging")
 	p.Sequences, p.Variants = suite.Sequences, []engine.Drop{drop}
-	outcome, err := j.Model.Run(ctx, p)
+	judged, err := j.judged(ctx, suite, p)
 	if err != nil {
 		return nil, err
 	}
-	results, err := suite.Score(outcome.Scores[0])
-	if err != nil {
-		return nil, err
-	}
+	results := judged[0]
 	j.Report.Tasks = tasks(results, nil)
 	if o.Samples != nil {
 		err = bench.WriteSamples(o.Samples, "model", results)
 	}
 	return results, err
+}
+
+// judged walks a suite's sequences and lets every variant answer its prompts.
+func (j *Job) judged(ctx context.Context, suite *bench.Suite, p engine.Pass) ([][]bench.Result, error) {
+	scores := make([][]engine.SequenceScore, len(p.Variants))
+	if len(p.Sequences) > 0 {
+		outcome, err := j.Model.Run(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		scores = outcome.Scores
+	}
+	judged := make([][]bench.Result, len(p.Variants))
+	for i, drop := range p.Variants {
+		said, err := j.answers(ctx, suite, drop)
+		if err != nil {
+			return nil, err
+		}
+		if judged[i], err = suite.Judge(scores[i], said); err != nil {
+			return nil, err
+		}
+	}
+	return judged, nil
+}
+
+// answers are what a variant says to a suite's prompts.
+func (j *Job) answers(ctx context.Context, suite *bench.Suite, drop engine.Drop) ([]string, error) {
+	if !suite.Asks() {
+		return nil, nil
+	}
+	o := bench.Saying{Drop: drop, Memory: j.Memory}
+	var err error
+	if o.Ends, err = j.Ends(); err != nil {
+		return nil, err
+	}
+	if j.Progress != nil {
+		o.Progress = func(ended, prompts, tokens int) {
+			layers := j.Model.Layers()
+			j.Progress("answering", engine.Step{Layer: layers - 1, Layers: layers, Done: float64(ended), Total: float64(prompts), Rows: int64(tokens)})
+		}
+	}
+	return suite.Say(ctx, j.Model, o)
 }
 
 func samples(w io.Writer, whole, smaller []bench.Result, drop engine.Drop) error {

@@ -29,7 +29,7 @@ type Sweeping struct {
 
 // Sweep judges what the metrics would drop at every share, all in as few passes as the memory allows.
 func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
-	suite, err := j.Suite(ctx, o.Tasks, o.Source, o.Limit, o.BOS, o.Length)
+	suite, err := j.Suite(ctx, o.Judging)
 	if err != nil {
 		return err
 	}
@@ -67,6 +67,7 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 			return err
 		}
 	}
+	s.Say = func(ctx context.Context, drop engine.Drop) ([]string, error) { return j.answers(ctx, suite, drop) }
 	end, start := j.phase("judging all plans"), time.Now()
 	table, err := s.Run(ctx, j.Model)
 	if err != nil {
@@ -97,14 +98,11 @@ func (j *Job) alone(ctx context.Context, t *bench.Table, suite *bench.Suite) err
 	for i, set := range t.Sets {
 		p := j.pass("one by one")
 		p.Sequences, p.Variants, p.Diverge = suite.Sequences, []engine.Drop{nil, set.Drop}, true
-		outcome, err := j.Model.Run(ctx, p)
+		judged, err := j.judged(ctx, suite, p)
 		if err != nil {
 			return err
 		}
-		results, err := suite.Score(outcome.Scores[1])
-		if err != nil {
-			return err
-		}
+		results := judged[1]
 		for k := range results {
 			if got, want := results[k].Main().Value, set.Results[k].Main().Value; got != want && !(math.IsNaN(got) && math.IsNaN(want)) {
 				return fmt.Errorf("bench: plan %s, %s: %v by itself, %v in the sweep: sharing changed a result", t.Sets[i].Drop, results[k].Task, got, want)
