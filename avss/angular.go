@@ -16,11 +16,12 @@ import (
 )
 
 func init() {
-	register(Info{
-		Name: "angular", Kind: Activation,
+	Register(Definition{
+		builtin: true, Name: "angular",
 		About:  "angle by which blocks turn the residual stream at the last token; names a contiguous block to drop",
 		Papers: []Citation{deeperLayers},
-		New:    func(o Options) Metric { return NewAngular(o) },
+		Unit:   "half turns",
+		New:    func(_ Definition, o Options) Metric { return NewAngular(o) },
 	})
 }
 
@@ -206,12 +207,12 @@ func (a *Angular) MarshalBinary() ([]byte, error) {
 			}
 		}
 	}
-	return seal(a.name, w.data), nil
+	return Seal(a.name, w.data), nil
 }
 
 // UnmarshalBinary replaces the state; on an error it stays as it was.
 func (a *Angular) UnmarshalBinary(data []byte) error {
-	payload, err := unseal(a.name, data)
+	payload, err := Unseal(a.name, data)
 	if err != nil {
 		return err
 	}

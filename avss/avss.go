@@ -43,25 +43,44 @@ func ParseMode(name string) (Mode, error) {
 	return "", fmt.Errorf("avss: mode %q is unknown: want robust, paper or reference", name)
 }
 
+// Site is a tensor of the block that AVSS scores.
+type Site string
+
+const (
+	SiteDelta Site = "delta" // what the block adds
+	SiteBlock Site = "block" // what leaves it, the residual stream
+	SiteAttn  Site = "attn"  // what its mixer adds
+	SiteMLP   Site = "mlp"   // what its MLP adds
+	SiteAct   Site = "act"   // what enters the MLP's output projection
+)
+
 // ParseSite reads a site's name.
-func ParseSite(name string) (device.Site, error) {
-	for s := range device.Sites {
-		if s.String() == name {
-			return s, nil
+func ParseSite(name string) (Site, error) {
+	site := Site(name)
+	_, err := site.measured()
+	return site, err
+}
+
+// measured is the site's place among what a device measures.
+func (s Site) measured() (device.Site, error) {
+	for site := range device.Sites {
+		if site.String() == string(s) {
+			return site, nil
 		}
 	}
-	return 0, fmt.Errorf("avss: site %q is unknown: want delta, block, attn, mlp or act", name)
+	return 0, fmt.Errorf("avss: site %q is unknown: want delta, block, attn, mlp or act", string(s))
 }
 
 // PaperEps is the threshold of the paper's sparsity.
 const PaperEps = 1e-5
 
 func init() {
-	register(Info{
-		Name: "avss", Kind: Activation,
-		About:  "activation variance over sparsity: modes robust, paper, reference at sites delta, block, attn, mlp, act",
-		Papers: []Citation{avssPaper},
-		New:    func(o Options) Metric { return NewAVSS(o) },
+	Register(Definition{
+		builtin: true, Name: "avss",
+		About:    "activation variance over sparsity: modes robust, paper, reference at sites delta, block, attn, mlp, act",
+		Papers:   []Citation{avssPaper},
+		New:      func(_ Definition, o Options) Metric { return NewAVSS(o) },
+		Formulas: []string{"avss-paper-block", "avss-paper-delta", "avss-paper-mlp", "avss-paper-act", "avss-reference-block"},
 	})
 }
 
@@ -76,10 +95,18 @@ func NewAVSS(o Options) *AVSS {
 	if o.Mode == "" {
 		o.Mode = Robust
 	}
+	if o.Site == "" {
+		o.Site = SiteDelta
+	}
 	if o.Eps == 0 {
 		o.Eps = PaperEps
 	}
 	return &AVSS{base: base{name: "avss", options: o}}
+}
+
+// Key is that of the scores that Scores gives.
+func (a *AVSS) Key() string {
+	return Scores{Metric: a.name, Mode: string(a.options.Mode), Site: string(a.options.Site)}.Key()
 }
 
 // Wants asks for pooled variances where mode "reference" is to be measured, and for the counts that mode "robust" takes at sites attn and mlp
@@ -125,18 +152,40 @@ func (a *AVSS) Merge(other Metric) error {
 // Scores are those of the mode, site and threshold in the options.
 func (a *AVSS) Scores() (Scores, error) { return a.Of(a.options.Mode, a.options.Site, a.options.Eps) }
 
+// Further are the scores by the formulas and sites that the options do not ask for: robust by the delta, the paper's at every site, and the
+// published code's where a batch size is set.
+func (a *AVSS) Further() ([]Scores, error) {
+	var all []Scores
+	formulas := []struct {
+		mode Mode
+		site Site
+	}{{Robust, SiteDelta}, {Paper, SiteBlock}, {Paper, SiteDelta}, {Paper, SiteAttn}, {Paper, SiteMLP}, {Paper, SiteAct}, {Reference, SiteBlock}}
+	for _, f := range formulas {
+		if f.mode == Reference && a.options.Batch <= 0 || f.mode == a.options.Mode && f.site == a.options.Site {
+			continue
+		}
+		scores, err := a.Of(f.mode, f.site, a.options.Eps)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, scores)
+	}
+	return all, nil
+}
+
 // Of are the scores by one mode at one site; eps is the threshold of modes paper and reference, one of Pass.Eps (0: 1e-5).
-func (a *AVSS) Of(mode Mode, site device.Site, eps float32) (Scores, error) {
+func (a *AVSS) Of(mode Mode, site Site, eps float32) (Scores, error) {
 	if err := a.ready(); err != nil {
 		return Scores{}, err
 	}
 	if _, err := ParseMode(string(mode)); err != nil {
 		return Scores{}, err
 	}
-	if site >= device.Sites {
-		return Scores{}, a.errorf("site %d does not exist", site)
+	place, err := site.measured()
+	if err != nil {
+		return Scores{}, err
 	}
-	out := Scores{Metric: a.name, Site: site.String(), Mode: string(mode), Sequences: a.coverage.sequences(0), References: references(a.name)}
+	out := Scores{Metric: a.name, Site: string(site), Mode: string(mode), Sequences: a.coverage.sequences(0), References: references(a.name)}
 	at := -1
 	if mode == Robust {
 		out.Eps = widen(a.moments.relative)
@@ -145,7 +194,6 @@ func (a *AVSS) Of(mode Mode, site device.Site, eps float32) (Scores, error) {
 			eps = PaperEps
 		}
 		out.Eps = widen(eps)
-		var err error
 		if at, err = a.moments.threshold(eps); err != nil {
 			return Scores{}, a.errorf("mode %s: %w", mode, err)
 		}
@@ -156,7 +204,7 @@ func (a *AVSS) Of(mode Mode, site device.Site, eps float32) (Scores, error) {
 	parts := make([][Buckets]part, a.layers())
 	var infinite []int
 	for l := range a.layers() {
-		cells := a.moments.cells[l][site]
+		cells := a.moments.cells[l][place]
 		v, err := 0.0, error(nil)
 		if have := int64(len(cells.pooled)); mode == Reference && have < out.Sequences {
 			err = fmt.Errorf("pooled variances of %d of %d sequences were measured: set a batch size in every shard", have, out.Sequences)
@@ -194,7 +242,7 @@ func (c *siteCells) exact(at int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	count := c.near()
+	count := c.relativeBelow()
 	if at >= 0 {
 		count = c.below(at)
 	}
@@ -203,7 +251,7 @@ func (c *siteCells) exact(at int) (float64, error) {
 	}
 	sparsity := big.NewRat(count, n)
 	if at < 0 && count < 0 {
-		return 0, fmt.Errorf("values near zero were not counted: mode robust must be asked for when the pass is made")
+		return 0, fmt.Errorf("relative values near zero were not counted: mode robust must be asked for when the pass is made")
 	}
 	if at < 0 {
 		sparsity = robustSparsity(count, n)
@@ -282,12 +330,12 @@ func (a *AVSS) MarshalBinary() ([]byte, error) {
 	var w writer
 	a.base.write(&w)
 	a.moments.write(&w)
-	return seal(a.name, w.data), nil
+	return Seal(a.name, w.data), nil
 }
 
 // UnmarshalBinary replaces the state; on an error it stays as it was.
 func (a *AVSS) UnmarshalBinary(data []byte) error {
-	payload, err := unseal(a.name, data)
+	payload, err := Unseal(a.name, data)
 	if err != nil {
 		return err
 	}

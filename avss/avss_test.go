@@ -53,11 +53,11 @@ func TestModesByDefinition(t *testing.T) {
 	if err := walk(sequences, a); err != nil {
 		t.Fatal(err)
 	}
-	paper, err := a.Of(Paper, device.SiteDelta, 1e-1)
+	paper, err := a.Of(Paper, SiteDelta, 1e-1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	reference, err := a.Of(Reference, device.SiteDelta, 1e-1)
+	reference, err := a.Of(Reference, SiteDelta, 1e-1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestCombineIsTheExactScore(t *testing.T) {
 
 // profile makes AVSS states with given variances and counts: one sequence of n values in each layer.
 func profile(t *testing.T, n int64, variances []float64, below []int64) *AVSS {
-	a := NewAVSS(Options{Mode: Paper, Site: device.SiteBlock, Resamples: -1})
+	a := NewAVSS(Options{Mode: Paper, Site: SiteBlock, Resamples: -1})
 	for l := range variances {
 		m := &engine.Measurement{Layer: l, Layers: len(variances), Eps: []float32{PaperEps}, Relative: device.DefaultRelative}
 		m.Tokens = 1
@@ -163,7 +163,7 @@ func TestZeroSparsitySpoilsNoOtherLayer(t *testing.T) {
 
 // Fault 4: a short last batch weighs as much as a full one. In modes paper and robust every value weighs the same, whatever the batch.
 func TestEveryValueWeighsTheSame(t *testing.T) {
-	a := NewAVSS(Options{Mode: Paper, Site: device.SiteBlock, Batch: 2, Resamples: -1})
+	a := NewAVSS(Options{Mode: Paper, Site: SiteBlock, Batch: 2, Resamples: -1})
 	// Three sequences, values of variance 1, 1 and 4, a tenth of them sparse: batches {0, 1} and {2}.
 	for i, v := range []float64{1, 1, 4} {
 		m := &engine.Measurement{Layers: 1, Sequence: i, Eps: []float32{PaperEps}, Relative: device.DefaultRelative}
@@ -174,7 +174,7 @@ func TestEveryValueWeighsTheSame(t *testing.T) {
 		}
 	}
 	near(t, "paper", scoresOf(t, a).Values[0], 2/0.1, 1e-12)
-	reference, err := a.Of(Reference, device.SiteBlock, PaperEps)
+	reference, err := a.Of(Reference, SiteBlock, PaperEps)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestShardsThatMeasuredOtherwise(t *testing.T) {
 		t.Fatal(err)
 	}
 	scoresOf(t, whole)
-	if _, err := whole.Of(Reference, device.SiteAct, 0); err == nil || !strings.Contains(err.Error(), "site act: pooled variances of 4 of 8 sequences") {
+	if _, err := whole.Of(Reference, SiteAct, 0); err == nil || !strings.Contains(err.Error(), "site act: pooled variances of 4 of 8 sequences") {
 		t.Errorf("half the pooled variances: %v", err)
 	}
 	fewer := NewAVSS(testOptions(8))
@@ -214,8 +214,8 @@ func TestShardsThatMeasuredOtherwise(t *testing.T) {
 	}
 }
 
-// TestNearNotCounted: what nobody wanted is no zero, in a state, merged or saved.
-func TestNearNotCounted(t *testing.T) {
+// TestRelativeBelowNotCounted: what nobody wanted is no zero, in a state, merged or saved.
+func TestRelativeBelowNotCounted(t *testing.T) {
 	o := testOptions(0)
 	if !NewAVSS(o).Wants().RelativeBelow {
 		t.Error("mode robust does not ask for values near zero")
@@ -245,16 +245,16 @@ func TestNearNotCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, a := range []*AVSS{none, counts, restored} {
-		if _, err := a.Of(Robust, device.SiteMLP, 0); err == nil || !strings.Contains(err.Error(), "layer 0: site mlp: values near zero were not counted") {
+		if _, err := a.Of(Robust, SiteMLP, 0); err == nil || !strings.Contains(err.Error(), "layer 0: site mlp: relative values near zero were not counted") {
 			t.Errorf("site mlp: error %v", err)
 		}
-		if _, err := a.Of(Robust, device.SiteAttn, 0); err != nil {
+		if _, err := a.Of(Robust, SiteAttn, 0); err != nil {
 			t.Errorf("site attn: %v", err)
 		}
-		if _, err := a.Of(Paper, device.SiteMLP, device.DefaultEps[3]); err != nil {
+		if _, err := a.Of(Paper, SiteMLP, device.DefaultEps[3]); err != nil {
 			t.Errorf("mode paper: %v", err)
 		}
-		if s, err := a.Summary(0, device.SiteMLP); err != nil || s.RelativeNear != -1 || !math.IsNaN(float64(s.RelativeSparsity)) {
+		if s, err := a.Summary(0, device.SiteMLP); err != nil || s.RelativeBelow != -1 || !math.IsNaN(float64(s.RelativeSparsity)) {
 			t.Errorf("summary %+v, error %v", s, err)
 		}
 	}
@@ -281,7 +281,7 @@ func TestRobustKnowsNoScale(t *testing.T) {
 	if err := walk(grown, b); err != nil {
 		t.Fatal(err)
 	}
-	for site := range device.Sites {
+	for _, site := range sites {
 		x, err := a.Of(Robust, site, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -291,7 +291,7 @@ func TestRobustKnowsNoScale(t *testing.T) {
 			t.Fatal(err)
 		}
 		for l := range x.Values {
-			near(t, "robust at "+site.String(), y.Values[l], x.Values[l], 1e-12)
+			near(t, "robust at "+string(site), y.Values[l], x.Values[l], 1e-12)
 		}
 	}
 }
@@ -299,11 +299,11 @@ func TestRobustKnowsNoScale(t *testing.T) {
 func TestChoicesThatWereNotMeasured(t *testing.T) {
 	a := profile(t, 100, []float64{3, 1}, []int64{10, 5})
 	for want, f := range map[string]func() (Scores, error){
-		"below 0.5 were not counted":                      func() (Scores, error) { return a.Of(Paper, device.SiteBlock, 0.5) },
-		"only measured where a batch size is set":         func() (Scores, error) { return a.Of(Reference, device.SiteBlock, 0) },
-		"layer 0: site mlp: no activations were measured": func() (Scores, error) { return a.Of(Robust, device.SiteMLP, 0) },
-		`mode "other" is unknown: want robust, paper or`:  func() (Scores, error) { return a.Of("other", device.SiteMLP, 0) },
-		"site 5 does not exist":                           func() (Scores, error) { return a.Of(Robust, device.Sites, 0) },
+		"below 0.5 were not counted":                      func() (Scores, error) { return a.Of(Paper, SiteBlock, 0.5) },
+		"only measured where a batch size is set":         func() (Scores, error) { return a.Of(Reference, SiteBlock, 0) },
+		"layer 0: site mlp: no activations were measured": func() (Scores, error) { return a.Of(Robust, SiteMLP, 0) },
+		`mode "other" is unknown: want robust, paper or`:  func() (Scores, error) { return a.Of("other", SiteMLP, 0) },
+		`site "head" is unknown: want delta, block`:       func() (Scores, error) { return a.Of(Robust, "head", 0) },
 		"thresholds [0.1] and 0.01, before [1e-05] and 0.01": func() (Scores, error) {
 			return Scores{}, a.Observe(&engine.Measurement{Layers: 2, Sequence: 1, Eps: []float32{0.1}, Relative: 1e-2})
 		},
@@ -316,8 +316,8 @@ func TestChoicesThatWereNotMeasured(t *testing.T) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
-	for site := range device.Sites {
-		if got, err := ParseSite(site.String()); err != nil || got != site {
+	for _, site := range sites {
+		if got, err := ParseSite(string(site)); err != nil || got != site {
 			t.Errorf("site %s reads as %v, %v", site, got, err)
 		}
 	}

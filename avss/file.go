@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sort"
 
+	"avssnative/failure"
 	"avssnative/internal/mapped"
 )
 
@@ -74,7 +75,7 @@ func (f *File) Find(key string) (Scores, error) {
 	if s, ok := f.Scores[key]; ok {
 		return s, nil
 	}
-	return Scores{}, fmt.Errorf("avss: scores of %q are not in the file: it has %v", key, f.Keys())
+	return Scores{}, failure.NotFound.Errorf("avss: scores of %q are not in the file: it has %v", key, f.Keys())
 }
 
 // Keys are the names of the scores, sorted.
@@ -137,21 +138,21 @@ func ReadFile(path string) (*File, error) {
 	return f, nil
 }
 
-// ParseFile reads and checks a file's bytes.
+// ParseFile reads and checks a file's bytes; what is no such file is failure.Corrupt.
 func ParseFile(data []byte) (*File, error) {
 	if len(data) > maxFile {
-		return nil, fmt.Errorf("avss: scores file: longer than %d bytes", maxFile)
+		return nil, failure.Corrupt.Errorf("avss: scores file: longer than %d bytes", maxFile)
 	}
 	f := &File{}
 	if err := json.Unmarshal(data, f); err != nil {
 		var syntax *json.SyntaxError
 		if errors.As(err, &syntax) {
-			return nil, fmt.Errorf("avss: scores file: at byte %d: %w", syntax.Offset, err)
+			return nil, failure.Corrupt.Errorf("avss: scores file: at byte %d: %w", syntax.Offset, err)
 		}
-		return nil, fmt.Errorf("avss: scores file: %w", err)
+		return nil, failure.Corrupt.Errorf("avss: scores file: %w", err)
 	}
 	if err := f.check(); err != nil {
-		return nil, err
+		return nil, failure.Corrupt.Of(err)
 	}
 	return f, nil
 }

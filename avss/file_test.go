@@ -10,8 +10,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"avssnative/engine/device"
 )
 
 func testFile(t testing.TB) *File {
@@ -31,7 +29,7 @@ func testFile(t testing.TB) *File {
 			a = found
 		}
 	}
-	paper, err := a.Of(Paper, device.SiteBlock, 0)
+	paper, err := a.Of(Paper, SiteBlock, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +69,7 @@ func TestFileRoundTrip(t *testing.T) {
 	if _, err := back.Find("kl"); err == nil || !strings.Contains(err.Error(), "[angular avss avss-paper-block bi greedy l2 last relmag]") {
 		t.Errorf("%v does not list what there is", err)
 	}
-	if back.Layers[2].BI == nil || back.Layers[2].Sites["mlp"].N == 0 {
+	if _, has := back.Layers[2].Scores["bi"]; !has || back.Layers[2].Sites["mlp"].N == 0 {
 		t.Errorf("row %+v", back.Layers[2])
 	}
 	if err := back.Matches(ModelInfo{Layers: 4, Hidden: 8, SHA256: "abc"}); err != nil {

@@ -137,7 +137,7 @@ func TestGoldenActivationMetrics(t *testing.T) {
 		p := g.pass()
 		for i, metric := range metrics {
 			if metric.Name() == "avss" {
-				o := DefaultOptions()
+				o := Options{}
 				o.Batch = g.Batch
 				metrics[i] = NewAVSS(o)
 			}
@@ -186,7 +186,8 @@ func checkAngles(t *testing.T, matrix []Values, g *golden, tol tolerance) {
 }
 
 func checkAVSS(t *testing.T, a *AVSS, g *golden, tol tolerance) {
-	for site := range device.Sites {
+	for place := range device.Sites {
+		site := Site(place.String())
 		robust, err := a.Of(Robust, site, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -200,12 +201,12 @@ func checkAVSS(t *testing.T, a *AVSS, g *golden, tol tolerance) {
 			t.Fatal(err)
 		}
 		var wantRobust []float64
-		for l, want := range g.Sites[site.String()] {
-			s, err := a.Summary(l, site)
+		for l, want := range g.Sites[string(site)] {
+			s, err := a.Summary(l, place)
 			if err != nil {
 				t.Fatal(err)
 			}
-			name := site.String()
+			name := string(site)
 			approximately(t, name+" n", l, float64(s.N), float64(want.N), 0, 0)
 			approximately(t, name+" mean", l, float64(s.Mean), want.Mean, tol.sum, tol.sum*want.MeanAbs)
 			approximately(t, name+" variance", l, float64(s.Variance), want.Variance, tol.sum, 0)
@@ -215,7 +216,7 @@ func checkAVSS(t *testing.T, a *AVSS, g *golden, tol tolerance) {
 			approximately(t, name+" mean abs", l, float64(s.MeanAbs), want.MeanAbs, tol.sum, 0)
 			approximately(t, name+" kurtosis", l, float64(s.Kurtosis), want.Kurtosis, 10*tol.sum, 0)
 			approximately(t, name+" relative variance", l, float64(s.RelativeVariance), want.RelativeVariance, tol.sum, 0)
-			approximately(t, name+" relative near", l, float64(s.RelativeNear), float64(want.RelativeNear), 0, counts(want.RelativeNear))
+			approximately(t, name+" relative near", l, float64(s.RelativeBelow), float64(want.RelativeNear), 0, counts(want.RelativeNear))
 			for i, below := range want.Below {
 				approximately(t, name+" below", l, float64(s.Below[i]), float64(below), 0, counts(below))
 			}
@@ -231,7 +232,7 @@ func checkAVSS(t *testing.T, a *AVSS, g *golden, tol tolerance) {
 			if infinite := math.IsInf(reference.Values[l], 1); infinite != (s.Below[0] == 0) {
 				t.Errorf("%s reference: layer %d: %v with %d values below", name, l, reference.Values[l], s.Below[0])
 			}
-			variance, _, err := a.moments.cells[l][site].batchMeans(g.Batch, 0)
+			variance, _, err := a.moments.cells[l][place].batchMeans(g.Batch, 0)
 			if err != nil {
 				t.Fatal(err)
 			}

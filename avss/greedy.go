@@ -14,19 +14,30 @@ import (
 )
 
 func init() {
-	register(Info{
-		Name: "greedy", Kind: Removal,
+	Register(Definition{
+		builtin: true, Name: "greedy",
 		About:  "drops one layer a round, the one whose absence costs least given those gone before",
+		Unit:   "round",
 		Papers: []Citation{sleb},
+		Search: &Search{Name: "greedy removal", Run: func(ctx context.Context, r Runner, p engine.Pass, o Options) ([]Scores, error) {
+			if o.Rounds == 0 {
+				o.Rounds = max(1, (r.Layers()+2)/4)
+			}
+			g, err := MeasureGreedy(ctx, r, p, o.Rounds, o.Keep)
+			if err != nil {
+				return nil, err
+			}
+			return []Scores{g.Scores()}, nil
+		}},
 	})
 }
 
 // Greedy is what a greedy search found.
 type Greedy struct {
-	Layers        int   // of the whole model
+	Layers        int   // of the dense model
 	Order         []int // layers in the order they went
 	Losses        []float64
-	Dense         float64 // nats a token of the whole model
+	Dense         float64 // nats a token of the dense model
 	Blocks, Alone int     // blocks computed, and what they would be without shared prefixes
 	Sequences     int
 }
@@ -47,12 +58,12 @@ func MeasureGreedy(ctx context.Context, r Runner, p engine.Pass, rounds int, kee
 	out := &Greedy{Layers: layers, Sequences: len(p.Sequences)}
 	p.Observe, p.Diverge = nil, false
 	for round := range rounds {
-		// The first round also judges the whole model.
+		// The first round also judges the dense model.
 		p.Variants = nil
 		if round == 0 {
 			p.Variants = []engine.Drop{nil}
 		}
-		whole := len(p.Variants)
+		dense := len(p.Variants)
 		for _, l := range free {
 			p.Variants = append(p.Variants, with(out.Order, l))
 		}
@@ -69,13 +80,13 @@ func MeasureGreedy(ctx context.Context, r Runner, p engine.Pass, rounds int, kee
 		for v, sequences := range outcome.Scores {
 			mean, err := meanLoss(sequences)
 			if err != nil {
-				return nil, fmt.Errorf("avss: greedy: without layers %s: %w", p.Variants[v], err)
+				return nil, fmt.Errorf("avss: greedy: %s: %w", lackingAll(p.Variants[v]), err)
 			}
 			switch {
-			case v < whole:
+			case v < dense:
 				out.Dense = mean
 			case best < 0 || mean < loss:
-				best, loss = v-whole, mean
+				best, loss = v-dense, mean
 			}
 		}
 		out.Order = append(out.Order, free[best])
@@ -83,6 +94,14 @@ func MeasureGreedy(ctx context.Context, r Runner, p engine.Pass, rounds int, kee
 		free = slices.Delete(free, best, best+1)
 	}
 	return out, nil
+}
+
+// lackingAll names a variant.
+func lackingAll(drop engine.Drop) string {
+	if len(drop) == 0 {
+		return "the dense model"
+	}
+	return fmt.Sprintf("without layers %s", drop)
 }
 
 // with is the set of the layers gone and one more.

@@ -128,6 +128,8 @@ func momentsOf(values, stream [][]float64, eps []float32, relative float32) devi
 	return m
 }
 
+var sites = []Site{SiteBlock, SiteDelta, SiteAttn, SiteMLP, SiteAct}
+
 // walk shows sequences to metrics as a pass does.
 func walk(sequences []sequenceOf, metrics ...Metric) error {
 	layers := len(sequences[0].residual) - 1
@@ -166,7 +168,7 @@ func narrow(row []float64) []float32 {
 
 // testOptions measure everything.
 func testOptions(offset int) Options {
-	o := DefaultOptions()
+	o := Options{}
 	o.Offset, o.Batch, o.Resamples = int64(offset), 3, 50
 	return o
 }
@@ -174,10 +176,8 @@ func testOptions(offset int) Options {
 // everyMetric makes one of each activation metric.
 func everyMetric(offset int) []Metric {
 	var out []Metric
-	for _, i := range Metrics() {
-		if i.Kind == Activation {
-			out = append(out, i.New(testOptions(offset)))
-		}
+	for _, d := range Metrics(Activation) {
+		out = append(out, d.New(d, testOptions(offset)))
 	}
 	return out
 }

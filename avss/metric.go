@@ -25,19 +25,24 @@ type Metric interface {
 	encoding.BinaryUnmarshaler
 }
 
-// Options say how a metric measures; the zero value is right for a single run.
-type Options struct {
-	Offset    int64       // number of the pass's first sequence among those of all shards
-	Mode      Mode        // avss: the formula
-	Site      device.Site // avss: the tensor scored; the zero value is SiteBlock, see DefaultOptions
-	Eps       float32     // avss: threshold of the paper's sparsity, one of Pass.Eps; 0: 1e-5
-	Batch     int         // avss: sequences a batch in mode "reference"; 0: that mode is not measured
-	Seed      uint64      // of the bootstrap
-	Resamples int         // of the bootstrap; 0: 1000, negative: none
+// Several is what a metric also is where the same sums give scores by more than one formula (Definition.Formulas).
+type Several interface {
+	// Further are the scores of every formula that was measured but the one that Scores gives.
+	Further() ([]Scores, error)
 }
 
-// DefaultOptions score by mode "robust" what the block adds.
-func DefaultOptions() Options { return Options{Mode: Robust, Site: device.SiteDelta} }
+// Options say how a metric measures; the zero value is right for a single run.
+type Options struct {
+	Offset    int64   // number of the pass's first sequence among those of all shards
+	Mode      Mode    // avss: the formula; "": robust
+	Site      Site    // avss: the tensor scored; "": delta, what the block adds
+	Eps       float32 // avss: threshold of the paper's sparsity, one of Pass.Eps; 0: 1e-5
+	Batch     int     // avss: sequences a batch in mode "reference"; 0: that mode is not measured
+	Rounds    int     // greedy: layers that go; 0: a quarter of them
+	Keep      []int   // greedy: layers that may not go
+	Seed      uint64  // of the bootstrap
+	Resamples int     // of the bootstrap; 0: 1000, negative: none
+}
 
 // base is what all metrics have in common: which sequences were seen, and which activations were no numbers.
 type base struct {

@@ -122,7 +122,7 @@ func TestNoOpLayersComeFirst(t *testing.T) {
 	}
 	avss := metrics[slices.IndexFunc(metrics, func(m Metric) bool { return m.Name() == "avss" })].(*AVSS)
 	for _, mode := range Modes {
-		s, err := avss.Of(mode, device.SiteDelta, 1e-2)
+		s, err := avss.Of(mode, SiteDelta, 1e-2)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -279,11 +279,8 @@ func newMetric(t *testing.T, name string) Metric {
 // The cost of a metric beside the pass: one sequence in one layer, and the scores of 32 layers with their 1,000 resamples.
 func BenchmarkMetrics(b *testing.B) {
 	sequences := randomSequences(1, 64, 32)
-	for _, info := range Metrics() {
-		if info.Kind != Activation {
-			continue
-		}
-		m := info.New(DefaultOptions())
+	for _, info := range Metrics(Activation) {
+		m := info.New(info, Options{})
 		if err := walk(sequences, m); err != nil {
 			b.Fatal(err)
 		}
@@ -294,7 +291,7 @@ func BenchmarkMetrics(b *testing.B) {
 			}
 			b.ReportMetric(float64(len(data)), "state-bytes")
 		})
-		next, at := info.New(DefaultOptions()), 0
+		next, at := info.New(info, Options{}), 0
 		one := sequences[0].measure(0, device.DefaultEps, device.DefaultRelative)
 		row := narrow(sequences[0].residual[1][0])
 		b.Run(info.Name+"/observe", func(b *testing.B) {

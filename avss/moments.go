@@ -16,7 +16,7 @@ import (
 // moments is the state of all layers and sites.
 type moments struct {
 	eps      []float32 // thresholds of below
-	relative float32   // threshold of near
+	relative float32   // threshold of relativeBelow
 	cells    [][device.Sites]siteCells
 }
 
@@ -31,7 +31,7 @@ type siteCells struct {
 
 // momentCell is one bucket.
 type momentCell struct {
-	n, near                                 int64 // near −1: not counted
+	n, relativeBelow                        int64 // relativeBelow −1: not counted
 	below                                   [device.MaxEps]int64
 	sum, sum2, relativeSum, relativeSquares Sum
 }
@@ -86,7 +86,7 @@ func (m *moments) add(layer int, site device.Site, sequence int64, s *device.Mom
 	}
 	b := &c.buckets[bucketOf(sequence)]
 	b.n += s.N
-	b.near = counted(b.near, s.RelativeBelow)
+	b.relativeBelow = counted(b.relativeBelow, s.RelativeBelow)
 	for i := range m.eps {
 		b.below[i] += s.Below[i]
 	}
@@ -158,7 +158,7 @@ func (c *siteCells) merge(o *siteCells) {
 
 func (b *momentCell) merge(o *momentCell) {
 	b.n += o.n
-	b.near = counted(b.near, o.near)
+	b.relativeBelow = counted(b.relativeBelow, o.relativeBelow)
 	for i := range b.below {
 		b.below[i] += o.below[i]
 	}
@@ -175,9 +175,9 @@ func (c *siteCells) n() (n int64) {
 	return n
 }
 
-func (c *siteCells) near() (n int64) {
+func (c *siteCells) relativeBelow() (n int64) {
 	for i := range c.buckets {
-		n = counted(n, c.buckets[i].near)
+		n = counted(n, c.buckets[i].relativeBelow)
 	}
 	return n
 }
@@ -238,7 +238,7 @@ func (c *siteCells) parts(at int) (out [Buckets]part) {
 		if b.n == 0 {
 			continue
 		}
-		sum, squares, count := &b.relativeSum, &b.relativeSquares, b.near
+		sum, squares, count := &b.relativeSum, &b.relativeSquares, b.relativeBelow
 		if at >= 0 {
 			sum, squares, count = &b.sum, &b.sum2, b.below[at]
 		}

@@ -135,10 +135,10 @@ func (c *siteCells) read(r *reader, eps int) {
 
 func (b *momentCell) write(w *writer, eps int) {
 	w.count(b.n)
-	if b.near < 0 {
+	if b.relativeBelow < 0 {
 		w.count(b.n + 1) // more than there can be: not counted
 	} else {
-		w.count(b.near)
+		w.count(b.relativeBelow)
 	}
 	for i := range eps {
 		w.count(b.below[i])
@@ -153,12 +153,12 @@ func (b *momentCell) sums() [4]*Sum {
 }
 
 func (b *momentCell) read(r *reader, eps int) {
-	b.n, b.near = r.count(), r.count()
-	if r.err == nil && (b.n == 0 || b.near > b.n+1) {
-		r.fail(fmt.Sprintf("%d of %d values lie near zero", b.near, b.n))
+	b.n, b.relativeBelow = r.count(), r.count()
+	if r.err == nil && (b.n == 0 || b.relativeBelow > b.n+1) {
+		r.fail(fmt.Sprintf("%d of %d values lie near zero", b.relativeBelow, b.n))
 	}
-	if b.near == b.n+1 {
-		b.near = -1
+	if b.relativeBelow == b.n+1 {
+		b.relativeBelow = -1
 	}
 	for i := range eps {
 		if b.below[i] = r.count(); b.below[i] > b.n {

@@ -103,7 +103,7 @@ func TestPlantedNoOps(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !slices.Equal(greedy.Order, planted) || greedy.Losses[0] != greedy.Dense || greedy.Losses[1] != greedy.Dense {
-		t.Errorf("greedy drops %v with losses %v, the whole model's is %v", greedy.Order, greedy.Losses, greedy.Dense)
+		t.Errorf("greedy drops %v with losses %v, the dense model's is %v", greedy.Order, greedy.Losses, greedy.Dense)
 	}
 	for _, s := range append(all, kl) {
 		first := s.Ranking()[:2]

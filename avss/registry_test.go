@@ -26,11 +26,11 @@ func TestRegistry(t *testing.T) {
 				t.Errorf("%s: paper %+v", i.Name, p)
 			}
 		}
-		if (i.New != nil) != (i.Kind == Activation) {
-			t.Errorf("%s: a %s metric with New %v", i.Name, i.Kind, i.New != nil)
+		if !i.Builtin() {
+			t.Errorf("%s is not marked as this package's", i.Name)
 		}
-		if i.New != nil && i.New(Options{}).Name() != i.Name {
-			t.Errorf("%s makes a %s", i.Name, i.New(Options{}).Name())
+		if i.New != nil && i.New(i, Options{}).Name() != i.Name {
+			t.Errorf("%s makes a %s", i.Name, i.New(i, Options{}).Name())
 		}
 	}
 	want := []string{"angular", "avss", "bi", "l2", "relmag", "greedy", "kl", "ppl", "first", "last", "random"}

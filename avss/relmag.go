@@ -1,17 +1,13 @@
 package avss
 
-import (
-	"avssnative/engine/device"
-)
+import "avssnative/engine"
 
 // Relative magnitude (arXiv 2312.09299; named so in arXiv 2403.03853): mean over tokens of ‖y−x‖/‖y‖.
 func init() {
-	register(Info{
-		Name: "relmag", Kind: Activation,
+	Register(Definition{
+		builtin: true, Name: "relmag",
 		About:  "relative magnitude: mean length of what the block adds, over the length of what leaves it",
 		Papers: []Citation{subcloning, shortGPT},
-		New: func(o Options) Metric {
-			return &tokenMean{base: base{name: "relmag", options: o}, factor: 1, quantity: func(p *device.Pairs) float64 { return p.Relative }}
-		},
+		New:    Ratio(func(m *engine.Measurement) float64 { return m.Pairs.Relative }, Tokens),
 	})
 }

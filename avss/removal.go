@@ -1,7 +1,7 @@
 package avss
 
-// What the model loses without each single layer: perplexity (arXiv 2402.02834), divergence from the whole model and the share of tokens it
-// would still say (arXiv 2410.14649), all from one pass over the whole model and all its single removals, which share their prefixes.
+// What the model loses without each single layer: perplexity (arXiv 2402.02834), divergence from the dense model and the share of tokens it
+// would still say (arXiv 2410.14649), all from one pass over the dense model and all its single removals, which share their prefixes.
 
 import (
 	"context"
@@ -11,23 +11,34 @@ import (
 	"avssnative/engine"
 )
 
+// eachRemoval is the search that ppl and kl come from together.
+var eachRemoval = &Search{Name: "removal of each layer", Run: func(ctx context.Context, r Runner, p engine.Pass, o Options) ([]Scores, error) {
+	losses, err := MeasureRemoval(ctx, r, p, o)
+	if err != nil {
+		return nil, err
+	}
+	ppl, err := losses.PPL()
+	if err != nil {
+		return nil, err
+	}
+	kl, err := losses.KL()
+	return []Scores{ppl, kl}, err
+}}
+
 func init() {
-	register(Info{
-		Name: "ppl", Kind: Removal,
+	Register(Definition{
+		builtin: true, Name: "ppl",
 		About:  "perplexity of the calibration text without the layer",
 		Papers: []Citation{shortened},
+		Search: eachRemoval,
 	})
-	register(Info{
-		Name: "kl", Kind: Removal,
-		About:  "mean divergence KL(whole ‖ without the layer) of the next token's distribution",
+	Register(Definition{
+		builtin: true, Name: "kl",
+		About:  "mean divergence KL(dense ‖ without the layer) of the next token's distribution",
+		Unit:   "nats a token",
 		Papers: []Citation{evoPress},
+		Search: eachRemoval,
 	})
-}
-
-// Runner runs passes; *engine.Model is one.
-type Runner interface {
-	Run(context.Context, engine.Pass) (*engine.Outcome, error)
-	Layers() int
 }
 
 // TokenPerplexity names the convention of the perplexities here: exp of the mean negative log-likelihood, in nats, over all tokens of the
@@ -37,14 +48,14 @@ const TokenPerplexity = "calibration-token"
 // Losses holds what was lost without each layer, summed exactly and apart by bucket, so that shards merge to the same bits.
 type Losses struct {
 	base
-	// Row 0 is the whole model, row l+1 the model without layer l.
+	// Row 0 is the dense model, row l+1 the model without layer l.
 	loss, divergence, same means
 }
 
 // NewLosses makes an empty one, to be merged into or loaded.
 func NewLosses(o Options) *Losses { return &Losses{base: base{name: "removal", options: o}} }
 
-// MeasureRemoval runs one pass of p's sequences through the whole model and through all models that lack one layer. Variants, Observe and
+// MeasureRemoval runs one pass of p's sequences through the dense model and through all models that lack one layer. Variants, Observe and
 // Diverge of p are set here.
 func MeasureRemoval(ctx context.Context, r Runner, p engine.Pass, o Options) (*Losses, error) {
 	layers := r.Layers()
@@ -100,7 +111,7 @@ func (l *Losses) add(variant, layers int, sequence int64, s engine.Score) error 
 
 func lacking(variant int) string {
 	if variant == 0 {
-		return "the whole model"
+		return "the dense model"
 	}
 	return fmt.Sprintf("without layer %d", variant-1)
 }
@@ -108,7 +119,7 @@ func lacking(variant int) string {
 // Layers is how many layers the model has; 0 where nothing was measured.
 func (l *Losses) Layers() int { return max(0, l.layers()-1) }
 
-// means of one quantity: the whole model's, and one a layer removed.
+// means of one quantity: the dense model's, and one a layer removed.
 func (l *Losses) means(m *means) (dense float64, without Values, err error) {
 	if err := l.coverage.complete(); err != nil {
 		return 0, nil, l.errorf("%w", err)
@@ -135,11 +146,11 @@ func (l *Losses) means(m *means) (dense float64, without Values, err error) {
 	return dense, without, nil
 }
 
-// Loss is the mean negative log-likelihood a token, in nats: of the whole model and without each layer. It is infinite where a token was
+// Loss is the mean negative log-likelihood a token, in nats: of the dense model and without each layer. It is infinite where a token was
 // impossible.
 func (l *Losses) Loss() (dense float64, without Values, err error) { return l.means(&l.loss) }
 
-// SameTop is the share of tokens whose most likely successor is the whole model's, without each layer.
+// SameTop is the share of tokens whose most likely successor is the dense model's, without each layer.
 func (l *Losses) SameTop() (Values, error) {
 	_, without, err := l.means(&l.same)
 	return without, err
@@ -152,7 +163,7 @@ func (l *Losses) PPL() (Scores, error) {
 	return scores, err
 }
 
-// KL are divergences from the whole model without each layer, in nats a token.
+// KL are divergences from the dense model without each layer, in nats a token.
 func (l *Losses) KL() (Scores, error) {
 	return l.scores("kl", &l.divergence, func(v float64) float64 { return v })
 }
@@ -201,12 +212,12 @@ func (l *Losses) MarshalBinary() ([]byte, error) {
 	for _, m := range []*means{&l.loss, &l.divergence, &l.same} {
 		m.write(&w)
 	}
-	return seal(l.name, w.data), nil
+	return Seal(l.name, w.data), nil
 }
 
 // UnmarshalBinary replaces the state; on an error it stays as it was.
 func (l *Losses) UnmarshalBinary(data []byte) error {
-	payload, err := unseal(l.name, data)
+	payload, err := Unseal(l.name, data)
 	if err != nil {
 		return err
 	}

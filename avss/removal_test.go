@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"avssnative/engine"
+	"avssnative/failure"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -79,7 +80,7 @@ func TestRemovalByDefinition(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(f.passes) != 1 || len(f.passes[0].Variants) != 4 || f.passes[0].Variants[0] != nil || !f.passes[0].Diverge {
-		t.Fatalf("passes %+v, want one of the whole model and three removals", f.passes)
+		t.Fatalf("passes %+v, want one of the dense model and three removals", f.passes)
 	}
 	const tokens, squares = 2 + 1 + 3 + 4, 4 + 1 + 9 + 16
 	ppl, err := l.PPL()
@@ -128,7 +129,7 @@ func TestRemovalShardsMerge(t *testing.T) {
 		if err := loaded.UnmarshalBinary(data); err != nil {
 			t.Fatal(err)
 		}
-		if err := loaded.UnmarshalBinary(data[:len(data)-1]); !errors.Is(err, ErrState) {
+		if err := loaded.UnmarshalBinary(data[:len(data)-1]); !errors.Is(err, failure.Corrupt) {
 			t.Errorf("a truncated state: %v", err)
 		}
 		if err := joined.Merge(loaded); err != nil {
@@ -206,7 +207,7 @@ func TestRemovalErrors(t *testing.T) {
 			_, err := MeasureRemoval(ctx, &fake{cost: []float64{1}, fail: errors.New("no device")}, scored(2), Options{})
 			return err
 		},
-		"greedy: without layers []: no token is scored": func() error {
+		"greedy: the dense model: no token is scored": func() error {
 			_, err := MeasureGreedy(ctx, &fake{cost: []float64{1, 2}}, scored(0), 1, nil)
 			return err
 		},
@@ -221,7 +222,7 @@ func TestRemovalErrors(t *testing.T) {
 			_, err := MeasureRemoval(ctx, &fake{cost: []float64{1, 2}, spoil: true}, scored(3), Options{Offset: 7})
 			return err
 		},
-		"greedy: without layers [0]: the loss is not a number": func() error {
+		"greedy: without layers 0: the loss is not a number": func() error {
 			_, err := MeasureGreedy(ctx, &fake{cost: []float64{1, 2}, spoil: true}, scored(3), 1, nil)
 			return err
 		},

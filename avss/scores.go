@@ -8,11 +8,11 @@ import (
 	"sort"
 )
 
-// Scores is one score a layer, the lowest to go first, and how far it can be believed.
+// Scores is one score a layer, the lowest to go first unless the metric's definition says otherwise, and how far it can be believed.
 type Scores struct {
 	Metric     string   `json:"metric"`
-	Site       string   `json:"site,omitempty"` // avss: the tensor scored
-	Mode       string   `json:"mode,omitempty"` // avss: the formula; ppl: the perplexity's convention
+	Site       string   `json:"site,omitempty"` // the tensor scored, of a metric that scores several
+	Mode       string   `json:"mode,omitempty"` // the formula or convention
 	Eps        Value    `json:"eps,omitzero"`   // avss: the threshold of sparsity
 	Values     Values   `json:"values"`
 	Low        Values   `json:"low,omitempty"` // 2.5 % bootstrap quantile a layer; empty where fewer than two buckets hold sequences
@@ -27,16 +27,32 @@ type Scores struct {
 	References []string `json:"ref,omitempty"`      // arXiv numbers
 }
 
-// Key names the scores in a file: the metric, and mode and site where they are not avss's defaults.
+// Key names the scores in a file: the metric, and mode and site where there are some and they are not the defaults.
 func (s Scores) Key() string {
-	if s.Metric != "avss" || s.Mode == string(Robust) && s.Site == "delta" {
+	if s.Site == "" || s.Mode == string(Robust) && s.Site == string(SiteDelta) {
 		return s.Metric
 	}
 	return s.Metric + "-" + s.Mode + "-" + s.Site
 }
 
-// Ranking is the layers, lowest score first; equal scores by layer.
-func (s Scores) Ranking() []int { return Ranking(s.Values) }
+// Ranking is the layers in the order in which they would go: lowest score first, or highest where the metric is defined so; equal scores by
+// layer.
+func (s Scores) Ranking() []int { return Ranking(s.Importance()) }
+
+// Importance is the scores as what speaks for keeping each layer: the values, or their opposites where the highest go first.
+func (s Scores) Importance() []float64 {
+	if !s.HighestFirst() {
+		return s.Values
+	}
+	out := make([]float64, len(s.Values))
+	for l, v := range s.Values {
+		out[l] = -v
+	}
+	return out
+}
+
+// HighestFirst says that the layers with the highest scores go first.
+func (s Scores) HighestFirst() bool { return registry[s.Metric].HighestFirst }
 
 // Normalised is every finite score's share of their sum (NAVSS, arXiv 2411.02117 equation 4); an infinite score stays infinite. All NaN
 // where the sum is zero.

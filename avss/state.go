@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"hash/crc64"
 	"math"
+
+	"avssnative/failure"
 )
 
 const (
@@ -22,11 +24,11 @@ const (
 
 var stateTable = crc64.MakeTable(crc64.ECMA)
 
-// ErrState is wrapped by every refusal of a saved state.
-var ErrState = errors.New("saved state")
+// errState is wrapped by every refusal of a saved state.
+var errState = failure.Corrupt.Of(errors.New("saved state"))
 
-// seal wraps a payload in the envelope.
-func seal(name string, payload []byte) []byte {
+// Seal wraps what a metric of its own kind saves (MarshalBinary) in the envelope, by which Load knows whose it is.
+func Seal(name string, payload []byte) []byte {
 	w := &writer{data: append(make([]byte, 0, len(payload)+48), stateMagic...)}
 	w.uvarint(stateVersion)
 	w.text(name)
@@ -35,10 +37,10 @@ func seal(name string, payload []byte) []byte {
 	return binary.LittleEndian.AppendUint64(w.data, crc64.Checksum(w.data, stateTable))
 }
 
-// unseal checks the envelope and returns its payload.
-func unseal(name string, data []byte) ([]byte, error) {
+// Unseal checks the envelope of a saved state of the named metric and returns its payload; an error is failure.Corrupt.
+func Unseal(name string, data []byte) ([]byte, error) {
 	refuse := func(format string, args ...any) ([]byte, error) {
-		return nil, fmt.Errorf("avss: %s: %w: %s", name, ErrState, fmt.Sprintf(format, args...))
+		return nil, fmt.Errorf("avss: %s: %w: %s", name, errState, fmt.Sprintf(format, args...))
 	}
 	if len(data) < len(stateMagic) || string(data[:len(stateMagic)]) != stateMagic {
 		return refuse("it does not begin with %q", stateMagic)
@@ -70,15 +72,15 @@ func unseal(name string, data []byte) ([]byte, error) {
 // stateName says of which metric a saved state is.
 func stateName(data []byte) (string, error) {
 	if len(data) < len(stateMagic) || string(data[:len(stateMagic)]) != stateMagic {
-		return "", fmt.Errorf("avss: %w: it does not begin with %q", ErrState, stateMagic)
+		return "", fmt.Errorf("avss: %w: it does not begin with %q", errState, stateMagic)
 	}
 	r := &reader{data: data[len(stateMagic):]}
 	if version := r.uvarint(); r.err == nil && version != stateVersion {
-		return "", fmt.Errorf("avss: %w: version %d, this program reads %d", ErrState, version, stateVersion)
+		return "", fmt.Errorf("avss: %w: version %d, this program reads %d", errState, version, stateVersion)
 	}
 	name := r.text()
 	if r.err != nil {
-		return "", fmt.Errorf("avss: %w: %v", ErrState, r.err)
+		return "", fmt.Errorf("avss: %w: %v", errState, r.err)
 	}
 	return name, nil
 }
@@ -170,7 +172,7 @@ func (r *reader) end(name string) error {
 		r.fail(fmt.Sprintf("%d bytes too many at its end", len(r.data)))
 	}
 	if r.err != nil {
-		return fmt.Errorf("avss: %s: %w: %v", name, ErrState, r.err)
+		return fmt.Errorf("avss: %s: %w: %v", name, errState, r.err)
 	}
 	return nil
 }

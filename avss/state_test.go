@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"avssnative/failure"
 )
 
 // savedStates are one of each metric, whole and from the middle of a pass.
@@ -44,7 +46,7 @@ func TestTruncatedStatesAreRefused(t *testing.T) {
 			}
 			for end := range len(data) {
 				err := m.UnmarshalBinary(data[:end])
-				if !errors.Is(err, ErrState) || !strings.HasPrefix(err.Error(), "avss: "+name+": saved state: ") {
+				if !errors.Is(err, failure.Corrupt) || !strings.HasPrefix(err.Error(), "avss: "+name+": saved state: ") {
 					t.Fatalf("%s cut to %d of %d bytes: %v", name, end, len(data), err)
 				}
 			}
@@ -97,9 +99,9 @@ func TestLyingStatesTakeNoMemory(t *testing.T) {
 			payload := append(bytes.Clone(start), huge.data...)
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			err := newMetric(t, name).UnmarshalBinary(seal(name, payload))
+			err := newMetric(t, name).UnmarshalBinary(Seal(name, payload))
 			runtime.ReadMemStats(&after)
-			if !errors.Is(err, ErrState) {
+			if !errors.Is(err, failure.Corrupt) {
 				t.Errorf("%s: %x: %v", name, payload[:min(20, len(payload))], err)
 			}
 			if took := after.TotalAlloc - before.TotalAlloc; took > 1<<16+400*uint64(len(payload)) {
@@ -116,7 +118,7 @@ func FuzzState(f *testing.F) {
 	states := savedStates(f)
 	for i, name := range names {
 		for _, data := range states[name] {
-			payload, err := unseal(name, data)
+			payload, err := Unseal(name, data)
 			if err != nil {
 				f.Fatal(err)
 			}
@@ -125,10 +127,10 @@ func FuzzState(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, which uint8, payload []byte) {
 		name := names[int(which)%len(names)]
-		data := seal(name, payload)
+		data := Seal(name, payload)
 		m, err := Load(data, testOptions(0))
 		if err != nil {
-			if !errors.Is(err, ErrState) {
+			if !errors.Is(err, failure.Corrupt) {
 				t.Fatal(err)
 			}
 			return

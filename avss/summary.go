@@ -3,9 +3,14 @@ package avss
 // What the report shows of a layer beside its scores.
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/big"
+	"slices"
 
 	"avssnative/engine/device"
 )
@@ -24,7 +29,7 @@ type SiteSummary struct {
 	Below            []int64 `json:"below"`    // values below each of Eps in magnitude
 	Sparsity         Values  `json:"sparsity"` // their share
 	RelativeVariance Value   `json:"relative_variance"`
-	RelativeNear     int64   `json:"relative_near"` // relative values below 1e-2, or what the pass asked for; −1: not counted
+	RelativeBelow    int64   `json:"relative_near"` // relative values below 1e-2, or what the pass asked for; −1: not counted
 	RelativeSparsity Value   `json:"relative_sparsity"`
 	NaN              int64   `json:"nan"`
 	Inf              int64   `json:"inf"`
@@ -37,7 +42,7 @@ func (a *AVSS) Summary(layer int, site device.Site) (SiteSummary, error) {
 	}
 	c := &a.moments.cells[layer][site]
 	n := c.n()
-	out := SiteSummary{N: n, RelativeNear: c.near()}
+	out := SiteSummary{N: n, RelativeBelow: c.relativeBelow()}
 	for _, f := range a.faults {
 		if f.layer == layer && f.site == site {
 			out.NaN, out.Inf = f.nan, f.inf
@@ -57,8 +62,8 @@ func (a *AVSS) Summary(layer int, site device.Site) (SiteSummary, error) {
 	if c.numbers {
 		out.Min, out.Max = Value(c.min), Value(c.max)
 	}
-	if c.near() >= 0 {
-		out.RelativeSparsity = round(robustSparsity(c.near(), n))
+	if c.relativeBelow() >= 0 {
+		out.RelativeSparsity = round(robustSparsity(c.relativeBelow(), n))
 	}
 	if variance, _, err := c.variance(true); err == nil {
 		out.RelativeVariance = round(variance)
@@ -104,15 +109,66 @@ func round(r *big.Rat) Value {
 	return Value(v)
 }
 
-// LayerRow is everything measured of one layer, as report.json holds it.
+// LayerRow is everything measured of one layer, as report.json holds it: the scores stand beside index and sites, under their metrics' names.
 type LayerRow struct {
-	Index  int                    `json:"index"`
-	Sites  map[string]SiteSummary `json:"sites,omitempty"`
-	BI     *Value                 `json:"bi,omitempty"`
-	RelMag *Value                 `json:"relmag,omitempty"`
-	L2     *Value                 `json:"l2,omitempty"`
-	PPL    *Value                 `json:"ppl,omitempty"`
-	KL     *Value                 `json:"kl,omitempty"`
+	Index  int
+	Sites  map[string]SiteSummary
+	Scores map[string]Value
+}
+
+// MarshalJSON writes {"index": …, "sites": {…}, "bi": …, …}.
+func (r LayerRow) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, `{"index":%d`, r.Index)
+	add := func(name string, value any) error {
+		text, err := json.Marshal(value)
+		fmt.Fprintf(&b, ",%q:%s", name, text)
+		return err
+	}
+	var errs []error
+	if len(r.Sites) > 0 {
+		errs = append(errs, add("sites", r.Sites))
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Scores)) {
+		errs = append(errs, add(name, r.Scores[name]))
+	}
+	b.WriteByte('}')
+	return b.Bytes(), errors.Join(errs...)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (r *LayerRow) UnmarshalJSON(data []byte) error {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return err
+	}
+	*r = LayerRow{}
+	for name, field := range fields {
+		var err error
+		switch name {
+		case "index":
+			err = json.Unmarshal(field, &r.Index)
+		case "sites":
+			err = json.Unmarshal(field, &r.Sites)
+		default:
+			var v Value
+			err = json.Unmarshal(field, &v)
+			if r.Scores == nil {
+				r.Scores = map[string]Value{}
+			}
+			r.Scores[name] = v
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// plain says whether the scores are one measured number a layer and no more: those of sites stand in the summaries, those of runs of layers
+// and of orders mean nothing by themselves.
+func (s Scores) plain() bool {
+	return s.Site == "" && len(s.Distance) == 0 && len(s.Order) == 0 && registry[s.Metric].Order == nil
 }
 
 // Rows joins the summaries of a (which may be nil) with the scores given, a row a layer.
@@ -145,19 +201,13 @@ func Rows(a *AVSS, scores ...Scores) ([]LayerRow, error) {
 			}
 		}
 		for _, s := range scores {
-			v := Value(s.Values[l])
-			switch s.Metric {
-			case "bi":
-				rows[l].BI = &v
-			case "relmag":
-				rows[l].RelMag = &v
-			case "l2":
-				rows[l].L2 = &v
-			case "ppl":
-				rows[l].PPL = &v
-			case "kl":
-				rows[l].KL = &v
+			if !s.plain() {
+				continue
 			}
+			if rows[l].Scores == nil {
+				rows[l].Scores = map[string]Value{}
+			}
+			rows[l].Scores[s.Metric] = Value(s.Values[l])
 		}
 	}
 	return rows, nil

@@ -1,6 +1,10 @@
 package bench
 
-import "errors"
+import (
+	"errors"
+
+	"avssnative/avss"
+)
 
 // ARC's easy and challenge sets (Clark et al., arXiv 1803.05457). Two forms of file: query, choices, gold, where the query begins with
 // "Question: " already; and the published question, choices with labels, answerKey.
@@ -10,9 +14,11 @@ func init() {
 		if name == "arc_challenge" {
 			primary = "acc_norm"
 		}
-		register(Task{Name: name, Version: "1.0", Metrics: []string{"acc", "acc_norm"}, Primary: primary,
+		Register(Task{Name: name, Version: "1.0", Metrics: []string{"acc", "acc_norm"}, Primary: primary,
+			Papers: []avss.Citation{{ArXiv: "1803.05457", Authors: "Clark et al.", Year: 2018,
+				Title: "Think you have Solved Question Answering? Try ARC, the AI2 Reasoning Challenge"}},
 			Files: []string{name + "/mosaic_" + name + ".jsonl", name + "/test.jsonl"},
-			read: rows(func(row struct {
+			Read: Rows(func(row struct {
 				Query, Question *string
 				Choices         options
 				Gold            *int
@@ -24,9 +30,9 @@ func init() {
 				}
 				switch {
 				case row.Query != nil:
-					return choose(*row.Query+"\nAnswer:", row.Choices.texts, gold)
+					return Choose(*row.Query+"\nAnswer:", row.Choices.texts, gold)
 				case row.Question != nil:
-					return choose("Question: "+*row.Question+"\nAnswer:", row.Choices.texts, gold)
+					return Choose("Question: "+*row.Question+"\nAnswer:", row.Choices.texts, gold)
 				}
 				return Item{}, errors.New("neither query nor question")
 			})})

@@ -3,15 +3,19 @@ package bench
 import (
 	"errors"
 	"strings"
+
+	"avssnative/avss"
 )
 
 // BoolQ (Clark et al., arXiv 1905.10044), as SuperGLUE asks it. Two forms of file: passage, question, and label or answer; and query,
 // choices, gold, where the query is "Passage: …\nQuestion: …?" and its first word is left out.
 func init() {
 	answers := []string{"no", "yes"}
-	register(Task{Name: "boolq", Version: "2.0", Metrics: []string{"acc"}, Primary: "acc",
+	Register(Task{Name: "boolq", Version: "2.0", Metrics: []string{"acc"}, Primary: "acc",
+		Papers: []avss.Citation{{ArXiv: "1905.10044", Authors: "Clark et al.", Year: 2019,
+			Title: "BoolQ: Exploring the Surprising Difficulty of Natural Yes/No Questions"}},
 		Files: []string{"boolq/mosaic_boolq.jsonl", "boolq/validation.jsonl"},
-		read: rows(func(row struct {
+		Read: Rows(func(row struct {
 			Query             *string
 			Gold              *int
 			Passage, Question *string
@@ -21,7 +25,7 @@ func init() {
 				if row.Gold == nil {
 					return Item{}, errors.New("no gold")
 				}
-				return choose(strings.TrimPrefix(*row.Query, "Passage: ")+"\nAnswer:", answers, *row.Gold)
+				return Choose(strings.TrimPrefix(*row.Query, "Passage: ")+"\nAnswer:", answers, *row.Gold)
 			}
 			if row.Passage == nil || row.Question == nil {
 				return Item{}, errors.New("neither query nor passage with question")
@@ -33,6 +37,6 @@ func init() {
 			if !gold.set {
 				return Item{}, errors.New("neither label nor answer")
 			}
-			return choose(*row.Passage+"\nQuestion: "+*row.Question+"?\nAnswer:", answers, gold.value)
+			return Choose(*row.Passage+"\nQuestion: "+*row.Question+"?\nAnswer:", answers, gold.value)
 		})})
 }

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// choose makes the item of a question: one context, and every choice behind a space.
-func choose(context string, choices []string, gold int) (Item, error) {
+// Choose makes the item of a question: one context, and every choice behind a space.
+func Choose(context string, choices []string, gold int) (Item, error) {
 	if len(choices) < 2 {
 		return Item{}, fmt.Errorf("%d choices, want at least 2", len(choices))
 	}

@@ -5,15 +5,19 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"avssnative/avss"
 )
 
 // CommonsenseQA (Talmor et al., arXiv 1811.00937): the choices stand in the question behind letters, and the letters are what is compared. Two
 // forms of file: question, choices with labels, answerKey, as published, with five choices; and query, choices (the letters), gold,
 // whose line "Choices:" is left out.
 func init() {
-	register(Task{Name: "commonsense_qa", Version: "0", Metrics: []string{"acc"}, Primary: "acc",
+	Register(Task{Name: "commonsense_qa", Version: "0", Metrics: []string{"acc"}, Primary: "acc",
+		Papers: []avss.Citation{{ArXiv: "1811.00937", Authors: "Talmor et al.", Year: 2018,
+			Title: "CommonsenseQA: A Question Answering Challenge Targeting Commonsense Knowledge"}},
 		Files: []string{"commonsense_qa/mosaic_commonsense_qa.jsonl", "commonsense_qa/validation.jsonl"},
-		read: rows(func(row struct {
+		Read: Rows(func(row struct {
 			Query, Question *string
 			Choices         options
 			Gold            *int
@@ -29,7 +33,7 @@ func init() {
 				if n := len(row.Choices.texts); n > len(letters) || !slices.Equal(row.Choices.texts, letters[:n]) {
 					return Item{}, fmt.Errorf("choices %q: want the letters of those in the query", row.Choices.texts)
 				}
-				return choose(strings.Replace(*row.Query, "\nChoices:\n", "\n", 1), row.Choices.texts, gold)
+				return Choose(strings.Replace(*row.Query, "\nChoices:\n", "\n", 1), row.Choices.texts, gold)
 			case row.Question != nil:
 				if n := len(row.Choices.texts); n != len(letters) {
 					return Item{}, fmt.Errorf("%d choices, want %d", n, len(letters))
@@ -39,7 +43,7 @@ func init() {
 				for i, choice := range row.Choices.texts {
 					text.WriteString("\n" + letters[i] + ". " + choice)
 				}
-				return choose(text.String()+"\nAnswer:", letters, gold)
+				return Choose(text.String()+"\nAnswer:", letters, gold)
 			}
 			return Item{}, errors.New("neither query nor question")
 		})})

@@ -6,15 +6,19 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"avssnative/avss"
 )
 
 // COPA (Roemmele et al., 2011), as SuperGLUE asks it: which of two sentences is the cause or the effect of a premise. The choices begin with
 // a space of their own, so two stand in front of them, as in the peer. Two forms of file: premise, choice1, choice2, question, label, as
 // published; and query, choices, gold, whose comma in front of the connector is left out.
 func init() {
-	register(Task{Name: "copa", Version: "1.0", Metrics: []string{"acc"}, Primary: "acc",
+	Register(Task{Name: "copa", Version: "1.0", Metrics: []string{"acc"}, Primary: "acc",
+		Papers: []avss.Citation{{ArXiv: "1905.00537", Authors: "Wang et al.", Year: 2019,
+			Title: "SuperGLUE: A Stickier Benchmark for General-Purpose Language Understanding Systems"}},
 		Files: []string{"copa/mosaic_copa.jsonl", "copa/validation.jsonl"},
-		read: rows(func(row struct {
+		Read: Rows(func(row struct {
 			Query                     *string
 			Choices                   []string
 			Gold                      *int
@@ -56,6 +60,6 @@ func init() {
 				}
 				spaced[i] = " " + string(unicode.ToLower(first)) + choice[size:]
 			}
-			return choose(context, spaced, gold)
+			return Choose(context, spaced, gold)
 		})})
 }

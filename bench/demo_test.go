@@ -49,7 +49,7 @@ func TestSweepOfTheDemo(t *testing.T) {
 	for _, p := range table.Points {
 		set := table.Sets[p.Set]
 		if p.Count == 4 {
-			kept[p.Metric] = set.Judgement.MeanOfRatios
+			kept[p.Metric] = set.Comparison.MeanOfRatios
 		}
 		outcome, err := model.Run(t.Context(), engine.Pass{Sequences: suite.Sequences, Variants: []engine.Drop{set.Drop}})
 		if err != nil {
@@ -64,8 +64,8 @@ func TestSweepOfTheDemo(t *testing.T) {
 		if diff := cmp.Diff(alone, set.Results, divergence, items, cmpopts.EquateNaNs()); diff != "" {
 			t.Errorf("without %v, alone and together: %s", set.Drop, diff)
 		}
-		if whole := table.Sets[0]; set.Parameters >= whole.Parameters || set.Bytes >= whole.Bytes || set.Judgement.KL <= 0 {
-			t.Errorf("without %v: %d parameters of %d, divergence %v", set.Drop, set.Parameters, whole.Parameters, set.Judgement.KL)
+		if whole := table.Sets[0]; set.Parameters >= whole.Parameters || set.Bytes >= whole.Bytes || set.Comparison.KL <= 0 {
+			t.Errorf("without %v: %d parameters of %d, divergence %v", set.Drop, set.Parameters, whole.Parameters, set.Comparison.KL)
 		}
 	}
 	if kept["first"] > kept["last"]-0.2 {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"avssnative/failure"
 )
 
 // Tokenizer is what this package asks of a tokenizer.
@@ -50,7 +52,7 @@ func newEncoder(t Tokenizer, policy BOS) (*encoder, error) {
 		e.special, e.begins = true, t.AddsBOS()
 	case BOSYes:
 		if !hasBOS {
-			return nil, errors.New("bench: BOS asked for, and the tokenizer has none; use auto or no")
+			return nil, failure.Unsupported.Errorf("bench: BOS asked for, and the tokenizer has none; use auto or no")
 		}
 		e.special, e.prepend, e.begins = true, !t.AddsBOS(), true
 	case BOSNo:

@@ -4,58 +4,48 @@ import (
 	"context"
 	"fmt"
 	"log"
-	"strings"
+	"os"
+	"path/filepath"
 
 	"avssnative/avss"
 	"avssnative/bench"
+	"avssnative/calib"
 	"avssnative/engine"
-	"avssnative/internal/smallworld"
 	"avssnative/prune"
 	"avssnative/tokenizer"
 )
 
-// The whole job on the demo: score the layers, choose a quarter of them, judge the model with and without, write the smaller one.
+// The whole job on the demo: score the layers, choose a quarter of them, judge the model with and without, write the pruned one.
 func Example() {
 	ctx := context.Background()
-	model, err := engine.Open(ctx, "demo", engine.Options{})
-	check(err)
-	words, err := tokenizer.Open(model.Folder)
-	check(err)
-	var text []engine.Sequence
-	for _, document := range strings.Split(string(smallworld.Calibration()), smallworld.EndOfText)[:64] {
-		ids, err := words.Encode(strings.TrimSpace(document), true)
-		check(err)
-		text = append(text, engine.Sequence{IDs: ids})
-	}
-	metric := avss.NewAVSS(avss.DefaultOptions())
-	_, err = model.Run(ctx, engine.Pass{Sequences: text, Observe: []engine.Observer{metric}})
-	check(err)
-	scores, err := metric.Scores()
-	check(err)
-	plan, err := prune.Choose(scores, prune.Count(4), prune.Protect{})
-	check(err)
-	tasks, err := bench.Load(ctx, []string{"small_world_sentiment"}, bench.Source{}, bench.Limit{Items: 100})
-	check(err)
-	suite, err := bench.Prepare(tasks, words, bench.Options{MaxLength: 512})
-	check(err)
-	outcome, err := model.Run(ctx, engine.Pass{Sequences: suite.Sequences, Variants: []engine.Drop{nil, plan.Drop()}})
-	check(err)
-	for i, name := range []string{"whole", "smaller"} {
-		results, err := suite.Score(outcome.Scores[i])
-		check(err)
-		fmt.Printf("%s: sentiment %.2f\n", name, results[0].Main().Value)
+	model := must(engine.Open(ctx, "demo", engine.Options{}))
+	defer model.Close()
+	words := must(tokenizer.Open(model.Folder))
+	text := must(calib.Read(ctx, model, words, calib.Options{Tokens: 8192}))
+	metric := avss.NewAVSS(avss.Options{})
+	must(model.Run(ctx, engine.Pass{Sequences: text.Sequences, Observe: []engine.Observer{metric}}))
+	plan := must(prune.Choose(must(metric.Scores()), must(prune.ParseRule("25%")), prune.Protect{}))
+	reviews := must(bench.Load(ctx, []string{"small_world_sentiment"}, bench.Source{}, bench.Limit{Items: 100}))
+	suite := must(bench.Prepare(reviews, words, bench.Options{MaxLength: model.Spec.Context}))
+	scores := must(model.Run(ctx, engine.Pass{Sequences: suite.Sequences, Variants: []engine.Drop{nil, plan.Drop()}})).Scores
+	for i, name := range []string{"dense", "pruned"} {
+		fmt.Printf("%s: sentiment %.2f\n", name, must(suite.Score(scores[i]))[0].Main().Value)
 	}
 	fmt.Println("dropped:", plan.Dropped)
-	// prune.Write(ctx, model, plan.Drop(), "smaller", prune.Options{}) writes it.
+	folder := must(os.MkdirTemp("", ""))
+	defer os.RemoveAll(folder)
+	must(0, prune.Write(ctx, model, plan.Drop(), filepath.Join(folder, "pruned"), prune.Options{}))
 
 	// Output:
-	// whole: sentiment 1.00
-	// smaller: sentiment 1.00
+	// dense: sentiment 1.00
+	// pruned: sentiment 1.00
 	// dropped: [12 13 14 15]
 }
 
-func check(err error) {
+// must ends the example on an error.
+func must[T any](value T, err error) T {
 	if err != nil {
 		log.Fatal(err)
 	}
+	return value
 }

@@ -160,7 +160,7 @@ func choiceSet(items ...Item) Set {
 
 func question(t *testing.T, context string, gold int, choices ...string) Item {
 	t.Helper()
-	item, err := choose(context, choices, gold)
+	item, err := Choose(context, choices, gold)
 	if err != nil {
 		t.Fatal(err)
 	}

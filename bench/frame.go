@@ -108,5 +108,5 @@ func (s *Set) examples() ([]Item, error) {
 	if err != nil {
 		return nil, fmt.Errorf("examples: %w", err)
 	}
-	return s.Task.read(f, 0)
+	return s.Task.Read(f, 0)
 }

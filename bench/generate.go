@@ -102,7 +102,7 @@ func (s *Suite) Say(ctx context.Context, generator Generator, o Saying) ([]strin
 
 // mark judges what a model said.
 func (p *prepared) mark(item *preparedItem, said []string) (Record, error) {
-	r := Record{Item: item.index, Gold: item.Gold, Said: said[item.asked], Marks: p.Task.judge(item.Item, said[item.asked])}
+	r := Record{Item: item.index, Gold: item.Gold, Said: said[item.asked], Marks: p.Task.Judge(item.Item, said[item.asked])}
 	for _, metric := range p.Task.Metrics {
 		if mark, has := r.Marks[metric]; !has || math.IsNaN(mark) {
 			return r, fmt.Errorf("%s was not judged", metric)

@@ -3,6 +3,8 @@ package bench
 import (
 	"errors"
 	"regexp"
+
+	"avssnative/avss"
 )
 
 // GSM8K (Cobbe et al., arXiv 2110.14168): school mathematics, answered by a chain of thought that ends in "#### " and the number. Two ways to
@@ -15,9 +17,10 @@ func init() {
 	// In Python a $ also stands before a line break that ends the text, which such an answer never has.
 	match := exactMatch{letterCase: true, ignore: []*regexp.Regexp{regexp.MustCompile(`,`), regexp.MustCompile(`\$`),
 		regexp.MustCompile(`(?s).*#### `), regexp.MustCompile(`\.$`)}}
-	register(Task{Name: "gsm8k", Version: "3.0", Kind: Generate, Metrics: []string{strict, flexible}, Primary: strict,
-		Files: []string{"gsm8k/mosaic_gsm8k.jsonl", "gsm8k/test.jsonl"}, Until: []string{"Question:", "</s>", "<|im_end|>"},
-		judge: func(item Item, said string) map[string]float64 {
+	Register(Task{Name: "gsm8k", Version: "3.0", Kind: Generate, Metrics: []string{strict, flexible}, Primary: strict,
+		Papers: []avss.Citation{{ArXiv: "2110.14168", Authors: "Cobbe et al.", Year: 2021, Title: "Training Verifiers to Solve Math Word Problems"}},
+		Files:  []string{"gsm8k/mosaic_gsm8k.jsonl", "gsm8k/test.jsonl"}, Until: []string{"Question:", "</s>", "<|im_end|>"},
+		Judge: func(item Item, said string) map[string]float64 {
 			number := func(found string) float64 {
 				if found = trim(found); found == "" {
 					found = "[invalid]"
@@ -34,7 +37,7 @@ func init() {
 			}
 			return map[string]float64{strict: number(first), flexible: number(final)}
 		},
-		read: rows(func(row struct {
+		Read: Rows(func(row struct {
 			Question, Context, Answer *string
 			Thought                   *string `json:"chain_of_thought"`
 		}) (Item, error) {

@@ -4,14 +4,18 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+
+	"avssnative/avss"
 )
 
 // HellaSwag (Zellers et al., arXiv 1905.07830). Two forms of file: the published activity_label, ctx_a, ctx_b, endings, label; and query,
 // choices, gold, where both are cleaned already.
 func init() {
-	register(Task{Name: "hellaswag", Version: "1.0", Metrics: []string{"acc", "acc_norm"}, Primary: "acc_norm",
+	Register(Task{Name: "hellaswag", Version: "1.0", Metrics: []string{"acc", "acc_norm"}, Primary: "acc_norm",
+		Papers: []avss.Citation{{ArXiv: "1905.07830", Authors: "Zellers et al.", Year: 2019,
+			Title: "HellaSwag: Can a Machine Really Finish Your Sentence?"}},
 		Files: []string{"hellaswag/validation.jsonl", "hellaswag/mosaic_hellaswag.jsonl"},
-		read: rows(func(row struct {
+		Read: Rows(func(row struct {
 			Activity *string `json:"activity_label"`
 			A        string  `json:"ctx_a"`
 			B        string  `json:"ctx_b"`
@@ -25,7 +29,7 @@ func init() {
 				if row.Gold == nil {
 					return Item{}, errors.New("no gold")
 				}
-				return choose(*row.Query, row.Choices, *row.Gold)
+				return Choose(*row.Query, row.Choices, *row.Gold)
 			}
 			if row.Activity == nil || !row.Label.set {
 				return Item{}, errors.New("neither query with gold nor activity_label with label")
@@ -34,7 +38,7 @@ func init() {
 			for _, ending := range row.Endings {
 				endings = append(endings, cleanWikiHow(ending))
 			}
-			return choose(cleanWikiHow(*row.Activity+": "+row.A+" "+capitalise(row.B)), endings, row.Label.value)
+			return Choose(cleanWikiHow(*row.Activity+": "+row.A+" "+capitalise(row.B)), endings, row.Label.value)
 		})})
 }
 

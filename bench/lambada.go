@@ -3,14 +3,18 @@ package bench
 import (
 	"errors"
 	"strings"
+
+	"avssnative/avss"
 )
 
 // LAMBADA (Paperno et al., arXiv 1606.06031) in OpenAI's form: the last word of a passage. Two forms of file: context and continuation;
 // and the whole text.
 func init() {
-	register(Task{Name: "lambada_openai", Version: "1.0", Kind: Cloze, Metrics: []string{"perplexity", "acc"}, Primary: "acc",
+	Register(Task{Name: "lambada_openai", Version: "1.0", Kind: Cloze, Metrics: []string{"perplexity", "acc"}, Primary: "acc",
+		Papers: []avss.Citation{{ArXiv: "1606.06031", Authors: "Paperno et al.", Year: 2016,
+			Title: "The LAMBADA dataset: Word prediction requiring a broad discourse context"}},
 		Files: []string{"lambada/mosaic_lambada_openai.jsonl", "lambada/test.jsonl"},
-		read: rows(func(row struct{ Context, Continuation, Text *string }) (Item, error) {
+		Read: Rows(func(row struct{ Context, Continuation, Text *string }) (Item, error) {
 			var context, word string
 			switch {
 			case row.Context != nil && row.Continuation != nil:

@@ -2,10 +2,14 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"slices"
 	"strings"
+
+	"avssnative/failure"
 )
 
 // A Set is a task with the items that will be asked.
@@ -44,10 +48,12 @@ func (l Limit) choose(n int) []int {
 }
 
 // Load reads the tasks of the given names, each once, in the order given. A name may carry a file to read instead of the task's own:
-// "sst2=reviews.tsv", "chunk-512=my.txt"; an unknown name is then that of a task of one's own, whose lines say what is asked (ownRow). Of a file no more is read than the limit needs, and nothing once the context has ended.
+// "sst2=reviews.tsv", "chunk-512=my.txt"; a name that nobody registered is then that of a task of one's own, whose file has the standard form
+// (Reader). Of a file no more is read than the limit needs, and nothing once the context has ended. What is not there is failure.NotFound, a
+// file that holds no items of the task failure.Corrupt.
 func Load(ctx context.Context, names []string, source Source, limit Limit) ([]Set, error) {
 	if len(names) == 0 {
-		return nil, fmt.Errorf("bench: no tasks named; known are %s", strings.Join(Names(), ", "))
+		return nil, failure.NotFound.Errorf("bench: no tasks named; known are %s", strings.Join(Names(), ", "))
 	}
 	if limit.Items < 0 {
 		return nil, fmt.Errorf("bench: limit of %d items: want 0, for all, or more", limit.Items)
@@ -57,8 +63,10 @@ func Load(ctx context.Context, names []string, source Source, limit Limit) ([]Se
 	for _, name := range names {
 		name, path, own := strings.Cut(strings.TrimSpace(name), "=")
 		found, err := find(name)
-		if err != nil && own {
-			found, err = []Task{ofPrompts(name)}, nil
+		if own && errors.Is(err, failure.NotFound) {
+			var task Task
+			task, err = ofFile(name)
+			found = []Task{task}
 		}
 		if err != nil {
 			return nil, err
@@ -90,12 +98,19 @@ func load(task Task, f *file, limit Limit) (Set, error) {
 	if limit.Seed != 0 || task.Kind == Chunked {
 		most = 0
 	}
-	items, err := task.read(f, most)
-	if err != nil {
+	items, err := task.Read(f, most)
+	if system := (*fs.PathError)(nil); errors.As(err, &system) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return Set{}, fmt.Errorf("bench: %s: %w", task.Name, err)
 	}
-	if len(items) == 0 {
-		return Set{}, fmt.Errorf("bench: %s: %s: no items", task.Name, f.name)
+	if err == nil && len(items) == 0 {
+		err = fmt.Errorf("%s: no items", f.name)
+	}
+	if err == nil && task.undecided {
+		task.Kind, err = form(items)
+		task = task.completed()
+	}
+	if err != nil {
+		return Set{}, failure.Corrupt.Errorf("bench: %s: %w", task.Name, err)
 	}
 	set := Set{Task: task, File: f.name, Limit: limit, from: f}
 	if task.Kind == Chunked {

@@ -28,14 +28,14 @@ func McNemar(lost, won int) Test {
 	return t
 }
 
-// A Test is the outcome of a paired test of the whole model against the smaller one.
+// A Test is the outcome of a paired test of the dense model against the pruned one.
 type Test struct {
 	Name string // which test, in which form
 	P    float64
 	// Lost and Won are questions answered rightly before and wrongly now, and the other way round.
 	Lost int
 	Won  int
-	// Difference is the loss of the smaller model less that of the whole one, nats a word, byte or token as the metric has it, with the
+	// Difference is the loss of the pruned model less that of the dense one, nats a word, byte or token as the metric has it, with the
 	// ends of its 95 % interval.
 	Difference float64
 	Low        float64

@@ -1,13 +1,19 @@
 package bench
 
-import "errors"
+import (
+	"errors"
+
+	"avssnative/avss"
+)
 
 // OpenBookQA (Mihaylov et al., arXiv 1809.02789): the stem alone is the context. Two forms of file: query, choices, gold; and the
 // published question_stem, choices with labels, answerKey.
 func init() {
-	register(Task{Name: "openbookqa", Version: "1.0", Metrics: []string{"acc", "acc_norm"}, Primary: "acc_norm",
+	Register(Task{Name: "openbookqa", Version: "1.0", Metrics: []string{"acc", "acc_norm"}, Primary: "acc_norm",
+		Papers: []avss.Citation{{ArXiv: "1809.02789", Authors: "Mihaylov et al.", Year: 2018,
+			Title: "Can a Suit of Armor Conduct Electricity? A New Dataset for Open Book Question Answering"}},
 		Files: []string{"openbookqa/mosaic_openbook_qa.jsonl", "openbookqa/test.jsonl"},
-		read: rows(func(row struct {
+		Read: Rows(func(row struct {
 			Query        *string
 			QuestionStem *string `json:"question_stem"`
 			Choices      options
@@ -25,6 +31,6 @@ func init() {
 			if err != nil {
 				return Item{}, err
 			}
-			return choose(*stem, row.Choices.texts, gold)
+			return Choose(*stem, row.Choices.texts, gold)
 		})})
 }

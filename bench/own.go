@@ -1,9 +1,6 @@
 package bench
 
-import (
-	"errors"
-	"fmt"
-)
+import "fmt"
 
 // A task of one's own that asks for answers in the model's own words: JSON lines {"prompt": …, "until": [ … ], "answers": [ … ], "match": …}. An
 // answer ends before the first string of until, a line's end where there is none. match is how it is judged: exact (without the white space
@@ -12,29 +9,19 @@ import (
 
 const ownMetric = "exact_match,match"
 
-// ownRow is a line of such a file.
-type ownRow struct {
-	Prompt  *string
-	Until   []string
-	Answers []string
-	Match   string
-}
-
-func (row ownRow) item() (Item, error) {
-	if row.Prompt == nil {
-		return Item{}, errors.New("no prompt")
-	}
-	item, err := prompt(*row.Prompt, row.Answers...)
+// asks makes the item of such a line.
+func asks(text string, until, answers []string, match string) (Item, error) {
+	item, err := prompt(text, answers...)
 	if err != nil {
 		return Item{}, err
 	}
-	if item.Match = row.Match; item.Match == "" {
+	if item.Match = match; item.Match == "" {
 		item.Match = "exact"
 	}
 	if _, known := ownMatches[item.Match]; !known {
-		return Item{}, fmt.Errorf("match %q: want exact, loose or contains", row.Match)
+		return Item{}, fmt.Errorf("match %q: want exact, loose or contains", match)
 	}
-	if item.Until = row.Until; item.Until == nil {
+	if item.Until = until; item.Until == nil {
 		item.Until = []string{"\n"}
 	}
 	return item, nil

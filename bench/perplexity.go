@@ -14,33 +14,25 @@ var rollingMetrics = []string{"word_perplexity", "byte_perplexity", "bits_per_by
 // first is scored; what does not fill a chunk is left out. The name carries the size: figures of different sizes do not compare.
 func ChunkPerplexity(size int) Task {
 	return Task{Name: fmt.Sprintf("chunk-%d", size), Version: "1.0", Kind: Chunked, Metrics: []string{"perplexity"}, Primary: "perplexity",
-		Files: wikitextFiles, Chunk: size, read: func(f *file, most int) ([]Item, error) {
-			text, err := f.text()
-			if err != nil {
-				return nil, err
-			}
-			return wholeText(joinLines(text)), nil
-		}}
+		Papers: wikitextPapers, Files: wikitextFiles, Chunk: size,
+		Read: Text(func(text string, _ int) ([]Item, error) { return wholeText(joinLines(text)), nil })}
 }
 
 // LlamaCppPerplexity is perplexity as llama.cpp's tool measures it: the raw text without the line end it ends with, encoded once, cut into
 // chunks of size tokens; the first of each is replaced by BOS where the tokenizer adds one; rows from size/2 on predict what is scored.
 func LlamaCppPerplexity(size int) Task {
 	return Task{Name: fmt.Sprintf("llamacpp-%d", size), Version: "1.0", Kind: Chunked, Metrics: []string{"perplexity"}, Primary: "perplexity",
-		Files: wikitextFiles, Chunk: size, Half: true, read: func(f *file, most int) ([]Item, error) {
-			text, err := f.text()
-			if err != nil {
-				return nil, err
-			}
+		Papers: wikitextPapers, Files: wikitextFiles, Chunk: size, Half: true,
+		Read: Text(func(text string, _ int) ([]Item, error) {
 			return wholeText(strings.TrimSuffix(text, "\n")), nil
-		}}
+		})}
 }
 
 func wholeText(text string) []Item {
 	if trim(text) == "" {
 		return nil
 	}
-	return []Item{{Text: text, Words: words(text), Bytes: len(text)}}
+	return []Item{Document(text)}
 }
 
 // joinLines makes of a file what joining the dataset's rows by two line ends makes: a row is a line with its end, or nothing for a blank

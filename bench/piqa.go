@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"avssnative/avss"
 	"avssnative/internal/corpus"
 	"avssnative/internal/mapped"
 )
@@ -15,8 +16,10 @@ import (
 // PIQA (Bisk et al., arXiv 1911.11641). Two forms of file: the published goal, sol1, sol2, with the labels in a file of their own or in
 // the line; and query, choices, gold, where the query is "Question: … \n" already.
 func init() {
-	register(Task{Name: "piqa", Version: "1.0", Metrics: []string{"acc", "acc_norm"}, Primary: "acc",
-		Files: []string{"piqa/valid.jsonl", "piqa/mosaic_piqa.jsonl"}, read: readPIQA})
+	Register(Task{Name: "piqa", Version: "1.0", Metrics: []string{"acc", "acc_norm"}, Primary: "acc",
+		Papers: []avss.Citation{{ArXiv: "1911.11641", Authors: "Bisk et al.", Year: 2019,
+			Title: "PIQA: Reasoning about Physical Commonsense in Natural Language"}},
+		Files: []string{"piqa/valid.jsonl", "piqa/mosaic_piqa.jsonl"}, Read: readPIQA})
 }
 
 type piqaRow struct {
@@ -40,14 +43,14 @@ func readPIQA(f *file, most int) ([]Item, error) {
 		labels = strings.Fields(string(data))
 	}
 	index := -1
-	return rows(func(row piqaRow) (Item, error) {
+	return Rows(func(row piqaRow) (Item, error) {
 		index++
 		switch {
 		case row.Query != nil:
 			if row.Gold == nil {
 				return Item{}, errors.New("no gold")
 			}
-			return choose(*row.Query+"Answer:", row.Choices, *row.Gold)
+			return Choose(*row.Query+"Answer:", row.Choices, *row.Gold)
 		case row.Goal == nil || row.Sol1 == nil || row.Sol2 == nil:
 			return Item{}, errors.New("neither query with choices nor goal with sol1 and sol2")
 		}
@@ -61,6 +64,6 @@ func readPIQA(f *file, most int) ([]Item, error) {
 				return Item{}, fmt.Errorf("%s: label %q, want 0 or 1", name, labels[index])
 			}
 		}
-		return choose("Question: "+*row.Goal+"\nAnswer:", []string{*row.Sol1, *row.Sol2}, gold)
+		return Choose("Question: "+*row.Goal+"\nAnswer:", []string{*row.Sol1, *row.Sol2}, gold)
 	})(f, most)
 }

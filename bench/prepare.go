@@ -8,9 +8,12 @@ import (
 
 // Options say how items become tokens.
 type Options struct {
-	MaxLength int // tokens that the model takes at a time
-	BOS       BOS
+	MaxLength int // tokens that the model takes at a time (Spec.Context); 0: 2048
+	BOS       BOS // "": what the tokenizer does by itself
 }
+
+// defaultLength is the length at which most published figures were measured.
+const defaultLength = 2048
 
 // A Suite is tasks as tokens: the sequences to run, and how to read what comes out.
 type Suite struct {
@@ -50,6 +53,9 @@ type place struct{ sequence, branch int }
 // Prepare encodes the items of all sets. A choice whose context does not fit loses the beginning of its context; a continuation that does
 // not fit by itself is an error.
 func Prepare(sets []Set, tokenizer Tokenizer, o Options) (*Suite, error) {
+	if o.MaxLength == 0 {
+		o.MaxLength = defaultLength
+	}
 	if o.MaxLength < 2 {
 		return nil, fmt.Errorf("bench: maximal length %d: want at least 2 tokens", o.MaxLength)
 	}

@@ -47,7 +47,7 @@ func TestChoicesAgreeWithThePlainRule(t *testing.T) {
 			for range rapid.IntRange(2, 4).Draw(r, "choices") {
 				choices = append(choices, text.Draw(r, "choice"))
 			}
-			item, err := choose(context, choices, 0)
+			item, err := Choose(context, choices, 0)
 			if err != nil {
 				r.Fatal(err)
 			}
@@ -172,7 +172,7 @@ func TestPrepareRefuses(t *testing.T) {
 		o     Options
 		parts []string
 	}{
-		{"no length", []Set{good}, f, Options{}, []string{"maximal length 0"}},
+		{"no length", []Set{good}, f, Options{MaxLength: 1}, []string{"maximal length 1"}},
 		{"unknown policy", []Set{good}, f, Options{MaxLength: 8, BOS: "maybe"}, []string{`"maybe"`, "auto, yes or no"}},
 		{"no BOS to add", []Set{good}, newFake(false, true, false), Options{MaxLength: 8, BOS: BOSYes}, []string{"BOS", "none"}},
 		{"long choice", []Set{choiceSet(question(t, "a", 0, "x", "a b c d e"))}, f, Options{MaxLength: 4},

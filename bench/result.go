@@ -1,9 +1,12 @@
 package bench
 
+import "avssnative/avss"
+
 // A Result is what one task came to for one model or variant.
 type Result struct {
 	Task       string
 	Version    string
+	Papers     []avss.Citation
 	Kind       Kind
 	N          int    // items; for chunked texts, chunks
 	FewShot    int    // examples in front of each question

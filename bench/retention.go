@@ -7,7 +7,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 )
 
-// A Change is what happened to one task between the whole model and a smaller one.
+// A Change is what happened to one task between the dense model and a pruned one.
 type Change struct {
 	Task       string
 	Version    string
@@ -19,7 +19,7 @@ type Change struct {
 	Pruned     Metric
 	// Retention is pruned/dense for what is better when higher, dense/pruned for perplexities; NaN where dense is 0.
 	Retention float64
-	// ChanceCorrected is (pruned − chance)/(dense − chance); for what cannot be guessed the same as Retention. NaN where the whole model is
+	// ChanceCorrected is (pruned − chance)/(dense − chance); for what cannot be guessed the same as Retention. NaN where the dense model is
 	// no better than guessing, because there is nothing to keep.
 	ChanceCorrected float64
 	Test            Test
@@ -27,26 +27,26 @@ type Change struct {
 	SameTop         float64
 }
 
-// A Judgement holds a smaller model against the whole one.
-type Judgement struct {
+// A Comparison holds a pruned model against the dense one.
+type Comparison struct {
 	Tasks []Change
 	// MeanOfRatios is the mean of the tasks' retentions, MeanOfCorrected that of the chance-corrected ones. Tasks without one are left out.
 	MeanOfRatios, MeanOfCorrected float64
 	// RatioOfMeans is the mean accuracy now over the mean accuracy before. Perplexities are no part of it: their mean means nothing.
 	RatioOfMeans float64
-	// KL is the mean divergence from the whole model over all scored tokens, nats; SameTop the share of them whose most likely token is
-	// the whole model's.
+	// KL is the mean divergence from the dense model over all scored tokens, nats; SameTop the share of them whose most likely token is
+	// the dense model's.
 	KL, SameTop float64
 	Tokens      int
 }
 
-// Compare judges a smaller model's results against the whole one's: the same tasks, the same items, in the same order. seed is the paired
+// Compare judges a pruned model's results against the dense one's: the same tasks, the same items, in the same order. seed is the paired
 // bootstrap's.
-func Compare(dense, pruned []Result, seed uint64) (*Judgement, error) {
+func Compare(dense, pruned []Result, seed uint64) (*Comparison, error) {
 	if len(dense) != len(pruned) {
 		return nil, fmt.Errorf("bench: %d results before and %d after", len(dense), len(pruned))
 	}
-	j := &Judgement{}
+	j := &Comparison{}
 	var ratios, corrected, before, after []float64
 	for i := range dense {
 		c, err := change(&dense[i], &pruned[i], seed)

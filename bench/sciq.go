@@ -3,13 +3,17 @@ package bench
 import (
 	"errors"
 	"strings"
+
+	"avssnative/avss"
 )
 
 // SciQ (Welbl et al., arXiv 1707.06209): the right answer is the last of the four.
 func init() {
-	register(Task{Name: "sciq", Version: "1.0", Metrics: []string{"acc", "acc_norm"}, Primary: "acc",
+	Register(Task{Name: "sciq", Version: "1.0", Metrics: []string{"acc", "acc_norm"}, Primary: "acc",
+		Papers: []avss.Citation{{ArXiv: "1707.06209", Authors: "Welbl et al.", Year: 2017,
+			Title: "Crowdsourcing Multiple Choice Science Questions"}},
 		Files: []string{"sciq/test.jsonl"},
-		read: rows(func(row struct {
+		Read: Rows(func(row struct {
 			Support, Question *string
 			Distractor1       string
 			Distractor2       string
@@ -20,6 +24,6 @@ func init() {
 				return Item{}, errors.New("no support or no question")
 			}
 			context := strings.TrimLeftFunc(*row.Support, space) + "\nQuestion: " + *row.Question + "\nAnswer:"
-			return choose(context, []string{row.Distractor1, row.Distractor2, row.Distractor3, row.CorrectAnswer}, 3)
+			return Choose(context, []string{row.Distractor1, row.Distractor2, row.Distractor3, row.CorrectAnswer}, 3)
 		})})
 }

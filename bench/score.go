@@ -25,8 +25,8 @@ func (s *Suite) Judge(scores []engine.SequenceScore, said []string) ([]Result, e
 	}
 	var results []Result
 	for _, p := range s.sets {
-		r := Result{Task: p.Task.Name, Version: p.Task.Version, Kind: p.Task.Kind, Primary: p.Task.Primary, BOS: s.bos, MaxLength: p.length,
-			Convention: p.convention, Note: p.note, N: len(p.items), FewShot: p.Shots, Chat: p.Chat}
+		r := Result{Task: p.Task.Name, Version: p.Task.Version, Papers: p.Task.Papers, Kind: p.Task.Kind, Primary: p.Task.Primary,
+			BOS: s.bos, MaxLength: p.length, Convention: p.convention, Note: p.note, N: len(p.items), FewShot: p.Shots, Chat: p.Chat}
 		for _, item := range p.items {
 			var record Record
 			var err error
@@ -44,6 +44,9 @@ func (s *Suite) Judge(scores []engine.SequenceScore, said []string) ([]Result, e
 			r.Items = append(r.Items, record)
 		}
 		r.measure(p.Task.Metrics)
+		if p.Task.Chance > 0 {
+			r.Chance = p.Task.Chance
+		}
 		results = append(results, r)
 	}
 	return results, nil

@@ -72,7 +72,7 @@ func TestAccuracy(t *testing.T) {
 
 func TestCloze(t *testing.T) {
 	f := newFake(true, true, true)
-	set := Set{Task: tasks["lambada_openai"], Items: []Item{{Pairs: []Pair{{"a b", " c"}}}, {Index: 1, Pairs: []Pair{{"a b", " c d"}}}}}
+	set := Set{Task: registry["lambada_openai"], Items: []Item{{Pairs: []Pair{{"a b", " c"}}}, {Index: 1, Pairs: []Pair{{"a b", " c d"}}}}}
 	suite, _ := judge(t, []Set{set}, f, Options{MaxLength: 16})
 	scores := given(t, suite, -1, -2.5)
 	scores[1].Branches[0].Hits = 1 // of two
@@ -94,7 +94,7 @@ func TestCloze(t *testing.T) {
 func TestRollingMetrics(t *testing.T) {
 	f := newFake(true, true, false)
 	text := "é bb\n cc  d"
-	set := Set{Task: tasks["small_world_stories"], Items: []Item{{Text: text, Words: words(text), Bytes: len(text)}}}
+	set := Set{Task: registry["small_world_stories"], Items: []Item{{Text: text, Words: words(text), Bytes: len(text)}}}
 	suite, _ := judge(t, []Set{set}, f, Options{MaxLength: 3})
 	tokens := len(f.must(text))
 	if len(suite.Sequences) != (tokens+2)/3 || suite.Tokens != tokens {
@@ -123,9 +123,9 @@ func TestRollingLead(t *testing.T) {
 	item := Item{Text: "a b", Words: 2, Bytes: 3}
 	var kept []engine.Sequence
 	for _, name := range []string{"tinystories_rolling", "small_world_stories"} {
-		suite, results := judge(t, []Set{{Task: tasks[name], Items: []Item{item}}}, f, Options{MaxLength: 8})
+		suite, results := judge(t, []Set{{Task: registry[name], Items: []Item{item}}}, f, Options{MaxLength: 8})
 		kept = append(kept, suite.Sequences...)
-		if once := strings.Contains(results[0].Convention, "BOS not scored"); once != tasks[name].LeadOnce {
+		if once := strings.Contains(results[0].Convention, "BOS not scored"); once != registry[name].LeadOnce {
 			t.Errorf("%s: convention %q", name, results[0].Convention)
 		}
 	}
@@ -135,7 +135,7 @@ func TestRollingLead(t *testing.T) {
 	if diff := cmp.Diff(want, kept); diff != "" {
 		t.Error(diff)
 	}
-	_, err := Prepare([]Set{{Task: tasks["small_world_stories"], Items: []Item{{}}}}, f, Options{MaxLength: 8})
+	_, err := Prepare([]Set{{Task: registry["small_world_stories"], Items: []Item{{}}}}, f, Options{MaxLength: 8})
 	wantError(t, err, "small_world_stories: item 0", "no tokens")
 }
 

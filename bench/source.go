@@ -11,15 +11,15 @@ import (
 	"path/filepath"
 	"strings"
 
+	"avssnative/failure"
 	"avssnative/internal/corpus"
-	"avssnative/internal/smallworld"
 )
 
 const mostText = 256 << 20 // bytes of a text that is read whole
 
-// Source is where tasks find their files: a folder with one folder a task. Small World is inside the program and is read from there
-// unless the folder has it. A file is JSON lines, a table with tabs, a parquet or text by its name, also with .gz or .zst; where the name
-// does not say, it is what the task's own file is.
+// Source is where tasks find their files: a folder with one folder a task. A task that is inside the program is read from there unless the
+// folder has it. A file is JSON lines, a table with tabs, a parquet or text by its name, also with .gz or .zst; where the name does not say,
+// it is what the task's own file is.
 type Source struct{ Dir string }
 
 // A file holds the items of a task. Reading it ends with its context.
@@ -55,27 +55,14 @@ func (s Source) find(ctx context.Context, task Task, own bool, named string) (*f
 		}
 		return &file{ctx: ctx, name: path, dir: filepath.Dir(path), from: corpus.Source{Path: path, Kind: kind}}, nil
 	}
-	if data := inside(task.Name); data != nil && !own {
+	if task.Inside != nil && !own {
 		const name = "inside the program"
-		return &file{ctx: ctx, name: name, from: corpus.Source{Path: name, From: bytes.NewReader(data), Kind: kind}}, nil
+		return &file{ctx: ctx, name: name, from: corpus.Source{Path: name, From: bytes.NewReader(task.Inside()), Kind: kind}}, nil
 	}
 	if len(tried) > 0 {
-		return nil, fmt.Errorf("no file %s", strings.Join(tried, " or "))
+		return nil, failure.NotFound.Errorf("no file %s", strings.Join(tried, " or "))
 	}
-	return nil, fmt.Errorf("no folder of task files given (--task-data); it would hold %s", strings.Join(task.Files, " or "))
-}
-
-// inside is the data of a task that the program carries.
-func inside(task string) []byte {
-	switch task {
-	case "small_world_qa":
-		return smallworld.QA()
-	case "small_world_sentiment":
-		return smallworld.Sentiment()
-	case "small_world_stories":
-		return smallworld.Stories()
-	}
-	return nil
+	return nil, failure.NotFound.Errorf("no folder of task files given; it would hold %s", strings.Join(task.Files, " or "))
 }
 
 // text reads a file of text whole.
@@ -97,8 +84,9 @@ func (f *file) text() (string, error) {
 	return whole.String(), nil
 }
 
-// rows reads a file of records: each Row becomes an item. most bounds the number of items; 0 is all.
-func rows[Row any](convert func(Row) (Item, error)) func(f *file, most int) ([]Item, error) {
+// Rows reads records, JSON objects of one line each or what is read as such; convert makes an item of each. The error of one carries the
+// file's name and the line.
+func Rows[Row any](convert func(Row) (Item, error)) Reader {
 	return func(f *file, most int) ([]Item, error) {
 		return items(f, most, func(row Row) (Item, bool, error) {
 			item, err := convert(row)
@@ -133,9 +121,9 @@ func items[Row any](f *file, most int, convert func(Row) (_ Item, is bool, _ err
 	return all, nil
 }
 
-// documents reads a text whose documents stand between separators, or records of one text each. Those before the place first and blank ones
-// are left out.
-func documents(separator string, first int) func(f *file, most int) ([]Item, error) {
+// Documents reads a text whose documents stand between separators, or records of one text each; each is to be scored from its beginning to its
+// end. Those before the place first and blank ones are left out.
+func Documents(separator string, first int) Reader {
 	return func(f *file, most int) ([]Item, error) {
 		var items []Item
 		place := -1
@@ -148,7 +136,9 @@ func documents(separator string, first int) func(f *file, most int) ([]Item, err
 			if place < first || document == "" {
 				continue
 			}
-			items = append(items, Item{Index: place, Text: document, Words: words(document), Bytes: len(document)})
+			item := Document(document)
+			item.Index = place
+			items = append(items, item)
 			if len(items) == most {
 				break
 			}

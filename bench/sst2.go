@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"avssnative/avss"
 )
 
 // SST-2 (Socher et al., EMNLP 2013), as GLUE asks it: lines of a sentence, a tab, and 0 for negative or 1 for positive.
 func init() {
-	register(Task{Name: "sst2", Version: "1.0", Metrics: []string{"acc"}, Primary: "acc",
-		Files: []string{"sst2/dev.tsv"}, read: readSST2})
+	Register(Task{Name: "sst2", Version: "1.0", Metrics: []string{"acc"}, Primary: "acc",
+		Papers: []avss.Citation{{Authors: "Socher et al.", Year: 2013,
+			Title: "Recursive Deep Models for Semantic Compositionality Over a Sentiment Treebank, EMNLP"}},
+		Files: []string{"sst2/dev.tsv"}, Read: readSST2})
 }
 
 func readSST2(f *file, most int) ([]Item, error) {
@@ -32,7 +36,7 @@ func readSST2(f *file, most int) ([]Item, error) {
 		if gold < 0 || len(label) != 1 {
 			return Item{}, fmt.Errorf("label %.40q, want 0 or 1", label)
 		}
-		return choose(*row.Sentence+"\nQuestion: Is this sentence positive or negative?\nAnswer:", []string{"negative", "positive"}, gold)
+		return Choose(*row.Sentence+"\nQuestion: Is this sentence positive or negative?\nAnswer:", []string{"negative", "positive"}, gold)
 	}
 	return items(f, most, func(row row) (Item, bool, error) {
 		header := table && first && row.Sentence != nil && *row.Sentence == "sentence" && string(row.Label) == `"label"`

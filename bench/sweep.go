@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
 
+	"avssnative/avss"
 	"avssnative/engine"
 )
 
@@ -18,13 +18,13 @@ type Runner interface {
 // A Chooser says which layers a metric drops when count of them must go.
 type Chooser func(count int) (engine.Drop, error)
 
-// A Sweep judges what several metrics would drop, at several counts, beside the baselines first, last and random. Every distinct set of
+// A Sweep judges what several metrics would drop, at several counts, beside every baseline. Every distinct set of
 // layers is judged once, and all of them in one call of the runner, whose passes share what they have in common.
 type Sweep struct {
 	Layers  int
 	Counts  []int // layers dropped; 0 < count < Layers
 	Metrics map[string]Chooser
-	Seeds   []uint64             // one random baseline each; nil is one with seed 0
+	Seeds   []uint64             // one baseline each of those that have a seed; nil is one with seed 0
 	Scores  map[string][]float64 // [layers] a metric, for the agreement between metrics; nil leaves it out
 	Suite   *Suite
 	// Size says how large the model is without some layers, in parameters and bytes; nil leaves sizes out.
@@ -47,12 +47,12 @@ type Point struct {
 	Set    int     // index in Table.Sets
 }
 
-// Judged is one set of dropped layers and what it cost. The first of a table is the whole model.
-type Judged struct {
+// A Variant is one set of dropped layers and what it cost. The first of a table is the dense model.
+type Variant struct {
 	Drop            engine.Drop
 	ChosenBy        []string // "metric:count"
 	Results         []Result
-	Judgement       *Judgement // against the whole model; for that one, against itself
+	Comparison      *Comparison // against the dense model; for that one, against itself
 	Parameters      int64
 	Bytes           int64
 	TokensPerSecond float64 // read
@@ -64,10 +64,10 @@ type Table struct {
 	Layers    int
 	Counts    []int
 	Points    []Point // metric by metric, baselines last, counts ascending
-	Sets      []Judged
+	Sets      []Variant
 	Agreement *Agreement
 	// Passes is how many times the weights were read to judge all sets, PassesAlone how many times judging every point by itself beside the
-	// whole model would have. Blocks and BlocksAlone count in the same way how many times a layer was applied to all the text.
+	// dense model would have. Blocks and BlocksAlone count in the same way how many times a layer was applied to all the text.
 	Passes      int
 	PassesAlone int
 	Blocks      int
@@ -110,7 +110,7 @@ func (s *Sweep) Run(ctx context.Context, runner Runner) (*Table, error) {
 		if set.Results, err = s.Suite.Judge(outcome.Scores[i], said); err != nil {
 			return nil, fmt.Errorf("%w, without layers %s", err, set.Drop)
 		}
-		if set.Judgement, err = Compare(t.Sets[0].Results, set.Results, s.BootstrapSeed); err != nil {
+		if set.Comparison, err = Compare(t.Sets[0].Results, set.Results, s.BootstrapSeed); err != nil {
 			return nil, err
 		}
 		if s.Size != nil {
@@ -164,7 +164,7 @@ func (s *Sweep) plan() (*Table, error) {
 			return nil, fmt.Errorf("bench: sweep: %d layers to drop: the model has %d, so 1 to %d can go", count, s.Layers, s.Layers-1)
 		}
 	}
-	t := &Table{Layers: s.Layers, Counts: counts, Sets: []Judged{{ChosenBy: []string{"none:0"}}}}
+	t := &Table{Layers: s.Layers, Counts: counts, Sets: []Variant{{ChosenBy: []string{"none:0"}}}}
 	known := map[string]int{engine.Drop(nil).String(): 0}
 	choosers, names := s.choosers()
 	for _, name := range names {
@@ -181,11 +181,11 @@ func (s *Sweep) plan() (*Table, error) {
 			if !found {
 				at = len(t.Sets)
 				known[key] = at
-				t.Sets = append(t.Sets, Judged{Drop: slices.Clone(drop)})
+				t.Sets = append(t.Sets, Variant{Drop: slices.Clone(drop)})
 			}
 			t.Sets[at].ChosenBy = append(t.Sets[at].ChosenBy, fmt.Sprintf("%s:%d", name, count))
 			t.Points = append(t.Points, Point{Metric: name, Count: count, Share: float64(count) / float64(s.Layers), Set: at})
-			// Alone, a point is judged in a pass of its own; the whole model in one more.
+			// Alone, a point is judged in a pass of its own; the dense model in one more.
 			t.PassesAlone++
 			t.BlocksAlone += s.Layers - count
 		}
@@ -213,7 +213,7 @@ func (s *Sweep) check(drop engine.Drop, count int) error {
 	return nil
 }
 
-// choosers joins the metrics, in alphabetical order, and the baselines.
+// choosers joins the metrics, in alphabetical order, and the baselines, each seeded one once a seed.
 func (s *Sweep) choosers() (map[string]Chooser, []string) {
 	all := maps.Clone(s.Metrics)
 	if all == nil {
@@ -226,43 +226,33 @@ func (s *Sweep) choosers() (map[string]Chooser, []string) {
 			names = append(names, name)
 		}
 	}
-	add("first", First())
-	add("last", Last(s.Layers))
 	seeds := s.Seeds
 	if len(seeds) == 0 {
 		seeds = []uint64{0}
 	}
-	for _, seed := range seeds {
-		add(fmt.Sprintf("random-%d", seed), Random(s.Layers, seed))
+	for _, d := range avss.Metrics(avss.Baseline) {
+		if !d.Seeded {
+			add(d.Name, Baseline(d.Name, s.Layers, 0))
+			continue
+		}
+		for _, seed := range seeds {
+			add(fmt.Sprintf("%s-%d", d.Name, seed), Baseline(d.Name, s.Layers, seed))
+		}
 	}
 	return all, names
 }
 
-// First drops the layers nearest the input.
-func First() Chooser {
-	return func(count int) (engine.Drop, error) { return run(0, count), nil }
-}
-
-// Last drops the layers nearest the output.
-func Last(layers int) Chooser {
-	return func(count int) (engine.Drop, error) { return run(layers-count, layers), nil }
-}
-
-// Random drops the first layers of a shuffled order, the same for the same seed, so that a larger set holds every smaller one.
-func Random(layers int, seed uint64) Chooser {
-	order := rand.New(rand.NewPCG(seed, uint64(layers))).Perm(layers)
+// Baseline drops the layers that a baseline of package avss ranks first, so that a larger set holds every smaller one.
+func Baseline(name string, layers int, seed uint64) Chooser {
+	scores, err := avss.BaselineScores(name, layers, seed)
+	order := scores.Ranking()
 	return func(count int) (engine.Drop, error) {
-		if count > layers {
+		switch {
+		case err != nil:
+			return nil, err
+		case count > layers:
 			return nil, fmt.Errorf("the model has %d layers", layers)
 		}
 		return engine.Layers(slices.Sorted(slices.Values(order[:count]))...), nil
 	}
-}
-
-func run(from, to int) engine.Drop {
-	var drop engine.Drop
-	for layer := from; layer < to; layer++ {
-		drop = append(drop, engine.Unit{Layer: layer})
-	}
-	return drop
 }

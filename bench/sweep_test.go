@@ -8,11 +8,22 @@ import (
 	"testing"
 	"time"
 
+	"avssnative/avss"
 	"avssnative/engine"
+	"avssnative/failure"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
+
+// run is the layers from one to before another.
+func run(from, to int) engine.Drop {
+	var drop engine.Drop
+	for layer := from; layer < to; layer++ {
+		drop = append(drop, engine.Unit{Layer: layer})
+	}
+	return drop
+}
 
 func ranked(order ...int) Chooser {
 	return func(count int) (engine.Drop, error) {
@@ -23,7 +34,7 @@ func ranked(order ...int) Chooser {
 func swept(t *testing.T) Sweep {
 	f := newFake(true, true, true)
 	suite, _ := judge(t, []Set{choiceSet(question(t, "a b", 0, "x", "y"), question(t, "c d", 1, "x", "y", "z")),
-		{Task: tasks["small_world_stories"], Items: []Item{{Text: "a b c d e", Words: 5, Bytes: 9}, {Index: 1, Text: "f g", Words: 2, Bytes: 3}}},
+		{Task: registry["small_world_stories"], Items: []Item{{Text: "a b c d e", Words: 5, Bytes: 9}, {Index: 1, Text: "f g", Words: 2, Bytes: 3}}},
 	}, f, Options{MaxLength: 16})
 	return Sweep{Layers: 6, Counts: []int{3, 1, 3}, Suite: suite, Seeds: []uint64{0, 1},
 		Metrics: map[string]Chooser{"bi": ranked(5, 4, 3, 2, 1, 0), "avss": ranked(5, 3, 4, 2, 1, 0), "odd": ranked(0, 2, 5, 1, 3, 4)},
@@ -50,7 +61,7 @@ func TestSweep(t *testing.T) {
 			seen[key] = true
 		}
 		if i == 0 && drop != nil {
-			t.Error("the whole model is not the first variant")
+			t.Error("the dense model is not the first variant")
 		}
 	}
 	// bi, avss and last agree at 1 and at 3: one set each.
@@ -72,7 +83,7 @@ func TestSweep(t *testing.T) {
 	if !cmp.Equal(sets["bi"], sets["avss"]) || !cmp.Equal(sets["bi"], sets["last"]) || cmp.Equal(sets["bi"], sets["odd"]) {
 		t.Errorf("sets %v", sets)
 	}
-	// Seven metrics at two counts, and the whole model.
+	// Seven metrics at two counts, and the dense model.
 	if table.Passes != 2 || table.Blocks != 17 || table.PassesAlone != 15 || table.BlocksAlone != 7*(5+3)+6 {
 		t.Errorf("passes %d of %d, blocks %d of %d", table.Passes, table.PassesAlone, table.Blocks, table.BlocksAlone)
 	}
@@ -87,11 +98,11 @@ func TestSweep(t *testing.T) {
 		if set.Parameters != int64(100-10*len(set.Drop)) || set.Bytes != 4*set.Parameters || set.TokensPerSecond != 0 {
 			t.Errorf("%v: %d parameters, %d bytes, %v tokens a second", set.Drop, set.Parameters, set.Bytes, set.TokensPerSecond)
 		}
-		if i == 0 && (set.Judgement.Tasks[1].Retention != 1 || set.Judgement.KL != 0 || set.Judgement.SameTop != 1) {
-			t.Errorf("the whole model against itself: %+v", set.Judgement)
+		if i == 0 && (set.Comparison.Tasks[1].Retention != 1 || set.Comparison.KL != 0 || set.Comparison.SameTop != 1) {
+			t.Errorf("the dense model against itself: %+v", set.Comparison)
 		}
-		if i > 0 && !near(set.Judgement.KL, 0.25*float64(len(set.Drop))) {
-			t.Errorf("%v: divergence %v", set.Drop, set.Judgement.KL)
+		if i > 0 && !near(set.Comparison.KL, 0.25*float64(len(set.Drop))) {
+			t.Errorf("%v: divergence %v", set.Drop, set.Comparison.KL)
 		}
 	}
 	if !cmp.Equal(table.Agreement.Metrics, []string{"avss", "bi"}) || !near(table.Agreement.Tau[0][1], 13.0/15) {
@@ -113,12 +124,14 @@ func TestSweepRefuses(t *testing.T) {
 		spoil func(*Sweep)
 		parts []string
 	}{
-		"no counts":    {func(s *Sweep) { s.Counts = nil }, []string{"no counts"}},
-		"all layers":   {func(s *Sweep) { s.Counts = []int{6} }, []string{"6 layers to drop", "1 to 5"}},
-		"none":         {func(s *Sweep) { s.Counts = []int{0} }, []string{"0 layers to drop"}},
-		"no tasks":     {func(s *Sweep) { s.Suite = &Suite{} }, []string{"no tasks"}},
-		"too few":      {func(s *Sweep) { s.Metrics["bi"] = func(int) (engine.Drop, error) { return engine.Layers(1), nil } }, []string{"bi, 3 layers", "1 layers"}},
-		"out of range": {func(s *Sweep) { s.Metrics["bi"] = func(n int) (engine.Drop, error) { return run(5, 5+n), nil } }, []string{"bi, 3 layers", "0 to 5"}},
+		"no counts":  {func(s *Sweep) { s.Counts = nil }, []string{"no counts"}},
+		"all layers": {func(s *Sweep) { s.Counts = []int{6} }, []string{"6 layers to drop", "1 to 5"}},
+		"none":       {func(s *Sweep) { s.Counts = []int{0} }, []string{"0 layers to drop"}},
+		"no tasks":   {func(s *Sweep) { s.Suite = &Suite{} }, []string{"no tasks"}},
+		"too few":    {func(s *Sweep) { s.Metrics["bi"] = func(int) (engine.Drop, error) { return engine.Layers(1), nil } }, []string{"bi, 3 layers", "1 layers"}},
+		"out of range": {func(s *Sweep) {
+			s.Metrics["bi"] = func(n int) (engine.Drop, error) { return engine.Layers(5, 6, 7)[:n], nil }
+		}, []string{"bi, 3 layers", "0 to 5"}},
 		"not ascending": {func(s *Sweep) {
 			s.Metrics["bi"] = func(n int) (engine.Drop, error) { return engine.Layers(2, 2, 1)[:n], nil }
 		}, []string{"ascending"}},
@@ -144,15 +157,15 @@ func TestSweepRefuses(t *testing.T) {
 }
 
 func TestBaselines(t *testing.T) {
-	first, _ := First()(2)
-	last, _ := Last(6)(2)
+	first, _ := Baseline("first", 6, 0)(2)
+	last, _ := Baseline("last", 6, 0)(2)
 	if !cmp.Equal(first, engine.Layers(0, 1)) || !cmp.Equal(last, engine.Layers(4, 5)) {
 		t.Errorf("first %v, last %v", first, last)
 	}
-	small, _ := Random(20, 3)(4)
-	again, _ := Random(20, 3)(4)
-	large, _ := Random(20, 3)(9)
-	other, _ := Random(20, 4)(4)
+	small, _ := Baseline("random", 20, 3)(4)
+	again, _ := Baseline("random", 20, 3)(4)
+	large, _ := Baseline("random", 20, 3)(9)
+	other, _ := Baseline("random", 20, 4)(4)
 	if !cmp.Equal(small, again) || cmp.Equal(small, other) || len(large) != 9 || !slices.IsSorted(large.Layers()) {
 		t.Errorf("random %v, %v, %v, %v", small, again, large, other)
 	}
@@ -161,8 +174,16 @@ func TestBaselines(t *testing.T) {
 			t.Errorf("%v is not within %v of the same seed", small, large)
 		}
 	}
-	if _, err := Random(4, 0)(5); err == nil {
+	if _, err := Baseline("random", 4, 0)(5); err == nil {
 		t.Error("five of four layers: no error")
+	}
+	if _, err := Baseline("middle", 4, 0)(1); !errors.Is(err, failure.NotFound) {
+		t.Errorf("a baseline that nobody registered: %v", err)
+	}
+	// The same layers as package avss says, so that a choice and a sweep of one seed agree.
+	scores, err := avss.BaselineScores("random", 20, 3)
+	if err != nil || !cmp.Equal(small.Layers(), slices.Sorted(slices.Values(scores.Ranking()[:4]))) {
+		t.Errorf("%v, and avss ranks %v (%v)", small, scores.Ranking(), err)
 	}
 }
 
@@ -207,7 +228,7 @@ func TestSpeed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Sets of as many layers and bytes share a measurement: the whole model, and one of either count.
+	// Sets of as many layers and bytes share a measurement: the dense model, and one of either count.
 	if len(runner.calls) != 1+3*3 {
 		t.Errorf("%d passes, want one and three for each of three sizes", len(runner.calls))
 	}

@@ -2,9 +2,13 @@ package bench
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"avssnative/avss"
+	"avssnative/failure"
 )
 
 // Kind is how a task is asked and scored.
@@ -23,24 +27,30 @@ const (
 	Generate
 )
 
-// A Task is data: what it is called, which version of its rules this is, where its items lie, and how a line becomes an item.
+// A Task is data: what it is called, which version of its rules this is, where its items lie, and how they are read.
 type Task struct {
 	Name    string
-	Version string
+	Group   string // a name that stands for several tasks; empty: none
+	Version string // another one where the same items would give other figures
+	Papers  []avss.Citation
 	Kind    Kind
-	Metrics []string // what it reports, in order
-	Primary string   // the one of Metrics that retention is about
-	Files   []string // looked for in turn below the data folder
-	Chunk   int      // tokens in a chunk, for Chunked
-	Half    bool     // only the second half of a chunk is scored, after BOS: llama.cpp's way
+	Metrics []string      // what it reports, in order, of what its kind can; nil: all of that
+	Primary string        // the one of Metrics that retention is about; "": acc, or token_perplexity, or perplexity
+	Chance  float64       // share of right answers by guessing; 0: one in as many as there are choices
+	Files   []string      // looked for in turn below the data folder; nil: NAME/NAME.jsonl
+	Inside  func() []byte // the file's bytes where the program carries them; nil: it does not
+	Read    Reader        // nil: the standard form
+	Chunk   int           // tokens in a chunk, for Chunked
+	Half    bool          // only the second half of a chunk is scored, after BOS: llama.cpp's way
 	// LeadOnce takes the BOS that the tokenizer puts in front of a rolled document as its context. The peer puts another in front of that and
 	// scores the first, which says nothing of the document and moves the figures of short ones.
 	LeadOnce  bool
 	Until     []string // for Generate: an answer ends before the first of these
 	MaxTokens int      // for Generate: an answer has at most so many tokens; 0: 256
-	// judge says for Generate what an answer is worth by each metric, 0 to 1.
-	judge func(item Item, said string) map[string]float64
-	read  func(f *file, most int) ([]Item, error)
+	// Judge says for Generate what an answer is worth by each metric, 0 or 1.
+	Judge func(item Item, said string) map[string]float64
+
+	undecided bool // the kind is that of the first item
 }
 
 // An Item is one thing a task asks.
@@ -60,43 +70,126 @@ type Item struct {
 // A Pair is a context and what may follow it.
 type Pair struct{ Context, Continuation string }
 
-var (
-	tasks  = map[string]Task{}
-	groups = map[string][]string{}
-)
+var registry = map[string]Task{}
 
-func register(t Task) { tasks[t.Name] = t }
+// able is what each kind can report, and which of it retention is about.
+var able = map[Kind]struct {
+	metrics []string
+	primary string
+}{
+	Choice:  {[]string{"acc", "acc_norm"}, "acc"},
+	Cloze:   {[]string{"perplexity", "acc"}, "acc"},
+	Rolling: {rollingMetrics, "token_perplexity"},
+	Chunked: {[]string{"perplexity"}, "perplexity"},
+	// What is reported of answers in a model's own words is what their task's Judge gives; this is that of a task of one's own.
+	Generate: {[]string{ownMetric}, ownMetric},
+}
+
+// taskName is what a task may be called, so that its name can stand in a list between commas and before an equals sign.
+var taskName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
+
+// Register adds a task, from a file's init. A definition that cannot be one is a programmer's mistake and panics: a name that is taken or no
+// name, no version, metrics that its kind does not have.
+func Register(t Task) {
+	t = t.completed()
+	if why := t.wrong(); why != "" {
+		panic("bench: task " + t.Name + ": " + why)
+	}
+	registry[t.Name] = t
+}
+
+// completed fills in what the kind says.
+func (t Task) completed() Task {
+	kind := able[t.Kind]
+	if t.Metrics == nil {
+		t.Metrics = kind.metrics
+	}
+	if t.Primary == "" {
+		t.Primary = kind.primary
+	}
+	if t.Files == nil {
+		t.Files = []string{t.Name + "/" + t.Name + ".jsonl"}
+	}
+	if t.Read == nil {
+		t.Read = standard
+	}
+	if t.Kind == Generate && t.Judge == nil && len(t.Metrics) == 1 && t.Metrics[0] == ownMetric {
+		t.Judge = judgeOwn
+	}
+	return t
+}
+
+func (t Task) wrong() string {
+	group, _ := find(t.Name)
+	for _, m := range t.Metrics {
+		if t.Kind != Generate && !slices.Contains(able[t.Kind].metrics, m) {
+			return fmt.Sprintf("reports %s, and its kind can report %v", m, able[t.Kind].metrics)
+		}
+	}
+	_, named := registry[t.Group]
+	switch {
+	case len(group) > 0 || named || t.Group == t.Name:
+		return "or its group has a name that is taken"
+	case !taskName.MatchString(t.Name) || t.Group != "" && !taskName.MatchString(t.Group):
+		return "or its group is no name: want letters, digits, _, . and -"
+	case t.Version == "":
+		return "has no version"
+	case t.Kind == Generate && t.Judge == nil:
+		return "lets the model answer in its own words, and has no Judge of them"
+	case !slices.Contains(t.Metrics, t.Primary):
+		return fmt.Sprintf("is about %s, which is none of %v", t.Primary, t.Metrics)
+	case t.Chance < 0 || t.Chance >= 1:
+		return fmt.Sprintf("%v are right by guessing, want a share below 1", t.Chance)
+	}
+	return ""
+}
 
 // Names lists the tasks and groups of tasks known by name, in alphabetical order, and the two families of perplexity.
 func Names() []string {
 	var names []string
-	for name := range tasks {
+	for name, t := range registry {
 		names = append(names, name)
-	}
-	for name := range groups {
-		names = append(names, name)
+		if t.Group != "" {
+			names = append(names, t.Group)
+		}
 	}
 	slices.Sort(names)
-	return append(names, "chunk-N", "llamacpp-N")
+	return append(slices.Compact(names), "chunk-N", "llamacpp-N")
 }
 
-// ofPrompts is the task of a file that a person names: what it asks, the model answers in its own words.
-func ofPrompts(name string) Task {
-	return Task{Name: name, Version: "file", Kind: Generate, Metrics: []string{ownMetric}, Primary: ownMetric, Files: []string{name + ".jsonl"},
-		judge: judgeOwn, read: rows(ownRow.item)}
+// Bibliography is the papers of some tasks' results, each once.
+func Bibliography(results []Result) []avss.Citation {
+	var all []avss.Citation
+	for i := range results {
+		for _, p := range results[i].Papers {
+			if !slices.Contains(all, p) {
+				all = append(all, p)
+			}
+		}
+	}
+	return all
 }
 
-// find returns the tasks a name stands for: a task, a group, or perplexity over WikiText-2 in chunks of N tokens.
+// group lists the tasks of a group by name.
+func group(name string) []Task {
+	var members []Task
+	for _, t := range registry {
+		if t.Group == name {
+			members = append(members, t)
+		}
+	}
+	slices.SortFunc(members, func(a, b Task) int { return strings.Compare(a.Name, b.Name) })
+	return members
+}
+
+// find returns the tasks a name stands for: a task, a group, or perplexity over WikiText-2 in chunks of N tokens. A name that nobody
+// registered is failure.NotFound.
 func find(name string) ([]Task, error) {
-	if t, ok := tasks[name]; ok {
+	if t, ok := registry[name]; ok {
 		return []Task{t}, nil
 	}
-	if members, ok := groups[name]; ok {
-		var all []Task
-		for _, member := range members {
-			all = append(all, tasks[member])
-		}
-		return all, nil
+	if members := group(name); name != "" && len(members) > 0 {
+		return members, nil
 	}
 	for _, family := range []struct {
 		prefix string
@@ -115,7 +208,15 @@ func find(name string) ([]Task, error) {
 	if near := nearest(name, known); near != "" {
 		hint = fmt.Sprintf("did you mean %s? ", near)
 	}
-	return nil, fmt.Errorf("bench: task %s: unknown; %sknown are %s", name, hint, strings.Join(known, ", "))
+	return nil, failure.NotFound.Errorf("bench: task %s: unknown; %sknown are %s", name, hint, strings.Join(known, ", "))
+}
+
+// ofFile is the task of a file that a person names for one nobody registered: the standard form, of the kind that its lines are of.
+func ofFile(name string) (Task, error) {
+	if !taskName.MatchString(name) {
+		return Task{}, fmt.Errorf("bench: task %q: is no name: want letters, digits, _, . and -", name)
+	}
+	return Task{Name: name, Version: "file", Files: []string{name + ".jsonl"}, Read: standard, undecided: true}, nil
 }
 
 // nearest is the known name with the fewest letters to change, or nothing if more than a third would have to.

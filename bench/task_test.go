@@ -54,7 +54,7 @@ func TestEveryFormOfEveryTask(t *testing.T) {
 		{"small_world_sentiment", "sentiment.jsonl", `{"context": "a", "choices": ["b", "c"], "gold": 1}`, "a", []string{" b", " c"}, 1, []int{1, 1}},
 	} {
 		t.Run(test.task+"/"+test.file, func(t *testing.T) {
-			folder, _, _ := strings.Cut(tasks[test.task].Files[0], "/")
+			folder, _, _ := strings.Cut(registry[test.task].Files[0], "/")
 			sets, err := Load(t.Context(), []string{test.task}, written(t, folder+"/"+test.file, "\n"+test.line+"\n"), Limit{})
 			if err != nil {
 				t.Fatal(err)

@@ -1,18 +1,24 @@
 package bench
 
-import "errors"
+import (
+	"errors"
+
+	"avssnative/avss"
+)
 
 // TriviaQA (Joshi et al., arXiv 1705.03551) without passages: an answer is right where it is one of the names of what was asked for, whatever
 // the letter case and punctuation. Two forms of file: question and answer with its aliases, as published; and context with aliases.
 func init() {
 	const metric = "exact_match,remove_whitespace"
 	match := exactMatch{letterCase: true, punctuate: true}
-	register(Task{Name: "triviaqa", Version: "3.0", Kind: Generate, Metrics: []string{metric}, Primary: metric,
+	Register(Task{Name: "triviaqa", Version: "3.0", Kind: Generate, Metrics: []string{metric}, Primary: metric,
+		Papers: []avss.Citation{{ArXiv: "1705.03551", Authors: "Joshi et al.", Year: 2017,
+			Title: "TriviaQA: A Large Scale Distantly Supervised Challenge Dataset for Reading Comprehension"}},
 		Files: []string{"triviaqa/mosaic_triviaqa_sm_sub.jsonl", "triviaqa/validation.jsonl"}, Until: []string{"\n", ".", ","},
-		judge: func(item Item, said string) map[string]float64 {
+		Judge: func(item Item, said string) map[string]float64 {
 			return map[string]float64{metric: match.mark(trim(said), item.Answers)}
 		},
-		read: rows(func(row struct {
+		Read: Rows(func(row struct {
 			Question, Context *string
 			Aliases           []string
 			Answer            aliases

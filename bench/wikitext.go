@@ -3,12 +3,17 @@ package bench
 import (
 	"regexp"
 	"strings"
+
+	"avssnative/avss"
 )
 
 // WikiText-2 (Merity et al., arXiv 1609.07843), test split: pages, each detokenised and rolled; words and bytes are the original page's.
+var wikitextPapers = []avss.Citation{{ArXiv: "1609.07843", Authors: "Merity et al.", Year: 2016,
+	Title: "Pointer Sentinel Mixture Models"}}
+
 func init() {
-	register(Task{Name: "wikitext", Version: "2.0", Kind: Rolling, Metrics: rollingMetrics, Primary: "word_perplexity",
-		Files: wikitextFiles, read: readPages})
+	Register(Task{Name: "wikitext", Version: "2.0", Kind: Rolling, Metrics: rollingMetrics, Primary: "word_perplexity",
+		Papers: wikitextPapers, Files: wikitextFiles, Read: readPages})
 }
 
 var wikitextFiles = []string{"wikitext-2/test.txt"}

@@ -4,14 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"avssnative/avss"
 )
 
 // WinoGrande (Sakaguchi et al., arXiv 1907.10641), scored partially: the options end the context, what follows the gap is the same for
 // both. Two forms of file: context_options, continuation, gold; and the published sentence with a gap "_", option1, option2, answer.
 func init() {
-	register(Task{Name: "winogrande", Version: "1.0", Metrics: []string{"acc"}, Primary: "acc",
+	Register(Task{Name: "winogrande", Version: "1.0", Metrics: []string{"acc"}, Primary: "acc",
+		Papers: []avss.Citation{{ArXiv: "1907.10641", Authors: "Sakaguchi et al.", Year: 2019,
+			Title: "WinoGrande: An Adversarial Winograd Schema Challenge at Scale"}},
 		Files: []string{"winogrande/mosaic_winogrande.jsonl", "winogrande/validation.jsonl"},
-		read: rows(func(row struct {
+		Read: Rows(func(row struct {
 			ContextOptions             []string `json:"context_options"`
 			Continuation               string
 			Gold                       *int
@@ -41,7 +45,7 @@ func init() {
 			if rest == "" {
 				return Item{}, errors.New("nothing follows the options")
 			}
-			item, err := choose("", contexts, gold)
+			item, err := Choose("", contexts, gold)
 			if err != nil {
 				return Item{}, fmt.Errorf("options: %w", err)
 			}

@@ -23,10 +23,10 @@ func (d *gpu) Rope(x device.Tensor, r device.Rope, positions []int32) {
 		if scale == 0 {
 			scale = 1
 		}
-		return with(d, positions, func(at uint64) error {
-			return with(d, r.Frequencies, func(frequencies uint64) error {
-				return d.launch("rope", cells(t.rows, heads*pairs), t.at(), t.ld(), at, frequencies, number(pairs), number(heads), number(r.HeadDim), number(r.Offset),
-					flag(r.Interleaved), real(scale), number(t.rows))
+		return with(d, positions, func(at address[int32]) error {
+			return with(d, r.Frequencies, func(frequencies address[float64]) error {
+				return d.launch(cells(t.rows, heads*pairs), kernelRope(t.view(), at, frequencies, pairs, heads, r.HeadDim, r.Offset,
+					flag(r.Interleaved), scale, t.rows))
 			})
 		})
 	})
@@ -40,7 +40,8 @@ func (d *gpu) Attention(dst, q, k, v device.Tensor, t device.Attention, l *devic
 	d.do("attention", func() error {
 		a := arguments{d: d}
 		a.want(t.Heads > 0 && t.KVHeads > 0 && t.Heads%max(t.KVHeads, 1) == 0, "%d heads with %d key heads", t.Heads, t.KVHeads)
-		a.want(t.HeadDim > 0 && t.ValueDim > 0 && t.HeadDim <= maxHead && t.ValueDim <= maxHead, "heads of %d, values of %d; at most %d", t.HeadDim, t.ValueDim, maxHead)
+		a.want(t.HeadDim > 0 && t.ValueDim > 0 && t.HeadDim <= maxHead && t.ValueDim <= maxHead,
+			"heads of %d, values of %d; at most %d", t.HeadDim, t.ValueDim, maxHead)
 		a.want(t.Window >= 0 && t.Chunk >= 0 && t.SoftCap >= 0, "window %d, chunk %d, soft cap %g", t.Window, t.Chunk, t.SoftCap)
 		a.want(t.Slopes == nil || len(t.Slopes) == t.Heads, "%d slopes for %d heads", len(t.Slopes), t.Heads)
 		a.want(t.Sinks == nil || len(t.Sinks) == t.Heads, "%d sinks for %d heads", len(t.Sinks), t.Heads)
@@ -60,15 +61,12 @@ func (d *gpu) Attention(dst, q, k, v device.Tensor, t device.Attention, l *devic
 		if a.err != nil || to.empty() {
 			return a.err
 		}
-		p, err := d.place(l)
+		p, err := d.placeOf(to, l)
 		if err != nil {
 			return err
 		}
-		if err := to.wrote(); err != nil {
-			return err
-		}
-		return with(d, t.Slopes, func(slopes uint64) error {
-			return with(d, t.Sinks, func(sinks uint64) error {
+		return with(d, t.Slopes, func(slopes address[float32]) error {
+			return with(d, t.Sinks, func(sinks address[float32]) error {
 				if d.compute == device.ComputeF32 {
 					return d.attendF32(to, query, key, value, t, p, slopes, sinks)
 				}
@@ -78,21 +76,20 @@ func (d *gpu) Attention(dst, q, k, v device.Tensor, t device.Attention, l *devic
 	})
 }
 
-func (d *gpu) attendF32(to, q, k, v *tensor, t device.Attention, p *placed, slopes, sinks uint64) error {
+func (d *gpu) attendF32(to, q, k, v *tensor, t device.Attention, p *placed, slopes, sinks address[float32]) error {
 	tiles, err := p.queries(d, 32)
 	if err != nil {
 		return err
 	}
-	name := "attention_f32_256"
+	kernel := kernelAttentionF32_256
 	switch {
 	case t.ValueDim <= 64:
-		name = "attention_f32_64"
+		kernel = kernelAttentionF32_64
 	case t.ValueDim <= 128:
-		name = "attention_f32_128"
+		kernel = kernelAttentionF32_128
 	}
-	return d.launch(name, grid(256, tiles.count, t.Heads, sharedAttentionF32(t.HeadDim, t.ValueDim)), to.at(), to.ld(), q.at(), q.ld(), k.at(), k.ld(), v.at(), v.ld(),
-		uint64(tiles.block.at), slopes, sinks, number(t.Heads), number(t.KVHeads), number(t.HeadDim), number(t.ValueDim),
-		flag(t.Causal), number(t.Window), number(t.Chunk), real(t.Scale), real(t.SoftCap))
+	return d.launch(grid(256, tiles.count, t.Heads, sharedAttentionF32(t.HeadDim, t.ValueDim)), kernel(to.view(), q.view(), k.view(), v.view(),
+		tiles.at(), slopes, sinks, t.Heads, t.KVHeads, t.HeadDim, t.ValueDim, flag(t.Causal), t.Window, t.Chunk, t.Scale, t.SoftCap))
 }
 
 // sharedAttentionF32 is what attention_f32.cu lays out: 32 queries, 16 keys, 16 values, 32×17 weights.
@@ -100,7 +97,7 @@ func sharedAttentionF32(head, value int) int {
 	return 4 * (32*(head+1) + 16*(head+1) + 16*(value+1) + 32*17)
 }
 
-func (d *gpu) attendBF16(to, q, k, v *tensor, t device.Attention, p *placed, slopes, sinks uint64) error {
+func (d *gpu) attendBF16(to, q, k, v *tensor, t device.Attention, p *placed, slopes, sinks address[float32]) error {
 	tiles, err := p.queries(d, 64)
 	if err != nil {
 		return err
@@ -123,17 +120,23 @@ func (d *gpu) attendBF16(to, q, k, v *tensor, t device.Attention, p *placed, slo
 			break
 		}
 	}
-	return d.launch(kernel.name, grid(128, tiles.count, t.Heads, kernel.shared()), to.at(), to.ld(), uint64(copies[0].block.at), number(copies[0].pitch),
-		uint64(copies[1].block.at), number(copies[1].pitch), uint64(copies[2].block.at), number(copies[2].pitch), uint64(tiles.block.at), slopes, sinks,
-		number(t.Heads), number(t.KVHeads), number(head), number(value), number(t.ValueDim), flag(t.Causal), number(t.Window), number(t.Chunk), real(t.Scale), real(t.SoftCap))
+	return d.launch(grid(128, tiles.count, t.Heads, kernel.shared()), kernel.call(to.view(), copies[0].view(), copies[1].view(), copies[2].view(),
+		tiles.at(), slopes, sinks, t.Heads, t.KVHeads, head, value, t.ValueDim, flag(t.Causal), t.Window, t.Chunk, t.Scale, t.SoftCap))
 }
 
+// attentionKernel is one of the widths of attention_bf16.cu.
 type attentionKernel struct {
 	name        string
 	width, keys int
+	call        func(dst view[float32], q, k, v view[bfloat16], tiles address[queryTile], slopes, sinks address[float32],
+		heads, kvHeads, dim, valueDim, valueWidth, causal, window, chunk int, scale, softCap float32) kernelCall
 }
 
-var attentionBF16 = [3]attentionKernel{{"attention_bf16_64", 64, 64}, {"attention_bf16_128", 128, 64}, {"attention_bf16_256", 256, 32}}
+var attentionBF16 = [3]attentionKernel{
+	{"attention_bf16_64", 64, 64, kernelAttentionBF16_64},
+	{"attention_bf16_128", 128, 64, kernelAttentionBF16_128},
+	{"attention_bf16_256", 256, 32, kernelAttentionBF16_256},
+}
 
 // shared is 64 queries and two stages of keys and of values.
 func (k attentionKernel) shared() int { return (64 + 4*k.keys) * k.width * 2 }

@@ -72,7 +72,8 @@ func works(t testing.TB, d *gpu, s sizes) []work {
 	n := s.heads * 128
 	q, k, v, mixed := filled(d, s.tokens, n), filled(d, s.tokens, n), filled(d, s.tokens, n), d.NewTensor(s.tokens, n)
 	a, f, normal, factors := filled(d, s.rows, s.cols), filled(d, s.rows, s.cols), d.NewTensor(s.rows, s.cols), filled(d, 1, s.cols)
-	measure := &device.Measure{X: a, Y: f, Layout: &device.Layout{Start: []int32{0, int32(s.rows)}}, Eps: device.DefaultEps, Relative: device.DefaultRelative}
+	measure := &device.Measure{X: a, Y: f, Layout: &device.Layout{Start: []int32{0, int32(s.rows)}},
+		Eps: device.DefaultEps, Relative: device.DefaultRelative}
 	layout := &device.Layout{Start: []int32{0, int32(s.tokens)}}
 	values, tokens := float64(s.rows)*float64(s.cols), float64(s.tokens)
 	normed := 8.0 // bytes a value: read, written
@@ -85,7 +86,9 @@ func works(t testing.TB, d *gpu, s sizes) []work {
 			d.Attention(mixed, q, k, v, device.Attention{Heads: s.heads, KVHeads: s.heads, HeadDim: 128, ValueDim: 128, Scale: 0.1, Causal: true}, layout)
 		}},
 		{fmt.Sprintf("scale/rows=%d", s.rows), 0, 8 * values, func() { d.Scale(a, 1, nil) }},
-		{fmt.Sprintf("normalise/rows=%d", s.rows), 0, normed * values, func() { d.Norm(normal, f, device.Norm{Kind: device.NormRMS, Eps: 1e-5, Weight: factors}) }},
+		{fmt.Sprintf("normalise/rows=%d", s.rows), 0, normed * values, func() {
+			d.Norm(normal, f, device.Norm{Kind: device.NormRMS, Eps: 1e-5, Weight: factors})
+		}},
 		{fmt.Sprintf("measure/rows=%d", s.rows), 0, 8 * values, func() { d.Measure(measure) }},
 	}
 }
@@ -198,7 +201,7 @@ func BenchmarkCublas(b *testing.B) {
 	}
 	call := func() {
 		if err := d.bound(func() error {
-			return theirs.product(y.at(), y.stride, uint64(c.block.at), c.pitch, m.at(), m.pitch, n, n, n)
+			return theirs.product(uint64(y.at()), y.stride, uint64(c.block.at), c.pitch, uint64(m.at(0)), m.pitch, n, n, n)
 		}); err != nil {
 			b.Fatal(err)
 		}

@@ -9,9 +9,9 @@ import (
 )
 
 // TestCountersProduct holds what the products of 4096 × 4096 by 4096 move against the least that their tiles must: of a block of rows × cols,
-// every value of both operands' pieces once, and what it leaves: its results, 64 bytes for 64 of them, 16 for 64 logits. The blocks of a launch do the same work in other places, so that a slice of
-// them stands for all: its bytes are asserted, and that two blocks' are twice one's; the whole is one block's, times the number of blocks.
-// What exceeds the operands themselves is the second-level cache's to serve.
+// every value of both operands' pieces once, and what it leaves: its results, 64 bytes for 64 of them, 16 for 64 logits. The blocks of a launch
+// do the same work in other places, so that a slice of them stands for all: its bytes are asserted, and that two blocks' are twice one's; the
+// whole is one block's, times the number of blocks. What exceeds the operands themselves is the second-level cache's to serve.
 func TestCountersProduct(t *testing.T) {
 	m := openMachine(t)
 	m.set(t, "quiet=1")
@@ -51,7 +51,7 @@ func TestCountersProduct(t *testing.T) {
 		}
 		moved := func(blocks int) (sectors float64, of machineCounters) {
 			m.clear()
-			finishedProduct(c.kernel, c.rows, edge, blocks*c.cols, c.force)(d)
+			productBy(c.kernel, c.rows, edge, blocks*c.cols, c.force)(d)
 			of = m.counted(t, c.kernel)
 			if m.findings(nil) != 0 {
 				t.Errorf("%s: the PTX machine found:\n%s", c.kernel, m.report())
@@ -89,38 +89,17 @@ func TestCountersProduct(t *testing.T) {
 	}
 }
 
-// finishedProduct is the product whose results are finished as the end of a kernel's name says.
-func finishedProduct(kernel string, rows, in, out int, force *tile) func(d *gpu) {
+// productBy is the product with the epilogue that the end of a kernel's name says.
+func productBy(kernel string, rows, in, out int, force *tile) func(d *gpu) {
 	switch {
 	case strings.HasSuffix(kernel, "_sums"):
-		return func(d *gpu) {
-			d.forced = force
-			defer func() { d.forced = nil }()
-			m, err := d.Matrix(weight(out, in))
-			if err != nil {
-				panic(err)
-			}
-			x, y := filled(d, rows, in), d.NewTensor(rows, out)
+		return onWeight(rows, weight(out, in), force, func(d *gpu, x device.Tensor, m device.Matrix) {
+			y := d.NewTensor(rows, out)
+			defer y.Free()
 			d.ProductSummed(y, x, m, nil, device.DefaultEps)
-			_ = d.Sync()
-			m.Release()
-			x.Free()
-			y.Free()
-		}
+		})
 	case strings.HasSuffix(kernel, "_head"):
-		return func(d *gpu) {
-			d.forced = force
-			defer func() { d.forced = nil }()
-			m, err := d.Matrix(weight(out, in))
-			if err != nil {
-				panic(err)
-			}
-			x := filled(d, rows, in)
-			d.Head(&device.Head{X: []device.Tensor{x}, Weight: m})
-			_ = d.Sync()
-			m.Release()
-			x.Free()
-		}
+		return headedPlain(rows, in, out, 1, force, false)
 	}
 	return product(rows, in, out, force)
 }

@@ -102,7 +102,8 @@ func countedCases() []countedCase {
 		if joined {
 			d.Add(y, y, mlp, 1)
 		}
-		d.Measure(&device.Measure{X: x, Y: y, Attn: attn, MLP: mlp, Act: act, Layout: &device.Layout{Start: []int32{0, 40, rows}}, Eps: device.DefaultEps, Relative: 0.01, SkipRelativeBelow: summed})
+		d.Measure(&device.Measure{X: x, Y: y, Attn: attn, MLP: mlp, Act: act, Layout: &device.Layout{Start: []int32{0, 40, rows}},
+			Eps: device.DefaultEps, Relative: 0.01, SkipRelativeBelow: summed})
 	}
 	return []countedCase{
 		tiles("product_bf16", bf16, product(256, 512, 512, &tileBig)),
@@ -140,22 +141,7 @@ func countedCases() []countedCase {
 		row("measure", f32, "with addition", 20*cells+4*rows*wide+record*rows, func(d *gpu) { measured(d, true, false) }),
 		row("measure", f32, "with products' sums", 10*cells+4*rows*wide+record*rows, func(d *gpu) { measured(d, false, true) }),
 		row("merge", f32, "", record*(rows+2), func(d *gpu) { measured(d, false, false) }),
-		row("head_tile", bf16, "two variants", 2*4*rows*vocab+2*rows*2*(24+24)-2*rows*24, headedPlain(rows, vocab, true)),
-		row("head_merge", bf16, "two variants", 2*rows*(16*vocab/group+24), headedPlain(rows, vocab, false)),
-	}
-}
-
-// headedPlain is the head of a language model without bias, of two variants.
-func headedPlain(rows, vocab int, diverge bool) func(d *gpu) {
-	return func(d *gpu) {
-		m, err := d.Matrix(weight(vocab, 8))
-		if err != nil {
-			panic(err)
-		}
-		x := filled(d, rows, 8)
-		d.Head(&device.Head{X: []device.Tensor{x, x}, Weight: m, Diverge: diverge})
-		_ = d.Sync()
-		m.Release()
-		x.Free()
+		row("head_tile", bf16, "two variants", 2*4*rows*vocab+2*rows*2*(24+24)-2*rows*24, headedPlain(rows, 8, vocab, 2, nil, true)),
+		row("head_merge", bf16, "two variants", 2*rows*(16*vocab/group+24), headedPlain(rows, 8, vocab, 2, nil, false)),
 	}
 }

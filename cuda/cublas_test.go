@@ -3,8 +3,6 @@ package cuda
 import (
 	"fmt"
 	"unsafe"
-
-	"github.com/ebitengine/purego"
 )
 
 // cublas is NVIDIA's own product, opened where it is installed, for the benchmarks to be held against. Constants from cublas_api.h and
@@ -27,7 +25,7 @@ func openCublas(s stream) (*cublas, error) {
 	var err error
 	c := &cublas{}
 	for _, c.name = range []string{"libcublas.so.13", "libcublas.so.12"} {
-		if handle, err = purego.Dlopen(c.name, purego.RTLD_NOW|purego.RTLD_GLOBAL); err == nil {
+		if handle, err = loadLibrary(c.name); err == nil {
 			break
 		}
 	}
@@ -35,8 +33,10 @@ func openCublas(s stream) (*cublas, error) {
 		return nil, fmt.Errorf("cuda: cuBLAS: neither libcublas.so.13 nor libcublas.so.12 can be opened (%w)", err)
 	}
 	var create uintptr
-	for symbol, to := range map[string]*uintptr{"cublasCreate_v2": &create, "cublasDestroy_v2": &c.delete, "cublasSetStream_v2": &c.stream, "cublasGemmEx": &c.gemm} {
-		if *to, err = purego.Dlsym(handle, symbol); err != nil {
+	for symbol, to := range map[string]*uintptr{
+		"cublasCreate_v2": &create, "cublasDestroy_v2": &c.delete, "cublasSetStream_v2": &c.stream, "cublasGemmEx": &c.gemm,
+	} {
+		if *to, err = lookUp(handle, symbol); err != nil {
 			return nil, fmt.Errorf("cuda: cuBLAS: %s has no %s", c.name, symbol)
 		}
 	}

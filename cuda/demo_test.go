@@ -1,4 +1,4 @@
-package cuda_test
+package cuda
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"avssnative/avss"
-	_ "avssnative/cuda"
 	"avssnative/engine"
 	"avssnative/engine/device"
 	"avssnative/internal/need"
@@ -26,16 +25,17 @@ func TestDemoScores(t *testing.T) {
 		got := demoScores(t, "cuda:0", compute)
 		for layer := range want.Values {
 			if off := math.Abs(got.Values[layer]/want.Values[layer] - 1); !(off <= allowed) {
-				t.Errorf("%s: layer %d scores %g, on the processor %g: off by %.2g, allowed %.2g", compute, layer, got.Values[layer], want.Values[layer], off, allowed)
+				t.Errorf("%s: layer %d scores %g, on the processor %g: off by %.2g, allowed %.2g",
+					compute, layer, got.Values[layer], want.Values[layer], off, allowed)
 			}
 		}
-		if got, want := got.Ranking()[:4], want.Ranking()[:4]; !same(got, want) {
+		if got, want := got.Ranking()[:4], want.Ranking()[:4]; !sameLayers(got, want) {
 			t.Errorf("%s: layers %v would go, on the processor %v", compute, got, want)
 		}
 	}
 }
 
-func same(a, b []int) bool {
+func sameLayers(a, b []int) bool {
 	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
@@ -46,19 +46,8 @@ func demoScores(t *testing.T, on string, compute device.Compute) avss.Scores {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	words, err := tokenizer.Open(m.Folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	metric := avss.NewAVSS(avss.DefaultOptions())
-	pass := engine.Pass{Observe: []engine.Observer{metric}}
-	for _, text := range strings.Split(string(smallworld.Calibration()), smallworld.EndOfText)[:4] {
-		ids, err := words.Encode(strings.TrimSpace(text), true)
-		if err != nil {
-			t.Fatal(err)
-		}
-		pass.Sequences = append(pass.Sequences, engine.Sequence{IDs: ids})
-	}
+	metric := avss.NewAVSS(avss.Options{})
+	pass := engine.Pass{Observe: []engine.Observer{metric}, Sequences: demoTexts(t, m, 4)}
 	if _, err := m.Run(context.Background(), pass); err != nil {
 		t.Fatal(err)
 	}
@@ -67,4 +56,20 @@ func demoScores(t *testing.T, on string, compute device.Compute) avss.Scores {
 		t.Fatal(err)
 	}
 	return scores
+}
+
+// demoTexts are the first n texts that the demo is calibrated on.
+func demoTexts(t *testing.T, m *engine.Model, n int) []engine.Sequence {
+	t.Helper()
+	words, err := tokenizer.Open(m.Folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := make([]engine.Sequence, n)
+	for i, text := range strings.Split(string(smallworld.Calibration()), smallworld.EndOfText)[:n] {
+		if list[i].IDs, err = words.Encode(strings.TrimSpace(text), true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return list
 }

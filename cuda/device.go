@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"avssnative/engine/device"
-	kernels "avssnative/kernels/cuda"
 )
 
 // leastDriver is the oldest driver that loads PTX 7.0: CUDA 11.0.
@@ -55,7 +54,7 @@ func usable(d driver) (int, error) {
 		return 0, err
 	}
 	if version < leastDriver {
-		return 0, fmt.Errorf("cuda: driver too old: it speaks CUDA %d.%d, want at least %d.%d", version/1000, version%1000/10, leastDriver/1000, leastDriver%1000/10)
+		return 0, tooOld("it speaks CUDA %d.%d, want at least %d.%d", version/1000, version%1000/10, leastDriver/1000, leastDriver%1000/10)
 	}
 	n, err := d.count()
 	if err != nil {
@@ -65,6 +64,11 @@ func usable(d driver) (int, error) {
 		return 0, errors.New("cuda: no device: the driver finds no GPU")
 	}
 	return n, nil
+}
+
+// tooOld is the error of a driver that this device cannot use.
+func tooOld(format string, values ...any) error {
+	return device.Unsupported{Reason: "cuda: driver too old: " + fmt.Sprintf(format, values...)}
 }
 
 func (c card) info(index int, compute device.Compute) device.Info {
@@ -104,10 +108,11 @@ func openOn(drv driver, index int, o device.Options) (device.Device, error) {
 		return nil, err
 	}
 	if c.major < 8 {
-		return nil, fmt.Errorf("cuda: cuda:%d: %s has compute capability %d.%d, want at least 8.0", index, c.name, c.major, c.minor)
+		reason := fmt.Sprintf("cuda: cuda:%d: %s has compute capability %d.%d, want at least 8.0", index, c.name, c.major, c.minor)
+		return nil, device.Unsupported{Reason: reason}
 	}
-	d := &gpu{drv: drv, index: index, card: c, compute: compute, sync: os.Getenv("AVSSNATIVE_CUDA_SYNC") == "1",
-		functions: map[string]function{}, profile: map[string]*timing{}}
+	d := &gpu{drv: drv, index: index, card: c, compute: compute, notes: o.Notes, sync: os.Getenv("AVSSNATIVE_CUDA_SYNC") == "1",
+		modules: map[string]module{}, functions: map[string]function{}, profile: map[string]*timing{}}
 	if err := d.start(o.Memory); err != nil {
 		d.stop()
 		return nil, fmt.Errorf("cuda: cuda:%d: %w", index, err)
@@ -129,27 +134,35 @@ type gpu struct {
 	index   int
 	card    card
 	compute device.Compute
-	sync    bool  // wait for every launch, check it, time it; pool nothing
-	plain   bool  // join no operations: the slow twin of those that are
-	forced  *tile // take this shape for every product: for tests, which hold the shapes against each other
+	notes   []string // of how the device was chosen
+	sync    bool     // wait for every launch, check it, time it; pool nothing
+	plain   bool     // join no operations: the slow twin of those that are
+	forced  *tile    // take this shape for every product: for tests, which hold the shapes against each other
 
 	context            primary
-	module             module
 	computing, copying stream
-	functions          map[string]function
+	modules            map[string]module   // by source, loaded when a kernel of theirs is first launched
+	functions          map[string]function // by kernel; memory.mu keeps both
 	memory             memory
 	uploads            *uploader
 
 	mu       sync.Mutex
-	err      error          // the first failure, until Sync reports it
-	pending  []func() error // what Sync does once everything has been computed
-	later    *addition      // an Add that waits for what comes next
+	err      error     // the first failure, until Sync reports it
+	pending  []pending // what Sync reads once everything has been computed
+	later    *addition // an Add that waits for what comes next
 	layouts  []*placed
 	profile  map[string]*timing
-	launches int // on the compute stream, so far
+	launches int      // on the compute stream, so far
+	recent   []string // the kernels launched last, the latest at the end; memory.mu keeps them
 
 	hopper     *hopper // nil where mma.sync does the products
 	hopperNote string
+}
+
+// pending is what an operation leaves for Sync: blocks with its results, and what reads them.
+type pending struct {
+	read   func() error
+	blocks []*block
 }
 
 func (d *gpu) start(limit int64) error {
@@ -166,9 +179,6 @@ func (d *gpu) start(limit int64) error {
 			limit = free / 20 * 19
 		}
 		d.memory = memory{drv: d.drv, limit: limit, pooled: !d.sync}
-		if d.module, err = d.drv.load(kernels.SM80); err != nil {
-			return err
-		}
 		if d.computing, err = d.drv.newStream(); err != nil {
 			return err
 		}
@@ -229,6 +239,7 @@ func (d *gpu) settle() {
 // Info describes the device.
 func (d *gpu) Info() device.Info {
 	i := d.card.info(d.index, d.compute)
+	i.Notes = append(i.Notes, d.notes...)
 	if d.hopperNote != "" {
 		i.Notes = append(i.Notes, d.hopperNote)
 	}
@@ -245,23 +256,20 @@ func (d *gpu) Sync() error {
 		err = fmt.Errorf("cuda: cuda:%d: %w", d.index, wait)
 	}
 	d.err = nil
-	pending := d.pending
-	d.pending = nil
-	if err != nil {
-		return err
-	}
-	err = d.bound(func() error {
-		for _, finish := range pending {
-			if err := finish(); err != nil {
-				return err
+	read := d.bound(func() (failed error) {
+		for _, p := range d.pending {
+			if err == nil && failed == nil {
+				failed = p.read()
 			}
+			d.release(&failed, p.blocks...)
 		}
-		return nil
+		return failed
 	})
-	if err != nil {
-		return fmt.Errorf("cuda: cuda:%d: %w", d.index, err)
+	d.pending = nil
+	if err == nil && read != nil {
+		err = fmt.Errorf("cuda: cuda:%d: %w", d.index, read)
 	}
-	return nil
+	return d.withRecent(err)
 }
 
 // Close gives back what the device holds.
@@ -289,11 +297,8 @@ func (d *gpu) stop() {
 		if d.copying != 0 {
 			_ = d.drv.freeStream(d.copying)
 		}
-		if d.module != 0 {
-			_ = d.drv.unload(d.module)
-		}
-		if d.hopper != nil {
-			_ = d.drv.unload(d.hopper.module)
+		for _, m := range d.modules {
+			_ = d.drv.unload(m)
 		}
 		return nil
 	})

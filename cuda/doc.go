@@ -3,9 +3,10 @@
 // for one.
 //
 // Three layers: a driver (driver.go: purego by default, gorgonia.org/cu with -tags gorgonia) makes the calls; device, memory, launches and
-// uploads give them an order; one file an operation turns engine.Device's calls into launches of the kernels in kernels/cuda.
+// uploads give them an order; one file an operation turns device.Device's calls into launches of the kernels in kernels/cuda.
 //
 // Everything is queued on one compute stream in the order of the calls; weights arrive on a second stream, from pinned memory, and a
-// product waits for its own weight only. With AVSSNATIVE_CUDA_SYNC=1 every launch is waited for, checked and timed, and nothing is pooled;
-// AVSSNATIVE_LIBCUDA names another driver library than libcuda.so.1 (nvcuda.dll on Windows).
+// product waits for its own weight only. What fails on the device is found by a later call: the error of Sync names the kernels launched
+// last. With AVSSNATIVE_CUDA_SYNC=1 every launch is waited for, checked and timed, and nothing is pooled, so that the error names the one that
+// failed; AVSSNATIVE_LIBCUDA names another driver library than libcuda.so.1 (nvcuda.dll on Windows).
 package cuda

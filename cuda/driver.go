@@ -70,4 +70,6 @@ const (
 	jitErrorLogBytes     = 6
 	statusOutOfMemory    = 2
 	statusNoDevice       = 100
+	statusKernelFirst    = 700 // from here on a kernel has failed while it ran: an illegal address, instruction, …
+	statusKernelLast     = 719
 )

@@ -24,7 +24,7 @@ func TestFaults(t *testing.T) {
 	for _, s := range scenarios() {
 		t.Run(s.kernel, func(t *testing.T) {
 			d := devices[s.compute]
-			whole, first := kernelText(t, kernels.SM80, s.kernel)
+			whole, first := kernelText(t, s.kernel)
 			lines := strings.Split(whole, "\n")
 			m.clear()
 			if err := d.replaced(s, whole); err != nil {
@@ -97,9 +97,14 @@ func faults(lines []string, ran []machineLine, first int) []fault {
 	return append(list, moved...)
 }
 
-// kernelText cuts one kernel out of a PTX text, with what stands before the first; first is the number of its first line.
-func kernelText(t *testing.T, ptx, kernel string) (text string, first int) {
+// kernelText cuts one kernel out of its PTX text, with what stands before the first; first is the number of its first line.
+func kernelText(t *testing.T, kernel string) (text string, first int) {
 	t.Helper()
+	_, _, made := passed(t, generatedKernels[kernel])
+	ptx, err := kernels.PTX(made.source)
+	if err != nil {
+		t.Fatal(err)
+	}
 	head, _, _ := strings.Cut(ptx, ".visible .entry")
 	begin := strings.Index(ptx, ".visible .entry "+kernel+"(")
 	if begin < 0 {

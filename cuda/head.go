@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"math"
+	"unsafe"
 
 	"avssnative/engine/device"
 )
@@ -9,7 +10,7 @@ import (
 const (
 	vocabTile = 4096 // tokens of a tile: fixed, because the order of the sums follows from it
 	headRows  = 512  // rows computed together: any number gives the same bits
-	group     = 64   // columns of a slot (finish.cuh)
+	group     = 64   // columns of a slot (epilogue.cuh)
 )
 
 // headState is head.cu's HeadState.
@@ -44,30 +45,50 @@ func (d *gpu) Head(h *device.Head) {
 		if rows == 0 {
 			return nil
 		}
-		states, err := d.memory.take(int64(len(h.X)*rows) * 24)
+		states, err := d.memory.take(int64(len(h.X)*rows) * int64(unsafe.Sizeof(headState{})))
 		if err != nil {
 			return err
 		}
 		found, err := d.memory.take(int64(len(h.X)*len(h.Targets)) * 8)
 		if err != nil {
+			d.release(&err, states)
 			return err
 		}
-		err = with(d, h.Offsets, func(offsets uint64) error {
-			return with(d, h.Targets, func(targets uint64) error {
-				if len(h.Targets) == 0 {
-					offsets = 0
-				}
-				if d.headFuses(h, m, rows) {
-					return d.headFused(h, variants, m, bias, uint64(states.at), uint64(found.at), offsets, targets)
-				}
-				return d.headTiles(h, variants, m, bias, uint64(states.at), uint64(found.at), offsets, targets)
-			})
-		})
-		if err != nil {
+		p := headPlan{head: h, variants: variants, weight: m, bias: bias.at(), rows: rows,
+			states: address[headState](states.at), found: address[float64](found.at)}
+		if err := d.headQueue(p); err != nil {
+			d.release(&err, states, found)
 			return err
 		}
-		d.pending = append(d.pending, func() error { return d.headDone(h, rows, states, found) })
+		d.pending = append(d.pending, pending{func() error { return d.headDone(h, rows, states, found) }, []*block{states, found}})
 		return nil
+	})
+}
+
+// headPlan is a head with where its kernels find and leave what.
+type headPlan struct {
+	head             *device.Head
+	variants         []*tensor
+	weight           *matrix
+	bias             address[float32]
+	rows             int
+	states           address[headState] // [variants × rows]
+	found            address[float64]   // [variants × targets]
+	offsets, targets address[int32]     // offsets is 0 where no row wants a token
+}
+
+// headQueue queues the kernels of a head.
+func (d *gpu) headQueue(p headPlan) error {
+	return with(d, p.head.Offsets, func(offsets address[int32]) error {
+		return with(d, p.head.Targets, func(targets address[int32]) error {
+			if len(p.head.Targets) > 0 {
+				p.offsets, p.targets = offsets, targets
+			}
+			if d.headFuses(p.head, p.weight, p.rows) {
+				return d.headFused(p)
+			}
+			return d.headTiles(p)
+		})
 	})
 }
 
@@ -78,30 +99,31 @@ func (d *gpu) headFuses(h *device.Head, m *matrix, rows int) bool {
 }
 
 // headFused takes each variant's rows, in portions, through products that reduce their logits to slots, which head_merge adds up.
-func (d *gpu) headFused(h *device.Head, variants []*tensor, m *matrix, bias *tensor, states, found, offsets, targets uint64) error {
-	rows, groups := variants[0].rows, upTo(m.weight.Out, group)
-	room := min(headRows, rows)
-	slots, err := d.memory.take(int64(room) * int64(groups) * 16)
+func (d *gpu) headFused(p headPlan) (err error) {
+	h, vocab := p.head, p.weight.weight.Out
+	groups, portion := upTo(vocab, group), min(headRows, p.rows)
+	block, err := d.memory.take(int64(portion) * int64(groups) * int64(unsafe.Sizeof(logitGroup{})))
 	if err != nil {
 		return err
 	}
-	for v, x := range variants {
-		for row := 0; row < rows; row += room {
-			n := min(room, rows-row)
-			wanted := offsets
-			if wanted != 0 {
-				wanted += 4 * uint64(row)
+	defer d.release(&err, block)
+	slots := address[logitGroup](block.at)
+	for v, x := range p.variants {
+		for row := 0; row < p.rows; row += portion {
+			n := min(portion, p.rows-row)
+			e := headEpilogue{slots, p.found.plus(v * len(h.Targets)), p.offsets, p.targets, factor(h), h.SoftCap}
+			if e.offsets != 0 {
+				e.offsets = e.offsets.plus(row)
 			}
-			f := finish{"_head", []uint64{uint64(slots.at), found + 8*uint64(v*len(h.Targets)), wanted, targets, real(factor(h)), real(h.SoftCap)}}
-			if err := d.finished(f, x.Slice(row, n).(*tensor), m, 0, m.weight.Out, bias.at()); err != nil {
+			if err := d.product(e, x.Slice(row, n).(*tensor), p.weight, 0, vocab, p.bias); err != nil {
 				return err
 			}
-			if err := d.launch("head_merge", grid(256, upTo(n, 8), 1, 0), states+24*uint64(v*rows+row), uint64(slots.at), number(groups), number(n)); err != nil {
+			if err := d.launch(grid(256, upTo(n, 8), 1, 0), kernelHeadMerge(p.states.plus(v*p.rows+row), slots, groups, n)); err != nil {
 				return err
 			}
 		}
 	}
-	return d.memory.give(slots, d.computing)
+	return nil
 }
 
 func factor(h *device.Head) float32 {
@@ -112,36 +134,39 @@ func factor(h *device.Head) float32 {
 }
 
 // headTiles walks the vocabulary tile by tile, and within a tile the rows in portions.
-func (d *gpu) headTiles(h *device.Head, variants []*tensor, m *matrix, bias *tensor, states, found, offsets, targets uint64) error {
-	rows, vocab := variants[0].rows, m.weight.Out
-	width, room := min(upTo(vocab, group)*group, vocabTile), min(headRows, rows)
-	logits, err := d.memory.take(int64(len(variants)*room*width) * 4)
+func (d *gpu) headTiles(p headPlan) (err error) {
+	h, m, vocab := p.head, p.weight, p.weight.weight.Out
+	width, portion := min(upTo(vocab, group)*group, vocabTile), min(headRows, p.rows)
+	block, err := d.memory.take(int64(len(p.variants)*portion*width) * 4)
 	if err != nil {
 		return err
 	}
-	kernel := "head_tile"
+	defer d.release(&err, block)
+	logits := viewOf[float32](block.at, width)
+	kernel := kernelHeadTile
 	if m.wide {
-		kernel = "head_tile_f32"
+		kernel = kernelHeadTileF32
 	}
 	for first := 0; first < vocab; first += width {
 		tokens := min(width, vocab-first)
-		for row := 0; row < rows; row += room {
-			n := min(room, rows-row)
-			for v, x := range variants {
-				part := x.Slice(row, n).(*tensor)
-				if err := d.product(uint64(logits.at)+4*uint64(v*room*width), width, part, m, first, tokens, 0); err != nil {
+		for row := 0; row < p.rows; row += portion {
+			n := min(portion, p.rows-row)
+			for v, x := range p.variants {
+				dst := view[float32]{logits.at.plus(v * portion * width), logits.ld}
+				if err := d.product(storeEpilogue{dst}, x.Slice(row, n).(*tensor), m, first, tokens, 0); err != nil {
 					return err
 				}
 			}
-			if err := d.launch(kernel, grid(256, n, 1, 0), states, found, uint64(logits.at), number(width), number(room), bias.at(), real(factor(h)), real(h.SoftCap),
-				offsets, targets, number(len(h.Targets)), number(len(variants)), flag(h.Diverge), number(first), number(tokens), number(row), number(rows)); err != nil {
+			if err := d.launch(grid(256, n, 1, 0), kernel(p.states, p.found, logits, portion, p.bias, factor(h), h.SoftCap, p.offsets, p.targets,
+				len(h.Targets), len(p.variants), flag(h.Diverge), first, tokens, row, p.rows)); err != nil {
 				return err
 			}
 		}
 	}
-	return d.memory.give(logits, d.computing)
+	return nil
 }
 
+// headDone reads what the kernels found.
 func (d *gpu) headDone(h *device.Head, rows int, states, found *block) error {
 	list := make([]headState, len(h.X)*rows)
 	if err := download(d, list, states.at); err != nil {
@@ -158,16 +183,12 @@ func (d *gpu) headDone(h *device.Head, rows int, states, found *block) error {
 			if v > 0 && h.Diverge {
 				out.KL = s.divergence/list[r].sum - h.Rows[0][r].LogSum + out.LogSum
 			}
-			if h.Offsets != nil {
-				for t := h.Offsets[r]; t < h.Offsets[r+1]; t++ {
-					h.LogProbs[v][t] = logits[v*len(h.Targets)+int(t)] - out.LogSum
-				}
+			if h.Offsets == nil {
+				continue
 			}
-		}
-	}
-	for _, b := range []*block{states, found} {
-		if err := d.memory.give(b, d.computing); err != nil {
-			return err
+			for t := h.Offsets[r]; t < h.Offsets[r+1]; t++ {
+				h.LogProbs[v][t] = logits[v*len(h.Targets)+int(t)] - out.LogSum
+			}
 		}
 	}
 	return nil
@@ -182,7 +203,8 @@ func (a *arguments) targets(h *device.Head, rows, vocab int) {
 	if a.err != nil {
 		return
 	}
-	a.want(h.Offsets[0] == 0 && int(h.Offsets[rows]) == len(h.Targets), "offsets from %d to %d, want 0 to %d", h.Offsets[0], h.Offsets[rows], len(h.Targets))
+	a.want(h.Offsets[0] == 0 && int(h.Offsets[rows]) == len(h.Targets),
+		"offsets from %d to %d, want 0 to %d", h.Offsets[0], h.Offsets[rows], len(h.Targets))
 	for r := range rows {
 		a.want(h.Offsets[r] <= h.Offsets[r+1], "offsets descend at row %d", r)
 	}

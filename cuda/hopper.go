@@ -4,10 +4,8 @@ import (
 	"fmt"
 	"os"
 	"sync"
-	"unsafe"
 
 	"avssnative/engine/device"
-	kernels "avssnative/kernels/cuda"
 )
 
 // hopper is the product by wgmma and TMA (kernels/cuda/hopper), on a device of compute capability 9.0 that has shown that it computes what
@@ -16,20 +14,19 @@ import (
 // A row's result does not depend on how many rows stand beside it as long as the same kernel serves. Where the tensor cores round wgmma's sums
 // otherwise than mma.sync's, which the self-test finds out, the Hopper product serves all rows.
 type hopper struct {
-	always  bool // its last bits differ from mma.sync's here, so that all products must be its for a row not to depend on its neighbours
-	drv     hopperDriver
-	module  module
-	kernels map[string]function
-	maps    map[mapped]*tensorMap // of weights and activations: a map depends on nothing else
-	forced  *hopperTile           // for tests: take this shape
-	blocks  int                   // for tests: at most so many blocks; 0: one a multiprocessor
-	off     bool                  // for tests: let mma.sync serve
+	always bool // its last bits differ from mma.sync's here, so that all products must be its for a row not to depend on its neighbours
+	drv    hopperDriver
+	maps   map[mapped]*tensorMap // of weights and activations: a map depends on nothing else
+	forced *hopperTile           // for tests: take this shape
+	blocks int                   // for tests: at most so many blocks; 0: one a multiprocessor
+	off    bool                  // for tests: let mma.sync serve
 }
 
 // hopperTile is one of the shapes of hopper/product.cu. Both give the same bits.
 type hopperTile struct {
 	kernel       string
 	cols, shared int
+	store        func(x, w *tensorMap, dst view[float32], bias address[float32], m, n, k, first int) kernelCall
 }
 
 const (
@@ -40,8 +37,8 @@ const (
 )
 
 var (
-	hopperWhole = hopperTile{"product_hopper", 256, hopperShared(256)}
-	hopperHalf  = hopperTile{"product_hopper_half", 128, hopperShared(128)}
+	hopperWhole = hopperTile{"product_hopper", 256, hopperShared(256), kernelProductHopper}
+	hopperHalf  = hopperTile{"product_hopper_half", 128, hopperShared(128), kernelProductHopperHalf}
 )
 
 // hopperKernels are the kernels of hopper/product.cu and their shared memory.
@@ -69,7 +66,7 @@ func (d *gpu) tryHopper() bool {
 		refuse(why.(string))
 		return true
 	}
-	h := &hopper{kernels: map[string]function{}, maps: map[mapped]*tensorMap{}}
+	h := &hopper{maps: map[mapped]*tensorMap{}}
 	if err := d.bound(func() error { return h.load(d) }); err != nil {
 		refuse(err.Error())
 		return true
@@ -90,7 +87,7 @@ func (d *gpu) tryHopper() bool {
 		return false
 	}
 	d.hopper = nil
-	_ = d.bound(func() error { return d.drv.unload(h.module) })
+	_ = d.bound(func() error { return h.unload(d) })
 	return true
 }
 
@@ -102,22 +99,28 @@ func (h *hopper) load(d *gpu) error {
 	if d.card.sharedPerBlock < hopperWhole.shared {
 		return fmt.Errorf("%d bytes of shared memory, the device has %d", hopperWhole.shared, d.card.sharedPerBlock)
 	}
-	var err error
-	if h.module, err = d.drv.load(kernels.SM90A); err != nil {
-		return err
-	}
 	for name, shared := range hopperKernels {
-		f, err := d.drv.function(h.module, name)
-		if err == nil {
-			err = d.drv.allowShared(f, shared)
-		}
-		if err != nil {
-			_ = d.drv.unload(h.module)
+		if _, err := d.kernel(name, hopperSource, shared); err != nil {
+			_ = h.unload(d)
 			return err
 		}
-		h.kernels[name] = f
 	}
 	return nil
+}
+
+const hopperSource = "hopper/product.cu"
+
+// unload gives the module back, and forgets its functions.
+func (h *hopper) unload(d *gpu) error {
+	for name := range hopperKernels {
+		delete(d.functions, name)
+	}
+	m, loaded := d.modules[hopperSource]
+	delete(d.modules, hopperSource)
+	if !loaded {
+		return nil
+	}
+	return d.drv.unload(m)
 }
 
 // hopperServes says whether products of so many rows are the Hopper product's.
@@ -152,42 +155,24 @@ func (h *hopper) tileFor(rows, cols, processors int) hopperTile {
 	return hopperHalf
 }
 
-// hopperProduct multiplies the rows of x, in bfloat16, by the weight's rows first to first+outputs and finishes the results.
-func (d *gpu) hopperProduct(f finish, x *narrowed, m *matrix, first, outputs int, bias uint64) error {
+// hopperProduct multiplies the rows of x, in bfloat16, by the weight's rows first to first+outputs; the epilogue takes the results.
+func (d *gpu) hopperProduct(e epilogue, x *narrowed, m *matrix, first, outputs int, bias address[float32]) error {
 	h := d.hopper
-	xMap, err := h.mapOf(mapped{uint64(x.block.at), x.rows, x.pitch, x.pitch})
+	xMap, err := h.mapOf(mapped{x.block.at, x.rows, x.pitch, x.pitch})
 	if err != nil {
 		return err
 	}
-	wMap, err := h.mapOf(mapped{m.at(), m.weight.Out, m.pitch, m.pitch})
+	wMap, err := h.mapOf(mapped{m.at(0), m.weight.Out, m.pitch, m.pitch})
 	if err != nil {
 		return err
 	}
 	t := h.tileFor(x.rows, outputs, d.card.processors)
-	if f.suffix != "" {
+	if !stores(e) {
 		t = hopperWhole
-		t.kernel += f.suffix
 	}
 	blocks := min(upTo(x.rows, hopperRows)*upTo(outputs, t.cols), d.card.processors)
 	if h.blocks > 0 {
 		blocks = min(blocks, h.blocks)
 	}
-	slots := append(append([]uint64(nil), f.arguments...), bias, number(x.rows), number(outputs), number(m.pitch), number(first))
-	parameters := []unsafe.Pointer{xMap.at(), wMap.at()}
-	for i := range slots {
-		parameters = append(parameters, unsafe.Pointer(&slots[i]))
-	}
-	d.launches++
-	call := func() error {
-		return h.drv.launchParameters(h.kernels[t.kernel], uint32(blocks), hopperThreads, uint32(t.shared), d.computing, parameters)
-	}
-	if d.sync {
-		err = d.timed(d.computing, t.kernel, call)
-	} else {
-		err = call()
-	}
-	if err != nil {
-		return fmt.Errorf("kernel %s, %d blocks: %w", t.kernel, blocks, err)
-	}
-	return nil
+	return d.launch(grid(hopperThreads, blocks, 1, t.shared), e.onHopper(t, mappedOperands{xMap, wMap, bias, x.rows, outputs, m.pitch, first}))
 }

@@ -13,16 +13,16 @@ type hopperDriver interface {
 }
 
 // A tensorMap describes a matrix in device memory to the copy engine: 128 bytes that only the driver can write, at a multiple of 64.
-type tensorMap struct{ room [128 + 63]byte }
+type tensorMap struct{ bytes [128 + 63]byte }
 
 func (t *tensorMap) at() unsafe.Pointer {
-	p := unsafe.Pointer(&t.room[0])
+	p := unsafe.Pointer(&t.bytes[0])
 	return unsafe.Add(p, -uintptr(p)&63)
 }
 
 // mapped is a bfloat16 matrix [rows × cols] in device memory, pitch values from row to row.
 type mapped struct {
-	at                uint64
+	at                pointer
 	rows, cols, pitch int
 }
 

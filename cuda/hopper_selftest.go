@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"unsafe"
 
 	"avssnative/engine/device"
 )
@@ -11,9 +12,10 @@ import (
 // testHopper holds the Hopper product in both shapes against product_bf16 on this device: edges in every direction, a ring that goes round,
 // blocks that go on to further tiles. It says whether all results have the same bits.
 //
-// First with multiples of 1/16 up to 1, whose products and sums float32 holds exactly: any difference is a fault. Then with values of all
-// eight bits of precision; what the products keep of exact results, their sums and what the head wants, must be the same bit for bit. There both kernels add in steps of 16 products, and a tensor core may cut each of the 17 numbers it adds at
-// 2^-23 of the largest, at most S = Σ|x·w|: a result is off by at most 17 · 2^-23 · S a step, two results differ by twice that.
+// First with multiples of 1/16 up to 1, whose products and sums float32 holds exactly: any difference is a fault, and what the products keep of
+// their results, sums and what the head wants, must be the same bit for bit. Then with values of all eight bits of precision. There both
+// kernels add in steps of 16 products, and a tensor core may cut each of the 17 numbers it adds at 2^-23 of the largest, at most S = Σ|x·w|: a
+// result is off by at most 17 · 2^-23 · S a step, two results differ by twice that.
 func (d *gpu) testHopper() (same bool, err error) {
 	const rows, in, out = 136, 330, 264
 	steps := float64(upTo(in, 16))
@@ -39,7 +41,7 @@ func (d *gpu) testHopper() (same bool, err error) {
 		d.Download(want, to, 0)
 		d.forced = nil
 		if exact {
-			if err := d.testHopperFinish(from.(*tensor), to.(*tensor), m.(*matrix), shift.(*tensor)); err != nil {
+			if err := d.testHopperEpilogues(from.(*tensor), to.(*tensor), m.(*matrix), shift.(*tensor)); err != nil {
 				return false, err
 			}
 		}
@@ -72,49 +74,44 @@ func (d *gpu) testHopper() (same bool, err error) {
 	return same, nil
 }
 
-// testHopperFinish holds what the Hopper product keeps of its results against what product_bf16 keeps: slots, stored results, wanted logits.
-func (d *gpu) testHopperFinish(from, to *tensor, m *matrix, shift *tensor) error {
+// testHopperEpilogues holds what the Hopper product keeps of its results against what product_bf16 keeps: slots, stored results, wanted logits.
+func (d *gpu) testHopperEpilogues(from, to *tensor, m *matrix, shift *tensor) error {
 	var differs error
-	d.do("self-test", func() error {
-		defer func() { d.hopper.blocks, d.forced = 0, nil }()
+	d.do("self-test", func() (err error) {
 		a := arguments{d: d}
 		if a.matrix("weight", m); a.err != nil { // waits for the weight
 			return a.err
 		}
+		slots, err := d.memory.take(int64(from.rows*upTo(to.cols, group)) * int64(unsafe.Sizeof(groupSums{})))
+		if err != nil {
+			return err
+		}
+		defer d.release(&err, slots)
+		found, err := d.memory.take(int64(from.rows) * 8)
+		if err != nil {
+			return err
+		}
+		defer d.release(&err, found)
 		offsets, targets := make([]int32, from.rows+1), make([]int32, from.rows)
 		for r := range targets {
 			offsets[r+1], targets[r] = int32(r+1), int32(r*31%to.cols)
 		}
-		return with(d, hopperLimits[:], func(limits uint64) error {
-			return with(d, offsets, func(offsets uint64) error {
-				return with(d, targets, func(targets uint64) error {
-					slots, err := d.memory.take(int64(from.rows) * int64(upTo(to.cols, group)) * 64)
-					if err != nil {
-						return err
-					}
-					found, err := d.memory.take(int64(from.rows) * 8)
-					if err != nil {
-						return err
-					}
-					for _, f := range []finish{
-						{"_sums", []uint64{uint64(slots.at), limits, to.at(), to.ld()}},
-						{"_head", []uint64{uint64(slots.at), uint64(found.at), offsets, targets, real(0.5), real(30)}},
+		return with(d, hopperLimits[:], func(limits address[float32]) error {
+			return with(d, offsets, func(offsets address[int32]) error {
+				return with(d, targets, func(targets address[int32]) error {
+					for name, e := range map[string]epilogue{
+						"sums": sumsEpilogue{address[groupSums](slots.at), limits, to.view()},
+						"head": headEpilogue{address[logitGroup](slots.at), address[float64](found.at), offsets, targets, 0.5, 30},
 					} {
-						var kept [2][]uint64
-						for i, force := range []*tile{&tileBig, nil} {
-							d.forced, d.hopper.blocks = force, 1
-							if kept[i], err = d.kept(f, from, to, m, shift, slots, found); err != nil {
-								return err
-							}
+						same, err := d.sameKept(e, from, to, m, shift, slots, found)
+						if err != nil {
+							return err
 						}
-						if !slices.Equal(kept[0], kept[1]) {
-							differs = fmt.Errorf("%s%s keeps something else than %s%s", hopperWhole.kernel, f.suffix, tileBig.kernel, f.suffix)
+						if !same {
+							differs = fmt.Errorf("%s_%s keeps something else than %s_%s", hopperWhole.kernel, name, tileBig.kernel, name)
 						}
 					}
-					if err := d.memory.give(found, d.computing); err != nil {
-						return err
-					}
-					return d.memory.give(slots, d.computing)
+					return nil
 				})
 			})
 		})
@@ -122,22 +119,32 @@ func (d *gpu) testHopperFinish(from, to *tensor, m *matrix, shift *tensor) error
 	return differs
 }
 
-// kept multiplies and reads all that is left.
-func (d *gpu) kept(f finish, from, to *tensor, m *matrix, shift *tensor, slots, found *block) ([]uint64, error) {
-	words := from.rows * upTo(to.cols, group) * 64 / 8
-	if f.suffix == "_head" {
-		words /= 4
+// sameKept says whether both products leave the same of their results.
+func (d *gpu) sameKept(e epilogue, from, to *tensor, m *matrix, shift *tensor, slots, found *block) (bool, error) {
+	defer func() { d.hopper.blocks, d.forced = 0, nil }()
+	var kept [2][]uint64
+	for i, force := range []*tile{&tileBig, nil} {
+		d.forced, d.hopper.blocks = force, 1
+		var err error
+		if kept[i], err = d.kept(e, from, to, m, shift, slots, found); err != nil {
+			return false, err
+		}
 	}
-	if err := d.finished(f, from, m, 0, to.cols, shift.at()); err != nil {
+	return slices.Equal(kept[0], kept[1]), nil
+}
+
+// kept multiplies and reads all that is left.
+func (d *gpu) kept(e epilogue, from, to *tensor, m *matrix, shift *tensor, slots, found *block) ([]uint64, error) {
+	if err := d.product(e, from, m, 0, to.cols, shift.at()); err != nil {
 		return nil, err
 	}
-	list := make([]uint64, words)
+	bytes, at, more := unsafe.Sizeof(groupSums{}), pointer(to.at()), make([]uint64, to.rows*to.stride/2)
+	if _, head := e.(headEpilogue); head {
+		bytes, at, more = unsafe.Sizeof(logitGroup{}), found.at, make([]uint64, from.rows)
+	}
+	list := make([]uint64, from.rows*upTo(to.cols, group)*int(bytes)/8)
 	if err := download(d, list, slots.at); err != nil {
 		return nil, err
-	}
-	at, more := pointer(to.at()), make([]uint64, to.rows*to.stride/2)
-	if f.suffix == "_head" {
-		at, more = found.at, make([]uint64, from.rows)
 	}
 	err := download(d, more, at)
 	return append(list, more...), err

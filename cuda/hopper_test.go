@@ -55,7 +55,8 @@ type hopperCase struct {
 }
 
 func newHopperCase(rows, in, out int) *hopperCase {
-	c := &hopperCase{rows: rows, in: in, out: out, x: hopperValues(rows*in, 1, false), w: hopperValues(out*in, 2, false), bias: hopperValues(out, 3, false)}
+	c := &hopperCase{rows: rows, in: in, out: out,
+		x: hopperValues(rows*in, 1, false), w: hopperValues(out*in, 2, false), bias: hopperValues(out, 3, false)}
 	for r := range rows {
 		for o := range out {
 			sum, scale := float64(c.bias[o]), math.Abs(float64(c.bias[o]))
@@ -91,14 +92,14 @@ func (c *hopperCase) run(t *testing.T, d *gpu, first int) ([]float32, error) {
 		if a.err != nil {
 			return a.err
 		}
-		return d.product(to.(*tensor).at(), to.(*tensor).stride, from.(*tensor), m, first, n, shift.(*tensor).at())
+		return d.product(storeEpilogue{to.(*tensor).view()}, from.(*tensor), m, first, n, shift.(*tensor).at())
 	})
 	d.Download(got, to, 0)
 	return got, d.Sync()
 }
 
-// finish holds what the products keep of exact results against each other.
-func (c *hopperCase) finish(t *testing.T, d *gpu) error {
+// epilogues holds what the products keep of exact results against each other.
+func (c *hopperCase) epilogues(t *testing.T, d *gpu) error {
 	t.Helper()
 	m, err := d.Matrix(hopperWeight(hopperValues(c.out*c.in, 2, true), c.out, c.in))
 	if err != nil {
@@ -114,7 +115,7 @@ func (c *hopperCase) finish(t *testing.T, d *gpu) error {
 	if err := d.Sync(); err != nil {
 		return err
 	}
-	if err := d.testHopperFinish(from.(*tensor), to.(*tensor), m.(*matrix), shift.(*tensor)); err != nil {
+	if err := d.testHopperEpilogues(from.(*tensor), to.(*tensor), m.(*matrix), shift.(*tensor)); err != nil {
 		return err
 	}
 	return d.Sync()
@@ -210,78 +211,30 @@ func TestHopperFaults(t *testing.T) {
 	sums, head := hopperWhole, hopperWhole
 	sums.kernel, head.kernel = sums.kernel+"_sums", head.kernel+"_head"
 	for _, shape := range []hopperTile{hopperWhole, hopperHalf, sums, head} {
-		whole, first := kernelText(t, kernels.SM90A, shape.kernel)
-		lines := strings.Split(whole, "\n")
-		c := newHopperCase(70, 330, shape.cols+12) // two tiles by one block, six pieces each through four stages
-		run := func(text string) (string, error) {
-			m.clear()
-			d.err = nil
-			var module module
-			err := d.bound(func() error {
-				var err error
-				if module, err = d.drv.load(text); err != nil {
-					return err
-				}
-				f, err := d.drv.function(module, shape.kernel)
-				if err != nil {
-					return err
-				}
-				d.hopper.kernels[shape.kernel] = f
-				return d.drv.allowShared(f, shape.shared)
-			})
-			if err != nil {
-				return "", err
-			}
-			d.hopper.forced, d.hopper.blocks = &shape, 1
-			var got []float32
-			var failed error
-			finishing := shape.kernel == sums.kernel || shape.kernel == head.kernel
-			if finishing {
-				failed = c.finish(t, d)
-			} else {
-				got, failed = c.run(t, d, 0)
-			}
-			if m.findings(nil) > 0 {
-				return m.report(), nil
-			}
-			if failed != nil {
-				return failed.Error(), nil
-			}
-			if finishing {
-				return "", nil
-			}
-			return c.wrong(got, 0), nil
-		}
-		if found, err := run(whole); err != nil || found != "" {
+		whole, first := kernelText(t, shape.kernel)
+		r := hopperTrial{m, d, shape, newHopperCase(70, 330, shape.cols+12)} // two tiles by one block, six pieces each through four stages
+		if found, err := r.run(t, whole); err != nil || found != "" {
 			t.Fatalf("%s as it ships: %v %s", shape.kernel, err, found)
 		}
-		planted := 0
 		list := hopperFaults(whole)
-		for _, f := range faults(lines, m.ran(shape.kernel), first) {
+		for _, f := range faults(strings.Split(whole, "\n"), m.ran(shape.kernel), first) {
 			if f.kind == "moved" {
 				list = append(list, f)
 			}
 		}
 		for _, f := range list {
-			found, err := run(f.text)
-			for seed := 1; found == "" && err == nil && seed <= 8; seed++ {
-				m.set(t, "sched=rand")
-				m.set(t, fmt.Sprintf("seed=%d", seed))
-				found, err = run(f.text)
-			}
-			m.set(t, "sched=rr")
+			found, err := r.inSomeOrder(t, f.text)
 			if err != nil {
 				t.Fatalf("%s: %v", f.what, err)
 			}
-			planted++
 			if found == "" {
 				t.Errorf("%s: %s: no report, and the numbers are right", shape.kernel, f.what)
 			} else if os.Getenv("AVSSNATIVE_FAULTS") == "show" {
 				t.Logf("%s: %s: %.200s", shape.kernel, f.what, found)
 			}
 		}
-		t.Logf("%s: %d faults planted", shape.kernel, planted)
-		if _, err := run(whole); err != nil {
+		t.Logf("%s: %d faults planted", shape.kernel, len(list))
+		if _, err := r.run(t, whole); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -289,10 +242,71 @@ func TestHopperFaults(t *testing.T) {
 	d.err = nil
 }
 
+// A hopperTrial computes a case by other texts of a kernel.
+type hopperTrial struct {
+	m     machine
+	d     *gpu
+	shape hopperTile
+	*hopperCase
+}
+
+// run gives what is found wrong with a text of the kernel, "" where nothing is.
+func (r hopperTrial) run(t *testing.T, text string) (string, error) {
+	t.Helper()
+	d := r.d
+	r.m.clear()
+	d.err = nil
+	err := d.bound(func() error {
+		module, err := d.drv.load(text)
+		if err != nil {
+			return err
+		}
+		f, err := d.drv.function(module, r.shape.kernel)
+		if err != nil {
+			return err
+		}
+		d.functions[r.shape.kernel] = f
+		return d.drv.allowShared(f, r.shape.shared)
+	})
+	if err != nil {
+		return "", err
+	}
+	d.hopper.forced, d.hopper.blocks = &r.shape, 1
+	wrong := ""
+	if strings.HasSuffix(r.shape.kernel, "_sums") || strings.HasSuffix(r.shape.kernel, "_head") {
+		err = r.epilogues(t, d)
+	} else {
+		var got []float32
+		got, err = r.hopperCase.run(t, d, 0)
+		wrong = r.wrong(got, 0)
+	}
+	switch {
+	case r.m.findings(nil) > 0:
+		return r.m.report(), nil
+	case err != nil:
+		return err.Error(), nil
+	}
+	return wrong, nil
+}
+
+// inSomeOrder runs a text until something is found wrong, in one of several orders of the warps.
+func (r hopperTrial) inSomeOrder(t *testing.T, text string) (string, error) {
+	t.Helper()
+	defer r.m.set(t, "sched=rr")
+	found, err := r.run(t, text)
+	for seed := 1; found == "" && err == nil && seed <= 8; seed++ {
+		r.m.set(t, "sched=rand")
+		r.m.set(t, fmt.Sprintf("seed=%d", seed))
+		found, err = r.run(t, text)
+	}
+	return found, err
+}
+
 var (
 	hopperWait   = regexp.MustCompile(`^(\s*mbarrier\.try_wait\S* done, \[%r\d+\], )(%r\d+);$`)
 	hopperExpect = regexp.MustCompile(`^(\s*mbarrier\.arrive\.expect_tx\S* _, \[%r\d+\], )(%r\d+);$`)
-	hopperLeft   = regexp.MustCompile(`^\s*(?:@%p\d+ )?(mbarrier\.(?:init|arrive)\S*|cp\.async\.bulk\S*|wgmma\.(?:fence|commit_group|wait_group)\S*|bar\.sync)`)
+	hopperLeft   = regexp.MustCompile(`^\s*(?:@%p\d+ )?(mbarrier\.(?:init|arrive)\S*|cp\.async\.bulk\S*|` +
+		`wgmma\.(?:fence|commit_group|wait_group)\S*|bar\.sync)`)
 )
 
 // hopperFaults leaves out waits, arrivals, copies and fences one by one, and turns parities, byte counts and descriptors.
@@ -332,8 +346,18 @@ func hopperFaults(text string) []fault {
 // TestHopperRefused: a Hopper product that computes something else, or fails, is not used; mma.sync serves and the notes say so.
 func TestHopperRefused(t *testing.T) {
 	m := asHopper(t)
-	shipped := kernels.SM90A
-	t.Cleanup(func() { kernels.SM90A = shipped; hopperFailed.Clear(); m.clear() })
+	shipped, err := kernels.PTX(hopperSource)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hopper := shipped
+	compiled = func(source string) (string, error) {
+		if source == hopperSource {
+			return hopper, nil
+		}
+		return kernels.PTX(source)
+	}
+	t.Cleanup(func() { compiled = kernels.PTX; hopperFailed.Clear(); m.clear() })
 	m.set(t, "quiet=1")
 	defer m.set(t, "quiet=0")
 	c := newHopperCase(70, 40, 12)
@@ -355,20 +379,20 @@ func TestHopperRefused(t *testing.T) {
 		refused(t, "AVSSNATIVE_CUDA_HOPPER=off")
 	})
 	t.Run("wrong", func(t *testing.T) {
-		kernels.SM90A = strings.Replace(shipped, "add.s64 a, a, 2; add.s64 b, b, 2;", "", 1)
+		hopper = strings.Replace(shipped, "add.s64 a, a, 2; add.s64 b, b, 2;", "", 1)
 		refused(t, "self-test: product_hopper: row 0, column 0")
 	})
 	t.Run("fails", func(t *testing.T) {
-		kernels.SM90A = strings.Replace(shipped, "fence.mbarrier_init", "trap; fence.mbarrier_init", 1)
+		hopper = strings.Replace(shipped, "fence.mbarrier_init", "trap; fence.mbarrier_init", 1)
 		refused(t, "self-test: ")
 	})
 	t.Run("no PTX", func(t *testing.T) {
 		hopperFailed.Clear()
-		kernels.SM90A = "nothing"
+		hopper = "nothing"
 		refused(t, "cuModuleLoadDataEx")
 	})
 	t.Run("served", func(t *testing.T) {
-		kernels.SM90A = shipped
+		hopper = shipped
 		hopperFailed.Clear()
 		if notes := strings.Join(openHopper(t).Info().Notes, "; "); !strings.Contains(notes, "rows by wgmma") {
 			t.Errorf("notes: %s", notes)
@@ -433,7 +457,9 @@ func TestHopperTraffic(t *testing.T) {
 		if got, want := n.tensorMultiplyAdds, tiles*uint64(hopperRows*shape.cols)*in; got != want {
 			t.Errorf("%s: %d multiplications, want %d", shape.kernel, got, want)
 		}
-		t.Logf("%-20s %9d bytes moved, %.3f of the least; wgmma %.1f%% of %d instructions", shape.kernel, n.globalAsync.bytes+n.globalStore.bytes+n.globalLoad.bytes,
-			float64(32*(n.globalAsync.units+n.globalStore.units))/float64(n.globalAsync.bytes+n.globalStore.bytes), 100*float64(n.byClass[0])/float64(n.warpInstructions), n.warpInstructions)
+		t.Logf("%-20s %9d bytes moved, %.3f of the least; wgmma %.1f%% of %d instructions",
+			shape.kernel, n.globalAsync.bytes+n.globalStore.bytes+n.globalLoad.bytes,
+			float64(32*(n.globalAsync.units+n.globalStore.units))/float64(n.globalAsync.bytes+n.globalStore.bytes),
+			100*float64(n.byClass[0])/float64(n.warpInstructions), n.warpInstructions)
 	}
 }

@@ -26,7 +26,8 @@ func TestJoined(t *testing.T) {
 				d.Add(y, x, f, 0.5)
 				d.Norm(normal, y, device.Norm{Kind: device.NormRMS, Eps: 1e-5, Weight: weight})
 				d.Add(y, y, f, 1)
-				m := &device.Measure{X: x, Y: y, MLP: f, Layout: &device.Layout{Start: []int32{0, 2, rows}}, Eps: device.DefaultEps, Relative: device.DefaultRelative}
+				m := &device.Measure{X: x, Y: y, MLP: f, Layout: &device.Layout{Start: []int32{0, 2, rows}},
+					Eps: device.DefaultEps, Relative: device.DefaultRelative}
 				d.Measure(m)
 				out := make([]float32, 2*rows*cols)
 				d.Download(out[:rows*cols], y, 0)

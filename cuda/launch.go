@@ -2,12 +2,16 @@ package cuda
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
 	"sort"
+	"strings"
 	"time"
 	"unsafe"
+
+	kernels "avssnative/kernels/cuda"
 )
 
 // A shape is how a kernel is launched: the grid of blocks and a block's threads.
@@ -32,56 +36,67 @@ func cells(rows, cols int) shape {
 // upTo is n / by, rounded up.
 func upTo(n, by int) int { return (n + by - 1) / by }
 
-// Arguments of kernels: 8 bytes each, whatever their type.
-func number(n int) uint64   { return uint64(int64(n)) }
-func real(x float32) uint64 { return uint64(math.Float32bits(x)) }
-func flag(b bool) uint64 {
-	if b {
-		return 1
-	}
-	return 0
-}
-
 // launch queues a kernel on the compute stream.
-func (d *gpu) launch(name string, s shape, arguments ...uint64) error {
+func (d *gpu) launch(s shape, c kernelCall) error {
 	d.launches++
-	return d.launchOn(d.computing, name, s, arguments)
+	return d.launchOn(d.computing, s, c)
 }
 
-func (d *gpu) launchOn(on stream, name string, s shape, arguments []uint64) error {
+func (d *gpu) launchOn(on stream, s shape, c kernelCall) error {
+	if c.err != nil {
+		return c.err
+	}
 	if s.blocks[0] == 0 || s.blocks[1] == 0 {
 		return nil
 	}
 	if s.blocks[0] > math.MaxInt32 || s.blocks[1] > 65535 {
-		return fmt.Errorf("kernel %s: a grid of %d × %d blocks; at most %d × 65535", name, s.blocks[0], s.blocks[1], math.MaxInt32)
+		return fmt.Errorf("kernel %s: a grid of %d × %d blocks; at most %d × 65535", c.kernel, s.blocks[0], s.blocks[1], math.MaxInt32)
 	}
-	f, err := d.kernel(name, s.shared)
+	f, err := d.kernel(c.kernel, c.source, s.shared)
 	if err != nil {
 		return err
 	}
-	call := func() error {
-		return d.drv.launch(f, [3]uint32{uint32(s.blocks[0]), uint32(s.blocks[1]), 1}, [3]uint32{uint32(s.threads[0]), uint32(s.threads[1]), 1}, uint32(s.shared), on, arguments)
+	queue := func() error { return d.queue(on, f, s, c) }
+	if d.sync {
+		err = d.timed(on, c.kernel, queue)
+	} else {
+		err = queue()
 	}
-	if !d.sync {
-		if err := call(); err != nil {
-			return fmt.Errorf("kernel %s: %w", name, err)
-		}
-		return nil
-	}
-	if err := d.timed(on, name, call); err != nil {
-		return fmt.Errorf("kernel %s, %d × %d blocks of %d × %d threads: %w", name, s.blocks[0], s.blocks[1], s.threads[0], s.threads[1], err)
+	if err != nil {
+		return fmt.Errorf("kernel %s, %d × %d blocks of %d × %d threads: %w", c.kernel, s.blocks[0], s.blocks[1], s.threads[0], s.threads[1], err)
 	}
 	return nil
 }
 
+// queue hands a call to the driver.
+func (d *gpu) queue(on stream, f function, s shape, c kernelCall) error {
+	if len(c.maps) == 0 {
+		blocks, threads := [3]uint32{uint32(s.blocks[0]), uint32(s.blocks[1]), 1}, [3]uint32{uint32(s.threads[0]), uint32(s.threads[1]), 1}
+		return d.drv.launch(f, blocks, threads, uint32(s.shared), on, c.slots)
+	}
+	parameters := make([]unsafe.Pointer, 0, len(c.maps)+len(c.slots))
+	for _, m := range c.maps {
+		parameters = append(parameters, m.at())
+	}
+	for i := range c.slots {
+		parameters = append(parameters, unsafe.Pointer(&c.slots[i]))
+	}
+	return d.hopper.drv.launchParameters(f, uint32(s.blocks[0]), uint32(s.threads[0]), uint32(s.shared), on, parameters)
+}
+
 // kernel finds a function once, and raises its limit of shared memory where it needs more than the 48 KB that every function may have.
-func (d *gpu) kernel(name string, shared int) (function, error) {
+func (d *gpu) kernel(name, source string, shared int) (function, error) {
 	d.memory.mu.Lock() // uploads launch kernels too
 	defer d.memory.mu.Unlock()
+	d.recent = append(d.recent[max(0, len(d.recent)-mostRecent+1):], name)
 	if f, known := d.functions[name]; known {
 		return f, nil
 	}
-	f, err := d.drv.function(d.module, name)
+	m, err := d.module(source)
+	if err != nil {
+		return 0, err
+	}
+	f, err := d.drv.function(m, name)
 	if err != nil {
 		return 0, err
 	}
@@ -95,6 +110,41 @@ func (d *gpu) kernel(name string, shared int) (function, error) {
 	}
 	d.functions[name] = f
 	return f, nil
+}
+
+// compiled gives the PTX of a source; tests put other texts there.
+var compiled = kernels.PTX
+
+// module loads the module of a source once. The driver compiles it then: a device that needs few kernels is ready sooner.
+func (d *gpu) module(source string) (module, error) {
+	if m, known := d.modules[source]; known {
+		return m, nil
+	}
+	ptx, err := compiled(source)
+	if err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	m, err := d.drv.load(ptx)
+	if err != nil {
+		return 0, fmt.Errorf("kernels of %s: %w", source, err)
+	}
+	slog.Debug("cuda: kernels loaded", "device", d.index, "source", source, "took", time.Since(began))
+	d.modules[source] = m
+	return m, nil
+}
+
+const mostRecent = 5
+
+// withRecent adds to a failure of a kernel what may have failed: the driver tells of it some calls later, whichever comes next.
+func (d *gpu) withRecent(err error) error {
+	var s status
+	if d.sync || !errors.As(err, &s) || s.code < statusKernelFirst || s.code > statusKernelLast {
+		return err
+	}
+	d.memory.mu.Lock()
+	defer d.memory.mu.Unlock()
+	return fmt.Errorf("%w; the kernels launched last: %s; AVSSNATIVE_CUDA_SYNC=1 tells which one fails", err, strings.Join(d.recent, ", "))
 }
 
 // largestShared is the most dynamic shared memory that kernels with a variable amount ask for, in bytes.
@@ -173,11 +223,15 @@ func upload[T any](d *gpu, values []T) (*block, error) {
 	if err != nil || bytes == 0 {
 		return b, err
 	}
-	return b, d.drv.toDevice(b.at, unsafe.Pointer(unsafe.SliceData(values)), bytes, d.computing)
+	if err := d.drv.toDevice(b.at, unsafe.Pointer(unsafe.SliceData(values)), bytes, d.computing); err != nil {
+		d.release(&err, b)
+		return nil, err
+	}
+	return b, nil
 }
 
 // with uploads values, passes where they lie to f, and gives the memory back. Empty values are passed as address 0.
-func with[T any](d *gpu, values []T, f func(at uint64) error) error {
+func with[T any](d *gpu, values []T, f func(at address[T]) error) (err error) {
 	if len(values) == 0 {
 		return f(0)
 	}
@@ -185,8 +239,18 @@ func with[T any](d *gpu, values []T, f func(at uint64) error) error {
 	if err != nil {
 		return err
 	}
-	if err := f(uint64(b.at)); err != nil {
-		return err
+	defer d.release(&err, b)
+	return f(address[T](b.at))
+}
+
+// release gives blocks back behind what was queued on the compute stream, whether or not that went well; err keeps the first failure.
+func (d *gpu) release(err *error, blocks ...*block) {
+	for _, b := range blocks {
+		if b == nil {
+			continue
+		}
+		if failed := d.memory.give(b, d.computing); *err == nil {
+			*err = failed
+		}
 	}
-	return d.memory.give(b, d.computing)
 }

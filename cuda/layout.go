@@ -23,6 +23,8 @@ type queryTiles struct {
 	count int
 }
 
+func (t *queryTiles) at() address[queryTile] { return address[queryTile](t.block.at) }
+
 type queryTile struct{ row, rows, position, start, prefix, prefixed, total, _ int32 }
 
 const keptLayouts = 16
@@ -55,7 +57,8 @@ func (d *gpu) place(l *device.Layout) (*placed, error) {
 			return p, nil
 		}
 	}
-	p := &placed{layout: device.Layout{Start: slices.Clone(l.Start), Prefix: slices.Clone(l.Prefix), Keys: slices.Clone(l.Keys)}, tiles: map[int]*queryTiles{}}
+	own := device.Layout{Start: slices.Clone(l.Start), Prefix: slices.Clone(l.Prefix), Keys: slices.Clone(l.Keys)}
+	p := &placed{layout: own, tiles: map[int]*queryTiles{}}
 	places, spans := make([][4]int32, l.Rows()), make([][4]int32, l.Sequences())
 	for i := range l.Sequences() {
 		first, end := l.PrefixOf(i)
@@ -65,31 +68,52 @@ func (d *gpu) place(l *device.Layout) (*placed, error) {
 			places[row] = [4]int32{prefixed + row - l.Start[i], l.Start[i], int32(first), prefixed}
 		}
 	}
-	var err error
-	if p.places, err = upload(d, places); err != nil {
-		return nil, err
-	}
-	if p.spans, err = upload(d, spans); err != nil {
-		return nil, err
-	}
-	if p.starts, err = upload(d, l.Start); err != nil {
+	if err := p.upload(d, places, spans); err != nil {
 		return nil, err
 	}
 	if len(d.layouts) == keptLayouts {
 		old := d.layouts[0]
 		d.layouts = slices.Clone(d.layouts[1:])
-		blocks := []*block{old.places, old.spans, old.starts}
-		for _, t := range old.tiles {
-			blocks = append(blocks, t.block)
-		}
-		for _, b := range blocks {
-			if err := d.memory.give(b, d.computing); err != nil {
-				return nil, err
-			}
+		var err error
+		if d.release(&err, old.blocks()...); err != nil {
+			return nil, err
 		}
 	}
 	d.layouts = append(d.layouts, p)
 	return p, nil
+}
+
+// upload fills a layout's blocks; none is left where one cannot be had.
+func (p *placed) upload(d *gpu, places, spans [][4]int32) (err error) {
+	defer func() {
+		if err != nil {
+			d.release(&err, p.blocks()...)
+		}
+	}()
+	if p.places, err = upload(d, places); err != nil {
+		return err
+	}
+	if p.spans, err = upload(d, spans); err != nil {
+		return err
+	}
+	p.starts, err = upload(d, p.layout.Start)
+	return err
+}
+
+func (p *placed) blocks() []*block {
+	list := []*block{p.places, p.spans, p.starts}
+	for _, t := range p.tiles {
+		list = append(list, t.block)
+	}
+	return list
+}
+
+// placeOf is place for an operation that is about to write a tensor.
+func (d *gpu) placeOf(to *tensor, l *device.Layout) (*placed, error) {
+	if err := to.wrote(); err != nil {
+		return nil, err
+	}
+	return d.place(l)
 }
 
 // queries gives the tiles of at most so many queries.

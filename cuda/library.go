@@ -33,13 +33,14 @@ var openLibrary = sync.OnceValues(func() (*library, error) {
 	}
 	handle, err := loadLibrary(name)
 	if err != nil {
-		return nil, fmt.Errorf("cuda: no driver: %s cannot be opened (%s); install NVIDIA's driver or choose --device cpu", name, strings.TrimSpace(err.Error()))
+		return nil, fmt.Errorf("cuda: no driver: %s cannot be opened (%s); install NVIDIA's driver or choose --device cpu",
+			name, strings.TrimSpace(err.Error()))
 	}
 	l := &library{at: map[string]uintptr{}}
 	for _, symbol := range required {
 		address, err := lookUp(handle, symbol)
 		if err != nil {
-			return nil, fmt.Errorf("cuda: driver too old: %s has no %s", name, symbol)
+			return nil, tooOld("%s has no %s", name, symbol)
 		}
 		l.at[symbol] = address
 	}
@@ -124,7 +125,8 @@ func (l *library) card(index int) (card, error) {
 	}
 	var c card
 	name := make([]byte, 256)
-	if err := l.check("cuDeviceGetName", call(l.at["cuDeviceGetName"], uintptr(unsafe.Pointer(&name[0])), uintptr(len(name)), uintptr(device))); err != nil {
+	err = l.check("cuDeviceGetName", call(l.at["cuDeviceGetName"], uintptr(unsafe.Pointer(&name[0])), uintptr(len(name)), uintptr(device)))
+	if err != nil {
 		return card{}, err
 	}
 	name[len(name)-1] = 0
@@ -134,7 +136,9 @@ func (l *library) card(index int) (card, error) {
 		return card{}, err
 	}
 	c.memory = int64(bytes)
-	for attribute, field := range map[int]*int{attributeProcessors: &c.processors, attributeMajor: &c.major, attributeMinor: &c.minor, attributeSharedOptin: &c.sharedPerBlock} {
+	for attribute, field := range map[int]*int{
+		attributeProcessors: &c.processors, attributeMajor: &c.major, attributeMinor: &c.minor, attributeSharedOptin: &c.sharedPerBlock,
+	} {
 		var err error
 		if *field, err = l.attribute(index, attribute); err != nil {
 			return card{}, err

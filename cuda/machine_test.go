@@ -48,17 +48,21 @@ func openMachine(t testing.TB) machine {
 	if name == "" {
 		need.Missing(t, "AVSSNATIVE_LIBCUDA naming the PTX machine")
 	}
-	handle, err := purego.Dlopen(name, purego.RTLD_NOW|purego.RTLD_GLOBAL)
+	handle, err := loadLibrary(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := purego.Dlsym(handle, "ptxmachineVersion"); err != nil {
+	if _, err := lookUp(handle, "ptxmachineVersion"); err != nil {
 		need.Missing(t, "the PTX machine: AVSSNATIVE_LIBCUDA names something else, it")
 	}
 	var m machine
-	for symbol, f := range map[string]any{"ptxmachineClear": &m.clear, "ptxmachineFindings": &m.findings, "ptxmachineFindingsText": &m.text,
+	for symbol, function := range map[string]any{"ptxmachineClear": &m.clear, "ptxmachineFindings": &m.findings, "ptxmachineFindingsText": &m.text,
 		"ptxmachineOption": &m.option, "ptxmachineLines": &m.lines, "ptxmachineCounters": &m.counters} {
-		purego.RegisterLibFunc(f, handle, symbol)
+		address, err := lookUp(handle, symbol)
+		if err != nil {
+			t.Fatal(err)
+		}
+		purego.RegisterFunc(function, address)
 	}
 	return m
 }

@@ -39,9 +39,8 @@ func (d *gpu) Matrix(w device.Weight) (device.Matrix, error) {
 	m := &matrix{on: d, weight: w, wide: d.compute == device.ComputeF32, pitch: (w.In + 7) &^ 7, ready: make(chan struct{})}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	err := d.bound(func() error {
-		var err error
-		if values, bytes, err := w.Type.Block(); err == nil && !m.wide && fewKernel[w.Type] != "" && w.Stride == w.In {
+	err := d.bound(func() (err error) {
+		if values, bytes, err := w.Type.Block(); err == nil && !m.wide && fewKernel[w.Type] != nil && w.Stride == w.In {
 			m.line = w.In / values * bytes
 			if m.raw, err = d.memory.take(int64(w.Out) * int64(m.line)); err != nil {
 				return err
@@ -49,7 +48,9 @@ func (d *gpu) Matrix(w device.Weight) (device.Matrix, error) {
 		} else if m.block, err = d.memory.take(int64(w.Out) * int64(m.pitch) * m.size()); err != nil {
 			return err
 		}
-		m.done, err = d.drv.newEvent(false)
+		if m.done, err = d.drv.newEvent(false); err != nil {
+			d.release(&err, m.block, m.raw)
+		}
 		return err
 	})
 	if err != nil {
@@ -97,7 +98,8 @@ func (m *matrix) Release() {
 	}
 }
 
-func (m *matrix) at() uint64 { return uint64(m.block.at) }
+// at is where the rows from the given one on lie, in the precision of the products.
+func (m *matrix) at(row int) pointer { return m.block.at + pointer(int64(row)*int64(m.pitch)*m.size()) }
 
 // widened makes sure that the weight is there in the precision of the products.
 func (m *matrix) widened() error {
@@ -109,9 +111,14 @@ func (m *matrix) widened() error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", w.Name, err)
 	}
+	err = d.launch(cells(w.Out, m.pitch), kernelDequantise(viewOf[byte](b.at, m.pitch), flag(m.wide), viewOf[byte](m.raw.at, m.line),
+		quantisedAs[w.Type], 1, w.Out, w.In, m.pitch))
+	if err != nil {
+		d.release(&err, b)
+		return err
+	}
 	m.block = b
-	return d.launch("dequantise", cells(w.Out, m.pitch), m.at(), number(m.pitch), flag(m.wide), uint64(m.raw.at), number(m.line), quantisedAs[w.Type], real(1),
-		number(w.Out), number(w.In), number(m.pitch))
+	return nil
 }
 
 // matrix checks a weight argument and makes the compute stream wait for its upload.

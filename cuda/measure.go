@@ -17,7 +17,7 @@ const (
 	slotMost
 	slotRelative
 	slotRelative2
-	slotNear
+	slotRelativeBelow
 	slotBelow
 	slotNaN    = slotBelow + device.MaxEps
 	slotInf    = slotNaN + 1
@@ -29,23 +29,8 @@ const (
 func (d *gpu) Measure(m *device.Measure) {
 	d.joining("measure", func(after *addition) error {
 		a := arguments{d: d}
-		x, y := a.optional("x", m.X, any_, any_), a.optional("y", m.Y, any_, any_)
-		attn, mlp := a.optional("attn", m.Attn, any_, any_), a.optional("mlp", m.MLP, any_, any_)
-		act := a.optional("act", m.Act, any_, any_)
-		a.want(len(m.Eps) <= device.MaxEps, "%d thresholds, at most %d", len(m.Eps), device.MaxEps)
-		a.want(y != nil || attn == nil && mlp == nil, "attn and mlp are measured relative to y, which is missing")
-		rows, cols, actCols := 0, 1, 1
-		for _, t := range []*tensor{x, y, attn, mlp, act} {
-			if t != nil {
-				rows = t.rows
-			}
-		}
-		for _, t := range []*tensor{x, y, attn, mlp, act} {
-			a.want(t == nil || t.rows == rows, "tensors of different numbers of rows")
-			a.want(t == nil || t == act || y == nil || t.cols == y.cols, "x, y, attn and mlp of different widths")
-		}
-		a.layout(m.Layout, rows)
-		if a.err != nil || !after.into(y) || x != nil && x.in == y.in || attn != nil && attn.in == y.in || mlp != nil && mlp.in == y.in || act != nil && act.in == y.in {
+		k := a.measurement(m)
+		if a.err != nil || !k.takesOver(after) {
 			if err := d.add(after); err != nil {
 				return err
 			}
@@ -54,67 +39,123 @@ func (d *gpu) Measure(m *device.Measure) {
 		if a.err != nil {
 			return a.err
 		}
-		if y != nil {
-			cols = y.cols
-		}
-		if act != nil {
-			actCols = act.cols
-		}
-		p, err := d.place(m.Layout)
-		if err != nil {
-			return err
-		}
-		sites := siteTensors{device.SiteBlock: {y, nil}, device.SiteAttn: {attn, nil}, device.SiteMLP: {mlp, nil}, device.SiteAct: {act, nil}}
-		if x != nil && y != nil {
-			sites[device.SiteDelta] = [2]*tensor{y, x}
-		}
-		eps := thresholds(m.Eps)
-		var attnSums, mlpSums uint64
-		if m.SkipRelativeBelow {
-			attnSums, mlpSums = attn.summed(eps), mlp.summed(eps)
-		}
-		sequences := m.Layout.Sequences()
-		records, err := d.memory.take(int64(rows) * int64(recordSize) * 8)
-		if err != nil {
-			return err
-		}
-		out, err := d.memory.take(int64(sequences) * int64(recordSize) * 8)
-		if err != nil {
-			return err
-		}
-		var mask uint64
-		for site, t := range sites {
-			if t[0] != nil {
-				mask |= 1 << site
-			}
-		}
-		err = with(d, eps[:], func(limits uint64) error {
-			return d.launch("measure", grid(256, rows, 1, 0), uint64(records.at), x.at(), x.ld(), y.at(), y.ld(), attn.at(), attn.ld(), attnSums, mlp.at(), mlp.ld(), mlpSums, act.at(), act.ld(),
-				after.a.at(), after.a.ld(), after.b.at(), after.b.ld(), real(after.scale), limits, real(m.Relative), number(cols), number(actCols))
-		})
-		if err != nil {
-			return err
-		}
-		if err := d.launch("merge", grid(256, sequences, upTo(recordSize, 32), 0), uint64(out.at), uint64(records.at), uint64(p.starts.at), mask); err != nil {
-			return err
-		}
-		if err := d.memory.give(records, d.computing); err != nil {
-			return err
-		}
-		var pooled *block
-		if m.Pooled {
-			if pooled, err = d.poolSites(sites, p, sequences); err != nil {
-				return err
-			}
-		}
-		m.Out = make([]device.SequenceMeasure, sequences)
-		d.pending = append(d.pending, func() error { return d.measured(m, &p.layout, sites, out, pooled) })
-		return nil
+		return d.measure(k, after)
 	})
+}
+
+// measurement is a Measure with the device's tensors, nil where there is none.
+type measurement struct {
+	*device.Measure
+	x, y, attn, mlp, act *tensor
+	rows                 int
+	sites                siteTensors
 }
 
 // siteTensors are the tensors of each site: the values, and what is taken from them.
 type siteTensors [device.Sites][2]*tensor
+
+// measurement checks a Measure.
+func (a *arguments) measurement(m *device.Measure) measurement {
+	k := measurement{Measure: m, x: a.optional("x", m.X, any_, any_), y: a.optional("y", m.Y, any_, any_), attn: a.optional("attn", m.Attn, any_, any_),
+		mlp: a.optional("mlp", m.MLP, any_, any_), act: a.optional("act", m.Act, any_, any_)}
+	a.want(len(m.Eps) <= device.MaxEps, "%d thresholds, at most %d", len(m.Eps), device.MaxEps)
+	a.want(k.y != nil || k.attn == nil && k.mlp == nil, "attn and mlp are measured relative to y, which is missing")
+	all := []*tensor{k.x, k.y, k.attn, k.mlp, k.act}
+	for _, t := range all {
+		if t != nil {
+			k.rows = t.rows
+		}
+	}
+	for _, t := range all {
+		a.want(t == nil || t.rows == k.rows, "tensors of different numbers of rows")
+		a.want(t == nil || t == k.act || k.y == nil || t.cols == k.y.cols, "x, y, attn and mlp of different widths")
+	}
+	a.layout(m.Layout, k.rows)
+	k.sites = siteTensors{device.SiteBlock: {k.y, nil}, device.SiteAttn: {k.attn, nil}, device.SiteMLP: {k.mlp, nil}, device.SiteAct: {k.act, nil}}
+	if k.x != nil && k.y != nil {
+		k.sites[device.SiteDelta] = [2]*tensor{k.y, k.x}
+	}
+	return k
+}
+
+// takesOver says whether the kernel may do an addition on the way: its result is y, and nothing else that is read.
+func (k measurement) takesOver(after *addition) bool {
+	if !after.into(k.y) {
+		return false
+	}
+	for _, t := range []*tensor{k.x, k.attn, k.mlp, k.act} {
+		if t != nil && t.in == k.y.in {
+			return false
+		}
+	}
+	return true
+}
+
+// measure queues the kernels, and what Sync does with their results.
+func (d *gpu) measure(k measurement, after *addition) (err error) {
+	p, err := d.place(k.Layout)
+	if err != nil {
+		return err
+	}
+	sequences := k.Layout.Sequences()
+	out, err := d.memory.take(int64(sequences) * int64(recordSize) * 8)
+	if err != nil {
+		return err
+	}
+	var pooled *block
+	defer func() {
+		if err != nil {
+			d.release(&err, out, pooled)
+		}
+	}()
+	if err := d.measureRows(k, after, p, address[float64](out.at)); err != nil {
+		return err
+	}
+	if k.Pooled {
+		if pooled, err = d.poolSites(k.sites, p, sequences); err != nil {
+			return err
+		}
+	}
+	k.Out = make([]device.SequenceMeasure, sequences)
+	d.pending = append(d.pending, pending{func() error { return d.measured(k, &p.layout, out, pooled) }, []*block{out, pooled}})
+	return nil
+}
+
+// measureRows makes a record of every row and merges them into one of every sequence.
+func (d *gpu) measureRows(k measurement, after *addition, p *placed, out address[float64]) (err error) {
+	cols, actCols := 1, 1
+	if k.y != nil {
+		cols = k.y.cols
+	}
+	if k.act != nil {
+		actCols = k.act.cols
+	}
+	eps := thresholds(k.Eps)
+	var attnSums, mlpSums address[groupSums]
+	if k.SkipRelativeBelow {
+		attnSums, mlpSums = k.attn.summed(eps), k.mlp.summed(eps)
+	}
+	var mask uint32
+	for site, t := range k.sites {
+		if t[0] != nil {
+			mask |= 1 << site
+		}
+	}
+	block, err := d.memory.take(int64(k.rows) * int64(recordSize) * 8)
+	if err != nil {
+		return err
+	}
+	defer d.release(&err, block)
+	records := address[float64](block.at)
+	err = with(d, eps[:], func(limits address[float32]) error {
+		return d.launch(grid(256, k.rows, 1, 0), kernelMeasure(records, k.x.view(), k.y.view(), k.attn.view(), attnSums, k.mlp.view(), mlpSums,
+			k.act.view(), after.a.view(), after.b.view(), after.scale, limits, k.Relative, cols, actCols))
+	})
+	if err != nil {
+		return err
+	}
+	return d.launch(grid(256, k.Layout.Sequences(), upTo(recordSize, 32), 0), kernelMerge(out, records, address[int32](p.starts.at), mask))
+}
 
 // poolSites computes the pooled variances of all sites: [sites × sequences].
 func (d *gpu) poolSites(sites siteTensors, p *placed, sequences int) (*block, error) {
@@ -126,57 +167,56 @@ func (d *gpu) poolSites(sites siteTensors, p *placed, sequences int) (*block, er
 		if t[0] == nil || t[0].cols == 0 {
 			continue
 		}
-		means, err := d.memory.take(int64(sequences) * int64(t[0].cols) * 8)
-		if err != nil {
-			return nil, err
-		}
-		if err := d.launch("pooled", grid(256, sequences, upTo(t[0].cols, 256), 0), uint64(means.at), t[0].at(), t[0].ld(), t[1].at(), t[1].ld(), uint64(p.starts.at), number(t[0].cols)); err != nil {
-			return nil, err
-		}
-		if err := d.launch("pooled_variance", grid(256, sequences, 1, 0), uint64(out.at)+uint64(8*site*sequences), uint64(means.at), number(t[0].cols)); err != nil {
-			return nil, err
-		}
-		if err := d.memory.give(means, d.computing); err != nil {
+		if err := d.poolSite(t, p, sequences, address[float64](out.at).plus(site*sequences)); err != nil {
+			d.release(&err, out)
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-// measured reads what the kernels found into m.Out.
-func (d *gpu) measured(m *device.Measure, l *device.Layout, sites siteTensors, out, pooled *block) error {
+func (d *gpu) poolSite(t [2]*tensor, p *placed, sequences int, out address[float64]) (err error) {
+	cols := t[0].cols
+	block, err := d.memory.take(int64(sequences) * int64(cols) * 8)
+	if err != nil {
+		return err
+	}
+	defer d.release(&err, block)
+	means := address[float64](block.at)
+	err = d.launch(grid(256, sequences, upTo(cols, 256), 0), kernelPooled(means, t[0].view(), t[1].view(), address[int32](p.starts.at), cols))
+	if err != nil {
+		return err
+	}
+	return d.launch(grid(256, sequences, 1, 0), kernelPooledVariance(out, means, cols))
+}
+
+// measured reads what the kernels found into k.Out.
+func (d *gpu) measured(k measurement, l *device.Layout, out, pooled *block) error {
 	sequences := l.Sequences()
 	records, variances := make([]float64, sequences*recordSize), make([]float64, int(device.Sites)*sequences)
 	if err := download(d, records, out.at); err != nil {
 		return err
 	}
-	if err := d.memory.give(out, d.computing); err != nil {
-		return err
-	}
-	if pooled != nil {
-		for site, t := range sites {
-			if t[0] != nil && t[0].cols > 0 {
-				if err := download(d, variances[site*sequences:][:sequences], pooled.at+pointer(8*site*sequences)); err != nil {
-					return err
-				}
-			}
+	for site, t := range k.sites {
+		if pooled == nil || t[0] == nil || t[0].cols == 0 {
+			continue
 		}
-		if err := d.memory.give(pooled, d.computing); err != nil {
+		if err := download(d, variances[site*sequences:][:sequences], pooled.at+pointer(8*site*sequences)); err != nil {
 			return err
 		}
 	}
-	for i := range m.Out {
+	for i := range k.Out {
 		record, tokens := records[i*recordSize:][:recordSize], int(l.Start[i+1]-l.Start[i])
-		m.Out[i].Tokens = tokens
-		for site, t := range sites {
+		k.Out[i].Tokens = tokens
+		for site, t := range k.sites {
 			if t[0] != nil {
-				m.Out[i].Sites[site] = moments(record[site*slots:][:slots], int64(tokens)*int64(t[0].cols), len(m.Eps))
-				m.Out[i].Sites[site].PooledVariance = variances[site*sequences+i]
+				k.Out[i].Sites[site] = moments(record[site*slots:][:slots], int64(tokens)*int64(t[0].cols), len(k.Eps))
+				k.Out[i].Sites[site].PooledVariance = variances[site*sequences+i]
 			}
 		}
-		if sites[device.SiteDelta][0] != nil {
+		if k.sites[device.SiteDelta][0] != nil {
 			pairs := record[int(device.Sites)*slots:]
-			m.Out[i].Pairs = device.Pairs{Cosine: pairs[0], Distance: pairs[1], Relative: pairs[2]}
+			k.Out[i].Pairs = device.Pairs{Cosine: pairs[0], Distance: pairs[1], Relative: pairs[2]}
 		}
 	}
 	return nil
@@ -185,7 +225,7 @@ func (d *gpu) measured(m *device.Measure, l *device.Layout, sites siteTensors, o
 func moments(record []float64, n int64, thresholds int) device.Moments {
 	m := device.Moments{N: n, Sum: record[slotSum], Sum2: record[slotSum2], Sum3: record[slotSum3], Sum4: record[slotSum4], SumAbs: record[slotSumAbs],
 		Min: record[slotLeast], Max: record[slotMost], RelativeSum: record[slotRelative], RelativeSum2: record[slotRelative2],
-		RelativeBelow: int64(record[slotNear]), NaN: int64(record[slotNaN]), Inf: int64(record[slotInf])}
+		RelativeBelow: int64(record[slotRelativeBelow]), NaN: int64(record[slotNaN]), Inf: int64(record[slotInf])}
 	for e := range thresholds {
 		m.Below[e] = int64(record[slotBelow+e])
 	}

@@ -22,8 +22,8 @@ func (d *gpu) Gather(dst, src device.Tensor, rows []int32) {
 		if err := to.wrote(); err != nil {
 			return err
 		}
-		return with(d, rows, func(at uint64) error {
-			return d.launch("gather", cells(to.rows, to.cols), to.at(), to.ld(), from.at(), from.ld(), at, number(to.rows), number(to.cols))
+		return with(d, rows, func(index address[int32]) error {
+			return d.launch(cells(to.rows, to.cols), kernelGather(to.view(), from.view(), index, to.rows, to.cols))
 		})
 	})
 }
@@ -61,11 +61,11 @@ func (d *gpu) Scatter(dst, src device.Tensor, rows []int32, weights []float32) {
 			}
 		}
 		first = append(first, int32(len(rows)))
-		return with(d, targets, func(target uint64) error {
-			return with(d, first, func(begin uint64) error {
-				return with(d, entries, func(list uint64) error {
-					return with(d, weights, func(by uint64) error {
-						return d.launch("scatter", cells(len(targets), to.cols), to.at(), to.ld(), from.at(), from.ld(), target, begin, list, by, number(len(targets)), number(to.cols))
+		return with(d, targets, func(target address[int32]) error {
+			return with(d, first, func(begin address[int32]) error {
+				return with(d, entries, func(list address[int32]) error {
+					return with(d, weights, func(by address[float32]) error {
+						return d.launch(cells(len(targets), to.cols), kernelScatter(to.view(), from.view(), target, begin, list, by, len(targets), to.cols))
 					})
 				})
 			})
@@ -103,8 +103,9 @@ func (d *gpu) Columns(dst, src device.Tensor, moves []device.Move) {
 		if err := to.wrote(); err != nil {
 			return err
 		}
-		return with(d, source, func(at uint64) error {
-			return d.launch("columns", cells(to.rows, len(source)), to.at()+4*uint64(first), to.ld(), from.at(), from.ld(), at, number(to.rows), number(len(source)))
+		return with(d, source, func(index address[int32]) error {
+			span := view[float32]{to.at().plus(first), to.view().ld}
+			return d.launch(cells(to.rows, len(source)), kernelColumns(span, from.view(), index, to.rows, len(source)))
 		})
 	})
 }

@@ -4,8 +4,6 @@ import (
 	"os"
 	"testing"
 
-	"github.com/ebitengine/purego"
-
 	"avssnative/engine/device"
 )
 
@@ -59,13 +57,13 @@ func driverSymbol(t testing.TB, name string) (address uintptr, found bool) {
 	t.Helper()
 	library := os.Getenv("AVSSNATIVE_LIBCUDA")
 	if library == "" {
-		library = "libcuda.so.1"
+		library = libraryName
 	}
-	handle, err := purego.Dlopen(library, purego.RTLD_NOW|purego.RTLD_GLOBAL)
+	handle, err := loadLibrary(library)
 	if err != nil {
 		t.Fatal(err)
 	}
-	address, err = purego.Dlsym(handle, name)
+	address, err = lookUp(handle, name)
 	return address, err == nil
 }
 

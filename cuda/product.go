@@ -1,6 +1,8 @@
 package cuda
 
 import (
+	"slices"
+
 	"avssnative/engine/device"
 )
 
@@ -15,7 +17,7 @@ func (d *gpu) Product(dst, x device.Tensor, w device.Matrix, bias device.Tensor)
 		if err := to.wrote(); err != nil {
 			return err
 		}
-		return d.product(to.at(), to.stride, from, m, 0, m.weight.Out, shift.at())
+		return d.product(storeEpilogue{to.view()}, from, m, 0, m.weight.Out, shift.at())
 	})
 }
 
@@ -29,57 +31,45 @@ func (a *arguments) product(dst, x device.Tensor, w device.Matrix, bias device.T
 	return to, from, m, shift
 }
 
-// product multiplies the rows of x by the weight's rows first to first+outputs.
-func (d *gpu) product(to uint64, ld int, x *tensor, m *matrix, first, outputs int, bias uint64) error {
-	return d.finished(finish{arguments: []uint64{to, number(ld)}}, x, m, first, outputs, bias)
-}
-
-// finish is what becomes of a product's results (finish.cuh): the end of the kernels' names, and the arguments that come first.
-type finish struct {
-	suffix    string
-	arguments []uint64
-}
-
-// finished multiplies the rows of x by the weight's rows first to first+outputs and finishes the results.
-func (d *gpu) finished(f finish, x *tensor, m *matrix, first, outputs int, bias uint64) error {
+// product multiplies the rows of x by the weight's rows first to first+outputs; the epilogue takes the results.
+func (d *gpu) product(e epilogue, x *tensor, m *matrix, first, outputs int, bias address[float32]) error {
 	if x.rows == 0 || outputs == 0 {
 		return nil
 	}
-	launch := func(name string, s shape, rest ...uint64) error {
-		return d.launch(name, s, append(append([]uint64(nil), f.arguments...), rest...)...)
-	}
-	if f.suffix == "" && d.readsStored(m, x.rows) {
-		c, err := d.narrow(x, 1)
-		if err != nil {
-			return err
-		}
-		return launch(fewKernel[m.weight.Type], grid(64, upTo(x.rows, 16), upTo(outputs, 32), 0), uint64(c.block.at), number(c.pitch), uint64(m.raw.at)+uint64(first*m.line), number(m.line),
-			bias, number(x.rows), number(outputs), number(x.cols))
+	if only, stores := e.(storeEpilogue); stores && d.readsStored(m, x.rows) {
+		return d.productStored(only, x, m, first, outputs, bias)
 	}
 	if err := m.widened(); err != nil {
 		return err
 	}
-	w := m.at() + uint64(first)*uint64(m.pitch)*uint64(m.size())
 	if m.wide {
-		name, tall := "product_f32"+f.suffix, 64
-		if x.rows <= 16 && f.suffix == "" {
-			name, tall = "product_f32_few", 16
-		}
-		return launch(name, grid(256, upTo(x.rows, tall), upTo(outputs, 64), 0), x.at(), x.ld(), w, number(m.pitch), bias, number(x.rows), number(outputs), number(x.cols))
+		o := operands[float32]{x.view(), viewOf[float32](m.at(first), m.pitch), bias, x.rows, outputs, x.cols}
+		c, tall := e.inF32(o)
+		return d.launch(grid(256, upTo(x.rows, tall), upTo(outputs, 64), 0), c)
 	}
 	c, err := d.narrow(x, 1)
 	if err != nil {
 		return err
 	}
 	if d.hopperServes(x.rows) {
-		return d.hopperProduct(f, c, m, first, outputs, bias)
+		return d.hopperProduct(e, c, m, first, outputs, bias)
 	}
 	t := d.tileFor(x.rows, outputs)
-	if f.suffix != "" && t.kernel == tileFew.kernel {
+	if t.kernel == tileFew.kernel && !stores(e) {
 		t = tileMid
 	}
-	return launch(t.kernel+f.suffix, grid(t.threads, upTo(x.rows, t.rows), upTo(outputs, t.cols), t.shared), uint64(c.block.at), number(c.pitch),
-		w, number(m.pitch), bias, number(x.rows), number(outputs), number(m.pitch))
+	o := operands[bfloat16]{c.view(), viewOf[bfloat16](m.at(first), m.pitch), bias, x.rows, outputs, m.pitch}
+	return d.launch(grid(t.threads, upTo(x.rows, t.rows), upTo(outputs, t.cols), t.shared), e.inBF16(t, o))
+}
+
+// productStored multiplies by quantised blocks as they are stored.
+func (d *gpu) productStored(e storeEpilogue, x *tensor, m *matrix, first, outputs int, bias address[float32]) error {
+	c, err := d.narrow(x, 1)
+	if err != nil {
+		return err
+	}
+	w := viewOf[byte](m.raw.at+pointer(first*m.line), m.line)
+	return d.launch(grid(64, upTo(x.rows, 16), upTo(outputs, 32), 0), fewKernel[m.weight.Type](e.dst, c.view(), w, bias, x.rows, outputs, x.cols))
 }
 
 // readsStored says whether products of so many rows read the weight's quantised blocks as they are stored.
@@ -87,8 +77,10 @@ func (d *gpu) readsStored(m *matrix, rows int) bool {
 	return m.raw != nil && rows <= fewRows && d.forced == nil && !d.hopperServes(rows)
 }
 
-// fewKernel names the kernels that read a stored type as it is (product_quantised.cu).
-var fewKernel = map[device.DType]string{device.Q8_0: "product_q8_0_few", device.Q4_K: "product_q4_k_few"}
+// fewKernel holds the kernels that read a stored type as it is (product_quantised.cu).
+var fewKernel = map[device.DType]func(dst view[float32], x view[bfloat16], w view[byte], bias address[float32], m, n, k int) kernelCall{
+	device.Q8_0: kernelProductQ8_0Few, device.Q4_K: kernelProductQ4KFew,
+}
 
 // fewRows is how many rows count as few: so many that reading the weight is what takes the time.
 const fewRows = 32
@@ -97,12 +89,17 @@ const fewRows = 32
 type tile struct {
 	kernel                      string
 	rows, cols, threads, shared int
+	store                       func(dst view[float32], x, w view[bfloat16], bias address[float32], m, n, k int) kernelCall
+	sums                        func(slots address[groupSums], eps address[float32], dst view[float32], x, w view[bfloat16],
+		bias address[float32], m, n, k int) kernelCall
+	head func(slots address[logitGroup], found address[float64], offsets, targets address[int32], scale, softCap float32,
+		x, w view[bfloat16], bias address[float32], m, n, k int) kernelCall
 }
 
 var (
-	tileBig = tile{"product_bf16", 128, 256, 256, 4 * (128 + 256) * 64}
-	tileMid = tile{"product_bf16_mid", 64, 64, 128, 4 * (64 + 64) * 64}
-	tileFew = tile{"product_bf16_few", 16, 32, 64, 12 * (16 + 32) * 64}
+	tileBig = tile{"product_bf16", 128, 256, 256, 4 * (128 + 256) * 64, kernelProductBF16, kernelProductBF16Sums, kernelProductBF16Head}
+	tileMid = tile{"product_bf16_mid", 64, 64, 128, 4 * (64 + 64) * 64, kernelProductBF16Mid, kernelProductBF16MidSums, kernelProductBF16MidHead}
+	tileFew = tile{"product_bf16_few", 16, 32, 64, 12 * (16 + 32) * 64, kernelProductBF16Few, nil, nil}
 )
 
 func init() {
@@ -127,7 +124,8 @@ func (d *gpu) tileFor(rows, cols int) tile {
 // narrow gives the bfloat16 copy of a tensor, made once until the tensor is written again.
 func (d *gpu) narrow(x *tensor, heads int) (*narrowed, error) {
 	for _, c := range x.in.copies {
-		if c.first == x.first && c.rows == x.rows && c.cols == x.cols && c.stride == x.stride && (c.heads == heads || c.run*c.heads == x.cols && x.cols/heads%8 == 0) {
+		here := c.first == x.first && c.rows == x.rows && c.cols == x.cols && c.stride == x.stride
+		if here && (c.heads == heads || c.run*c.heads == x.cols && x.cols/heads%8 == 0) {
 			return c, nil
 		}
 	}
@@ -135,10 +133,15 @@ func (d *gpu) narrow(x *tensor, heads int) (*narrowed, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c, d.launch("narrow", cells(x.rows, c.pitch), uint64(c.block.at), number(c.pitch), x.at(), x.ld(), number(x.cols/heads), number(c.run), number(heads), number(x.rows))
+	if err := d.launch(cells(x.rows, c.pitch), kernelNarrow(c.view(), x.view(), x.cols/heads, c.run, heads, x.rows)); err != nil {
+		x.in.copies = slices.DeleteFunc(x.in.copies, func(kept *narrowed) bool { return kept == c }) // nobody may take it for the tensor
+		d.release(&err, c.block)
+		return nil, err
+	}
+	return c, nil
 }
 
-// newCopy makes room for the bfloat16 copy of a tensor.
+// newCopy takes memory for the bfloat16 copy of a tensor.
 func (d *gpu) newCopy(x *tensor, heads int) (*narrowed, error) {
 	run := (x.cols/heads + 7) &^ 7
 	b, err := d.memory.take(int64(x.rows) * int64(run*heads) * 2)
@@ -166,8 +169,8 @@ func (d *gpu) Embed(dst device.Tensor, table device.Matrix, ids []int32, scale f
 			return err
 		}
 		if m.wide || m.weight.Type == device.BF16 {
-			return with(d, ids, func(at uint64) error {
-				return d.launch("embed", cells(to.rows, to.cols), to.at(), to.ld(), m.at(), number(m.pitch), flag(m.wide), at, real(scale), number(to.rows), number(to.cols))
+			return with(d, ids, func(at address[int32]) error {
+				return d.launch(cells(to.rows, to.cols), kernelEmbed(to.view(), viewOf[byte](m.at(0), m.pitch), flag(m.wide), at, scale, to.rows, to.cols))
 			})
 		}
 		return d.embedStored(to, m.weight, ids, scale)
@@ -198,7 +201,8 @@ func (d *gpu) embedStored(to *tensor, w device.Weight, ids []int32, scale float3
 	for _, id := range ids {
 		raw = append(raw, w.Data[w.Row(int(id))*stride:][:size]...)
 	}
-	return with(d, raw, func(at uint64) error {
-		return d.launch("dequantise", cells(to.rows, to.cols), to.at(), to.ld(), 1, at, number(size), quantisedAs[w.Type], real(scale), number(to.rows), number(to.cols), number(to.cols))
+	return with(d, raw, func(at address[byte]) error {
+		return d.launch(cells(to.rows, to.cols), kernelDequantise(viewOf[byte](pointer(to.at()), to.stride), 1, view[byte]{at, int64(size)},
+			quantisedAs[w.Type], scale, to.rows, to.cols, to.cols))
 	})
 }

@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"errors"
 	"reflect"
 	"regexp"
 	"strings"
@@ -19,6 +20,15 @@ type other struct {
 	says   int                     // its version, where not 0
 	cards  int                     // how many fewer GPUs it finds
 	change func(ptx string) string // what it makes of a module's text, where not nil
+	major  int                     // its GPUs' compute capability, where not 0
+}
+
+func (o other) card(index int) (card, error) {
+	c, err := o.driver.card(index)
+	if o.major != 0 {
+		c.major, c.minor = o.major, 5
+	}
+	return c, err
 }
 
 func (o other) version() (int, error) {
@@ -68,17 +78,30 @@ func oneLine(t *testing.T, err error, words ...string) {
 	}
 }
 
-// TestOldDriver: a driver before CUDA 11.0, or one that finds no GPU, is refused by an error that says so.
+// TestOldDriver: a driver before CUDA 11.0, a GPU before 8.0, or a driver that finds none, is refused by an error that says so; "auto" can tell
+// what is too old from what is not there.
 func TestOldDriver(t *testing.T) {
 	drv := present(t)
 	_, err := openOn(other{driver: drv, says: 10020}, 0, device.Options{})
 	oneLine(t, err, "driver too old", "CUDA 10.2", "at least 11.0")
+	old := func(err error) bool { return errors.As(err, &device.Unsupported{}) }
+	if !old(err) {
+		t.Errorf("%v is not said to be too old", err)
+	}
+	_, err = openOn(other{driver: drv, major: 7}, 0, device.Options{})
+	oneLine(t, err, "cuda:0", "compute capability 7.5", "at least 8.0")
+	if !old(err) {
+		t.Errorf("%v is not said to be too old", err)
+	}
 	n, err := drv.count()
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = openOn(other{driver: drv, cards: n}, 0, device.Options{})
 	oneLine(t, err, "no device", "finds no GPU")
+	if old(err) {
+		t.Errorf("%v is said to be too old", err)
+	}
 	if d, err := openOn(other{driver: drv, says: leastDriver}, 0, device.Options{}); err != nil {
 		t.Errorf("CUDA 11.0 is refused: %v", err)
 	} else if err := d.Close(); err != nil {
@@ -167,7 +190,8 @@ func TestOutOfMemory(t *testing.T) {
 	if err := shape.Write(t.Context(), folder, "F32"); err != nil {
 		t.Fatal(err)
 	}
-	model, err := engine.Open(t.Context(), folder, engine.Options{Device: "cuda:0", Options: device.Options{Compute: device.ComputeF32, Memory: 1 << 20}})
+	o := engine.Options{Device: "cuda:0", Options: device.Options{Compute: device.ComputeF32, Memory: 1 << 20}}
+	model, err := engine.Open(t.Context(), folder, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +225,7 @@ func TestSharedPass(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer model.Close()
-		metric := avss.NewAVSS(avss.DefaultOptions())
+		metric := avss.NewAVSS(avss.Options{})
 		p := engine.Pass{Observe: []engine.Observer{metric}, Variants: []engine.Drop{nil, engine.Layers(1)}}
 		for i, ids := range shape.IDs(5, 20) {
 			ids = ids[:20-3*i]

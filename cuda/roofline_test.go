@@ -35,7 +35,7 @@ func TestRoofline(t *testing.T) {
 		}
 		defer model.Close()
 		m.clear()
-		p := engine.Pass{Observe: []engine.Observer{avss.NewAVSS(avss.DefaultOptions())}}
+		p := engine.Pass{Observe: []engine.Observer{avss.NewAVSS(avss.Options{})}}
 		for _, ids := range shape.IDs(1, tokens) {
 			p.Sequences = append(p.Sequences, engine.Sequence{IDs: ids})
 		}

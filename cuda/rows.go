@@ -27,10 +27,7 @@ func (d *gpu) Norm(dst, x device.Tensor, n device.Norm) {
 		if a.err != nil || from.empty() {
 			return a.err
 		}
-		if err := to.wrote(); err != nil {
-			return err
-		}
-		copyAt, pitch, err := d.copyOf(to)
+		narrow, err := d.copyOf(to)
 		if err != nil {
 			return err
 		}
@@ -38,8 +35,8 @@ func (d *gpu) Norm(dst, x device.Tensor, n device.Norm) {
 		if from.cols/groups <= 256 {
 			blocks = grid(256, upTo(from.rows*groups, 8), 1, 0)
 		}
-		return d.launch("normalise", blocks, to.at(), to.ld(), after.dst.at(), after.dst.ld(), after.a.at(), after.a.ld(), after.b.at(), after.b.ld(), real(after.scale), copyAt, number(pitch), number(pitch),
-			weight.at(), flag(sharedWeight), bias.at(), flag(sharedBias), real(n.Offset), number(int(n.Kind)), real(n.Eps), number(groups), number(from.rows), number(from.cols))
+		return d.launch(blocks, kernelNormalise(to.view(), after.dst.view(), after.a.view(), after.b.view(), after.scale, narrow, int(narrow.ld),
+			weight.at(), flag(sharedWeight), bias.at(), flag(sharedBias), n.Offset, int(n.Kind), n.Eps, groups, from.rows, from.cols))
 	})
 }
 
@@ -51,16 +48,20 @@ func (a *arguments) perColumn(name string, t device.Tensor, cols, size int) (*te
 	return a.optional(name, t, 1, cols), false
 }
 
-// copyOf makes room for the bfloat16 copy of what is about to be written, where products want one; address 0 where they do not.
-func (d *gpu) copyOf(to *tensor) (at uint64, pitch int, err error) {
+// copyOf drops what was kept of a tensor that is about to be written, and takes memory for its new bfloat16 copy where products want one; the
+// copy lies at 0 where they do not.
+func (d *gpu) copyOf(to *tensor) (view[bfloat16], error) {
+	if err := to.wrote(); err != nil {
+		return view[bfloat16]{}, err
+	}
 	if d.compute != device.ComputeBF16 {
-		return 0, to.cols, nil
+		return viewOf[bfloat16](0, to.cols), nil
 	}
 	c, err := d.newCopy(to, 1)
 	if err != nil {
-		return 0, 0, err
+		return view[bfloat16]{}, err
 	}
-	return uint64(c.block.at), c.pitch, nil
+	return c.view(), nil
 }
 
 // Add sets dst = a + scale·b. It waits for the next operation, which may take it over.
@@ -92,7 +93,7 @@ func (d *gpu) add(p *addition) error {
 	if p == nil {
 		return nil
 	}
-	return d.launch("add", cells(p.dst.rows, p.dst.cols), p.dst.at(), p.dst.ld(), p.a.at(), p.a.ld(), p.b.at(), p.b.ld(), real(p.scale), number(p.dst.rows), number(p.dst.cols))
+	return d.launch(cells(p.dst.rows, p.dst.cols), kernelAdd(p.dst.view(), p.a.view(), p.b.view(), p.scale, p.dst.rows, p.dst.cols))
 }
 
 // into says whether the addition's result is this very view, and lies apart from its terms or in the place of the first: then a kernel that
@@ -122,8 +123,8 @@ func (d *gpu) Scale(x device.Tensor, factor float32, rows []float32) {
 		if err := t.wrote(); err != nil {
 			return err
 		}
-		return with(d, rows, func(at uint64) error {
-			return d.launch("scale", cells(t.rows, t.cols), t.at(), t.ld(), real(factor), at, number(t.rows), number(t.cols))
+		return with(d, rows, func(scales address[float32]) error {
+			return d.launch(cells(t.rows, t.cols), kernelScale(t.view(), factor, scales, t.rows, t.cols))
 		})
 	})
 }
@@ -139,7 +140,7 @@ func (d *gpu) Clamp(x device.Tensor, limit float32) {
 		if err := t.wrote(); err != nil {
 			return err
 		}
-		return d.launch("clamp", cells(t.rows, t.cols), t.at(), t.ld(), real(limit), number(t.rows), number(t.cols))
+		return d.launch(cells(t.rows, t.cols), kernelClamp(t.view(), limit, t.rows, t.cols))
 	})
 }
 
@@ -163,14 +164,11 @@ func (d *gpu) Activate(dst, gate, up device.Tensor, f device.Activation) {
 		if a.err != nil || to.empty() {
 			return a.err
 		}
-		if err := to.wrote(); err != nil {
-			return err
-		}
-		copyAt, pitch, err := d.copyOf(to)
+		narrow, err := d.copyOf(to)
 		if err != nil {
 			return err
 		}
-		return d.launch("activate", cells(to.rows, pitch), to.at(), to.ld(), from.at(), from.ld(), other.at(), other.ld(), copyAt, number(pitch), number(pitch), number(int(f.Kind)),
-			flag(f.Interleaved), real(f.Alpha), real(f.Limit), real(f.AlphaP), real(f.AlphaN), real(f.Beta), real(f.Eps), number(to.rows), number(to.cols))
+		return d.launch(cells(to.rows, int(narrow.ld)), kernelActivate(to.view(), from.view(), other.view(), narrow, int(narrow.ld), int(f.Kind),
+			flag(f.Interleaved), f.Alpha, f.Limit, f.AlphaP, f.AlphaN, f.Beta, f.Eps, to.rows, to.cols))
 	})
 }

@@ -1,6 +1,8 @@
 package cuda
 
 import (
+	"slices"
+
 	"avssnative/engine/device"
 )
 
@@ -10,6 +12,12 @@ type scenario struct {
 	compute device.Compute
 	run     func(d *gpu)
 }
+
+// scenarioFailure is what the last Sync of a scenario said.
+var scenarioFailure error
+
+// done waits for a scenario.
+func done(d *gpu) { scenarioFailure = d.Sync() }
 
 // filled is a tensor of values from −1 to 1.
 func filled(d *gpu, rows, cols int) device.Tensor {
@@ -27,37 +35,38 @@ func weight(out, in int) device.Weight {
 	return device.Weight{Name: "scenario", Type: device.BF16, Data: data, Out: out, In: in, Stride: in}
 }
 
-func product(rows, in, out int, force *tile) func(d *gpu) {
+// onWeight runs an operation on filled rows and a weight, waits for it and gives both back.
+func onWeight(rows int, w device.Weight, force *tile, operation func(d *gpu, x device.Tensor, m device.Matrix)) func(d *gpu) {
 	return func(d *gpu) {
 		d.forced = force
 		defer func() { d.forced = nil }()
-		m, err := d.Matrix(weight(out, in))
+		m, err := d.Matrix(w)
 		if err != nil {
 			panic(err)
 		}
-		x, y := filled(d, rows, in), d.NewTensor(rows, out)
-		d.Product(y, x, m, nil)
-		_ = d.Sync()
+		x := filled(d, rows, w.In)
+		operation(d, x, m)
+		done(d)
 		m.Release()
 		x.Free()
-		y.Free()
 	}
 }
 
-func quantised(kind device.DType, bytes, values int) func(d *gpu) {
-	return func(d *gpu) {
-		const in, out, rows = 512, 40, 17
-		m, err := d.Matrix(blocks(kind, in, out, bytes, values))
-		if err != nil {
-			panic(err)
-		}
-		x, y := filled(d, rows, in), d.NewTensor(rows, out)
+func product(rows, in, out int, force *tile) func(d *gpu) {
+	return onWeight(rows, weight(out, in), force, func(d *gpu, x device.Tensor, m device.Matrix) {
+		y := d.NewTensor(rows, out)
+		defer y.Free()
 		d.Product(y, x, m, nil)
-		_ = d.Sync()
-		m.Release()
-		x.Free()
-		y.Free()
-	}
+	})
+}
+
+func quantised(kind device.DType, bytes, values int) func(d *gpu) {
+	const in, out, rows = 512, 40, 17
+	return onWeight(rows, blocks(kind, in, out, bytes, values), nil, func(d *gpu, x device.Tensor, m device.Matrix) {
+		y := d.NewTensor(rows, out)
+		defer y.Free()
+		d.Product(y, x, m, nil)
+	})
 }
 
 // blocks is a weight of quantised blocks; any bytes are one, as long as the scales (the first four) are no more than modest.
@@ -77,7 +86,7 @@ func attention(rows, head, value int) func(d *gpu) {
 		q, k, v, to := filled(d, rows, 2*head), filled(d, rows, head), filled(d, rows, value), d.NewTensor(rows, 2*value)
 		d.Attention(to, q, k, v, device.Attention{Heads: 2, KVHeads: 1, HeadDim: head, ValueDim: value, Scale: 0.2, Causal: true, SoftCap: 20},
 			&device.Layout{Start: []int32{0, int32(rows)}})
-		_ = d.Sync()
+		done(d)
 		for _, t := range []device.Tensor{q, k, v, to} {
 			t.Free()
 		}
@@ -89,7 +98,7 @@ func measured(d *gpu) {
 	x, y, act := filled(d, rows, cols), filled(d, rows, cols), filled(d, rows, cols+20)
 	d.Measure(&device.Measure{X: x, Y: y, Attn: x, MLP: y, Act: act, Layout: &device.Layout{Start: []int32{0, rows}}, Eps: device.DefaultEps,
 		Relative: device.DefaultRelative, Pooled: true})
-	_ = d.Sync()
+	done(d)
 	for _, t := range []device.Tensor{x, y, act} {
 		t.Free()
 	}
@@ -97,45 +106,35 @@ func measured(d *gpu) {
 
 // summedProduct is a product whose results' sums are taken on the way and then used.
 func summedProduct(rows, in, out int, force *tile) func(d *gpu) {
-	return func(d *gpu) {
-		d.forced = force
-		defer func() { d.forced = nil }()
-		m, err := d.Matrix(weight(out, in))
-		if err != nil {
-			panic(err)
-		}
-		x, y, bias := filled(d, rows, in), d.NewTensor(rows, out), filled(d, 1, out)
+	return onWeight(rows, weight(out, in), force, func(d *gpu, x device.Tensor, m device.Matrix) {
+		y, bias := d.NewTensor(rows, out), filled(d, 1, out)
+		defer y.Free()
+		defer bias.Free()
 		d.ProductSummed(y, x, m, bias, device.DefaultEps)
-		d.Measure(&device.Measure{Y: y, Attn: y, MLP: y, Layout: &device.Layout{Start: []int32{0, int32(rows)}}, Eps: device.DefaultEps, SkipRelativeBelow: true})
-		_ = d.Sync()
-		m.Release()
-		for _, t := range []device.Tensor{x, y, bias} {
-			t.Free()
-		}
-	}
+		layout := &device.Layout{Start: []int32{0, int32(rows)}}
+		d.Measure(&device.Measure{Y: y, Attn: y, MLP: y, Layout: layout, Eps: device.DefaultEps, SkipRelativeBelow: true})
+	})
 }
 
 // headed is a head of two variants, whose rows want the tokens they are the numbers of and the last one.
 func headed(rows, hidden, vocab int, force *tile, diverge bool) func(d *gpu) {
-	return func(d *gpu) {
-		d.forced = force
-		defer func() { d.forced = nil }()
-		m, err := d.Matrix(weight(vocab, hidden))
-		if err != nil {
-			panic(err)
-		}
-		x, bias := filled(d, rows, hidden), filled(d, 1, vocab)
+	return onWeight(rows, weight(vocab, hidden), force, func(d *gpu, x device.Tensor, m device.Matrix) {
+		bias := filled(d, 1, vocab)
+		defer bias.Free()
 		h := &device.Head{X: []device.Tensor{x, x}, Weight: m, Bias: bias, SoftCap: 20, Offsets: []int32{0}, Diverge: diverge}
 		for r := range rows {
 			h.Targets = append(h.Targets, int32(r%vocab), int32(vocab-1))
 			h.Offsets = append(h.Offsets, int32(len(h.Targets)))
 		}
 		d.Head(h)
-		_ = d.Sync()
-		m.Release()
-		x.Free()
-		bias.Free()
-	}
+	})
+}
+
+// headedPlain is a head of so many variants that wants no tokens.
+func headedPlain(rows, hidden, vocab, variants int, force *tile, diverge bool) func(d *gpu) {
+	return onWeight(rows, weight(vocab, hidden), force, func(d *gpu, x device.Tensor, m device.Matrix) {
+		d.Head(&device.Head{X: slices.Repeat([]device.Tensor{x}, variants), Weight: m, Diverge: diverge})
+	})
 }
 
 // scenarios lists every kernel that threads share anything in, and the ones that only move values once.
@@ -171,7 +170,7 @@ func scenarios() []scenario {
 			x, y, weight := filled(d, 3, 301), filled(d, 3, 301), filled(d, 1, 301)
 			d.Add(x, x, y, 1)
 			d.Norm(y, x, device.Norm{Kind: device.NormLayer, Eps: 1e-5, Weight: weight, Bias: weight})
-			_ = d.Sync()
+			done(d)
 		}},
 		{"head_tile", bf16, headed(2, 8, vocabTile+300, nil, true)},
 		{"head_tile_f32", f32, headed(2, 8, vocabTile+300, nil, true)},
@@ -181,43 +180,44 @@ func scenarios() []scenario {
 			if m, err := d.Matrix(w); err == nil {
 				m.Release()
 			}
-			_ = d.Sync()
+			done(d)
 		}},
 		{"delta", f32, func(d *gpu) {
 			const rows = 9
 			q, v, g, to := filled(d, rows, 40), filled(d, rows, 80), filled(d, rows, 2), d.NewTensor(rows, 80)
-			d.DeltaRule(to, device.DeltaRule{Q: q, K: q, V: v, Gate: g, Beta: g, Heads: 2, KeyHeads: 1, KeyDim: 40, ValueDim: 40}, &device.Layout{Start: []int32{0, rows}})
-			_ = d.Sync()
+			rule := device.DeltaRule{Q: q, K: q, V: v, Gate: g, Beta: g, Heads: 2, KeyHeads: 1, KeyDim: 40, ValueDim: 40}
+			d.DeltaRule(to, rule, &device.Layout{Start: []int32{0, rows}})
+			done(d)
 		}},
-		{"add", f32, func(d *gpu) { x := filled(d, 5, 70); d.Add(x, x, x, 2); _ = d.Sync() }},
-		{"scale", f32, func(d *gpu) { d.Scale(filled(d, 3, 70), 2, []float32{1, 2, 3}); _ = d.Sync() }},
-		{"clamp", f32, func(d *gpu) { d.Clamp(filled(d, 3, 70), 0.5); _ = d.Sync() }},
+		{"add", f32, func(d *gpu) { x := filled(d, 5, 70); d.Add(x, x, x, 2); done(d) }},
+		{"scale", f32, func(d *gpu) { d.Scale(filled(d, 3, 70), 2, []float32{1, 2, 3}); done(d) }},
+		{"clamp", f32, func(d *gpu) { d.Clamp(filled(d, 3, 70), 0.5); done(d) }},
 		{"activate", bf16, func(d *gpu) {
 			x := filled(d, 3, 70)
 			d.Activate(d.NewTensor(3, 70), x, x, device.Activation{Kind: device.SiLU})
-			_ = d.Sync()
+			done(d)
 		}},
 		{"rope", f32, func(d *gpu) {
 			d.Rope(filled(d, 3, 32), device.Rope{HeadDim: 16, Frequencies: []float64{1, 0.1, 0.01}}, []int32{0, 1, 2})
-			_ = d.Sync()
+			done(d)
 		}},
-		{"gather", f32, func(d *gpu) { d.Gather(d.NewTensor(2, 40), filled(d, 3, 40), []int32{2, 0}); _ = d.Sync() }},
+		{"gather", f32, func(d *gpu) { d.Gather(d.NewTensor(2, 40), filled(d, 3, 40), []int32{2, 0}); done(d) }},
 		{"scatter", f32, func(d *gpu) {
 			d.Scatter(d.NewTensor(3, 40), filled(d, 3, 40), []int32{2, 0, 2}, []float32{1, 2, 3})
-			_ = d.Sync()
+			done(d)
 		}},
 		{"columns", f32, func(d *gpu) {
 			d.Columns(d.NewTensor(3, 40), filled(d, 3, 40), []device.Move{{From: 1, To: 2, Count: 30}})
-			_ = d.Sync()
+			done(d)
 		}},
 		{"convolve", f32, func(d *gpu) {
 			d.Convolve(d.NewTensor(9, 40), filled(d, 9, 40), filled(d, 40, 4), nil, &device.Layout{Start: []int32{0, 4, 9}})
-			_ = d.Sync()
+			done(d)
 		}},
 		{"embed", f32, func(d *gpu) {
 			if m, err := d.Matrix(weight(9, 40)); err == nil {
 				d.Embed(d.NewTensor(2, 40), m, []int32{8, 1}, 1)
-				_ = d.Sync()
+				done(d)
 				m.Release()
 			}
 		}},
@@ -228,7 +228,7 @@ func scenarios() []scenario {
 			if m, err := d.Matrix(w); err == nil {
 				m.Release()
 			}
-			_ = d.Sync()
+			done(d)
 		}},
 	}
 	return list

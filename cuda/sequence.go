@@ -19,15 +19,12 @@ func (d *gpu) Convolve(dst, x, kernel, bias device.Tensor, l *device.Layout) {
 		if a.err != nil || to.empty() {
 			return a.err
 		}
-		p, err := d.place(l)
+		p, err := d.placeOf(to, l)
 		if err != nil {
 			return err
 		}
-		if err := to.wrote(); err != nil {
-			return err
-		}
-		return d.launch("convolve", cells(to.rows, to.cols), to.at(), to.ld(), from.at(), from.ld(), taps.at(), taps.ld(), shift.at(), uint64(p.places.at),
-			number(taps.cols), number(to.rows), number(to.cols))
+		return d.launch(cells(to.rows, to.cols), kernelConvolve(to.view(), from.view(), taps.view(), shift.at(), address[[4]int32](p.places.at),
+			taps.cols, to.rows, to.cols))
 	})
 }
 
@@ -48,14 +45,12 @@ func (d *gpu) DeltaRule(dst device.Tensor, r device.DeltaRule, l *device.Layout)
 		if a.err != nil || to.empty() {
 			return a.err
 		}
-		p, err := d.place(l)
+		p, err := d.placeOf(to, l)
 		if err != nil {
 			return err
 		}
-		if err := to.wrote(); err != nil {
-			return err
-		}
-		return d.launch("delta", grid(32, l.Sequences(), r.Heads*upTo(r.ValueDim, 32), 34*4*r.KeyDim), to.at(), to.ld(), q.at(), q.ld(), k.at(), k.ld(), v.at(), v.ld(),
-			gate.at(), gate.ld(), beta.at(), beta.ld(), uint64(p.spans.at), number(r.KeyDim), number(r.ValueDim), number(r.Heads), number(r.KeyHeads))
+		blocks := grid(32, l.Sequences(), r.Heads*upTo(r.ValueDim, 32), 34*4*r.KeyDim)
+		return d.launch(blocks, kernelDelta(to.view(), q.view(), k.view(), v.view(), gate.view(), beta.view(), address[[4]int32](p.spans.at),
+			r.KeyDim, r.ValueDim, r.Heads, r.KeyHeads))
 	})
 }

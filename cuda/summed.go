@@ -4,8 +4,8 @@ import (
 	"avssnative/engine/device"
 )
 
-// groupSums are the sums that a product has taken of the view it wrote (finish.cuh: Summed), 64 bytes for 64 columns of a row.
-type groupSums struct {
+// summedView says where the sums lie that a product has taken of the view it wrote (epilogue.cuh: SumsEpilogue).
+type summedView struct {
 	first, rows, cols, stride int
 	eps                       [device.MaxEps]float32
 	block                     *block
@@ -24,16 +24,16 @@ func (d *gpu) ProductSummed(dst, x device.Tensor, w device.Matrix, bias device.T
 			return err
 		}
 		if d.plain || to.empty() {
-			return d.product(to.at(), to.stride, from, m, 0, m.weight.Out, shift.at())
+			return d.product(storeEpilogue{to.view()}, from, m, 0, m.weight.Out, shift.at())
 		}
 		b, err := d.memory.take(int64(to.rows) * int64(upTo(to.cols, group)) * 64)
 		if err != nil {
 			return err
 		}
 		own := thresholds(eps) // by itself: cgo passes on no memory that holds Go pointers
-		to.in.sums = &groupSums{first: to.first, rows: to.rows, cols: to.cols, stride: to.stride, eps: own, block: b}
-		return with(d, own[:], func(limits uint64) error {
-			return d.finished(finish{"_sums", []uint64{uint64(b.at), limits, to.at(), to.ld()}}, from, m, 0, m.weight.Out, shift.at())
+		to.in.sums = &summedView{first: to.first, rows: to.rows, cols: to.cols, stride: to.stride, eps: own, block: b}
+		return with(d, own[:], func(limits address[float32]) error {
+			return d.product(sumsEpilogue{address[groupSums](b.at), limits, to.view()}, from, m, 0, m.weight.Out, shift.at())
 		})
 	})
 }
@@ -50,7 +50,7 @@ func thresholds(eps []float32) (all [device.MaxEps]float32) {
 }
 
 // summed is where the sums of a tensor's rows lie, 0 where no product has taken them with these thresholds.
-func (t *tensor) summed(eps [device.MaxEps]float32) uint64 {
+func (t *tensor) summed(eps [device.MaxEps]float32) address[groupSums] {
 	if t == nil || t.in == nil || t.in.sums == nil {
 		return 0
 	}
@@ -59,5 +59,5 @@ func (t *tensor) summed(eps [device.MaxEps]float32) uint64 {
 	if t.cols != s.cols || t.stride != s.stride || t.first != s.first+row*s.stride || row < 0 || row+t.rows > s.rows || eps != s.eps {
 		return 0
 	}
-	return uint64(s.block.at) + 64*uint64(row*upTo(s.cols, group))
+	return address[groupSums](s.block.at).plus(row * upTo(s.cols, group))
 }

@@ -22,7 +22,7 @@ type tensor struct {
 type buffer struct {
 	block  *block
 	copies []*narrowed
-	sums   *groupSums
+	sums   *summedView
 }
 
 // narrowed is a bfloat16 copy of a view: rows of heads runs, each padded with zeros to a multiple of 8 columns.
@@ -31,6 +31,8 @@ type narrowed struct {
 	block                            *block
 	pitch, run                       int // columns from row to row, and of a head
 }
+
+func (c *narrowed) view() view[bfloat16] { return viewOf[bfloat16](c.block.at, c.pitch) }
 
 // NewTensor makes a zeroed tensor.
 func (d *gpu) NewTensor(rows, cols int) device.Tensor {
@@ -97,19 +99,19 @@ func (t *tensor) Free() {
 	}
 }
 
-// at is where the tensor's first value lies; ld how many values lie between rows.
-func (t *tensor) at() uint64 {
+// at is where the tensor's first value lies, 0 where there is none.
+func (t *tensor) at() address[float32] {
 	if t == nil || t.in == nil {
 		return 0
 	}
-	return uint64(t.in.block.at) + 4*uint64(t.first)
+	return address[float32](t.in.block.at).plus(t.first)
 }
 
-func (t *tensor) ld() uint64 {
+func (t *tensor) view() view[float32] {
 	if t == nil {
-		return 0
+		return view[float32]{}
 	}
-	return number(t.stride)
+	return view[float32]{t.at(), int64(t.stride)}
 }
 
 func (t *tensor) empty() bool { return t.rows == 0 || t.cols == 0 }
@@ -164,7 +166,8 @@ func (a *arguments) tensor(name string, t device.Tensor, rows, cols int) *tensor
 		return none
 	}
 	a.want(!mine.whole || mine.in != nil || mine.rows == 0 || mine.cols == 0, "%s was freed", name)
-	a.want((rows == any_ || mine.rows == rows) && (cols == any_ || mine.cols == cols), "%s is [%d %d], want [%s %s]", name, mine.rows, mine.cols, extent(rows), extent(cols))
+	a.want((rows == any_ || mine.rows == rows) && (cols == any_ || mine.cols == cols),
+		"%s is [%d %d], want [%s %s]", name, mine.rows, mine.cols, extent(rows), extent(cols))
 	return mine
 }
 
@@ -207,7 +210,8 @@ func (d *gpu) Upload(dst device.Tensor, row int, src []float32) {
 		a := arguments{d: d}
 		t := a.tensor("dst", dst, any_, any_)
 		a.want(t.cols > 0 || len(src) == 0, "%d values for no columns", len(src))
-		a.want(t.cols == 0 || len(src)%t.cols == 0 && row >= 0 && row+len(src)/t.cols <= t.rows, "%d values at row %d of [%d %d]", len(src), row, t.rows, t.cols)
+		a.want(t.cols == 0 || len(src)%t.cols == 0 && row >= 0 && row+len(src)/t.cols <= t.rows,
+			"%d values at row %d of [%d %d]", len(src), row, t.rows, t.cols)
 		if a.err != nil || len(src) == 0 {
 			return a.err
 		}
@@ -219,27 +223,28 @@ func (d *gpu) upload(t *tensor, row int, src []float32) error {
 	if err := t.wrote(); err != nil {
 		return err
 	}
-	to := t.at() + 4*uint64(row*t.stride)
+	to := t.at().plus(row * t.stride)
 	if t.stride == t.cols || len(src) == t.cols {
 		return d.drv.toDevice(pointer(to), unsafe.Pointer(unsafe.SliceData(src)), int64(len(src))*4, d.computing)
 	}
 	rows := len(src) / t.cols
-	return with(d, src, func(at uint64) error {
-		return d.launch("convert", cells(rows, t.cols), to, t.ld(), 1, at, number(t.cols), fromF32, number(rows), number(t.cols), number(t.cols))
+	return with(d, src, func(at address[float32]) error {
+		return d.copyRows(viewOf[byte](pointer(to), t.stride), viewOf[byte](pointer(at), t.cols), rows, t.cols)
 	})
 }
 
 // Download copies rows of src, from row on, into dst, contiguous, and waits for them.
 func (d *gpu) Download(dst []float32, src device.Tensor, row int) {
-	d.do("download", func() error {
+	d.do("download", func() (err error) {
 		a := arguments{d: d}
 		t := a.tensor("src", src, any_, any_)
 		a.want(t.cols > 0 || len(dst) == 0, "%d values of no columns", len(dst))
-		a.want(t.cols == 0 || len(dst)%t.cols == 0 && row >= 0 && row+len(dst)/t.cols <= t.rows, "%d values from row %d of [%d %d]", len(dst), row, t.rows, t.cols)
+		a.want(t.cols == 0 || len(dst)%t.cols == 0 && row >= 0 && row+len(dst)/t.cols <= t.rows,
+			"%d values from row %d of [%d %d]", len(dst), row, t.rows, t.cols)
 		if a.err != nil || len(dst) == 0 {
 			return a.err
 		}
-		from, rows := t.at()+4*uint64(row*t.stride), len(dst)/t.cols
+		from, rows := t.at().plus(row*t.stride), len(dst)/t.cols
 		if t.stride == t.cols || rows == 1 {
 			return download(d, dst, pointer(from))
 		}
@@ -247,14 +252,17 @@ func (d *gpu) Download(dst []float32, src device.Tensor, row int) {
 		if err != nil {
 			return err
 		}
-		if err := d.launch("convert", cells(rows, t.cols), uint64(b.at), number(t.cols), 1, from, t.ld(), fromF32, number(rows), number(t.cols), number(t.cols)); err != nil {
+		defer d.release(&err, b)
+		if err := d.copyRows(viewOf[byte](b.at, t.cols), viewOf[byte](pointer(from), t.stride), rows, t.cols); err != nil {
 			return err
 		}
-		if err := download(d, dst, b.at); err != nil {
-			return err
-		}
-		return d.memory.give(b, d.computing)
+		return download(d, dst, b.at)
 	})
+}
+
+// copyRows copies rows of float32 values between places that lie differently far apart.
+func (d *gpu) copyRows(to, from view[byte], rows, cols int) error {
+	return d.launch(cells(rows, cols), kernelConvert(to, 1, from, fromF32, rows, cols, cols))
 }
 
 // download copies values from device memory and waits.

@@ -131,12 +131,12 @@ func (u *uploader) bringRows(m *matrix, segments []device.Segment) error {
 			if err != nil {
 				return err
 			}
-			dst := m.at() + uint64(to)*uint64(m.pitch)*uint64(m.size())
-			name, arguments := "convert", []uint64{dst, number(m.pitch), flag(m.wide), uint64(raw), number(w.Stride), storedAs[w.Type], number(rows), number(w.In), number(m.pitch)}
+			dst := viewOf[byte](m.at(to), m.pitch)
+			c := kernelConvert(dst, flag(m.wide), viewOf[byte](raw, w.Stride), storedAs[w.Type], rows, w.In, m.pitch)
 			if values > 1 {
-				name, arguments = "dequantise", []uint64{dst, number(m.pitch), flag(m.wide), uint64(raw), number(line), quantisedAs[w.Type], real(1), number(rows), number(w.In), number(m.pitch)}
+				c = kernelDequantise(dst, flag(m.wide), viewOf[byte](raw, line), quantisedAs[w.Type], 1, rows, w.In, m.pitch)
 			}
-			if err := u.d.launchOn(u.d.copying, name, cells(rows, m.pitch), arguments); err != nil {
+			if err := u.d.launchOn(u.d.copying, cells(rows, m.pitch), c); err != nil {
 				return err
 			}
 			if err := u.sent(); err != nil {
@@ -167,10 +167,10 @@ func (u *uploader) bringTransposed(m *matrix, segments []device.Segment) error {
 			padded = m.pitch - done
 		}
 		for _, s := range segments {
-			dst := m.at() + (uint64(to)*uint64(m.pitch)+uint64(done))*uint64(m.size())
+			dst := viewOf[byte](m.at(to)+pointer(int64(done)*m.size()), m.pitch)
 			tiles := shape{[2]int{upTo(s.Count, 32), upTo(padded, 32)}, [2]int{32, 8}, 0}
-			if err := u.d.launchOn(u.d.copying, "convert_transposed", tiles, []uint64{dst, number(m.pitch), flag(m.wide), uint64(raw) + uint64(s.At*bytes), number(w.Stride),
-				storedAs[w.Type], number(s.Count), number(lines), number(padded)}); err != nil {
+			c := kernelConvertTransposed(dst, flag(m.wide), viewOf[byte](raw+pointer(s.At*bytes), w.Stride), storedAs[w.Type], s.Count, lines, padded)
+			if err := u.d.launchOn(u.d.copying, tiles, c); err != nil {
 				return err
 			}
 			to += s.Count
@@ -246,8 +246,8 @@ func (u *uploader) sent() error {
 
 // How kernels number the stored types: convert.cu and quantised.cuh.
 var (
-	storedAs    = map[device.DType]uint64{device.F32: fromF32, device.F16: 1, device.BF16: 2, device.F64: 3}
-	quantisedAs = map[device.DType]uint64{device.Q4_0: 0, device.Q4_1: 1, device.Q5_0: 2, device.Q5_1: 3, device.Q8_0: 4,
+	storedAs    = map[device.DType]int{device.F32: fromF32, device.F16: 1, device.BF16: 2, device.F64: 3}
+	quantisedAs = map[device.DType]int{device.Q4_0: 0, device.Q4_1: 1, device.Q5_0: 2, device.Q5_1: 3, device.Q8_0: 4,
 		device.Q2_K: 5, device.Q3_K: 6, device.Q4_K: 7, device.Q5_K: 8, device.Q6_K: 9}
 )
 

@@ -64,6 +64,14 @@ func Open(ctx context.Context, ref string, o Options) (*Model, error) {
 	return m, nil
 }
 
+// Path is the folder or file that the model lies in.
+func (m *Model) Path() string {
+	if m.File != "" {
+		return m.File
+	}
+	return m.Folder
+}
+
 // Layers is the number of blocks.
 func (m *Model) Layers() int { return len(m.Spec.Blocks) }
 

@@ -127,10 +127,8 @@ func BenchmarkPassObserved(b *testing.B) {
 			var ratios []float64
 			for b.Loop() {
 				observed := bare
-				for _, info := range avss.Metrics() {
-					if info.Kind == avss.Activation {
-						observed.Observe = append(observed.Observe, info.New(avss.DefaultOptions()))
-					}
+				for _, d := range avss.Metrics(avss.Activation) {
+					observed.Observe = append(observed.Observe, d.New(d, avss.Options{}))
 				}
 				without := timed(bare)
 				ratios = append(ratios, timed(observed)/without)

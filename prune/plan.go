@@ -120,6 +120,9 @@ func byMass(scores avss.Scores, rule Rule, protect Protect) ([]int, error) {
 	if len(scores.Order) > 0 || len(scores.Distance) > 0 {
 		return nil, fmt.Errorf("prune: --drop-mass: scores of %s have no mass: use --drop", scores.Metric)
 	}
+	if scores.HighestFirst() {
+		return nil, fmt.Errorf("prune: mass: the highest scores of %s go first, and a mass is of the lowest: drop a share or a number of layers", scores.Metric)
+	}
 	part := func(l int) *big.Rat {
 		r := new(big.Rat)
 		if v := scores.Values[l]; v > 0 && !math.IsInf(v, 1) {

@@ -48,7 +48,7 @@ func TestChoicesOnTheDemo(t *testing.T) {
 	defer m.Close()
 	metrics := map[string]avss.Metric{}
 	for _, name := range []string{"avss", "relmag", "l2", "angular"} {
-		metric, err := avss.New(name, avss.DefaultOptions())
+		metric, err := avss.New(name, avss.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +58,7 @@ func TestChoicesOnTheDemo(t *testing.T) {
 	if _, err := m.Run(context.Background(), p); err != nil {
 		t.Fatal(err)
 	}
-	paper := func(site device.Site) func() (avss.Scores, error) {
+	paper := func(site avss.Site) func() (avss.Scores, error) {
 		return func() (avss.Scores, error) { return metrics["avss"].(*avss.AVSS).Of(avss.Paper, site, 1e-2) }
 	}
 	for name, c := range map[string]struct {
@@ -70,8 +70,8 @@ func TestChoicesOnTheDemo(t *testing.T) {
 		"relative magnitude":      {metrics["relmag"].Scores, []int{12, 13, 14, 15}, false},
 		"angular":                 {metrics["angular"].Scores, []int{12, 13, 14, 15}, false},
 		"l2":                      {metrics["l2"].Scores, []int{1, 3, 4, 5}, false},
-		"paper's formula, delta":  {paper(device.SiteDelta), []int{1, 3, 4, 5}, false},
-		"paper's formula, blocks": {paper(device.SiteBlock), []int{0, 1, 2, 3}, true},
+		"paper's formula, delta":  {paper(avss.SiteDelta), []int{1, 3, 4, 5}, false},
+		"paper's formula, blocks": {paper(avss.SiteBlock), []int{0, 1, 2, 3}, true},
 	} {
 		scores, err := c.scores()
 		if err != nil {

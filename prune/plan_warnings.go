@@ -15,15 +15,19 @@ const depthTrap = 0.95
 func warnings(p *Plan, scores avss.Scores, protect Protect) []string {
 	out := []string{}
 	layers := len(p.Dropped) + len(p.Kept)
-	if info, err := avss.Lookup(scores.Metric); err != nil || info.Kind != avss.Baseline {
+	if info, err := avss.Lookup(scores.Metric); err != nil || info.Kind() != avss.Baseline {
 		depth := make([]float64, len(scores.Values))
 		for l := range depth {
 			depth[l] = float64(l)
 		}
-		if rho := avss.Spearman(scores.Values, depth); len(depth) >= 4 && rho > depthTrap {
-			out = append(out, fmt.Sprintf("the scores of %s rise with depth (Spearman %.3f), so it names the earliest layers, which a decoder can least do without: "+
+		if rho := avss.Spearman(scores.Importance(), depth); len(depth) >= 4 && rho > depthTrap {
+			verb := "rise"
+			if scores.HighestFirst() {
+				verb = "fall"
+			}
+			out = append(out, fmt.Sprintf("the scores of %s %s with depth (Spearman %.3f), so it names the earliest layers, which a decoder can least do without: "+
 				"in a pre-norm model the residual stream grows from layer to layer, and a measure that knows no scale, such as the variance over sparsity of "+
-				"raw activations, grows with it; prefer --avss-mode robust --site delta, bi or a removal metric", scores.Key(), rho))
+				"raw activations, grows with it; prefer --avss-mode robust --site delta, bi or a removal metric", scores.Key(), verb, rho))
 		}
 	}
 	for _, l := range p.Dropped {
@@ -37,18 +41,22 @@ func warnings(p *Plan, scores avss.Scores, protect Protect) []string {
 	if len(scores.Distance) > 0 || len(scores.Order) > 0 || len(scores.Values) == 0 {
 		return out
 	}
-	worst := p.Dropped[0]
+	worst, importance := p.Dropped[0], scores.Importance()
 	for _, l := range p.Dropped {
-		if scores.Values[l] > scores.Values[worst] {
+		if importance[l] > importance[worst] {
 			worst = l
 		}
 	}
 	next := slices.IndexFunc(scores.Ranking(), func(l int) bool { return !slices.Contains(p.Dropped, l) && !protect.holds(l, layers) })
-	if math.IsInf(scores.Values[worst], 1) {
+	if math.IsInf(importance[worst], 1) {
 		out = append(out, fmt.Sprintf("layer %d goes although its score is infinite: no layer with a finite score is left to take", worst))
 	} else if len(scores.Low) == layers && len(scores.High) == layers && next >= 0 {
 		next = scores.Ranking()[next]
-		if scores.High[worst] >= scores.Low[next] {
+		below, above := worst, next // by their scores
+		if scores.HighestFirst() {
+			below, above = next, worst
+		}
+		if scores.High[below] >= scores.Low[above] {
 			out = append(out, fmt.Sprintf("layer %d goes and layer %d stays, but their scores differ by less than their intervals (%.4g to %.4g, %.4g to %.4g): "+
 				"other text might choose the other one; measure more sequences or judge both", worst, next, scores.Low[worst], scores.High[worst], scores.Low[next], scores.High[next]))
 		}

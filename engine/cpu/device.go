@@ -3,6 +3,7 @@ package cpu
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"unsafe"
 
 	"avssnative/engine/device"
@@ -51,7 +52,8 @@ func (driver) Open(index int, o device.Options) (device.Device, error) {
 	if threads == 0 {
 		threads = min(runtime.GOMAXPROCS(0), processors)
 	}
-	d := &processor{kernels: k, threads: threads, compute: compute, bf16: compute == device.ComputeBF16, workers: make([]scratch, threads), team: newTeam(threads)}
+	d := &processor{kernels: k, threads: threads, compute: compute, bf16: compute == device.ComputeBF16, workers: make([]scratch, threads),
+		team: newTeam(threads), notes: o.Notes}
 	d.memory = o.Memory
 	if d.memory == 0 {
 		d.memory = machineMemory()
@@ -66,6 +68,7 @@ type processor struct {
 	compute device.Compute
 	bf16    bool
 	memory  int64
+	notes   []string // of how the device was chosen
 	err     error
 
 	team     *team
@@ -81,7 +84,7 @@ type processor struct {
 }
 
 func (d *processor) Info() device.Info {
-	notes := append([]string(nil), d.kernels.Notes...)
+	notes := slices.Concat(d.notes, d.kernels.Notes)
 	if d.bf16 {
 		notes = append(notes, bf16Note(d.kernels.ISA))
 	}

@@ -1,7 +1,9 @@
 package device
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -120,7 +122,15 @@ type Options struct {
 	Threads int
 	Compute Compute // "" and auto: the device's own choice
 	Memory  int64   // bytes it may hold; 0: its own choice
+	// Notes are added to those of its Info, by the devices that "auto" chooses among: it says here which ones it has passed over.
+	Notes []string
 }
+
+// Unsupported is the error of a device that is there and cannot be used: it is too old, or its driver is. "auto" passes such a device over, and
+// says so in the Notes of the one that it opens.
+type Unsupported struct{ Reason string }
+
+func (u Unsupported) Error() string { return u.Reason }
 
 // A Driver opens the devices of one kind. Packages register theirs in init.
 type Driver interface {
@@ -128,7 +138,7 @@ type Driver interface {
 	List() ([]Info, error)
 	// Open opens a device: index is what stands behind the colon of its name, 0 without one.
 	Open(index int, o Options) (Device, error)
-	// Automatic is the driver's place when a device is chosen by itself: the highest that lists a device wins, negative never does.
+	// Automatic is the driver's place when a device is chosen by itself: the highest that has a device wins, negative never does.
 	Automatic() int
 }
 
@@ -164,18 +174,7 @@ func List(kind string) ([]Info, error) {
 // OpenDevice opens a device by name: "cpu", "cuda:0", "reference", or "auto", which alone chooses by itself.
 func Open(name string, o Options) (Device, error) {
 	if name == "" || name == "auto" {
-		best, place := "", -1
-		for _, kind := range Kinds() {
-			if at := drivers[kind].Automatic(); at > place {
-				if found, err := drivers[kind].List(); err == nil && len(found) > 0 {
-					best, place = kind, at
-				}
-			}
-		}
-		if best == "" {
-			return nil, fmt.Errorf("device auto: no device in this program; known kinds: %s", strings.Join(Kinds(), ", "))
-		}
-		return drivers[best].Open(0, o)
+		return openBest(o)
 	}
 	kind, number, numbered := strings.Cut(name, ":")
 	d, known := drivers[kind]
@@ -189,6 +188,33 @@ func Open(name string, o Options) (Device, error) {
 		}
 	}
 	return d.Open(index, o)
+}
+
+// openBest opens the first device that can be used, drivers with the highest place first.
+func openBest(o Options) (Device, error) {
+	kinds := slices.DeleteFunc(Kinds(), func(kind string) bool { return drivers[kind].Automatic() < 0 })
+	slices.SortStableFunc(kinds, func(a, b string) int { return drivers[b].Automatic() - drivers[a].Automatic() })
+	o.Notes = slices.Clone(o.Notes)
+	passed := func(err error) bool {
+		var u Unsupported
+		if !errors.As(err, &u) {
+			return false
+		}
+		o.Notes = append(o.Notes, "not used: "+err.Error())
+		return true
+	}
+	for _, kind := range kinds {
+		found, err := drivers[kind].List()
+		passed(err) // any other error says that there is none
+		for index := range found {
+			d, err := drivers[kind].Open(index, o)
+			if err == nil || !passed(err) {
+				return d, err
+			}
+		}
+	}
+	reasons := append(o.Notes, "known kinds: "+strings.Join(Kinds(), ", "))
+	return nil, fmt.Errorf("device auto: no device in this program; %s", strings.Join(reasons, "; "))
 }
 
 func unknownDevice(name string) error {

@@ -50,17 +50,19 @@ type headShape struct {
 	silent                        bool // Diverge is off
 }
 
-// Rows' values: for each variant LogSum, Top, KL, then its targets' log-probabilities.
-func headCase(name string, s headShape) testCase {
-	var w device.Weight
+func (s headShape) weight() device.Weight {
 	switch {
 	case s.ties:
-		w = weight(s.weights, whole, s.vocab, s.hidden, 0)
+		return weight(s.weights, whole, s.vocab, s.hidden, 0)
 	case s.weights == device.Q8_0:
-		w = blockWeight(s.weights, s.vocab, s.hidden)
-	default:
-		w = weight(s.weights, uniform, s.vocab, s.hidden, 0)
+		return blockWeight(s.weights, s.vocab, s.hidden)
 	}
+	return weight(s.weights, uniform, s.vocab, s.hidden, 0)
+}
+
+// Rows' values: for each variant LogSum, Top, KL, then its targets' log-probabilities.
+func headCase(name string, s headShape) testCase {
+	w := s.weight()
 	var bias []float32
 	if s.bias != 0 {
 		bias = within(float64(s.bias))("bias", 0, s.vocab)

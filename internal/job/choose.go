@@ -3,18 +3,17 @@ package job
 import (
 	"avssnative/avss"
 	"avssnative/engine"
-	"avssnative/engine/device"
 	"avssnative/prune"
 )
 
 // Choice says which layers shall go.
 type Choice struct {
-	Metric  string // what ranks them: a metric's name, or the key of scores
+	Metric  string // what ranks them: a metric's name, or the key of scores; "": avss
 	Rule    prune.Rule
 	Protect prune.Protect
-	Mode    avss.Mode   // where Metric is avss
-	Site    device.Site // where Metric is avss
-	Seed    uint64      // of the random baseline
+	Mode    avss.Mode // where Metric is avss; "": robust
+	Site    avss.Site // where Metric is avss; "": delta
+	Seed    uint64    // of the random baseline
 }
 
 // Choose picks the layers that go by the scores measured before, and notes what the other rankings would have dropped.
@@ -45,10 +44,10 @@ func (j *Job) Choose(c Choice) (engine.Drop, error) {
 
 // ranking finds the scores that a metric's name means.
 func (j *Job) ranking(metric string, c Choice) (avss.Scores, error) {
-	if metric == "avss" {
-		metric = avss.Scores{Metric: "avss", Mode: string(c.Mode), Site: c.Site.String()}.Key()
+	if metric == "" || metric == "avss" {
+		metric = avss.NewAVSS(avss.Options{Mode: c.Mode, Site: c.Site}).Key()
 	}
-	if info, err := avss.Lookup(metric); err == nil && info.Kind == avss.Baseline {
+	if d, err := avss.Lookup(metric); err == nil && d.Kind() == avss.Baseline {
 		scores, err := avss.BaselineScores(metric, j.Model.Layers(), c.Seed)
 		if err != nil {
 			return scores, err
@@ -68,6 +67,7 @@ func (j *Job) add(scores avss.Scores) {
 		j.Report.Scores = map[string]avss.Scores{}
 	}
 	j.Report.Scores[scores.Key()] = scores
+	j.explain(scores.Metric)
 }
 
 // others notes what the other rankings would have dropped: as many layers, with the same ones protected.

@@ -5,6 +5,7 @@ package job
 import (
 	"context"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"avssnative/avss"
@@ -77,11 +78,7 @@ func Tool() avss.ToolInfo {
 // Tokenizer is the model's own, opened at the first call.
 func (j *Job) Tokenizer() (*tokenizer.Tokenizer, error) {
 	if j.tokenizer == nil {
-		path := j.Model.Folder
-		if path == "" {
-			path = j.Model.File
-		}
-		t, err := tokenizer.Open(path)
+		t, err := tokenizer.Open(j.Model.Path())
 		if err != nil {
 			return nil, err
 		}
@@ -127,15 +124,17 @@ func (j *Job) length(most int) int {
 	return length
 }
 
-// Suite loads tasks, DefaultTasks where none are named, and turns them into sequences.
-func (j *Job) Suite(ctx context.Context, o Judging) (*bench.Suite, error) {
-	names := o.Tasks
-	if len(names) == 0 {
-		names = DefaultTasks
+// Suite turns the tasks into sequences, those inside the program where none are named.
+func (j *Job) Suite(ctx context.Context, o Evaluation) (*bench.Suite, error) {
+	if len(o.Sets) == 0 {
+		var err error
+		if o.Sets, err = bench.Load(ctx, DefaultTasks, bench.Source{}, bench.Limit{}); err != nil {
+			return nil, err
+		}
 	}
-	sets, err := bench.Load(ctx, names, o.Source, o.Limit)
-	if err != nil {
-		return nil, err
+	sets := slices.Clone(o.Sets) // what is framed is this job's own
+	for i := range sets {
+		sets[i].Items = slices.Clone(sets[i].Items)
 	}
 	framing := bench.Framing{Shots: o.Shots}
 	if o.Chat {

@@ -14,8 +14,8 @@ import (
 	"strings"
 	"testing"
 
-	"avssnative/avss"
 	"avssnative/bench"
+	"avssnative/calib"
 	"avssnative/engine"
 	"avssnative/internal/need"
 	"avssnative/prune"
@@ -47,14 +47,23 @@ func open(t *testing.T, folder string) *Job {
 func measured(t *testing.T, folder string, tokens int, s Scoring) *Job {
 	t.Helper()
 	j := open(t, folder)
-	if err := j.Calibrate(t.Context(), Calibration{Tokens: tokens}); err != nil {
+	if err := j.Calibrate(t.Context(), calib.Options{Files: []string{calib.Demo}, Tokens: tokens}); err != nil {
 		t.Fatal(err)
 	}
-	s.Mode, s.Site = avss.Robust, device.SiteDelta
 	if err := j.Score(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
 	return j
+}
+
+// loaded reads some items of tasks.
+func loaded(t *testing.T, data string, items int, names ...string) []bench.Set {
+	t.Helper()
+	sets, err := bench.Load(t.Context(), names, bench.Source{Dir: data}, bench.Limit{Items: items})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sets
 }
 
 func quarter(t *testing.T) Choice {
@@ -63,7 +72,7 @@ func quarter(t *testing.T) Choice {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Choice{Metric: "avss", Rule: rule, Mode: avss.Robust, Site: device.SiteDelta}
+	return Choice{Metric: "avss", Rule: rule}
 }
 
 // On the demo the default drops the last four layers, and what the published formula would drop stands beside it.
@@ -124,8 +133,7 @@ func TestDemoRetention(t *testing.T) {
 	if os.Getenv("AVSSNATIVE_THOROUGH") != "1" {
 		items, tolerance, cases = 30, 0.05, cases[:3]
 	}
-	suite, err := j.Suite(t.Context(), Judging{Tasks: []string{"small_world_qa", "small_world_sentiment", "sst2", "small_world", "tinystories_rolling"},
-		Source: bench.Source{Dir: data}, Limit: bench.Limit{Items: items}})
+	suite, err := j.Suite(t.Context(), Evaluation{Sets: loaded(t, data, items, "small_world_qa", "small_world_sentiment", "sst2", "small_world", "tinystories_rolling")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,7 +301,7 @@ func TestCalibrateOnStdin(t *testing.T) {
 	for _, c := range []struct{ field, text string }{
 		{"", "Once upon a time\n<|endoftext|>\nthere was a fox"}, {"body", "{\"body\":\"Once upon a time\"}\n{\"body\":\"there was a fox\"}\n"},
 	} {
-		if err := j.Calibrate(t.Context(), Calibration{Files: []string{"-"}, Stdin: strings.NewReader(c.text), Field: c.field}); err != nil {
+		if err := j.Calibrate(t.Context(), calib.Options{Files: []string{"-"}, Stdin: strings.NewReader(c.text), Field: c.field}); err != nil {
 			t.Fatal(err)
 		}
 		if info := j.Report.Calibration; len(j.calibration) != 2 || info.Source != "-" {
@@ -301,12 +309,12 @@ func TestCalibrateOnStdin(t *testing.T) {
 		}
 	}
 	for _, c := range []struct {
-		calibration Calibration
+		calibration calib.Options
 		want        string
 	}{
-		{Calibration{Files: []string{"-"}}, "corpus: -: want a name ending in"},
-		{Calibration{Files: []string{"-", "-"}, Stdin: strings.NewReader("a short text")}, "named twice"},
-		{Calibration{Files: []string{"-"}, Stdin: strings.NewReader("\xff")}, "standard input: document 1: not UTF-8"},
+		{calib.Options{Files: []string{"-"}}, "corpus: -: want a name ending in"},
+		{calib.Options{Files: []string{"-", "-"}, Stdin: strings.NewReader("a short text")}, "named twice"},
+		{calib.Options{Files: []string{"-"}, Stdin: strings.NewReader("\xff")}, "standard input: document 1: not UTF-8"},
 	} {
 		if err := j.Calibrate(t.Context(), c.calibration); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: %v, want %s", c.calibration.Files, err, c.want)
@@ -321,7 +329,7 @@ func TestCalibrate(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ tokens, length, most int }{{100, 32, 100}, {33, 32, 33}, {1000000, 16, 1000000}} {
-		if err := j.Calibrate(t.Context(), Calibration{Files: []string{path}, Tokens: c.tokens, Length: c.length}); err != nil {
+		if err := j.Calibrate(t.Context(), calib.Options{Files: []string{path}, Tokens: c.tokens, Length: c.length}); err != nil {
 			t.Fatal(err)
 		}
 		total := 0
@@ -340,7 +348,7 @@ func TestCalibrate(t *testing.T) {
 // Generation takes the most likely token again and again: each is the first choice of a pass over all before it.
 func TestGenerate(t *testing.T) {
 	j := open(t, demoModel())
-	if err := j.Calibrate(t.Context(), Calibration{Tokens: 200}); err != nil {
+	if err := j.Calibrate(t.Context(), calib.Options{Tokens: 200}); err != nil {
 		t.Fatal(err)
 	}
 	drop := engine.Layers(1, 2, 3, 4)
@@ -379,15 +387,15 @@ func TestGenerate(t *testing.T) {
 // A sweep judges what several metrics choose as judging each choice by itself does: it checks that itself and fails where they differ.
 func TestSweepAlone(t *testing.T) {
 	j := measured(t, demoModel(), 600, Scoring{})
-	err := j.Sweep(t.Context(), Sweeping{Judging: Judging{Limit: bench.Limit{Items: 4}, Tasks: []string{"small_world_qa", "small_world"}}, Metrics: []string{"avss", "l2"}, Shares: []float64{0.125, 0.25},
-		Mode: avss.Robust, Site: device.SiteDelta, Alone: true})
+	err := j.Sweep(t.Context(), Sweeping{Evaluation: Evaluation{Sets: loaded(t, "", 4, "small_world_qa", "small_world")}, Metrics: []string{"avss", "l2"}, Shares: []float64{0.125, 0.25},
+		Alone: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s := j.Report.Sweep; len(s.Points) != 10 || s.SecondsAlone == 0 || s.Blocks >= s.BlocksAlone || s.Passes != 1 {
 		t.Errorf("%d points, %d blocks of %d, %d passes", len(s.Points), s.Blocks, s.BlocksAlone, s.Passes)
 	}
-	err = j.Sweep(t.Context(), Sweeping{Judging: Judging{Limit: bench.Limit{Items: 4}}, Metrics: []string{"avss"}, Shares: []float64{0.99}, Mode: avss.Robust, Site: device.SiteDelta})
+	err = j.Sweep(t.Context(), Sweeping{Evaluation: Evaluation{Sets: loaded(t, "", 4, DefaultTasks...)}, Metrics: []string{"avss"}, Shares: []float64{0.99}})
 	if err == nil || !strings.Contains(err.Error(), "leaves none") {
 		t.Errorf("%v", err)
 	}
@@ -401,17 +409,17 @@ func TestSameReport(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := j.Calibrate(t.Context(), Calibration{Tokens: 500}); err != nil {
+		if err := j.Calibrate(t.Context(), calib.Options{Tokens: 500}); err != nil {
 			t.Fatal(err)
 		}
-		if err := j.Score(t.Context(), Scoring{Mode: avss.Robust, Site: device.SiteDelta}); err != nil {
+		if err := j.Score(t.Context(), Scoring{}); err != nil {
 			t.Fatal(err)
 		}
 		drop, err := j.Choose(quarter(t))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := j.Judge(t.Context(), Judging{Limit: bench.Limit{Items: 4}}, drop); err != nil {
+		if _, err := j.Judge(t.Context(), Evaluation{Sets: loaded(t, "", 4, DefaultTasks...)}, drop); err != nil {
 			t.Fatal(err)
 		}
 		data, err := json.Marshal([]any{j.Report.Scores, j.Report.Layers, j.Report.Plan, j.Report.Tasks, j.Report.Retention, j.Report.Divergence})

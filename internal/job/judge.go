@@ -3,6 +3,7 @@ package job
 import (
 	"context"
 	"io"
+	"slices"
 	"time"
 
 	"avssnative/avss"
@@ -12,11 +13,9 @@ import (
 	"avssnative/internal/smallworld"
 )
 
-// Judging says how models are judged.
-type Judging struct {
-	Tasks   []string
-	Source  bench.Source
-	Limit   bench.Limit
+// Evaluation says how models are judged.
+type Evaluation struct {
+	Sets    []bench.Set // the tasks with their items; nil: DefaultTasks
 	BOS     bench.BOS
 	Length  int       // tokens at a time; 0: what the model takes
 	Seed    uint64    // of the paired bootstrap
@@ -30,7 +29,7 @@ type Judging struct {
 var DefaultTasks = []string{"small_world_qa", "small_world_sentiment", "small_world"}
 
 // Judge judges the whole model, and beside it, in the same pass, the model without the dropped layers; nil judges the whole model alone.
-func (j *Job) Judge(ctx context.Context, o Judging, drop engine.Drop) ([]bench.Result, error) {
+func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]bench.Result, error) {
 	end := j.phase("judging")
 	suite, err := j.Suite(ctx, o)
 	if err != nil {
@@ -47,6 +46,7 @@ func (j *Job) Judge(ctx context.Context, o Judging, drop engine.Drop) ([]bench.R
 		return nil, err
 	}
 	whole, smaller := judged[0], judged[0]
+	j.cite(whole)
 	if drop != nil {
 		smaller = judged[1]
 		if err := j.compare(whole, smaller, o.Seed); err != nil {
@@ -66,7 +66,7 @@ func (j *Job) Judge(ctx context.Context, o Judging, drop engine.Drop) ([]bench.R
 }
 
 // JudgeOnly judges the model without the dropped layers alone, as if it were written already; nil is the whole model.
-func (j *Job) JudgeOnly(ctx context.Context, o Judging, drop engine.Drop) ([]bench.Result, error) {
+func (j *Job) JudgeOnly(ctx context.Context, o Evaluation, drop engine.Drop) ([]bench.Result, error) {
 	defer j.phase("judging")()
 	suite, err := j.Suite(ctx, o)
 	if err != nil {
@@ -80,52 +80,20 @@ func (j *Job) JudgeOnly(ctx context.Context, o Judging, drop engine.Drop) ([]ben
 	}
 	results := judged[0]
 	j.Report.Tasks = tasks(results, nil)
+	j.cite(results)
 	if o.Samples != nil {
 		err = bench.WriteSamples(o.Samples, "model", results)
 	}
 	return results, err
 }
 
-// judged walks a suite's sequences and lets every variant answer its prompts.
-func (j *Job) judged(ctx context.Context, suite *bench.Suite, p engine.Pass) ([][]bench.Result, error) {
-	scores := make([][]engine.SequenceScore, len(p.Variants))
-	if len(p.Sequences) > 0 {
-		outcome, err := j.Model.Run(ctx, p)
-		if err != nil {
-			return nil, err
-		}
-		scores = outcome.Scores
-	}
-	judged := make([][]bench.Result, len(p.Variants))
-	for i, drop := range p.Variants {
-		said, err := j.answers(ctx, suite, drop)
-		if err != nil {
-			return nil, err
-		}
-		if judged[i], err = suite.Judge(scores[i], said); err != nil {
-			return nil, err
+// cite adds the papers of the tasks to those of the metrics.
+func (j *Job) cite(results []bench.Result) {
+	for _, p := range bench.Bibliography(results) {
+		if !slices.Contains(j.Report.References, p) {
+			j.Report.References = append(j.Report.References, p)
 		}
 	}
-	return judged, nil
-}
-
-// answers are what a variant says to a suite's prompts.
-func (j *Job) answers(ctx context.Context, suite *bench.Suite, drop engine.Drop) ([]string, error) {
-	if !suite.Asks() {
-		return nil, nil
-	}
-	o := bench.Saying{Drop: drop, Memory: j.Memory}
-	var err error
-	if o.Ends, err = j.Ends(); err != nil {
-		return nil, err
-	}
-	if j.Progress != nil {
-		o.Progress = func(ended, prompts, tokens int) {
-			layers := j.Model.Layers()
-			j.Progress("answering", engine.Step{Layer: layers - 1, Layers: layers, Done: float64(ended), Total: float64(prompts), Rows: int64(tokens)})
-		}
-	}
-	return suite.Say(ctx, j.Model, o)
 }
 
 func samples(w io.Writer, whole, smaller []bench.Result, drop engine.Drop) error {
@@ -155,7 +123,7 @@ func (j *Job) compare(whole, smaller []bench.Result, seed uint64) error {
 	return nil
 }
 
-func retention(c *bench.Judgement) *report.Retention {
+func retention(c *bench.Comparison) *report.Retention {
 	return &report.Retention{MeanOfRatios: avss.Value(c.MeanOfRatios), MeanOfCorrected: avss.Value(c.MeanOfCorrected), RatioOfMeans: avss.Value(c.RatioOfMeans)}
 }
 

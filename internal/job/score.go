@@ -2,24 +2,24 @@ package job
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"avssnative/avss"
 	"avssnative/engine"
-	"avssnative/engine/device"
+	"avssnative/failure"
+	"avssnative/internal/report"
 )
 
 // Scoring says what is measured.
 type Scoring struct {
-	Metrics []string    // removal metrics wanted besides the activation metrics, which all come out of one pass: ppl, kl, greedy
-	Mode    avss.Mode   // of AVSS, as it is ranked
-	Site    device.Site // of AVSS, as it is ranked
-	Eps     float32     // of the paper's sparsity
-	Batch   int         // sequences a batch in mode "reference"
-	Seed    uint64      // of intervals and the random baseline
-	Greedy  int         // layers that the greedy search drops; 0: a quarter of them
-	Keep    []int       // layers that the greedy search may not drop
+	Metrics []string  // removal metrics wanted besides the activation metrics, which all come out of one pass
+	Mode    avss.Mode // of AVSS, as it is ranked; "": robust
+	Site    avss.Site // of AVSS, as it is ranked; "": delta
+	Eps     float32   // of the paper's sparsity; 0: 1e-5
+	Batch   int       // sequences a batch in mode "reference"; 0: DefaultBatch
+	Seed    uint64    // of intervals and the random baseline
+	Greedy  int       // layers that the greedy search drops; 0: a quarter of them
+	Keep    []int     // layers that the greedy search may not drop
 }
 
 // DefaultBatch is the batch of AVSS's mode "reference" unless told otherwise.
@@ -30,11 +30,11 @@ func (j *Job) Score(ctx context.Context, s Scoring) error {
 	if s.Batch == 0 {
 		s.Batch = DefaultBatch
 	}
-	o := avss.Options{Mode: s.Mode, Site: s.Site, Eps: s.Eps, Batch: s.Batch, Seed: s.Seed}
+	o := avss.Options{Mode: s.Mode, Site: s.Site, Eps: s.Eps, Batch: s.Batch, Seed: s.Seed, Rounds: s.Greedy, Keep: s.Keep}
 	if err := j.observe(ctx, o); err != nil {
 		return err
 	}
-	if err := j.remove(ctx, s, o); err != nil {
+	if err := j.remove(ctx, s.Metrics, o); err != nil {
 		return err
 	}
 	rows, err := avss.Rows(j.avss, j.scores...)
@@ -46,10 +46,23 @@ func (j *Job) Score(ctx context.Context, s Scoring) error {
 	var cited []string
 	for _, scores := range j.scores {
 		j.Report.Scores[scores.Key()] = scores
+		j.explain(scores.Metric)
 		cited = append(cited, scores.Metric)
 	}
 	j.Report.References = avss.Bibliography(cited...)
 	return nil
+}
+
+// explain notes what a reader of the report cannot know of a metric: one that came from outside.
+func (j *Job) explain(metric string) {
+	d, err := avss.Lookup(metric)
+	if err != nil || d.Builtin() {
+		return
+	}
+	if j.Report.Metrics == nil {
+		j.Report.Metrics = map[string]report.Metric{}
+	}
+	j.Report.Metrics[metric] = report.About(d)
 }
 
 // observe runs the pass of all activation metrics.
@@ -58,14 +71,8 @@ func (j *Job) observe(ctx context.Context, o avss.Options) error {
 	p := j.pass("scoring")
 	p.Sequences = j.calibration
 	var metrics []avss.Metric
-	for _, info := range avss.Metrics() {
-		if info.Kind != avss.Activation {
-			continue
-		}
-		m, err := avss.New(info.Name, o)
-		if err != nil {
-			return err
-		}
+	for _, d := range avss.Metrics(avss.Activation) {
+		m := d.New(d, o)
 		if a, ok := m.(*avss.AVSS); ok {
 			j.avss = a
 		}
@@ -82,26 +89,14 @@ func (j *Job) observe(ctx context.Context, o avss.Options) error {
 		}
 		j.scores = append(j.scores, scores)
 	}
-	return j.addFormulas(o)
-}
-
-// addFormulas adds AVSS by the formulas and sites that were not asked for: robust by the delta, the paper's at every site, the published code's.
-func (j *Job) addFormulas(o avss.Options) error {
-	type formula struct {
-		mode avss.Mode
-		site device.Site
-	}
-	formulas := []formula{{avss.Robust, device.SiteDelta}, {avss.Paper, device.SiteBlock}, {avss.Paper, device.SiteDelta},
-		{avss.Paper, device.SiteAttn}, {avss.Paper, device.SiteMLP}, {avss.Paper, device.SiteAct}, {avss.Reference, device.SiteBlock}}
-	for _, f := range formulas {
-		scores, err := j.avss.Of(f.mode, f.site, o.Eps)
-		if err != nil {
-			return err
+	for _, m := range metrics {
+		if several, ok := m.(avss.Several); ok {
+			further, err := several.Further()
+			if err != nil {
+				return err
+			}
+			j.scores = append(j.scores, further...)
 		}
-		if len(scores.Values) == 0 || slices.ContainsFunc(j.scores, func(s avss.Scores) bool { return s.Key() == scores.Key() }) {
-			continue
-		}
-		j.scores = append(j.scores, scores)
 	}
 	return nil
 }
@@ -115,40 +110,22 @@ func (j *Job) scored() []engine.Sequence {
 	return sequences
 }
 
-// remove runs the passes of the removal metrics wanted.
-func (j *Job) remove(ctx context.Context, s Scoring, o avss.Options) error {
-	if slices.Contains(s.Metrics, "ppl") || slices.Contains(s.Metrics, "kl") {
-		end := j.phase("removal of each layer")
-		p := j.pass("removal")
+// remove runs the passes of the removal metrics wanted; those that come from one search are measured together.
+func (j *Job) remove(ctx context.Context, wanted []string, o avss.Options) error {
+	var done []*avss.Search
+	for _, d := range avss.Metrics(avss.Removal) {
+		if !slices.Contains(wanted, d.Name) || slices.Contains(done, d.Search) {
+			continue
+		}
+		done = append(done, d.Search)
+		end := j.phase(d.Search.Name)
+		p := j.pass(d.Search.Name)
 		p.Sequences = j.scored()
-		losses, err := avss.MeasureRemoval(ctx, j.Model, p, o)
+		scores, err := d.Search.Run(ctx, j.Model, p, o)
 		if err != nil {
 			return err
 		}
-		ppl, err := losses.PPL()
-		if err != nil {
-			return err
-		}
-		kl, err := losses.KL()
-		if err != nil {
-			return err
-		}
-		j.scores = append(j.scores, ppl, kl)
-		end()
-	}
-	if slices.Contains(s.Metrics, "greedy") {
-		end := j.phase("greedy removal")
-		count := s.Greedy
-		if count == 0 {
-			count = max(1, (j.Model.Layers()+2)/4)
-		}
-		p := j.pass("greedy")
-		p.Sequences = j.scored()
-		g, err := avss.MeasureGreedy(ctx, j.Model, p, count, s.Keep)
-		if err != nil {
-			return err
-		}
-		j.scores = append(j.scores, g.Scores())
+		j.scores = append(j.scores, scores...)
 		end()
 	}
 	return nil
@@ -163,5 +140,5 @@ func (j *Job) find(key string) (avss.Scores, error) {
 		}
 		known = append(known, s.Key())
 	}
-	return avss.Scores{}, fmt.Errorf("metric %q was not measured; measured: %v", key, known)
+	return avss.Scores{}, failure.NotFound.Errorf("metric %q was not measured; measured: %v", key, known)
 }

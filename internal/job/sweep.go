@@ -10,26 +10,25 @@ import (
 	"avssnative/avss"
 	"avssnative/bench"
 	"avssnative/engine"
-	"avssnative/engine/device"
 	"avssnative/internal/report"
 	"avssnative/prune"
 )
 
 // Sweeping says which choices are judged.
 type Sweeping struct {
-	Judging
+	Evaluation
 	Metrics []string  // names or keys of scores, judged beside first, last and random
 	Shares  []float64 // of the layers, each in (0, 1)
 	Protect prune.Protect
 	Mode    avss.Mode
-	Site    device.Site
+	Site    avss.Site
 	Random  int  // seeds of the random baseline; 0: one
 	Alone   bool // also judge every plan by itself, to show what sharing saves
 }
 
 // Sweep judges what the metrics would drop at every share, all in as few passes as the memory allows.
 func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
-	suite, err := j.Suite(ctx, o.Judging)
+	suite, err := j.Suite(ctx, o.Evaluation)
 	if err != nil {
 		return err
 	}
@@ -60,7 +59,7 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 			}
 			return plan.Drop(), nil
 		}
-		s.Scores[scores.Key()] = scores.Values
+		s.Scores[scores.Key()] = scores.Importance()
 	}
 	if o.Speed {
 		if s.Speed, err = j.speed(2 * (1 + len(s.Counts))); err != nil {
@@ -74,6 +73,7 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 		return err
 	}
 	end()
+	j.cite(table.Sets[0].Results)
 	j.Report.Sweep = sweep(table)
 	if o.Speed {
 		j.Report.Sweep.CacheTokens = j.length(0)
@@ -118,14 +118,14 @@ func sweep(t *bench.Table) *report.Sweep {
 	s := &report.Sweep{Layers: t.Layers, Passes: t.Passes, PassesAlone: t.PassesAlone, Blocks: t.Blocks, BlocksAlone: t.BlocksAlone}
 	for _, p := range t.Points {
 		set := &t.Sets[p.Set]
-		point := report.SweepPoint{Metric: p.Metric, Count: p.Count, Share: p.Share, Dropped: set.Drop.Layers(), Retention: *retention(set.Judgement),
-			Divergence: report.Divergence{KL: set.Judgement.KL, SameTop: set.Judgement.SameTop, Tokens: set.Judgement.Tokens},
+		point := report.SweepPoint{Metric: p.Metric, Count: p.Count, Share: p.Share, Dropped: set.Drop.Layers(), Retention: *retention(set.Comparison),
+			Divergence: report.Divergence{KL: set.Comparison.KL, SameTop: set.Comparison.SameTop, Tokens: set.Comparison.Tokens},
 			Parameters: set.Parameters, Bytes: set.Bytes, TokensPerSecond: set.TokensPerSecond, Generated: set.Generated}
 		for i := range set.Results {
 			r := &set.Results[i]
 			f := figure(r.Main())
 			point.Tasks = append(point.Tasks, report.TaskPoint{Name: r.Task, Metric: r.Primary, Convention: r.Convention, Value: f.Value, Stderr: f.Stderr,
-				Retention: avss.Value(set.Judgement.Tasks[i].Retention)})
+				Retention: avss.Value(set.Comparison.Tasks[i].Retention)})
 		}
 		s.Points = append(s.Points, point)
 	}

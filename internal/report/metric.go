@@ -61,14 +61,31 @@ func (r *Report) shown() []string {
 	return keys
 }
 
+// about is what there is to know of a metric: what the report says of it, or the metric's own definition.
+func (r *Report) about(metric string) Metric {
+	if m, has := r.Metrics[metric]; has {
+		return m
+	}
+	d, err := avss.Lookup(metric)
+	if err != nil {
+		return Metric{}
+	}
+	return About(d)
+}
+
+// About is what a report says of a metric.
+func About(d avss.Definition) Metric {
+	return Metric{Unit: d.Unit, HighestFirst: d.HighestFirst, Papers: d.Papers}
+}
+
 // label is what a person calls a key of the scores.
 func (r *Report) label(key string) string {
 	s, known := r.Scores[key]
 	switch {
 	case key == "":
 		return "named by hand"
-	case known && r.Metrics[s.Metric].Label != "":
-		return r.Metrics[s.Metric].Label
+	case known && r.about(s.Metric).Label != "":
+		return r.about(s.Metric).Label
 	case known && s.Metric == "avss":
 		return fmt.Sprintf("AVSS %s, %s", s.Mode, s.Site)
 	}
@@ -85,7 +102,7 @@ func (r *Report) term(key string) Term {
 
 // scoreHeading is the label with the unit of the scores.
 func (r *Report) scoreHeading(key string) string {
-	if unit := r.Metrics[r.Scores[key].Metric].Unit; unit != "" {
+	if unit := r.about(r.Scores[key].Metric).Unit; unit != "" {
 		return r.label(key) + ", " + unit
 	}
 	return r.label(key)
@@ -93,7 +110,7 @@ func (r *Report) scoreHeading(key string) string {
 
 // firstToGo says which end of the scores goes first.
 func (r *Report) firstToGo(key string) string {
-	if r.Metrics[r.Scores[key].Metric].HighestFirst {
+	if r.about(r.Scores[key].Metric).HighestFirst {
 		return "highest"
 	}
 	return "lowest"
@@ -102,7 +119,7 @@ func (r *Report) firstToGo(key string) string {
 // depth is the rank correlation of a ranking with depth; not known of too few layers, of scores that are no numbers, and of rankings by place.
 func (r *Report) depth(key string) (float64, bool) {
 	s := r.Scores[key]
-	if info, err := avss.Lookup(s.Metric); err == nil && info.Kind == avss.Baseline || len(s.Values) < 4 {
+	if info, err := avss.Lookup(s.Metric); err == nil && info.Kind() == avss.Baseline || len(s.Values) < 4 {
 		return 0, false
 	}
 	place := make([]float64, len(s.Values))
@@ -119,7 +136,7 @@ func (r *Report) depth(key string) (float64, bool) {
 // trapped says whether a ranking says no more than "the first layers first".
 func (r *Report) trapped(key string) (float64, bool) {
 	rho, known := r.depth(key)
-	if r.Metrics[r.Scores[key].Metric].HighestFirst {
+	if r.about(r.Scores[key].Metric).HighestFirst {
 		return rho, known && rho < -depthTrap
 	}
 	return rho, known && rho > depthTrap

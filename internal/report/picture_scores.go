@@ -20,7 +20,7 @@ type spans struct {
 func (r *Report) scorePicture(key string) (Picture, bool, error) {
 	s := r.Scores[key]
 	axis := "score (" + r.firstToGo(key) + " goes first)"
-	if unit := r.Metrics[s.Metric].Unit; unit != "" {
+	if unit := r.about(s.Metric).Unit; unit != "" {
 		axis = "score, " + caption(unit) + " (" + r.firstToGo(key) + " goes first)"
 	}
 	p := newPicture("scores-"+key, caption(r.label(key)), "layer", axis)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"avssnative/avss"
+
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -57,7 +59,7 @@ func (r *Report) sweepPicture(what string) func() (Picture, bool, error) {
 			p.say("of %s metrics: those that end lowest and highest", grouped(len(lines)))
 		}
 		var all []float64
-		random := false
+		legends := map[string]bool{}
 		for _, i := range shown {
 			for _, point := range lines[i] {
 				all = append(all, point.Y)
@@ -68,8 +70,8 @@ func (r *Report) sweepPicture(what string) func() (Picture, bool, error) {
 			}
 			metric := names[i]
 			var colour color.Color = palette[i%len(palette)]
-			seeded := strings.HasPrefix(metric, "random")
-			if seeded || metric == "first" || metric == "last" {
+			baseline, seeded := baselineOf(metric)
+			if baseline != "" {
 				l.Dashes = []vg.Length{vg.Points(4), vg.Points(3)}
 			}
 			if seeded {
@@ -84,9 +86,9 @@ func (r *Report) sweepPicture(what string) func() (Picture, bool, error) {
 			switch {
 			case !seeded:
 				p.legend.Add(caption(metric), l, points)
-			case !random:
-				p.legend.Add("random, each seed", l, points)
-				random = true
+			case !legends[baseline]:
+				p.legend.Add(baseline+", each seed", l, points)
+				legends[baseline] = true
 			}
 		}
 		if len(all) == 0 {
@@ -117,6 +119,18 @@ func (s *Sweep) lines(y func(SweepPoint) float64) (names []string, lines []plott
 		}
 	}
 	return names, lines
+}
+
+// baselineOf is the baseline that a ranking of a sweep is, empty where it is none, and whether its name ends in a seed.
+func baselineOf(ranking string) (name string, seeded bool) {
+	name = ranking
+	if at := strings.LastIndex(ranking, "-"); at >= 0 {
+		name, seeded = ranking[:at], true
+	}
+	if d, err := avss.Lookup(name); err != nil || d.Kind() != avss.Baseline {
+		return "", false
+	}
+	return name, seeded
 }
 
 // metrics are the sweep's, in the order of its points.

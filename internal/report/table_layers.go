@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"avssnative/avss"
 	"avssnative/engine/device"
 )
 
@@ -135,7 +136,7 @@ func (r *Report) stabilityTable() (Table, bool) {
 	about := map[string][]string{}
 	for _, key := range r.Keys() {
 		s := r.Scores[key]
-		order := s.Ranking()
+		order := avss.Ranking(s.Values)
 		n := min(4, len(order))
 		depth := Number{Value: nan, Places: 2}
 		if rho, known := r.depth(key); known {

@@ -20,8 +20,8 @@ template <int DIM> DEVICE void head_row(u32 to, const bf16 *from, int row, int p
 }
 
 template <int DIM, int KEYS>
-DEVICE void attend_bf16(float *dst, i64 to, const bf16 *q, i64 lq, const bf16 *k, i64 lk, const bf16 *v, i64 lv, const QueryTile *tiles, const float *slopes,
-                        const float *sinks, int heads, int kv_heads, int dim, int value_dim, int value_width, Mask mask) {
+DEVICE void attend_bf16(float *dst, i64 to, const bf16 *q, i64 lq, const bf16 *k, i64 lk, const bf16 *v, i64 lv, const QueryTile *tiles,
+                        const float *slopes, const float *sinks, int heads, int kv_heads, int dim, int value_dim, int value_width, Mask mask) {
   constexpr int PIECES = DIM / 8, STEPS = DIM / 16, KEY_TILES = KEYS / 8;
   extern __shared__ __align__(128) u8 space[];
   u32 queries = shared_address(space), stages = queries + 64 * DIM * 2;
@@ -137,12 +137,13 @@ DEVICE void attend_bf16(float *dst, i64 to, const bf16 *q, i64 lq, const bf16 *k
 }
 
 // Dim and value_dim are the heads' widths in q, k and v, padded with zeros to multiples of 8; value_width is ValueDim as dst has it.
-#define ATTENTION_BF16(name, size, keys)                                                                                                    \
-  KERNEL(128, 1) name(float *dst, i64 to, const bf16 *q, i64 lq, const bf16 *k, i64 lk, const bf16 *v, i64 lv, const QueryTile *tiles,         \
-                   const float *slopes, const float *sinks, int heads, int kv_heads, int dim, int value_dim, int value_width, int causal,   \
-                   int window, int chunk, float scale, float cap) {                                                                         \
-    attend_bf16<size, keys>(dst, to, q, lq, k, lk, v, lv, tiles, slopes, sinks, heads, kv_heads, dim, value_dim, value_width,               \
-                            Mask{causal, window, chunk, scale, cap, cap > 0.f ? quotient(1.f, cap) : 0.f});                                                                      \
+#define ATTENTION_BF16(name, size, keys)                                                                                                        \
+  KERNEL(128, 1)                                                                                                                                \
+  name(float *dst, i64 to, const bf16 *q, i64 lq, const bf16 *k, i64 lk, const bf16 *v, i64 lv, const QueryTile *tiles, const float *slopes,    \
+       const float *sinks, int heads, int kv_heads, int dim, int value_dim, int value_width, int causal, int window, int chunk, float scale,    \
+       float cap) {                                                                                                                             \
+    attend_bf16<size, keys>(dst, to, q, lq, k, lk, v, lv, tiles, slopes, sinks, heads, kv_heads, dim, value_dim, value_width,                   \
+                            Mask{causal, window, chunk, scale, cap, cap > 0.f ? quotient(1.f, cap) : 0.f});                                     \
   }
 ATTENTION_BF16(attention_bf16_64, 64, 64)
 ATTENTION_BF16(attention_bf16_128, 128, 64)

@@ -7,10 +7,10 @@
 #include "mask.cuh"
 
 template <int PARTS> // eighths of ValueDim, rounded up
-DEVICE void attend_f32(float *dst, i64 to, const float *q, i64 lq, const float *k, i64 lk, const float *v, i64 lv, const QueryTile *tiles, const float *slopes,
-                       const float *sinks, int heads, int kv_heads, int dim, int value_dim, Mask mask) {
-  extern __shared__ __align__(16) float room[];
-  float *queries = room, *keys = queries + 32 * (dim + 1), *values = keys + 16 * (dim + 1), *weights = values + 16 * (value_dim + 1);
+DEVICE void attend_f32(float *dst, i64 to, const float *q, i64 lq, const float *k, i64 lk, const float *v, i64 lv, const QueryTile *tiles,
+                       const float *slopes, const float *sinks, int heads, int kv_heads, int dim, int value_dim, Mask mask) {
+  extern __shared__ __align__(16) float scratch[];
+  float *queries = scratch, *keys = queries + 32 * (dim + 1), *values = keys + 16 * (dim + 1), *weights = values + 16 * (value_dim + 1);
   QueryTile tile = tiles[block_x()];
   int t = (int)thread_x(), head = (int)block_y(), kv_head = head / (heads / kv_heads), mine = t / 8, part = t % 8;
   for (int i = t; i < 32 * dim; i += 256) {
@@ -66,12 +66,12 @@ DEVICE void attend_f32(float *dst, i64 to, const float *q, i64 lq, const float *
     if (int col = p * 8 + part; col < value_dim) dst[(i64)(tile.row + mine) * to + head * value_dim + col] = quotient(mean[p], sum);
 }
 
-#define ATTENTION_F32(name, parts)                                                                                                          \
-  KERNEL(256) name(float *dst, i64 to, const float *q, i64 lq, const float *k, i64 lk, const float *v, i64 lv, const QueryTile *tiles,      \
-                   const float *slopes, const float *sinks, int heads, int kv_heads, int dim, int value_dim, int causal, int window,        \
-                   int chunk, float scale, float cap) {                                                                                     \
-    attend_f32<parts>(dst, to, q, lq, k, lk, v, lv, tiles, slopes, sinks, heads, kv_heads, dim, value_dim,                                  \
-                      Mask{causal, window, chunk, scale, cap, cap > 0.f ? quotient(1.f, cap) : 0.f});                                                                            \
+#define ATTENTION_F32(name, parts)                                                                                                              \
+  KERNEL(256)                                                                                                                                   \
+  name(float *dst, i64 to, const float *q, i64 lq, const float *k, i64 lk, const float *v, i64 lv, const QueryTile *tiles, const float *slopes, \
+       const float *sinks, int heads, int kv_heads, int dim, int value_dim, int causal, int window, int chunk, float scale, float cap) {        \
+    attend_f32<parts>(dst, to, q, lq, k, lk, v, lv, tiles, slopes, sinks, heads, kv_heads, dim, value_dim,                                      \
+                      Mask{causal, window, chunk, scale, cap, cap > 0.f ? quotient(1.f, cap) : 0.f});                                           \
   }
 ATTENTION_F32(attention_f32_64, 8)
 ATTENTION_F32(attention_f32_128, 16)

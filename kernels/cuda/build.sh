@@ -1,5 +1,6 @@
 #!/bin/sh
-# Compiles the kernels to PTX: build.sh COMPILER FOLDER. COMPILER is clang++-19 (the committed PTX, the same bits every time) or an nvcc.
+# Compiles the kernels to PTX, a file each source: build.sh COMPILER FOLDER. COMPILER is clang++-19 (the committed PTX, the same bits every
+# time) or an nvcc.
 set -eu
 compiler=$1 folder=$2 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$folder" && folder=$(cd "$folder" && pwd)
@@ -11,7 +12,7 @@ compile() { # source, architecture, PTX version, output
     -O3 -std=c++17 -Wall -Wextra -Wno-unused-parameter -Wno-pass-failed -Werror -S "$1" -o "$4" ;;
   esac
 }
-compile kernels.cu sm_80 ptx70 "$folder/sm_80.ptx" &
-common=$!
-compile hopper/product.cu sm_90a ptx80 "$folder/sm_90a.ptx"
-wait $common
+(for source in hopper/*.cu; do compile "$source" sm_90a ptx80 "$folder/hopper_$(basename "${source%.cu}").sm_90a.ptx"; done) &
+hopper=$!
+for source in *.cu; do compile "$source" sm_80 ptx70 "$folder/${source%.cu}.sm_80.ptx"; done
+wait $hopper

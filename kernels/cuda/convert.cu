@@ -7,8 +7,8 @@
 
 enum { FROM_F32, FROM_F16, FROM_BF16, FROM_F64 };
 
-DEVICE float stored(const void *p, i64 i, int type) {
-  switch (type) {
+DEVICE float stored(const void *p, i64 i, int kind) {
+  switch (kind) {
   case FROM_F32: return ((const float *)p)[i];
   case FROM_F16: return from_f16(((const u16 *)p)[i]);
   case FROM_BF16: return from_bf16(((const bf16 *)p)[i]);
@@ -21,18 +21,19 @@ DEVICE void store(void *p, i64 i, float v, int wide) {
 }
 
 // dst[row][col] of float32 (wide) or bfloat16; src rows are `from` values apart. Columns from `cols` to `padded` become zero.
-KERNEL(256) convert(void *dst, i64 to, int wide, const void *src, i64 from, int type, int rows, int cols, int padded) {
+KERNEL(256) convert(void *dst, i64 to, int wide, const void *src, i64 from, int kind, int rows, int cols, int padded) {
   Cell cell = this_cell();
   if (cell.row >= rows) return;
-  CELL_COLUMNS(cell, col, padded) store(dst, cell.row * to + col, col < cols ? stored(src, cell.row * from + col, type) : 0.f, wide);
+  CELL_COLUMNS(cell, col, padded) store(dst, cell.row * to + col, col < cols ? stored(src, cell.row * from + col, kind) : 0.f, wide);
 }
 
 // dst[row][col] = src[col][row]: src holds `cols` lines `from` values apart.
-KERNEL(256) convert_transposed(void *dst, i64 to, int wide, const void *src, i64 from, int type, int rows, int cols, int padded) {
+KERNEL(256) convert_transposed(void *dst, i64 to, int wide, const void *src, i64 from, int kind, int rows, int cols, int padded) {
   __shared__ float tile[32][33];
   int row0 = (int)(block_x() * 32), col0 = (int)(block_y() * 32), x = (int)thread_x(), y = (int)thread_y();
 #pragma unroll
-  for (int part = 0, j = y; part < 4; part++, j += 8) tile[j][x] = row0 + x < rows && col0 + j < cols ? stored(src, (i64)(col0 + j) * from + row0 + x, type) : 0.f;
+  for (int part = 0, j = y; part < 4; part++, j += 8)
+    tile[j][x] = row0 + x < rows && col0 + j < cols ? stored(src, (i64)(col0 + j) * from + row0 + x, kind) : 0.f;
   __syncthreads();
 #pragma unroll
   for (int part = 0, j = y; part < 4; part++, j += 8)

@@ -6,11 +6,11 @@
 #include "quantised.cuh"
 
 // Rows of src are `from` bytes apart. Columns from `cols` to `to` become zero. Values are multiplied by `factor`.
-KERNEL(256) dequantise(void *dst, i64 to, int wide, const u8 *src, i64 from, int type, float factor, int rows, int cols, int padded) {
+KERNEL(256) dequantise(void *dst, i64 to, int wide, const u8 *src, i64 from, int kind, float factor, int rows, int cols, int padded) {
   Cell cell = this_cell();
   if (cell.row >= rows) return;
   CELL_COLUMNS(cell, col, padded) {
-    float v = col < cols ? factor * dequantised(src + cell.row * from, type, col) : 0.f;
+    float v = col < cols ? factor * dequantised(src + cell.row * from, kind, col) : 0.f;
     if (wide) ((float *)dst)[cell.row * to + col] = v;
     else ((bf16 *)dst)[cell.row * to + col] = to_bf16(v);
   }

@@ -1,15 +1,22 @@
-// Package kernels holds the compiled form of the CUDA kernels in this folder. The .cu files are compiled to PTX, NVIDIA's portable
-// assembly, by the CMake target "ptx"; the result is committed, so that no program of NVIDIA's is needed to build or to test.
+// Package kernels holds the compiled form of the CUDA kernels in this folder. Every .cu file is compiled to PTX, NVIDIA's portable assembly, by
+// the CMake target "ptx"; the result is committed, so that no program of NVIDIA's is needed to build or to test.
 package kernels
 
-import _ "embed"
+import (
+	"embed"
+	"strings"
+)
 
-// SM80 is the PTX of every kernel, for GPUs of compute capability 8.0 and later.
-//
-//go:embed ptx/sm_80.ptx
-var SM80 string
+//go:embed ptx/*.ptx
+var files embed.FS
 
-// SM90A is the PTX of the kernels in hopper, for GPUs of compute capability 9.0 alone.
-//
-//go:embed ptx/sm_90a.ptx
-var SM90A string
+// PTX is the compiled form of a source, which is named relative to this folder: "add.cu" is for GPUs of compute capability 8.0 and later, what
+// lies in hopper for those of 9.0 alone. The driver makes machine code of it when it is loaded, which takes a while: load what is needed.
+func PTX(source string) (string, error) {
+	name, target := strings.TrimSuffix(source, ".cu"), "sm_80"
+	if strings.HasPrefix(name, "hopper/") {
+		target = "sm_90a"
+	}
+	text, err := files.ReadFile("ptx/" + strings.ReplaceAll(name, "/", "_") + "." + target + ".ptx")
+	return string(text), err
+}

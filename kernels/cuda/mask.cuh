@@ -40,7 +40,9 @@ DEVICE bool sees_all(const Mask &m, int first, int last, int j, int end, int tot
 // Fast: the soft cap's tanh by ex2.approx and rcp.approx, to 3e-7 of the cap.
 template <bool fast> DEVICE float score(const Mask &m, float product, float slope, int i, int j) {
   float s = product * m.scale;
-  if (m.cap > 0.f) s = m.cap * (fast ? 1.f - 2.f * reciprocal_fast(exponential_fast(s * (2.f * m.reciprocal_cap)) + 1.f) : hyperbolic_tangent(quotient(s, m.cap)));
+  if (m.cap > 0.f)
+    s = m.cap *
+        (fast ? 1.f - 2.f * reciprocal_fast(exponential_fast(s * (2.f * m.reciprocal_cap)) + 1.f) : hyperbolic_tangent(quotient(s, m.cap)));
   return slope != 0.f ? fused(slope, (float)(j - i), s) : s;
 }
 DEVICE int row_at(const QueryTile &t, int position) { return position < t.prefixed ? t.prefix + position : t.start + position - t.prefixed; }

@@ -4,17 +4,17 @@
 // Every sum is float64, in a slot of its own and in an order that the row's width and the row's place in its sequence fix; no atomics.
 //
 // measure can do the residual addition y = a + scale·f on the way, so that statistics cost no pass over the residual stream of their own. Of
-// attn and mlp it takes a product's slots (finish.cuh) instead of the rows where there are some: one byte a value instead of four, and no
+// attn and mlp it takes a product's slots (epilogue.cuh) instead of the rows where there are some: one byte a value instead of four, and no
 // arithmetic of a value. What is counted relative to the row is not in them.
 //
 // Slow twin: engine's reference.Measure. Launch: measure one block of 256 threads a row, merge one block of 256 a sequence and site,
 // pooled 256 columns a block and sequence. Shared memory: measure 18.9 KB, merge 2 KB. Moved: 4 bytes a value of every site once from memory
 // (a row is read twice, the second time from the first-level cache, and y, which may just have been written, from shared memory), 0.8 KB a
 // row of records.
-#include "finish.cuh"
+#include "epilogue.cuh"
 
 enum { SITE_BLOCK, SITE_DELTA, SITE_ATTN, SITE_MLP, SITE_ACT, SITES };
-enum { SUM1, SUM2, SUM3, SUM4, SUM_ABS, LEAST, MOST, RELATIVE1, RELATIVE2, NEAR, BELOW, NANS = BELOW + 8, INFS, SLOTS };
+enum { SUM1, SUM2, SUM3, SUM4, SUM_ABS, LEAST, MOST, RELATIVE1, RELATIVE2, RELATIVE_BELOW, BELOW, NANS = BELOW + 8, INFS, SLOTS };
 enum { MEASURE_KEPT = 4096 };
 enum { RECORD = SITES * SLOTS + 4, COSINE = SITES * SLOTS, DISTANCE, RELATIVE }; // doubles a row; one is spare
 
@@ -36,16 +36,16 @@ template <int n> DEVICE void block_sums(double (&values)[n], double (*shared)[8]
 
 // Adds up what the block's threads have of one site of one row and writes SLOTS doubles of the record. Two sites in a row use different shared
 // memory, so that the barrier between a site's writing and reading also keeps the next but one from writing too early.
-DEVICE void finish_site(double *record, Sums s, int near, double rms, double (*shared)[SLOTS]) {
+DEVICE void reduce_site(double *record, Sums s, int below_relative, double rms, double (*shared)[SLOTS]) {
   int lane = (int)(thread_x() & 31), warp = (int)(thread_x() >> 5);
   s.sum1 = warp_sum(s.sum1), s.sum2 = warp_sum(s.sum2), s.sum3 = warp_sum(s.sum3), s.sum4 = warp_sum(s.sum4), s.sum_abs = warp_sum(s.sum_abs);
-  s.low = warp_min(s.low), s.high = warp_max(s.high), near = warp_sum(near), s.nans = warp_sum(s.nans), s.infs = warp_sum(s.infs);
+  s.low = warp_min(s.low), s.high = warp_max(s.high), below_relative = warp_sum(below_relative), s.nans = warp_sum(s.nans), s.infs = warp_sum(s.infs);
 #pragma unroll
   for (int e = 0; e < 8; e++) s.below[e] = warp_sum(s.below[e]);
   if (lane == 0) {
     double *to = shared[warp];
     to[SUM1] = s.sum1, to[SUM2] = s.sum2, to[SUM3] = s.sum3, to[SUM4] = s.sum4, to[SUM_ABS] = s.sum_abs, to[LEAST] = s.low, to[MOST] = s.high;
-    to[NEAR] = near, to[RELATIVE1] = 0., to[RELATIVE2] = 0., to[NANS] = s.nans, to[INFS] = s.infs;
+    to[RELATIVE_BELOW] = below_relative, to[RELATIVE1] = 0., to[RELATIVE2] = 0., to[NANS] = s.nans, to[INFS] = s.infs;
 #pragma unroll
     for (int e = 0; e < 8; e++) to[BELOW + e] = s.below[e];
   }
@@ -68,15 +68,15 @@ DEVICE void finish_site(double *record, Sums s, int near, double rms, double (*s
 template <class Value>
 DEVICE void measure_site(double *record, Value value, int cols, double rms, float relative, const float *eps, double (*shared)[SLOTS]) {
   Sums s = no_sums();
-  int near = 0;
+  int below_relative = 0;
   double limit = (double)relative * rms;
   bool all = rms == 0. && relative > 0.f; // relative values are zero then
   for (int col = (int)thread_x(); col < cols; col += 256) {
     float v = value(col);
     add_value(s, v, eps);
-    near += all | ((double)absolute(v) < limit);
+    below_relative += all | ((double)absolute(v) < limit);
   }
-  finish_site(record, s, near, rms, shared);
+  reduce_site(record, s, below_relative, rms, shared);
 }
 
 // One site of one row from a product's slots: four lanes take one, a quarter each.
@@ -84,14 +84,15 @@ DEVICE void merge_site(double *record, const GroupSums *slots, int groups, doubl
   Sums s = no_sums();
   int quarter = (int)(thread_x() & 3);
   for (int group = (int)(thread_x() >> 2); group < groups; group += 64) add_quarter(s, quarter, load_quarter(&slots[group].quarter[quarter]));
-  finish_site(record, s, 0, rms, shared);
+  reduce_site(record, s, 0, rms, shared);
 }
 
 // Any of x, y, attn, mlp, act may be null; their rows are lx, ly … apart. Where the products behind attn and mlp have left slots, those are
 // attn_slots and mlp_slots, [rows × groups of 64]. Thresholds unused are negative. Where f is not null, y is first set to a + scale·f.
-KERNEL(256) measure(double *records, const float *x, i64 lx, float *y, i64 ly, const float *attn, i64 la, const GroupSums *attn_slots, const float *mlp,
-                    i64 lm, const GroupSums *mlp_slots, const float *act, i64 lt, const float *a, i64 l0, const float *f, i64 lf, float scale, const float *eps, float relative, int cols,
-                    int act_cols) {
+KERNEL(256)
+measure(double *records, const float *x, i64 lx, float *y, i64 ly, const float *attn, i64 la, const GroupSums *attn_slots, const float *mlp,
+        i64 lm, const GroupSums *mlp_slots, const float *act, i64 lt, const float *a, i64 l0, const float *f, i64 lf, float scale,
+        const float *eps, float relative, int cols, int act_cols) {
   __shared__ double shared[2][8][SLOTS], sums[5][8];
   __shared__ float limits[8], kept[MEASURE_KEPT]; // values of y, each where the thread that read it reads it again
   i64 row = block_x();
@@ -136,13 +137,18 @@ KERNEL(256) measure(double *records, const float *x, i64 lx, float *y, i64 ly, c
   }
   if (y) measure_site(record + SITE_BLOCK * SLOTS, output, cols, rms, relative, limits, shared[turn++ & 1]);
   if (x && y)
-    measure_site(record + SITE_DELTA * SLOTS, [&](int col) { return output(col) - x[row * lx + col]; }, cols, rms, relative, limits, shared[turn++ & 1]);
+    measure_site(
+        record + SITE_DELTA * SLOTS, [&](int col) { return output(col) - x[row * lx + col]; }, cols, rms, relative, limits, shared[turn++ & 1]);
   int groups = (cols + GROUP - 1) / GROUP;
   if (attn_slots) merge_site(record + SITE_ATTN * SLOTS, attn_slots + row * groups, groups, rms, shared[turn++ & 1]);
-  else if (attn) measure_site(record + SITE_ATTN * SLOTS, [&](int col) { return attn[row * la + col]; }, cols, rms, relative, limits, shared[turn++ & 1]);
+  else if (attn)
+    measure_site(record + SITE_ATTN * SLOTS, [&](int col) { return attn[row * la + col]; }, cols, rms, relative, limits, shared[turn++ & 1]);
   if (mlp_slots) merge_site(record + SITE_MLP * SLOTS, mlp_slots + row * groups, groups, rms, shared[turn++ & 1]);
-  else if (mlp) measure_site(record + SITE_MLP * SLOTS, [&](int col) { return mlp[row * lm + col]; }, cols, rms, relative, limits, shared[turn++ & 1]);
-  if (act) measure_site(record + SITE_ACT * SLOTS, [&](int col) { return act[row * lt + col]; }, act_cols, rms_act, relative, limits, shared[turn++ & 1]);
+  else if (mlp)
+    measure_site(record + SITE_MLP * SLOTS, [&](int col) { return mlp[row * lm + col]; }, cols, rms, relative, limits, shared[turn++ & 1]);
+  if (act)
+    measure_site(
+        record + SITE_ACT * SLOTS, [&](int col) { return act[row * lt + col]; }, act_cols, rms_act, relative, limits, shared[turn++ & 1]);
 }
 
 // A choice that is no branch, whatever the compiler makes of the sources: lanes of a warp have different kinds.

@@ -1,4 +1,4 @@
-// The sums of one site: what `measure` takes of a whole row and a product of the groups of its results (finish.cuh), in one place, so that
+// The sums of one site: what `measure` takes of a whole row and a product of the groups of its results (epilogue.cuh), in one place, so that
 // both count alike. A product's part is a GroupSums of 64 bytes: 64 values of a row, in float64 but for what float32 and bytes hold exactly.
 #pragma once
 #include "functions.cuh"

@@ -68,9 +68,10 @@ DEVICE void norm_group(float *dst, float *y, const float *x, const float *f, flo
 }
 
 // Weight and bias are [cols], or [cols / groups] where shared_weight and shared_bias say so.
-KERNEL(256) normalise(float *dst, i64 to, float *y, i64 ly, const float *x, i64 from, const float *f, i64 lf, float scale, bf16 *copy, i64 lc, int padded,
-                 const float *weight, int shared_weight, const float *bias, int shared_bias, float offset, int kind, float eps, int groups,
-                 int rows, int cols) {
+KERNEL(256)
+normalise(float *dst, i64 to, float *y, i64 ly, const float *x, i64 from, const float *f, i64 lf, float scale, bf16 *copy, i64 lc, int padded,
+          const float *weight, int shared_weight, const float *bias, int shared_bias, float offset, int kind, float eps, int groups, int rows,
+          int cols) {
   __shared__ double shared[16];
   __shared__ float kept[NORM_KEPT];
   int size = cols / groups;

@@ -99,7 +99,8 @@ DEVICE void store_pair(float *to, float first, float second) {
 }
 // store_quad writes four neighbouring values at once, to global memory and a multiple of 16 bytes.
 DEVICE void store_quad(float *to, float a, float b, float c, float d) {
-  asm volatile("{ .reg .u64 t; cvta.to.global.u64 t, %0; st.global.v4.f32 [t], {%1, %2, %3, %4}; }" ::"l"(to), "f"(a), "f"(b), "f"(c), "f"(d) : "memory");
+  asm volatile("{ .reg .u64 t; cvta.to.global.u64 t, %0; st.global.v4.f32 [t], {%1, %2, %3, %4}; }" ::"l"(to), "f"(a), "f"(b), "f"(c), "f"(d)
+               : "memory");
 }
 
 // load_pair and load_quad read as many neighbours at once, store_words writes 16 bytes; all of global memory and aligned to their size. C++ says
@@ -112,7 +113,8 @@ DEVICE void load_quad(float *v, const void *from) {
                : "=f"(v[0]), "=f"(v[1]), "=f"(v[2]), "=f"(v[3]) : "l"(from) : "memory");
 }
 DEVICE void store_words(void *to, u32 a, u32 b, u32 c, u32 d) {
-  asm volatile("{ .reg .u64 t; cvta.to.global.u64 t, %0; st.global.v4.b32 [t], {%1, %2, %3, %4}; }" ::"l"(to), "r"(a), "r"(b), "r"(c), "r"(d) : "memory");
+  asm volatile("{ .reg .u64 t; cvta.to.global.u64 t, %0; st.global.v4.b32 [t], {%1, %2, %3, %4}; }" ::"l"(to), "r"(a), "r"(b), "r"(c), "r"(d)
+               : "memory");
 }
 
 // load_matrices reads four 8×8 matrices of 16-bit values: lane l gives the address of row l%8 of matrix l/8, and gets of each matrix the

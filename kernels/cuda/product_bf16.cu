@@ -4,8 +4,8 @@
 // multiplies its part out of swizzled tiles (tile.cuh). Every result is one chain over k in steps of 16, whatever the tile, so that the
 // three shapes give the same bits: a row's result does not depend on how many rows stand beside it.
 //
-// The same product with its results finished in registers (finish.cuh): `_sums` stores them and takes their statistics, `_head` keeps what the
-// head wants of the logits and stores none. A warp of these has 64 columns, or several times 64.
+// The same product with an epilogue that works on the results in registers (epilogue.cuh): `_sums` stores them and takes their statistics,
+// `_head` keeps what the head wants of the logits and stores none. A warp of these has 64 columns, or several times 64.
 //
 // Slow twin: product_f32 on rounded operands; engine's reference.Product.
 //   kernel                         tile      threads  stages  shared   W read once for   x read once for
@@ -13,12 +13,12 @@
 //   product_bf16_mid               64×64     128      4       32 KB    64 rows           64 columns
 //   product_bf16_mid_sums, _head   64×64     128      4       32 KB    64 rows           64 columns
 //   product_bf16_few               16×32     64       12      36 KB    16 rows: bound by reading W, 33 KB on the way a block
-// Stored besides: 1 byte a result by _sums; 1/4 byte a logit by _head, instead of the logit's 4.
-#include "finish.cuh"
+// StoreEpilogue besides: 1 byte a result by _sums; 1/4 byte a logit by _head, instead of the logit's 4.
+#include "epilogue.cuh"
 
-template <int BM, int BN, int WM, int WN, int STAGES, class Finish>
-DEVICE void product_bf16_tile(const Finish &finish, float *dst, i64 to, const bf16 *x, i64 lx, const bf16 *w, i64 lw, const float *bias, int m, int n,
-                              int k) {
+template <int BM, int BN, int WM, int WN, int STAGES, class Epilogue>
+DEVICE void product_bf16_tile(const Epilogue &epilogue, float *dst, i64 to, const bf16 *x, i64 lx, const bf16 *w, i64 lw, const float *bias,
+                              int m, int n, int k) {
   constexpr int THREADS = WM * WN * 32, MT = BM / WM / 16, NT = BN / WN / 16, X_BYTES = BM * 64, STAGE = X_BYTES + BN * 64;
   extern __shared__ __align__(128) u8 ring[];
   u32 base = shared_address(ring);
@@ -43,34 +43,34 @@ DEVICE void product_bf16_tile(const Finish &finish, float *dst, i64 to, const bf
     u32 stage = base + (u32)(piece % STAGES * STAGE);
     tile_multiply<MT, NT>(sums, stage, row, stage + X_BYTES, col);
   }
-  tile_finish<MT, NT>(finish, dst, to, bias, sums, row0 + row, col0 + col, m, n);
+  tile_epilogue<MT, NT>(epilogue, dst, to, bias, sums, row0 + row, col0 + col, m, n);
 }
 
 // K is the padded length: a multiple of 8 up to which x and w hold zeros beyond their values.
 KERNEL(256) product_bf16(float *dst, i64 to, const bf16 *x, i64 lx, const bf16 *w, i64 lw, const float *bias, int m, int n, int k) {
-  product_bf16_tile<128, 256, 2, 4, 4>(Stored{}, dst, to, x, lx, w, lw, bias, m, n, k);
+  product_bf16_tile<128, 256, 2, 4, 4>(StoreEpilogue{}, dst, to, x, lx, w, lw, bias, m, n, k);
 }
 KERNEL(128) product_bf16_mid(float *dst, i64 to, const bf16 *x, i64 lx, const bf16 *w, i64 lw, const float *bias, int m, int n, int k) {
-  product_bf16_tile<64, 64, 2, 2, 4>(Stored{}, dst, to, x, lx, w, lw, bias, m, n, k);
+  product_bf16_tile<64, 64, 2, 2, 4>(StoreEpilogue{}, dst, to, x, lx, w, lw, bias, m, n, k);
 }
 KERNEL(64) product_bf16_few(float *dst, i64 to, const bf16 *x, i64 lx, const bf16 *w, i64 lw, const float *bias, int m, int n, int k) {
-  product_bf16_tile<16, 32, 1, 2, 12>(Stored{}, dst, to, x, lx, w, lw, bias, m, n, k);
+  product_bf16_tile<16, 32, 1, 2, 12>(StoreEpilogue{}, dst, to, x, lx, w, lw, bias, m, n, k);
 }
 
 // Slots are [m × groups of 64 columns].
 KERNEL(256) product_bf16_sums(GroupSums *slots, const float *eps, float *dst, i64 to, const bf16 *x, i64 lx, const bf16 *w, i64 lw, const float *bias,
                               int m, int n, int k) {
-  product_bf16_tile<128, 256, 2, 4, 4>(summed(slots, eps), dst, to, x, lx, w, lw, bias, m, n, k);
+  product_bf16_tile<128, 256, 2, 4, 4>(sums_epilogue(slots, eps), dst, to, x, lx, w, lw, bias, m, n, k);
 }
 KERNEL(128) product_bf16_mid_sums(GroupSums *slots, const float *eps, float *dst, i64 to, const bf16 *x, i64 lx, const bf16 *w, i64 lw,
                                   const float *bias, int m, int n, int k) {
-  product_bf16_tile<64, 64, 4, 1, 4>(summed(slots, eps), dst, to, x, lx, w, lw, bias, m, n, k);
+  product_bf16_tile<64, 64, 4, 1, 4>(sums_epilogue(slots, eps), dst, to, x, lx, w, lw, bias, m, n, k);
 }
-KERNEL(256) product_bf16_head(JudgedGroup *slots, double *found, const int *offsets, const int *targets, float scale, float cap, const bf16 *x, i64 lx,
+KERNEL(256) product_bf16_head(LogitGroup *slots, double *found, const int *offsets, const int *targets, float scale, float cap, const bf16 *x, i64 lx,
                               const bf16 *w, i64 lw, const float *bias, int m, int n, int k) {
-  product_bf16_tile<128, 256, 2, 4, 4>(Judged{slots, found, offsets, targets, scale, cap}, nullptr, 0, x, lx, w, lw, bias, m, n, k);
+  product_bf16_tile<128, 256, 2, 4, 4>(HeadEpilogue{slots, found, offsets, targets, scale, cap}, nullptr, 0, x, lx, w, lw, bias, m, n, k);
 }
-KERNEL(128) product_bf16_mid_head(JudgedGroup *slots, double *found, const int *offsets, const int *targets, float scale, float cap, const bf16 *x,
+KERNEL(128) product_bf16_mid_head(LogitGroup *slots, double *found, const int *offsets, const int *targets, float scale, float cap, const bf16 *x,
                                   i64 lx, const bf16 *w, i64 lw, const float *bias, int m, int n, int k) {
-  product_bf16_tile<64, 64, 4, 1, 4>(Judged{slots, found, offsets, targets, scale, cap}, nullptr, 0, x, lx, w, lw, bias, m, n, k);
+  product_bf16_tile<64, 64, 4, 1, 4>(HeadEpilogue{slots, found, offsets, targets, scale, cap}, nullptr, 0, x, lx, w, lw, bias, m, n, k);
 }

@@ -4,17 +4,17 @@
 // Slow twin: engine's reference.Product. Launch: 256 threads a tile of 64×64 (16×64 for few rows), 16 of k at a time through shared memory,
 // the next piece being fetched to registers meanwhile; a thread has 4×4 (1×4) sums. Pieces lie k-major in shared memory, columns exchanged
 // by k so that rows are stored without more than twofold conflicts and read as whole float4; results go out as float4 where dst allows it.
-// _sums and _head finish the results in registers (finish.cuh): a half warp holds 64 columns of a row.
+// _sums and _head reduce the results in registers (epilogue.cuh): a half warp holds 64 columns of a row.
 // Shared memory: 8 KB (5 KB). Moved: tiles of x times column tiles, W times row tiles; 32 multiply-adds a value read.
-#include "finish.cuh"
+#include "epilogue.cuh"
 
 enum { F32_N = 64, F32_K = 16 };
 
 DEVICE int exchanged(int k, int at) { return at ^ (k & 7) << 2; }
 
-template <int BM, class Finish>
-DEVICE void product_f32_tile(const Finish &finish, float *dst, i64 to, const float *x, i64 lx, const float *w, i64 lw, const float *bias, int m, int n,
-                             int k) {
+template <int BM, class Epilogue>
+DEVICE void product_f32_tile(const Epilogue &epilogue, float *dst, i64 to, const float *x, i64 lx, const float *w, i64 lw, const float *bias,
+                             int m, int n, int k) {
   constexpr int TM = BM / 16;
   __shared__ __align__(16) float xs[F32_K][BM], ws[F32_K][F32_N];
   int t = (int)thread_x(), tx = t % 16, ty = t / 16, row0 = (int)block_x() * BM, col0 = (int)block_y() * F32_N;
@@ -60,7 +60,7 @@ DEVICE void product_f32_tile(const Finish &finish, float *dst, i64 to, const flo
 #pragma unroll
   for (int i = 0; i < TM; i++) {
     int row = row0 + ty * TM + i;
-    if (row >= m || !Finish::KEPT) continue;
+    if (row >= m || !Epilogue::KEPT) continue;
     float *at = dst + row * to + first;
     if (quads) {
       store_quad(at, sums[i][0] + shift[0], sums[i][1] + shift[1], sums[i][2] + shift[2], sums[i][3] + shift[3]);
@@ -70,13 +70,13 @@ DEVICE void product_f32_tile(const Finish &finish, float *dst, i64 to, const flo
     for (int j = 0; j < 4; j++)
       if (first + j < n) at[j] = sums[i][j] + shift[j];
   }
-  if constexpr (Finish::GROUPS) {
+  if constexpr (Epilogue::GROUPS) {
 #pragma unroll 1
-    for (int i = 0; i < TM; i++) { // a row a turn, as in tile_finish
+    for (int i = 0; i < TM; i++) { // a row a turn, as in tile_epilogue
       float v[4];
 #pragma unroll
       for (int j = 0; j < 4; j++) v[j] = sums[0][j] + shift[j];
-      finish.template group<4, 16>(row0 + ty * TM + i, col0, tx, v, m, n);
+      epilogue.template group<4, 16>(row0 + ty * TM + i, col0, tx, v, m, n);
 #pragma unroll
       for (int u = 0; u + 1 < TM; u++)
 #pragma unroll
@@ -86,18 +86,19 @@ DEVICE void product_f32_tile(const Finish &finish, float *dst, i64 to, const flo
 }
 
 KERNEL(256) product_f32(float *dst, i64 to, const float *x, i64 lx, const float *w, i64 lw, const float *bias, int m, int n, int k) {
-  product_f32_tile<64>(Stored{}, dst, to, x, lx, w, lw, bias, m, n, k);
+  product_f32_tile<64>(StoreEpilogue{}, dst, to, x, lx, w, lw, bias, m, n, k);
 }
 KERNEL(256) product_f32_few(float *dst, i64 to, const float *x, i64 lx, const float *w, i64 lw, const float *bias, int m, int n, int k) {
-  product_f32_tile<16>(Stored{}, dst, to, x, lx, w, lw, bias, m, n, k);
+  product_f32_tile<16>(StoreEpilogue{}, dst, to, x, lx, w, lw, bias, m, n, k);
 }
 
 // Slots are [m × groups of 64 columns].
-KERNEL(256) product_f32_sums(GroupSums *slots, const float *eps, float *dst, i64 to, const float *x, i64 lx, const float *w, i64 lw, const float *bias,
-                             int m, int n, int k) {
-  product_f32_tile<64>(summed(slots, eps), dst, to, x, lx, w, lw, bias, m, n, k);
+KERNEL(256)
+product_f32_sums(GroupSums *slots, const float *eps, float *dst, i64 to, const float *x, i64 lx, const float *w, i64 lw, const float *bias,
+                 int m, int n, int k) {
+  product_f32_tile<64>(sums_epilogue(slots, eps), dst, to, x, lx, w, lw, bias, m, n, k);
 }
-KERNEL(256) product_f32_head(JudgedGroup *slots, double *found, const int *offsets, const int *targets, float scale, float cap, const float *x, i64 lx,
+KERNEL(256) product_f32_head(LogitGroup *slots, double *found, const int *offsets, const int *targets, float scale, float cap, const float *x, i64 lx,
                              const float *w, i64 lw, const float *bias, int m, int n, int k) {
-  product_f32_tile<64>(Judged{slots, found, offsets, targets, scale, cap}, nullptr, 0, x, lx, w, lw, bias, m, n, k);
+  product_f32_tile<64>(HeadEpilogue{slots, found, offsets, targets, scale, cap}, nullptr, 0, x, lx, w, lw, bias, m, n, k);
 }

@@ -35,7 +35,8 @@ template <int TYPE> DEVICE void widen_stored(float out[16], const StoredPiece &p
   } else {
     int s = k % 256 / 32;
     auto byte = [&](int i) { return (int)(((i < 4 ? p.scales[1] : i < 8 ? p.scales[2] : p.scales[3]) >> i % 4 * 8) & 255); };
-    int scale = s < 4 ? byte(s) & 63 : (byte(s + 4) & 15) | byte(s - 4) >> 6 << 4, lowest = s < 4 ? byte(s + 4) & 63 : byte(s + 4) >> 4 | byte(s) >> 6 << 4;
+    int scale = s < 4 ? byte(s) & 63 : (byte(s + 4) & 15) | byte(s - 4) >> 6 << 4,
+        lowest = s < 4 ? byte(s + 4) & 63 : byte(s + 4) >> 4 | byte(s) >> 6 << 4;
     float by = from_f16((u16)p.scales[0]) * scale, under = from_f16((u16)(p.scales[0] >> 16)) * lowest;
 #pragma unroll
     for (int i = 0; i < 16; i++) out[i] = fused(by, (float)(p.values[i / 4] >> (i % 4 * 8 + (s & 1) * 4) & 15), -under);
@@ -45,9 +46,10 @@ template <int TYPE> DEVICE void widen_stored(float out[16], const StoredPiece &p
 template <int TYPE>
 DEVICE void product_quantised(float *dst, i64 to, const bf16 *x, i64 lx, const u8 *w, i64 lw, const float *bias, int m, int n, int k) {
   constexpr int AHEAD = 4, X_STAGE = 16 * 64, W_STAGE = 32 * 64;
-  __shared__ __align__(128) u8 room[4 * X_STAGE + 2 * W_STAGE];
-  u32 xs = shared_address(room), ws = xs + 4 * X_STAGE;
-  int t = (int)thread_x(), half = t & 1, line = t >> 1, row0 = (int)block_x() * 16, col0 = (int)block_y() * 32, col = (t >> 5) * 16, pieces = k / TILE_K;
+  __shared__ __align__(128) u8 scratch[4 * X_STAGE + 2 * W_STAGE];
+  u32 xs = shared_address(scratch), ws = xs + 4 * X_STAGE;
+  int t = (int)thread_x(), half = t & 1, line = t >> 1, row0 = (int)block_x() * 16, col0 = (int)block_y() * 32, col = (t >> 5) * 16,
+      pieces = k / TILE_K;
   const u8 *mine = w + (i64)least(col0 + line, n - 1) * lw;
   float sums[1][2][4] = {};
   auto load = [&](int piece) {

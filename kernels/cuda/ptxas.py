@@ -19,16 +19,16 @@ DYNAMIC = {"attention_bf16_64": 40960, "attention_bf16_128": 81920, "attention_b
            "attention_f32_128": 4 * (48 * 257 + 16 * 129 + 544), "attention_f32_256": 4 * (48 * 257 + 16 * 257 + 544), "product_bf16": 98304,
            "product_bf16_mid": 32768, "product_bf16_few": 36864, "delta": 34 * 4 * 256,
            "product_hopper": 4 * (128 + 256) * 128 + 1088, "product_hopper_half": 4 * (128 + 128) * 128 + 1088}
-FINISHED = ["product_bf16", "product_bf16_mid", "product_hopper"]  # and the same with their results finished in registers
-DYNAMIC.update({name + suffix: DYNAMIC[name] for name in FINISHED for suffix in ("_sums", "_head")})
-FILES = {"sm_80.ptx": ["sm_80", "sm_86", "sm_89", "sm_90", "sm_90a", "sm_100", "sm_120"], "sm_90a.ptx": ["sm_90a"]}
+REDUCED = ["product_bf16", "product_bf16_mid", "product_hopper"]  # and the same with epilogues that reduce their results
+DYNAMIC.update({name + suffix: DYNAMIC[name] for name in REDUCED for suffix in ("_sums", "_head")})
+TARGETS = {"sm_80": ["sm_80", "sm_86", "sm_89", "sm_90", "sm_90a", "sm_100", "sm_120"], "sm_90a": ["sm_90a"]}
 # machine instructions a kernel must hold
 WANTED = {"product_bf16": ["HMMA.16816.F32.BF16", "LDGSTS", "LDSM"], "product_bf16_mid": ["HMMA.16816.F32.BF16", "LDGSTS", "LDSM"],
           "product_bf16_few": ["HMMA.16816.F32.BF16", "LDGSTS", "LDSM"], "attention_bf16_64": ["HMMA.16816.F32.BF16", "LDGSTS", "LDSM"],
           "attention_bf16_128": ["HMMA.16816.F32.BF16", "LDGSTS", "LDSM"], "attention_bf16_256": ["HMMA.16816.F32.BF16", "LDGSTS", "LDSM"],
           "product_hopper": ["HGMMA.64x256x16.F32.BF16", "UTMALDG", "SYNCS"], "product_hopper_half": ["HGMMA.64x128x16.F32.BF16", "UTMALDG", "SYNCS"],
           "product_q8_0_few": ["HMMA.16816.F32.BF16", "LDGSTS", "LDSM"], "product_q4_k_few": ["HMMA.16816.F32.BF16", "LDGSTS", "LDSM"]}
-WANTED.update({name + suffix: WANTED[name] for name in FINISHED for suffix in ("_sums", "_head")})
+WANTED.update({name + suffix: WANTED[name] for name in REDUCED for suffix in ("_sums", "_head")})
 
 
 def threads_of(ptx):
@@ -48,13 +48,11 @@ def occupancy(arch, threads, registers, shared):
 
 def main():
     folder, options = sys.argv[1], set(sys.argv[2:])
-    lines, faults = ["file        arch    kernel                 threads  registers  spills  local  shared  blocks"], []
-    for file, archs in FILES.items():
+    lines, faults = ["target      arch    kernel                 threads  registers  spills  local  shared  blocks"], []
+    for file in sorted(os.listdir(os.path.join(here, "ptx"))):
         path = os.path.join(here, "ptx", file)
-        if not os.path.exists(path):
-            continue
-        threads = threads_of(open(path).read())
-        for arch in archs:
+        threads, target = threads_of(open(path).read()), file.split(".")[1]
+        for arch in TARGETS[target]:
             with tempfile.TemporaryDirectory() as scratch:
                 cubin = os.path.join(scratch, "x.cubin")
                 run = subprocess.run([os.path.join(folder, "ptxas"), "-v", "-arch=" + arch, path, "-o", cubin], capture_output=True, text=True)
@@ -72,7 +70,8 @@ def main():
                 if lost or int(stack):
                     faults.append("%s on %s: %d bytes of spills, %s of local memory" % (name, arch, lost, stack))
                 held = occupancy(arch, threads[name], int(registers), shared)
-                lines.append("%-11s %-7s %-22s %7d  %9s  %6d  %5s  %6d  %6d" % (file, arch, name, threads[name], registers, lost, stack, shared, held))
+                row = (target, arch, name, threads[name], registers, lost, stack, shared, held)
+                lines.append("%-11s %-7s %-22s %7d  %9s  %6d  %5s  %6d  %6d" % row)
     head, body = lines[0], sorted(lines[1:])
     table = "\n".join([head] + body) + "\n"
     kept = os.path.join(here, "ptxas.txt")

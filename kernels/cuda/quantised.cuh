@@ -16,9 +16,9 @@ DEVICE void scale_and_least(const u8 *p, int s, int *scale, int *least) {
   }
 }
 
-DEVICE float dequantised_small(const u8 *row, int type, int col) {
+DEVICE float dequantised_small(const u8 *row, int kind, int col) {
   int i = col % 32, at = col / 32, low = i % 16;
-  switch (type) {
+  switch (kind) {
   case Q4_0: {
     const u8 *b = row + (i64)at * 18;
     return half_at(b) * ((i < 16 ? b[2 + low] & 15 : b[2 + low] >> 4) - 8);
@@ -44,10 +44,10 @@ DEVICE float dequantised_small(const u8 *row, int type, int col) {
   }
 }
 
-DEVICE float dequantised_k(const u8 *row, int type, int col) {
+DEVICE float dequantised_k(const u8 *row, int kind, int col) {
   int i = col % 256, at = col / 256, wide = i / 128, quarter = i % 128 / 32, l = i % 32, group = wide * 8 + quarter * 2 + l / 16, s = i / 32;
   int scale, lowest;
-  switch (type) {
+  switch (kind) {
   case Q2_K: {
     const u8 *b = row + (i64)at * 84;
     int q = b[16 + wide * 32 + l] >> 2 * quarter & 3;
@@ -82,6 +82,6 @@ DEVICE float dequantised_k(const u8 *row, int type, int col) {
   }
 }
 
-DEVICE float dequantised(const u8 *row, int type, int col) {
-  return type <= Q8_0 ? dequantised_small(row, type, col) : dequantised_k(row, type, col);
+DEVICE float dequantised(const u8 *row, int kind, int col) {
+  return kind <= Q8_0 ? dequantised_small(row, kind, col) : dequantised_k(row, kind, col);
 }

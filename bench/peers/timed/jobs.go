@@ -121,11 +121,9 @@ func (w *worker) measure(ctx context.Context, r request) (answer, error) {
 	}
 	p := engine.Pass{Sequences: sequences}
 	var metrics []avss.Metric
-	for _, info := range avss.Metrics() {
-		if info.Kind == avss.Activation {
-			m := info.New(avss.DefaultOptions())
-			metrics, p.Observe = append(metrics, m), append(p.Observe, m)
-		}
+	for _, d := range avss.Metrics(avss.Activation) {
+		m := d.New(d, avss.Options{})
+		metrics, p.Observe = append(metrics, m), append(p.Observe, m)
 	}
 	if _, err := w.model.Run(ctx, p); err != nil {
 		return answer{}, err
@@ -138,7 +136,7 @@ func (w *worker) measure(ctx context.Context, r request) (answer, error) {
 		}
 		a.Found[scores.Metric] = numbers(scores.Values)
 		if own, ok := m.(*avss.AVSS); ok {
-			paper, err := own.Of(avss.Paper, device.SiteBlock, device.DefaultEps[1])
+			paper, err := own.Of(avss.Paper, avss.SiteBlock, device.DefaultEps[1])
 			if err != nil {
 				return answer{}, err
 			}

@@ -19,7 +19,9 @@ struct __align__(64) TensorMap {
 DEVICE void tensor_map_prefetch(u64 map) { asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory"); }
 
 // An mbarrier is eight bytes of shared memory. It goes on to its next phase when so many have arrived and all expected bytes are there.
-DEVICE void mbarrier_make(u32 barrier, u32 arrivals) { asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(arrivals) : "memory"); }
+DEVICE void mbarrier_make(u32 barrier, u32 arrivals) {
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(arrivals) : "memory");
+}
 // Makes new mbarriers known to the copy engine. The other threads learn of them by a barrier.
 DEVICE void mbarrier_made() {
   asm volatile("fence.mbarrier_init.release.cluster;\n\tfence.proxy.async.shared::cta;" ::: "memory");
@@ -41,8 +43,8 @@ DEVICE void mbarrier_wait(u32 barrier, u32 parity) {
 // tensor_copy brings the box of a matrix that begins at (column, row) to shared memory, what lies outside the matrix as zeros, and counts
 // the box's bytes at the mbarrier.
 DEVICE void tensor_copy(u32 to, u64 map, int column, int row, u32 barrier) {
-  asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];" ::"r"(to), "l"(map), "r"(column),
-               "r"(row), "r"(barrier)
+  asm volatile("cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];" ::"r"(to), "l"(map),
+               "r"(column), "r"(row), "r"(barrier)
                : "memory");
 }
 

@@ -11,8 +11,8 @@
 //   kernel                         tile      threads  stages  shared               registers (producer, consumers)
 //   product_hopper, _sums, _head   128×256   384      4       193 KB + 64 bytes    40, 232
 //   product_hopper_half            128×128   384      4       129 KB + 64 bytes    40, 232
-// _sums and _head finish the results in registers as product_bf16's do (finish.cuh), with the same bits.
-#include "../finish.cuh"
+// _sums and _head reduce the results in registers as product_bf16's do (epilogue.cuh), with the same bits.
+#include "../epilogue.cuh"
 #include "hopper.cuh"
 
 enum { PIECE = 64, STAGES = 4, BOX_ROWS = 128, BOX = BOX_ROWS * PIECE * 2, STRIP = 16 };
@@ -26,8 +26,8 @@ DEVICE Place place(int tile, int rows, int cols, int wide) { // rows, cols: of t
   return Place{(strip * STRIP + in % tall) * BOX_ROWS, in / tall * wide};
 }
 
-template <int BN, class Finish>
-DEVICE void product_hopper_tiles(const Finish &finish, u64 x, u64 w, float *dst, i64 to, const float *bias, int m, int n, int k, int first) {
+template <int BN, class Epilogue>
+DEVICE void product_hopper_tiles(const Epilogue &epilogue, u64 x, u64 w, float *dst, i64 to, const float *bias, int m, int n, int k, int first) {
   constexpr int STAGE = BOX + BN / BOX_ROWS * BOX;
   extern __shared__ __align__(1024) u8 ring[];
   u32 base = shared_address(ring) + 1023 & ~1023u, full = base + STAGES * STAGE, empty = full + 8 * STAGES;
@@ -75,38 +75,40 @@ DEVICE void product_hopper_tiles(const Finish &finish, u64 x, u64 w, float *dst,
       warpgroup_wait(sums[0]);
       if (speaks) mbarrier_arrive(empty + 8 * ((turn - 1) % STAGES));
       Place at = place(tile, rows, cols, BN);
-      tile_finish<1, BN / 16>(finish, dst, to, bias, sums, at.row + row + 16 * warp, at.col, m, n);
+      tile_epilogue<1, BN / 16>(epilogue, dst, to, bias, sums, at.row + row + 16 * warp, at.col, m, n);
     }
   }
 }
 
 // The maps describe x [rows × k] and W [… × k] of bfloat16 in boxes of 128 rows by 64 columns, swizzled in 128 bytes; W's rows from `first` on
 // are multiplied. m, n and k are at least 1.
-KERNEL(384, 1) product_hopper(TensorMap, TensorMap, float *dst, i64 to, const float *bias, int m, int n, int k, int first) {
+KERNEL(384, 1) product_hopper(TensorMap x_map, TensorMap w_map, float *dst, i64 to, const float *bias, int m, int n, int k, int first) {
   u64 x, w;
   PARAMETER_ADDRESS(x, product_hopper, 0);
   PARAMETER_ADDRESS(w, product_hopper, 1);
-  product_hopper_tiles<256>(Stored{}, x, w, dst, to, bias, m, n, k, first);
+  product_hopper_tiles<256>(StoreEpilogue{}, x, w, dst, to, bias, m, n, k, first);
 }
-KERNEL(384, 1) product_hopper_half(TensorMap, TensorMap, float *dst, i64 to, const float *bias, int m, int n, int k, int first) {
+KERNEL(384, 1) product_hopper_half(TensorMap x_map, TensorMap w_map, float *dst, i64 to, const float *bias, int m, int n, int k, int first) {
   u64 x, w;
   PARAMETER_ADDRESS(x, product_hopper_half, 0);
   PARAMETER_ADDRESS(w, product_hopper_half, 1);
-  product_hopper_tiles<128>(Stored{}, x, w, dst, to, bias, m, n, k, first);
+  product_hopper_tiles<128>(StoreEpilogue{}, x, w, dst, to, bias, m, n, k, first);
 }
 
 // Slots are [m × groups of 64 columns].
-KERNEL(384, 1) product_hopper_sums(TensorMap, TensorMap, GroupSums *slots, const float *eps, float *dst, i64 to, const float *bias, int m, int n, int k,
-                                   int first) {
+KERNEL(384, 1)
+product_hopper_sums(TensorMap x_map, TensorMap w_map, GroupSums *slots, const float *eps, float *dst, i64 to, const float *bias, int m, int n,
+                    int k, int first) {
   u64 x, w;
   PARAMETER_ADDRESS(x, product_hopper_sums, 0);
   PARAMETER_ADDRESS(w, product_hopper_sums, 1);
-  product_hopper_tiles<256>(summed(slots, eps), x, w, dst, to, bias, m, n, k, first);
+  product_hopper_tiles<256>(sums_epilogue(slots, eps), x, w, dst, to, bias, m, n, k, first);
 }
-KERNEL(384, 1) product_hopper_head(TensorMap, TensorMap, JudgedGroup *slots, double *found, const int *offsets, const int *targets, float scale,
-                                   float cap, const float *bias, int m, int n, int k, int first) {
+KERNEL(384, 1)
+product_hopper_head(TensorMap x_map, TensorMap w_map, LogitGroup *slots, double *found, const int *offsets, const int *targets, float scale,
+                    float cap, const float *bias, int m, int n, int k, int first) {
   u64 x, w;
   PARAMETER_ADDRESS(x, product_hopper_head, 0);
   PARAMETER_ADDRESS(w, product_hopper_head, 1);
-  product_hopper_tiles<256>(Judged{slots, found, offsets, targets, scale, cap}, x, w, nullptr, 0, bias, m, n, k, first);
+  product_hopper_tiles<256>(HeadEpilogue{slots, found, offsets, targets, scale, cap}, x, w, nullptr, 0, bias, m, n, k, first);
 }

@@ -10,7 +10,8 @@ const char* verbOf(Use use) { return use == Use::Read ? "read" : use == Use::Wri
 u8* bad(Warp& w, const Instruction& i, u32 lane, u64 address, u32 bytes, Use use, const char* space, int code, const std::string& why) {
   Block& b = *w.block;
   b.report(Check::Memory, b.pcOf(i), none, code, [&] {
-    return b.thread(w.id * 32 + lane) + format(" %s %s of %u bytes at 0x%llx, ", space, verbOf(use), bytes, ull(address)) + why + ", " + b.at(b.pcOf(i));
+    return b.thread(w.id * 32 + lane) + format(" %s %s of %u bytes at 0x%llx, ", space, verbOf(use), bytes, ull(address)) + why + ", " +
+           b.at(b.pcOf(i));
   });
   return nullptr;
 }
@@ -33,7 +34,8 @@ u8* sharedSlow(Warp& w, const Instruction& i, u32 lane, u64 address, u32 bytes, 
   Block& b = *w.block;
   if (address < sharedBase || address > b.sharedBytes || address + bytes > b.sharedBytes)
     return bad(w, i, lane, address, bytes, use, "shared", illegalAddress,
-               address < sharedBase ? "below the block's shared memory (it begins at 0x400)" : format("outside the block's shared memory (it ends at 0x%x)", b.sharedBytes));
+               address < sharedBase ? "below the block's shared memory (it begins at 0x400)"
+                                    : format("outside the block's shared memory (it ends at 0x%x)", b.sharedBytes));
   if (address & (bytes - 1)) return bad(w, i, lane, address, bytes, use, "shared", misaligned, "misaligned");
   return bad(w, i, lane, address, bytes, use, "shared", illegalAddress, "between two shared variables");
 }
@@ -48,7 +50,8 @@ void unwritten(Warp& w, const Instruction& i, u32 lane, u64 address, const char*
 u8* localAccess(Warp& w, const Instruction& i, u32 lane, u64 address, u32 bytes, Use use) {
   Block& b = *w.block;
   const u32 size = b.kernel->localBytes;
-  if (address > size || address + bytes > size) return bad(w, i, lane, address, bytes, use, "local", illegalAddress, "outside the thread's local memory");
+  if (address > size || address + bytes > size)
+    return bad(w, i, lane, address, bytes, use, "local", illegalAddress, "outside the thread's local memory");
   if (address & (bytes - 1)) return bad(w, i, lane, address, bytes, use, "local", misaligned, "misaligned");
   const u64 place = u64(w.id * 32 + lane) * size + address;
   u8* shadow = &b.localInit[place];

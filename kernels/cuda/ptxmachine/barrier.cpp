@@ -50,7 +50,8 @@ void arrive(Warp& w, const Instruction& i, Lanes m) {
   const u32 threads = counted ? w.at<u32>(i.operand[first + 1])[lane] : 0;
   if (id > 15 || (counted && (!threads || threads % 32 || threads > 1024))) {
     b.report(Check::Sync, b.pcOf(i), none, 719, [&] {
-      return id > 15 ? format("barrier %u, there are 16, ", id) + b.at(b.pcOf(i)) : format("a barrier for %u threads, which is no multiple of 32, ", threads) + b.at(b.pcOf(i));
+      return id > 15 ? format("barrier %u, there are 16, ", id) + b.at(b.pcOf(i))
+                     : format("a barrier for %u threads, which is no multiple of 32, ", threads) + b.at(b.pcOf(i));
     });
     throw Abort{719};
   }
@@ -152,7 +153,8 @@ bool openIfComplete(Block& b, u32 id) {
   for (const Warp& w : b.warps) alive += w.state != Warp::Done;
   const u32 want = bar.expected == none ? alive * 32 : bar.expected;
   if (bar.arrived > want && b.checkSync) {
-    b.report(Check::Sync, bar.firstPc, none, 719, [&] { return format("barrier %u expects %u threads, %u came, ", id, want, bar.arrived) + b.at(bar.firstPc); });
+    b.report(Check::Sync, bar.firstPc, none, 719,
+             [&] { return format("barrier %u expects %u threads, %u came, ", id, want, bar.arrived) + b.at(bar.firstPc); });
     throw Abort{719};
   }
   if (bar.arrived < want) return false;
@@ -171,8 +173,10 @@ void addBarrier(Opcodes& o) {
   o.add("fence", [](Decoder& d) {
     d.expect(0, d.count());
     const bool proxy = d.has("proxy"), initialised = d.has("mbarrier_init");
-    const bool async = d.has("async") || d.has("async::generic") || d.has("async.global") || d.has("async.shared::cta") || d.has("alias") || d.has("tensormap::generic");
-    d.skip({"cta", "gpu", "sys", "cluster", "sc", "acq_rel", "acquire", "release", "relaxed", "global", "shared::cta", "shared::cluster", "sync_restrict"});
+    const bool async = d.has("async") || d.has("async::generic") || d.has("async.global") || d.has("async.shared::cta") || d.has("alias") ||
+                       d.has("tensormap::generic");
+    d.skip({"cta", "gpu", "sys", "cluster", "sc", "acq_rel", "acquire", "release", "relaxed", "global", "shared::cta", "shared::cluster",
+            "sync_restrict"});
     d.need(d.count() == 0 || proxy);
     d.emit((proxy && async) || initialised ? fenceProxy : nothing, Class::Barrier, {}, {});
   });

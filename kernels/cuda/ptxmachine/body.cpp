@@ -213,7 +213,8 @@ void Body::call(Statement& s) {
     l_.fail("function '" + std::string(name) + "' has no body");
   }
   if (std::find(calls_.begin(), calls_.end(), name) != calls_.end()) l_.fail("recursive call of '" + std::string(name) + "'");
-  if (function.parameters.size() != arguments.size() || function.results.size() != results.size()) l_.fail("wrong number of arguments for '" + std::string(name) + "'");
+  if (function.parameters.size() != arguments.size() || function.results.size() != results.size())
+    l_.fail("wrong number of arguments for '" + std::string(name) + "'");
   if (++expanded_ > 20000 || assembly_.drafts.size() > 1u << 20) l_.fail("more calls than this machine expands");
 
   const int end = newLabel();

@@ -5,7 +5,10 @@ namespace ptx {
 
 namespace {
 
-enum Relation : int { Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual, EqualU, NotEqualU, LessU, LessEqualU, GreaterU, GreaterEqualU, Ordered, Unordered };
+enum Relation : int {
+  Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual, EqualU, NotEqualU, LessU, LessEqualU, GreaterU, GreaterEqualU, Ordered,
+  Unordered
+};
 
 template <int r, class T>
 inline bool holds(T a, T b) {

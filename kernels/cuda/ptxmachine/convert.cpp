@@ -16,7 +16,9 @@ struct Options_ {  // packed into Instruction::option
   static Options_ unpack(u32 v) { return {u8(v & 15), u8(v >> 4 & 15), bool(v >> 8 & 1), bool(v >> 9 & 1), bool(v >> 10 & 1)}; }
 };
 
-double roundIntegral(double x, int mode) { return mode == Nearest ? std::nearbyint(x) : mode == Zero ? std::trunc(x) : mode == Down ? std::floor(x) : std::ceil(x); }
+double roundIntegral(double x, int mode) {
+  return mode == Nearest ? std::nearbyint(x) : mode == Zero ? std::trunc(x) : mode == Down ? std::floor(x) : std::ceil(x);
+}
 
 // A narrow float of a wide one, rounded as asked.
 template <class T>
@@ -81,9 +83,9 @@ struct Plain {  // no rounding asked for beyond to nearest, no flushing: the for
   }
 };
 template <class D, class A>
-constexpr bool hasPlain = (std::is_same_v<D, A>) || (isNarrowFloat<D> && std::is_same_v<A, float>) || (isNarrowFloat<A> && (std::is_same_v<D, float>)) ||
-                          (std::is_same_v<D, double> && std::is_same_v<A, float>) || (std::is_same_v<D, float> && std::is_same_v<A, double>) ||
-                          (!isFloating<A> && !isNarrowFloat<D>);
+constexpr bool hasPlain = (std::is_same_v<D, A>) || (isNarrowFloat<D> && std::is_same_v<A, float>) ||
+                          (isNarrowFloat<A> && (std::is_same_v<D, float>)) || (std::is_same_v<D, double> && std::is_same_v<A, float>) ||
+                          (std::is_same_v<D, float> && std::is_same_v<A, double>) || (!isFloating<A> && !isNarrowFloat<D>);
 
 template <class D, class A>
 void convert(Warp& w, const Instruction& i, Lanes m) {
@@ -180,8 +182,18 @@ struct Unpack8 {
   }
 };
 
-struct ToTf32Away { u32 operator()(float a) const { const u32 x = bitsAs<u32>(a); return std::isfinite(a) ? (x + 0x1000) & ~0x1fffu : a != a ? 0x7fffffff : x; } };
-struct ToTf32Even { u32 operator()(float a) const { const u32 x = bitsAs<u32>(a); return std::isfinite(a) ? (x + 0xfff + (x >> 13 & 1)) & ~0x1fffu : a != a ? 0x7fffffff : x; } };
+struct ToTf32Away {
+  u32 operator()(float a) const {
+    const u32 x = bitsAs<u32>(a);
+    return std::isfinite(a) ? (x + 0x1000) & ~0x1fffu : a != a ? 0x7fffffff : x;
+  }
+};
+struct ToTf32Even {
+  u32 operator()(float a) const {
+    const u32 x = bitsAs<u32>(a);
+    return std::isfinite(a) ? (x + 0xfff + (x >> 13 & 1)) & ~0x1fffu : a != a ? 0x7fffffff : x;
+  }
+};
 struct ToTf32Zero { u32 operator()(float a) const { const u32 x = bitsAs<u32>(a); return a != a ? 0x7fffffff : x & ~0x1fffu; } };
 
 void cvt(Decoder& d) {
@@ -190,7 +202,9 @@ void cvt(Decoder& d) {
     const bool withC = d.has("b32");
     const Type source = d.type(), to = d.type();
     d.need(source == Type::S32 && (to == Type::S8 || to == Type::U8 || to == Type::S16 || to == Type::U16) && (withC == (sizeOf(to) == 1)));
-    struct S8 { u32 operator()(s32 a, s32 b, u32 c) const { return c << 16 | u32(u8(std::clamp(a, -128, 127))) << 8 | u8(std::clamp(b, -128, 127)); } };
+    struct S8 {
+      u32 operator()(s32 a, s32 b, u32 c) const { return c << 16 | u32(u8(std::clamp(a, -128, 127))) << 8 | u8(std::clamp(b, -128, 127)); }
+    };
     struct U8_ { u32 operator()(s32 a, s32 b, u32 c) const { return c << 16 | u32(u8(std::clamp(a, 0, 255))) << 8 | u8(std::clamp(b, 0, 255)); } };
     struct S16 { u32 operator()(s32 a, s32 b) const { return u32(u16(std::clamp(a, -32768, 32767))) << 16 | u16(std::clamp(b, -32768, 32767)); } };
     struct U16_ { u32 operator()(s32 a, s32 b) const { return u32(u16(std::clamp(a, 0, 65535))) << 16 | u16(std::clamp(b, 0, 65535)); } };
@@ -215,7 +229,8 @@ void cvt(Decoder& d) {
   if (to == Type::F16x2 || to == Type::BF16x2) {
     if (source == Type::E4M3x2 || source == Type::E5M2x2) {
       d.need(to == Type::F16x2 && !o.relu && d.count() == 2);
-      d.emit(source == Type::E4M3x2 ? lanewise<Unpack8<true>, u32, u16> : lanewise<Unpack8<false>, u32, u16>, Class::Move, {d.result(d.operand(0), 4)}, {d.source(d.operand(1), 2)});
+      d.emit(source == Type::E4M3x2 ? lanewise<Unpack8<true>, u32, u16> : lanewise<Unpack8<false>, u32, u16>, Class::Move,
+             {d.result(d.operand(0), 4)}, {d.source(d.operand(1), 2)});
       return;
     }
     d.expect(3, 3);
@@ -235,8 +250,10 @@ void cvt(Decoder& d) {
   d.need(!finite);
   if (to == Type::TF32) {
     d.need(source == Type::F32 && !o.relu);
-    d.emit(away ? lanewise<ToTf32Away, u32, float> : o.rounding == Zero ? lanewise<ToTf32Zero, u32, float> : lanewise<ToTf32Even, u32, float>, Class::Move,
-           {d.result(0, Type::B32)}, {d.source(1, Type::F32)});
+    d.emit(away                 ? lanewise<ToTf32Away, u32, float>
+           : o.rounding == Zero ? lanewise<ToTf32Zero, u32, float>
+                                : lanewise<ToTf32Even, u32, float>,
+           Class::Move, {d.result(0, Type::B32)}, {d.source(1, Type::F32)});
     return;
   }
   d.need(!away && !(isFloat(source) && !isFloat(to) && integral < 0));

@@ -57,8 +57,8 @@ bool isSigned(Type t) { return t >= Type::S8 && t <= Type::S64; }
 const Opcodes& opcodes() {
   static const Opcodes all = [] {
     Opcodes o;
-    for (auto add : {addInteger, addCarry, addFloating, addConvert, addCompare, addMove, addLoadStore, addAtomic, addCopyAsync, addMatrix, addWarpWide,
-                     addBarrier, addMbarrier, addWgmma, addControl})
+    for (auto add : {addInteger, addCarry, addFloating, addConvert, addCompare, addMove, addLoadStore, addAtomic, addCopyAsync, addMatrix,
+                     addWarpWide, addBarrier, addMbarrier, addWgmma, addControl})
       add(o);
     return o;
   }();

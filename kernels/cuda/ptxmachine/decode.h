@@ -12,7 +12,9 @@
 
 namespace ptx {
 
-enum class Type : u8 { U8, U16, U32, U64, S8, S16, S32, S64, B8, B16, B32, B64, B128, F16, BF16, TF32, F32, F64, F16x2, BF16x2, E4M3x2, E5M2x2, Pred, None };
+enum class Type : u8 {
+  U8, U16, U32, U64, S8, S16, S32, S64, B8, B16, B32, B64, B128, F16, BF16, TF32, F32, F64, F16x2, BF16x2, E4M3x2, E5M2x2, Pred, None
+};
 u32 sizeOf(Type t);
 bool isFloat(Type t);
 bool isSigned(Type t);

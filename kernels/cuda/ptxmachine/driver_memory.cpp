@@ -33,8 +33,10 @@ int download(void* to, Pointer from, size_t n) {
     const u64 bad = u64(std::count(shadow, shadow + n, u8(0)));
     if (bad) {
       const u64 first = u64(std::find(shadow, shadow + n, u8(0)) - shadow);
-      Finding f{Check::Init, "copy to host", format("a copy to the host reads %llu never-written of %zu bytes, the first at 0x%llx, %llu bytes into an allocation of %llu",
-                                                    ull(bad), n, ull(from + first), ull(from + first - a->base), ull(a->size)), 0, 0, 1};
+      Finding f{Check::Init, "copy to host",
+                format("a copy to the host reads %llu never-written of %zu bytes, the first at 0x%llx, %llu bytes into an allocation of %llu",
+                       ull(bad), n, ull(from + first), ull(from + first - a->base), ull(a->size)),
+                0, 0, 1};
       results().add(f);
     }
   }
@@ -113,7 +115,8 @@ PTX_API int cuMemAllocPitch_v2(Pointer* p, size_t* pitch, size_t width, size_t h
 }
 PTX_API int cuMemFree_v2(Pointer p) {
   PTX_ENTER
-  if (Allocation* a = memory().containing(p, 1); a && a->device < 0 && a->ownsHost) return memory().removeHost(reinterpret_cast<void*>(p)) ? Success : InvalidValue;
+  if (Allocation* a = memory().containing(p, 1); a && a->device < 0 && a->ownsHost)
+    return memory().removeHost(reinterpret_cast<void*>(p)) ? Success : InvalidValue;
   return release(p);
 }
 PTX_API int cuMemFreeAsync(Pointer p, void* s) {

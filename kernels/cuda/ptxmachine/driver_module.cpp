@@ -28,7 +28,8 @@ int loadText(Context* context, Module** out, const char* text, char* log, size_t
     if (copy.find(".version") == std::string::npos || at == std::string::npos) return refuse("no .version and .target: not PTX");
     std::unique_ptr<Module> m = load(copy, context->device);
     const size_t sm = copy.find("sm_", at);
-    const bool exact = sm != std::string::npos && copy.find_first_not_of("0123456789", sm + 3) < copy.size() && copy[copy.find_first_not_of("0123456789", sm + 3)] == 'a';
+    const bool exact = sm != std::string::npos && copy.find_first_not_of("0123456789", sm + 3) < copy.size() &&
+                       copy[copy.find_first_not_of("0123456789", sm + 3)] == 'a';
     if (int(m->target) > options().sm || (exact && int(m->target) != options().sm)) {
       for (u64 a : m->owned) memory().release(a);
       return refuse(format("the text is for sm_%u%s, the device is sm_%d", m->target, exact ? "a" : "", options().sm));

@@ -114,10 +114,20 @@ Execute choose(Type t, const Form& f) {
     case Type::F64:
       if (f.ftz || f.sat || f.relu) return nullptr;
       return f.rounding ? directed<lanes<Op, double, n>()> : lanes<Op, double, n>();
-    case Type::F16: return f.rounding ? nullptr : f.sat ? lanes<Saturated<Op>, Half, n>() : f.relu ? lanes<Rectified<Op>, Half, n>() : lanes<Op, Half, n>();
-    case Type::BF16: return f.rounding ? nullptr : f.sat ? lanes<Saturated<Op>, Bfloat, n>() : f.relu ? lanes<Rectified<Op>, Bfloat, n>() : lanes<Op, Bfloat, n>();
-    case Type::F16x2: return f.rounding ? nullptr : f.sat ? pairs<Saturated<Op>, Half, n>() : f.relu ? pairs<Rectified<Op>, Half, n>() : pairs<Op, Half, n>();
-    case Type::BF16x2: return f.rounding ? nullptr : f.sat ? pairs<Saturated<Op>, Bfloat, n>() : f.relu ? pairs<Rectified<Op>, Bfloat, n>() : pairs<Op, Bfloat, n>();
+    case Type::F16:
+      return f.rounding ? nullptr : f.sat ? lanes<Saturated<Op>, Half, n>() : f.relu ? lanes<Rectified<Op>, Half, n>() : lanes<Op, Half, n>();
+    case Type::BF16:
+      return f.rounding ? nullptr
+             : f.sat    ? lanes<Saturated<Op>, Bfloat, n>()
+             : f.relu   ? lanes<Rectified<Op>, Bfloat, n>()
+                        : lanes<Op, Bfloat, n>();
+    case Type::F16x2:
+      return f.rounding ? nullptr : f.sat ? pairs<Saturated<Op>, Half, n>() : f.relu ? pairs<Rectified<Op>, Half, n>() : pairs<Op, Half, n>();
+    case Type::BF16x2:
+      return f.rounding ? nullptr
+             : f.sat    ? pairs<Saturated<Op>, Bfloat, n>()
+             : f.relu   ? pairs<Rectified<Op>, Bfloat, n>()
+                        : pairs<Op, Bfloat, n>();
     default: return nullptr;
   }
 }
@@ -150,7 +160,8 @@ void emitFunction(Decoder& d, Class c, bool wide, bool halves) {
   const Type t = d.type();
   Execute e = nullptr;
   if (t == Type::F32) e = f.ftz ? lanewise<Flushed<Op>, float, float> : lanewise<Op, float, float>;
-  if constexpr (std::is_invocable_r_v<double, Op, double> && !std::is_same_v<Op, Logarithm2> && !std::is_same_v<Op, Sine> && !std::is_same_v<Op, Cosine>)
+  if constexpr (std::is_invocable_r_v<double, Op, double> && !std::is_same_v<Op, Logarithm2> && !std::is_same_v<Op, Sine> &&
+                !std::is_same_v<Op, Cosine>)
     if (t == Type::F64 && wide) e = lanewise<Op, double, double>;
   if constexpr (std::is_same_v<Op, Exponential2> || std::is_same_v<Op, HyperbolicTangent>)
     if (halves)

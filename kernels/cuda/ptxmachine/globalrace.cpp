@@ -23,7 +23,8 @@ struct GlobalStamp {
 constexpr u32 noClock = 0x1fff, manyBlocks = 0xfffff;
 
 u64 make(u32 launch, bool atomic, u32 block, u32 warp, u32 clock, u32 pc, u32 bytes) {
-  return u64(launch) << 58 | u64(atomic) << 57 | u64(block & 0xfffff) << 37 | u64(warp) << 32 | u64(std::min(clock, noClock)) << 19 | u64(pc & 0x7fff) << 4 | bytes;
+  return u64(launch) << 58 | u64(atomic) << 57 | u64(block & 0xfffff) << 37 | u64(warp) << 32 | u64(std::min(clock, noClock)) << 19 |
+         u64(pc & 0x7fff) << 4 | bytes;
 }
 
 struct BetweenBlocks {
@@ -110,7 +111,9 @@ bool endGlobalRaces(const Launch& l) {
   for (const auto& [base, f] : found) {
     const Allocation* a = memory().nearest(base);
     Finding finding{Check::Race, l.kernel->name, "", b.kernel->code[f.pc].line, b.kernel->code[f.pc2].line, 1};
-    finding.text = l.kernel->name + format(": blocks race on global 0x%llx, %llu bytes into an allocation of %llu, ", ull(f.address), ull(f.address - base), ull(a ? a->size : 0)) +
+    finding.text = l.kernel->name +
+                   format(": blocks race on global 0x%llx, %llu bytes into an allocation of %llu, ", ull(f.address), ull(f.address - base),
+                          ull(a ? a->size : 0)) +
                    (f.bothWrite ? "written by both at " : "written by one and read by the other at ") + b.at(f.pc) + " and " + b.at(f.pc2);
     results().add(finding);
   }

@@ -28,7 +28,11 @@ T highProduct(T a, T b) {
 struct MultiplyHigh { template <class T> T operator()(T a, T b) const { return highProduct(a, b); } };
 struct MultiplyHighAdd { template <class T> T operator()(T a, T b, T c) const { return T(Unsigned<T>(highProduct(a, b)) + Unsigned<T>(c)); } };
 struct MultiplyWide { template <class T> Wide<T> operator()(T a, T b) const { return Wide<T>(Wide<T>(a) * Wide<T>(b)); } };
-struct MultiplyWideAdd { template <class T> Wide<T> operator()(T a, T b, Wide<T> c) const { return Wide<T>(Unsigned<Wide<T>>(Wide<T>(a) * Wide<T>(b)) + Unsigned<Wide<T>>(c)); } };
+struct MultiplyWideAdd {
+  template <class T> Wide<T> operator()(T a, T b, Wide<T> c) const {
+    return Wide<T>(Unsigned<Wide<T>>(Wide<T>(a) * Wide<T>(b)) + Unsigned<Wide<T>>(c));
+  }
+};
 struct Divide {
   template <class T> T operator()(T a, T b) const {
     if (!b) return T(-1);  // a GPU does not trap
@@ -49,14 +53,22 @@ struct MinimumRelu { s32 operator()(s32 a, s32 b) const { return std::max(std::m
 struct MaximumRelu { s32 operator()(s32 a, s32 b) const { return std::max(std::max(a, b), 0); } };
 struct Negate { template <class T> T operator()(T a) const { return T(0 - Unsigned<T>(a)); } };
 struct Absolute { template <class T> T operator()(T a) const { return a < 0 ? T(0 - Unsigned<T>(a)) : a; } };
-struct AbsoluteDifference { template <class T> T operator()(T a, T b, T c) const { return T(Unsigned<T>(c) + (a < b ? Unsigned<T>(b) - Unsigned<T>(a) : Unsigned<T>(a) - Unsigned<T>(b))); } };
+struct AbsoluteDifference {
+  template <class T> T operator()(T a, T b, T c) const {
+    return T(Unsigned<T>(c) + (a < b ? Unsigned<T>(b) - Unsigned<T>(a) : Unsigned<T>(a) - Unsigned<T>(b)));
+  }
+};
 struct And { template <class T> T operator()(T a, T b) const { return T(a & b); } };
 struct Or { template <class T> T operator()(T a, T b) const { return T(a | b); } };
 struct Xor { template <class T> T operator()(T a, T b) const { return T(a ^ b); } };
 struct Not { template <class T> T operator()(T a) const { return T(~a); } };
 struct LogicalNot { template <class T> T operator()(T a) const { return T(a == 0); } };
 struct ShiftLeft { template <class T> T operator()(T a, u32 b) const { return b >= bitsOf<T> ? T(0) : T(Unsigned<T>(a) << (b & (bitsOf<T> - 1))); } };
-struct ShiftRight { template <class T> T operator()(T a, u32 b) const { return T(a >> (b >= bitsOf<T> ? (std::is_signed_v<T> ? bitsOf<T> - 1 : 0) : b)) & T(b >= bitsOf<T> && !std::is_signed_v<T> ? 0 : ~T(0)); } };
+struct ShiftRight {
+  template <class T> T operator()(T a, u32 b) const {
+    return T(a >> (b >= bitsOf<T> ? (std::is_signed_v<T> ? bitsOf<T> - 1 : 0) : b)) & T(b >= bitsOf<T> && !std::is_signed_v<T> ? 0 : ~T(0));
+  }
+};
 struct PopulationCount { template <class T> u32 operator()(T a) const { return u32(__builtin_popcountll(a)); } };
 template <class T>
 u32 leadingZeros(T a) { return a ? u32(__builtin_clzll(u64(a))) - (64 - bitsOf<T>) : bitsOf<T>; }
@@ -129,7 +141,9 @@ struct Permute {
 };
 struct SaturatingAdd { s32 operator()(s32 a, s32 b) const { return s32(std::clamp<s64>(s64(a) + b, INT32_MIN, INT32_MAX)); } };
 struct SaturatingSubtract { s32 operator()(s32 a, s32 b) const { return s32(std::clamp<s64>(s64(a) - b, INT32_MIN, INT32_MAX)); }};
-struct Multiply24 { template <class T> T operator()(T a, T b) const { return T(s64(T(Unsigned<T>(a) << 8)) / 256 * (s64(T(Unsigned<T>(b) << 8)) / 256)); } };
+struct Multiply24 {
+  template <class T> T operator()(T a, T b) const { return T(s64(T(Unsigned<T>(a) << 8)) / 256 * (s64(T(Unsigned<T>(b) << 8)) / 256)); }
+};
 struct MultiplyAdd24 { template <class T> T operator()(T a, T b, T c) const { return T(Unsigned<T>(Multiply24{}(a, b)) + Unsigned<T>(c)); } };
 template <bool signedA, bool signedB>
 struct DotProduct4 {
@@ -215,7 +229,10 @@ template <class Op>
 void count32(Decoder& d) {  // popc, clz, bfind: a 32-bit result
   d.expect(2, 2);
   const Type t = d.type();
-  Execute e = byInteger(t, [](auto tag) -> Execute { using T = typename decltype(tag)::type; return sizeof(T) == 2 ? nullptr : lanewise<Op, u32, T>; });
+  Execute e = byInteger(t, [](auto tag) -> Execute {
+    using T = typename decltype(tag)::type;
+    return sizeof(T) == 2 ? nullptr : lanewise<Op, u32, T>;
+  });
   d.emit(e, Class::Integer, {d.result(0, Type::U32)}, {d.source(1, t)});
 }
 

@@ -125,7 +125,8 @@ Results& results() {
 
 void Results::add(const Finding& f) {
   total[size_t(f.check)] += f.count;
-  auto [it, isNew] = index.try_emplace({std::string(checkNames[size_t(f.check)]) + "|" + f.kernel, std::to_string(f.line) + "|" + std::to_string(f.line2)}, u32(findings.size()));
+  auto [it, isNew] = index.try_emplace(
+      {std::string(checkNames[size_t(f.check)]) + "|" + f.kernel, std::to_string(f.line) + "|" + std::to_string(f.line2)}, u32(findings.size()));
   if (!isNew) {
     findings[it->second].count += f.count;
     return;

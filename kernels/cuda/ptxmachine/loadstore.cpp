@@ -79,7 +79,8 @@ void loadOrStore(Decoder& d, bool isLoad) {
           "L2::128B", "L2::256B"});
   const bool hint = d.has("L2::cache_hint");
   const int named = d.oneOf({"global", "shared", "local", "param", "const", "shared::cta", "param::entry", "param::func", "shared::cluster"});
-  static const Space spaces[] = {Space::Generic, Space::Global, Space::Shared, Space::Local, Space::Param, Space::Global, Space::Shared, Space::Param, Space::Local, Space::Shared};
+  static const Space spaces[] = {Space::Generic, Space::Global, Space::Shared, Space::Local, Space::Param,
+                                 Space::Global,  Space::Shared, Space::Param,  Space::Local, Space::Shared};
   Space space = spaces[named + 1];
   const int n = d.has("v2") ? 2 : d.has("v4") ? 4 : 1;
   const Type t = d.type();

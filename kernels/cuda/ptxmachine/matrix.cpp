@@ -80,8 +80,10 @@ void matrixMove(Decoder& d, bool isLoad) {
   s64 displacement = 0;
   bool narrow = false;
   const u32 base = d.addressOf(d.operand(isLoad ? 1 : 0), displacement, narrow);
-  static const Execute loads[] = {loadMatrix<1, false>, loadMatrix<2, false>, loadMatrix<4, false>, loadMatrix<1, true>, loadMatrix<2, true>, loadMatrix<4, true>};
-  static const Execute stores[] = {storeMatrix<1, false>, storeMatrix<2, false>, storeMatrix<4, false>, storeMatrix<1, true>, storeMatrix<2, true>, storeMatrix<4, true>};
+  static const Execute loads[] = {loadMatrix<1, false>, loadMatrix<2, false>, loadMatrix<4, false>,
+                                  loadMatrix<1, true>,  loadMatrix<2, true>,  loadMatrix<4, true>};
+  static const Execute stores[] = {storeMatrix<1, false>, storeMatrix<2, false>, storeMatrix<4, false>,
+                                   storeMatrix<1, true>,  storeMatrix<2, true>,  storeMatrix<4, true>};
   std::vector<u32> sources;
   if (!isLoad) sources = values;
   sources.push_back(base);
@@ -231,7 +233,12 @@ void decodeMma(Decoder& d) {
     d.need(parts.size() == counts[o]);
     for (const Operand& p : parts)
       if (o == 0) results.push_back(d.result(p, bytes));
-      else sources.push_back(d.source(p, bytes, p.literal == 'f' || o == 3 ? (bytes == 8 ? Type::F64 : to == Type::F32 ? Type::F32 : Type::None) : Type::None));
+      else
+        sources.push_back(d.source(p, bytes,
+                                   p.literal == 'f' || o == 3 ? (bytes == 8        ? Type::F64
+                                                                 : to == Type::F32 ? Type::F32
+                                                                                   : Type::None)
+                                                              : Type::None));
   }
   d.emit(e, Class::Tensor, results, sources, Flow::Gather).option = saturate;
 }

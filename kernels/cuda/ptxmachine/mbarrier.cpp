@@ -64,7 +64,8 @@ void arriveOne(Warp& w, const Instruction& i, u32 lane, u32 address, State& s, u
   join(c.arrivingFenced, w.fenced);
   if (count > s.pending) {
     b.report(Check::Sync, b.pcOf(i), none, 719, [&] {
-      return b.thread(w.id * 32 + lane) + format(" arrives at the mbarrier 0x%x for %u, which expects %u more, ", address, count, s.pending) + b.at(b.pcOf(i));
+      return b.thread(w.id * 32 + lane) + format(" arrives at the mbarrier 0x%x for %u, which expects %u more, ", address, count, s.pending) +
+             b.at(b.pcOf(i));
     });
     throw Abort{719};
   }
@@ -214,7 +215,8 @@ void decode(Decoder& d) {
     d.expect(3, waits == 1 ? 4 : 3);
     d.need(d.operand(0).kind == Operand::Register && d.operand(0).width == 0);
     const u32 a = d.addressOf(d.operand(1), displacement, narrow);
-    Instruction& i = d.emit(wait, Class::Barrier, {d.operand(0).reference}, {a, d.source(d.operand(2), parity ? 4 : 8)}, waits == 1 ? Flow::Wait : Flow::Plain);
+    Instruction& i = d.emit(wait, Class::Barrier, {d.operand(0).reference}, {a, d.source(d.operand(2), parity ? 4 : 8)},
+                            waits == 1 ? Flow::Wait : Flow::Plain);
     i.option = (parity ? u32(Parity) : 0u) | (waits == 1 ? u32(Try) : 0u);
     return finish(i);
   }

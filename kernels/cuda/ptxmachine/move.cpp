@@ -74,7 +74,9 @@ void mov(Decoder& d) {
   d.emit(e, Class::Move, {d.result(0, t)}, {d.source(1, t)}).flags = plainMove;
 }
 
-u64 windowOf(int space) { return space == 0 ? 0 : space == 1 || space == 5 ? sharedWindow : space == 2 ? localWindow : space == 4 || space == 6 ? paramWindow : 0; }
+u64 windowOf(int space) {
+  return space == 0 ? 0 : space == 1 || space == 5 ? sharedWindow : space == 2 ? localWindow : space == 4 || space == 6 ? paramWindow : 0;
+}
 
 void cvta(Decoder& d) {
   d.expect(2, 2);
@@ -105,7 +107,8 @@ void addMove(Opcodes& o) {
     d.expect(2, 2);
     const int space = d.oneOf({"global", "shared", "local", "const", "param", "shared::cta", "shared::cluster"});
     d.need(space >= 0 && d.operand(0).kind == Operand::Register && d.operand(0).width == 0);
-    d.emit(isSpace, Class::Integer, {d.operand(0).reference}, {d.source(d.operand(1), 8)}).displacement = s64(space == 6 ? sharedWindow : windowOf(space));
+    d.emit(isSpace, Class::Integer, {d.operand(0).reference}, {d.source(d.operand(1), 8)}).displacement =
+        s64(space == 6 ? sharedWindow : windowOf(space));
   });
   // One block a cluster: an address mapped to rank 0 is the address itself.
   o.add("mapa", [](Decoder& d) {

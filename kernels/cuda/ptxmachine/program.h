@@ -23,7 +23,9 @@ constexpr u32 constantBank = 1u << 31;
 constexpr u64 sharedWindow = 1ull << 52, localWindow = 2ull << 52, paramWindow = 3ull << 52, windowMask = ~0ull << 52;
 constexpr u32 sharedBase = 1024;  // the first KiB is the system's, so that a null pointer into shared memory is noticed
 
-enum class Class : u8 { Tensor, Fma, Float, Special, Integer, Move, Global, Shared, AsyncCopy, OtherMemory, Atomic, WarpWide, Barrier, Control, Count };
+enum class Class : u8 {
+  Tensor, Fma, Float, Special, Integer, Move, Global, Shared, AsyncCopy, OtherMemory, Atomic, WarpWide, Barrier, Control, Count
+};
 
 enum class Flow : u8 {
   Plain,    // runs for the active lanes

@@ -77,7 +77,9 @@ void hit(Warp& w, const Instruction& i, u32 lane, u32 word, Use use, Stamp other
 }
 
 const char* missing(const Warp& w, Stamp other) {
-  return agentOf(other) == w.id ? "no bar.warp.sync between" : agentOf(other) >= firstAsyncAgent ? "its mbarrier was not waited for" : "no barrier between";
+  return agentOf(other) == w.id              ? "no bar.warp.sync between"
+         : agentOf(other) >= firstAsyncAgent ? "its mbarrier was not waited for"
+                                             : "no barrier between";
 }
 
 }  // namespace
@@ -104,7 +106,8 @@ void SharedRace::one(Warp& w, const Instruction& i, u32 lane, u32 word, u32 byte
     return;
   }
   for (const Stamp r : {read0_[word], read1_[word]})
-    if (!ordered(w, r) && conflicts(w, lane, bytes, pc, false, r) && !(agentOf(r) == w.id && laneOf(r) == severalLanes && pcOfStamp(r) == (pc & 0xfffff)))
+    if (!ordered(w, r) && conflicts(w, lane, bytes, pc, false, r) &&
+        !(agentOf(r) == w.id && laneOf(r) == severalLanes && pcOfStamp(r) == (pc & 0xfffff)))
       hit(w, i, lane, word, use, r, "read", missing(w, r));
   if (bytes == 15) {
     read0_[word] = read1_[word] = 0;

@@ -102,7 +102,8 @@ struct Interval {
 std::vector<Interval> intervals(const Assembly& a) {
   const size_t registers = a.registers.size();
   std::vector<BasicBlock> blocks = split(a);
-  if (u64(blocks.size()) * registers > 4ull << 30) throw LoadError("kernel " + a.kernel->name + ": more blocks and registers than this machine takes");
+  if (u64(blocks.size()) * registers > 4ull << 30)
+    throw LoadError("kernel " + a.kernel->name + ": more blocks and registers than this machine takes");
   std::vector<Bits> in(blocks.size(), Bits(registers)), used = in, killed = in, out = in;
   for (size_t b = 0; b < blocks.size(); b++)
     for (u32 k = blocks[b].last; k-- > blocks[b].first;) {

@@ -7,7 +7,8 @@
 
 namespace ptx {
 
-const char* const classNames[] = {"tensor", "fma", "float", "special", "integer", "move", "global", "shared", "async copy", "other memory", "atomic", "warp-wide", "barrier", "control"};
+const char* const classNames[] = {"tensor", "fma",        "float",        "special", "integer",   "move",    "global",
+                                  "shared", "async copy", "other memory", "atomic",  "warp-wide", "barrier", "control"};
 
 namespace {
 void add(ptxmachineTraffic& to, const Traffic& t) {
@@ -65,9 +66,11 @@ std::string reportText() {
     for (auto& k : m->kernels)
       if (k.second->launches) addCounters(*k.second, kernels[k.first]);
   for (auto& [name, c] : kernels) {
-    s += format("kernel %s: %llu launches, %llu blocks, %llu warp instructions, %.1f lanes active, %u of %u instructions ran, %u registers live at most, %.4f s\n  mix:",
-                name.c_str(), ull(c.launches), ull(c.blocks), ull(c.warpInstructions), double(c.threadInstructions) / double(std::max<u64>(1, c.warpInstructions)),
-                c.executedInstructions, c.instructions, c.registers, c.seconds);
+    s += format("kernel %s: %llu launches, %llu blocks, %llu warp instructions, %.1f lanes active, %u of %u instructions ran, %u registers live "
+                "at most, %.4f s\n  mix:",
+                name.c_str(), ull(c.launches), ull(c.blocks), ull(c.warpInstructions),
+                double(c.threadInstructions) / double(std::max<u64>(1, c.warpInstructions)), c.executedInstructions, c.instructions, c.registers,
+                c.seconds);
     for (size_t k = 0; k < size_t(Class::Count); k++)
       if (c.byClass[k]) s += format(" %s %.1f%%", classNames[k], 100.0 * double(c.byClass[k]) / double(c.warpInstructions));
     s += "\n";

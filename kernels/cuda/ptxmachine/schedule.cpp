@@ -193,7 +193,9 @@ void runWarp(Warp& w, u64 turn) {
 [[noreturn]] void stuckBlock(Block& b) {
   const Warp *first = nullptr, *other = nullptr;
   u32 done = 0;
-  auto pcOf = [](const Warp& w) { return w.state == Warp::AtBarrier ? w.barrierPc : w.lanePc[__builtin_ctz(w.waiting & w.live ? w.waiting & w.live : w.live)]; };
+  auto pcOf = [](const Warp& w) {
+    return w.state == Warp::AtBarrier ? w.barrierPc : w.lanePc[__builtin_ctz(w.waiting & w.live ? w.waiting & w.live : w.live)];
+  };
   for (const Warp& w : b.warps) {
     if (w.state == Warp::Done) done++;
     else if (!first) first = &w;
@@ -204,7 +206,8 @@ void runWarp(Warp& w, u64 turn) {
       std::string s = format("warp %u waits ", w.id);
       if (w.state == Warp::AtBarrier) {
         const NamedBarrier& bar = b.barriers[w.barrier];
-        s += format("at barrier %u, where %u of ", w.barrier, bar.arrived) + (bar.expected == none ? "all" : std::to_string(bar.expected)) + " threads have come, ";
+        s += format("at barrier %u, where %u of ", w.barrier, bar.arrived) + (bar.expected == none ? "all" : std::to_string(bar.expected)) +
+             " threads have come, ";
       } else {
         s += "for an mbarrier ";
       }
@@ -221,9 +224,11 @@ void runWarp(Warp& w, u64 turn) {
 void reportPending(Block& b) {
   for (Warp& w : b.warps) {
     if (!w.copies.empty())
-      b.report(Check::Sync, w.copies[0].pc, none, 0, [&] { return b.thread(w.id * 32 + w.copies[0].lane) + " exits with a copy not waited for, " + b.at(w.copies[0].pc); });
+      b.report(Check::Sync, w.copies[0].pc, none, 0,
+               [&] { return b.thread(w.id * 32 + w.copies[0].lane) + " exits with a copy not waited for, " + b.at(w.copies[0].pc); });
     if (!w.bulkReads.empty())
-      b.report(Check::Sync, w.bulkReads[0].pc, none, 0, [&] { return format("warp %u exits with a bulk copy not waited for, ", w.id) + b.at(w.bulkReads[0].pc); });
+      b.report(Check::Sync, w.bulkReads[0].pc, none, 0,
+               [&] { return format("warp %u exits with a bulk copy not waited for, ", w.id) + b.at(w.bulkReads[0].pc); });
   }
 }
 

@@ -24,7 +24,9 @@ void badCopy(Warp& w, const Instruction& i, u32 lane, int code, const std::strin
 u8* sharedStretch(Warp& w, const Instruction& i, u32 lane, u64 address, u64 bytes, bool writes) {
   Block& b = *w.block;
   if (address < sharedBase || bytes > b.sharedBytes || address > b.sharedBytes - bytes) {
-    badCopy(w, i, lane, 700, format("copies %llu bytes at shared 0x%llx, outside the block's shared memory (0x400 to 0x%x)", ull(bytes), ull(address), b.sharedBytes));
+    badCopy(w, i, lane, 700,
+            format("copies %llu bytes at shared 0x%llx, outside the block's shared memory (0x400 to 0x%x)", ull(bytes), ull(address),
+                   b.sharedBytes));
     return nullptr;
   }
   u8* shadow = &b.sharedInit[address];
@@ -123,7 +125,9 @@ bool readMap(Warp& w, const Instruction& i, u32 lane, u64 address, TensorMap& ma
   if (!p) return false;
   std::memcpy(&map, p, sizeof map);
   if (map.magic != tensorMapMagic || map.rank != rank) {
-    badCopy(w, i, lane, 719, map.magic != tensorMapMagic ? format("no tensor map at 0x%llx", ull(address)) : format("a tensor of %u dimensions, the instruction has %u", map.rank, rank));
+    badCopy(w, i, lane, 719,
+            map.magic != tensorMapMagic ? format("no tensor map at 0x%llx", ull(address))
+                                        : format("a tensor of %u dimensions, the instruction has %u", map.rank, rank));
     return false;
   }
   return true;
@@ -287,8 +291,8 @@ void decodeBulk(Decoder& d) {
   i.option = u32(s32(barrier));
 }
 
-int encode(TensorMap& map, int type, unsigned rank, u64 address, const u64* sizes, const u64* strides, const unsigned* box, const unsigned* elementStrides,
-           int interleave, int swizzle, int fill) {
+int encode(TensorMap& map, int type, unsigned rank, u64 address, const u64* sizes, const u64* strides, const unsigned* box,
+           const unsigned* elementStrides, int interleave, int swizzle, int fill) {
   static const u8 typeBytes[] = {1, 2, 4, 4, 8, 8, 2, 4, 8, 2, 4, 4, 4};
   if (type < 0 || type > 12 || rank < 1 || rank > 5 || swizzle < 0 || swizzle > 3 || fill < 0 || fill > 1) return InvalidValue;
   if (!sizes || !box || !elementStrides || (rank > 1 && !strides) || !address || address % 16) return InvalidValue;
@@ -327,8 +331,8 @@ void addCopyAsync(Opcodes& o) {
 
 }  // namespace ptx
 
-PTX_API int cuTensorMapEncodeTiled(void* out, int type, unsigned rank, void* address, const ptx::u64* sizes, const ptx::u64* strides, const unsigned* box,
-                                   const unsigned* elementStrides, int interleave, int swizzle, int, int fill) {
+PTX_API int cuTensorMapEncodeTiled(void* out, int type, unsigned rank, void* address, const ptx::u64* sizes, const ptx::u64* strides,
+                                   const unsigned* box, const unsigned* elementStrides, int interleave, int swizzle, int, int fill) {
   if (!out || reinterpret_cast<ptx::u64>(out) % 64) return ptx::InvalidValue;
   ptx::TensorMap map;
   const int e = ptx::encode(map, type, rank, reinterpret_cast<ptx::u64>(address), sizes, strides, box, elementStrides, interleave, swizzle, fill);

@@ -118,7 +118,9 @@ void addWarpWide(Opcodes& o) {
     std::vector<u32> results = {d.result(d.operand(0), 4)};
     if (d.operand(0).second != none) results.push_back(d.operand(0).second);
     const u32 mask = d.source(d.operand(4), 4);
-    d.emit(e[way], Class::WarpWide, results, {d.source(d.operand(1), 4), d.source(d.operand(2), 4), d.source(d.operand(3), 4), mask}, Flow::Gather).maskOperand = mask;
+    d.emit(e[way], Class::WarpWide, results, {d.source(d.operand(1), 4), d.source(d.operand(2), 4), d.source(d.operand(3), 4), mask},
+           Flow::Gather)
+        .maskOperand = mask;
   });
   o.add("vote", [](Decoder& d) {
     d.need(d.has("sync"));

@@ -64,7 +64,9 @@ struct Reader {  // chunks of shared memory, noted as being read asynchronously
     const u32 word = u32(address / 4);
     b.race.beginAsyncRead(w, i, word, 4);
     auto& reads = w.wgmma.reads;
-    if (!reads.empty() && reads.back().firstWord + reads.back().words == word && reads.back().group == w.wgmma.group && reads.back().pc == b.pcOf(i)) reads.back().words += 4;
+    if (!reads.empty() && reads.back().firstWord + reads.back().words == word && reads.back().group == w.wgmma.group &&
+        reads.back().pc == b.pcOf(i))
+      reads.back().words += 4;
     else reads.push_back({word, 4, b.pcOf(i), w.wgmma.group});
     return true;
   }
@@ -238,7 +240,8 @@ void decode(Decoder& d) {
 void inFlight(Warp& w, const Instruction& i, const char* verb) {
   Block& b = *w.block;
   b.report(Check::Race, b.pcOf(i), w.wgmma.lastPc, 0, [&] {
-    return format("warp %u %s an accumulator in flight at ", w.id, verb) + b.at(b.pcOf(i)) + "; issued at " + b.at(w.wgmma.lastPc) + ", not waited for";
+    return format("warp %u %s an accumulator in flight at ", w.id, verb) + b.at(b.pcOf(i)) + "; issued at " + b.at(w.wgmma.lastPc) +
+           ", not waited for";
   });
 }
 
@@ -289,7 +292,8 @@ void trackRegisters(Warp& w, const Instruction& i, Lanes) {
 void reportPendingWgmma(Block& b) {
   for (Warp& w : b.warps)
     if (w.wgmma.any)
-      b.report(Check::Sync, w.wgmma.lastPc, none, 0, [&] { return format("warp %u ends with an asynchronous product not waited for, ", w.id) + b.at(w.wgmma.lastPc); });
+      b.report(Check::Sync, w.wgmma.lastPc, none, 0,
+               [&] { return format("warp %u ends with an asynchronous product not waited for, ", w.id) + b.at(w.wgmma.lastPc); });
 }
 
 void resetWgmma(Warp& w, const Kernel& k) {

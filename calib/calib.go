@@ -1,0 +1,228 @@
+// Package calib turns calibration text into the sequences on which layers are measured: documents of files, of the demo, or text that the model
+// writes itself.
+package calib
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"strings"
+
+	"avssnative/engine"
+	"avssnative/internal/corpus"
+	"avssnative/internal/smallworld"
+	"avssnative/tokenizer"
+)
+
+// Options say which text, and how much of it. The zero value is the demo's text, 16,384 tokens in sequences of at most 512.
+type Options struct {
+	Files []string  // .txt, .jsonl, .parquet, also .gz and .zst; "-" is Stdin, "demo" the text inside the program, "self" what the model writes
+	Stdin io.Reader // text, or JSON lines where Field is given; nil: "-" is a file of that name
+	Field string    // where a .jsonl or .parquet holds its text; "": "text"
+
+	Tokens int // to take; 0: DefaultTokens
+	Length int // tokens of a sequence, at most; 0: 512, or as many as the model takes
+	BOS    BOS
+	Seed   uint64 // of text that the model writes
+	// Progress is shown how much of its text a model has written; nil: nobody looks.
+	Progress func(tokens, of int)
+}
+
+// BOS says whether a document begins with the beginning-of-sequence token.
+type BOS string
+
+const (
+	BOSAuto BOS = "auto" // what the tokenizer does by itself; the zero value means the same
+	BOSYes  BOS = "yes"
+	BOSNo   BOS = "no"
+)
+
+// DefaultTokens is how much text is measured unless told otherwise: on the demo a doubling moves no score by more than its interval.
+const DefaultTokens = 16384
+
+// defaultLength is how many tokens a sequence has at most unless told otherwise.
+const defaultLength = 512
+
+// What a caller may do something about.
+var (
+	ErrNoText = errors.New("no text of two tokens or more")
+	ErrNoBOS  = errors.New("the tokenizer has no beginning-of-sequence token for documents to begin with")
+)
+
+// Names of texts that are not files.
+const (
+	Demo = "demo"
+	Self = "self"
+)
+
+// Text is calibration text as token ids.
+type Text struct {
+	Sequences []engine.Sequence // ids alone; nothing is scored
+	Source    string            // files, "demo" or "self"
+	SHA256    string            // of the documents taken
+	Tokens    int               // of all sequences
+	Asked     int               // tokens that were asked for
+	DoubleBOS int               // documents whose text begins with the token that the tokenizer adds
+}
+
+// Read takes documents until there are enough tokens. Each is cut into pieces of at most Length tokens; pieces of a single token are left out,
+// because nothing follows them.
+func Read(ctx context.Context, m *engine.Model, t *tokenizer.Tokenizer, o Options) (*Text, error) {
+	if o.Tokens <= 0 {
+		o.Tokens = DefaultTokens
+	}
+	if o.Length <= 0 {
+		o.Length = defaultLength
+	}
+	if context := m.Spec.Context; context > 0 {
+		o.Length = min(o.Length, context)
+	}
+	if len(o.Files) == 0 {
+		o.Files = []string{Demo}
+	}
+	if slices.Contains(o.Files, Self) {
+		if len(o.Files) > 1 {
+			return nil, errors.New("calib: the model's own text stands alone, not beside files")
+		}
+		return own(ctx, m, t, o)
+	}
+	r := &reader{options: o, tokenizer: t, sum: sha256.New(), text: &Text{Source: strings.Join(o.Files, ", "), Asked: o.Tokens}}
+	if err := r.begin(); err != nil {
+		return nil, err
+	}
+	for document, err := range documents(ctx, o) {
+		if err != nil {
+			return nil, err
+		}
+		if more, err := r.take(ctx, document); err != nil {
+			return nil, err
+		} else if !more {
+			break
+		}
+	}
+	if len(r.text.Sequences) == 0 {
+		return nil, fmt.Errorf("calib: %s: %w", r.text.Source, ErrNoText)
+	}
+	r.text.SHA256 = hex.EncodeToString(r.sum.Sum(nil))
+	return r.text, nil
+}
+
+// Add puts sequences behind a text and counts their tokens.
+func (t *Text) add(ids []int32) {
+	t.Sequences = append(t.Sequences, engine.Sequence{IDs: ids})
+	t.Tokens += len(ids)
+}
+
+// Split parts a text in two by sequences, even and odd: one to fit or choose on, one to judge by.
+func (t *Text) Split() (even, odd *Text) {
+	even, odd = &Text{Source: t.Source, SHA256: t.SHA256}, &Text{Source: t.Source, SHA256: t.SHA256}
+	for i, s := range t.Sequences {
+		if i%2 == 0 {
+			even.add(s.IDs)
+		} else {
+			odd.add(s.IDs)
+		}
+	}
+	even.Asked, odd.Asked = even.Tokens, odd.Tokens
+	return even, odd
+}
+
+// reader turns documents into sequences.
+type reader struct {
+	options   Options
+	tokenizer *tokenizer.Tokenizer
+	sum       interface {
+		io.Writer
+		Sum([]byte) []byte
+	}
+	text  *Text
+	bos   int32
+	taken int
+}
+
+func (r *reader) begin() error {
+	bos, found := r.tokenizer.BOS()
+	r.bos = bos
+	switch r.options.BOS {
+	case "", BOSAuto, BOSNo:
+	case BOSYes:
+		if !found {
+			return fmt.Errorf("calib: %w", ErrNoBOS)
+		}
+	default:
+		return fmt.Errorf("calib: BOS %q: want auto, yes or no", string(r.options.BOS))
+	}
+	return nil
+}
+
+// take adds a document's pieces and says whether more are wanted.
+func (r *reader) take(ctx context.Context, document string) (more bool, err error) {
+	io.WriteString(r.sum, document)
+	r.sum.Write([]byte{0})
+	auto := r.options.BOS == BOSAuto || r.options.BOS == ""
+	ids, err := r.tokenizer.EncodeContext(ctx, document, auto)
+	if err != nil {
+		return false, err
+	}
+	if r.options.BOS == BOSYes {
+		ids = append([]int32{r.bos}, ids...)
+	}
+	if _, has := r.tokenizer.BOS(); has && len(ids) > 1 && ids[0] == r.bos && ids[1] == r.bos {
+		r.text.DoubleBOS++
+	}
+	for len(ids) > 1 && r.taken < r.options.Tokens {
+		n := min(len(ids), r.options.Length, r.options.Tokens-r.taken)
+		if n > 1 {
+			r.text.add(ids[:n:n])
+		}
+		r.taken += n
+		ids = ids[n:]
+	}
+	return r.taken < r.options.Tokens, nil
+}
+
+// documents are those of the sources, one after the other.
+func documents(ctx context.Context, o Options) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for i, path := range o.Files {
+			if path == Demo {
+				for _, text := range strings.Split(string(smallworld.Calibration()), smallworld.EndOfText) {
+					if text = strings.TrimSpace(text); text != "" && !yield(text, nil) {
+						return
+					}
+				}
+				continue
+			}
+			if path == "-" && o.Stdin != nil && slices.Contains(o.Files[:i], "-") {
+				yield("", errors.New("calib: standard input (-) is named twice, and can be read once"))
+				return
+			}
+			for d, err := range source(path, o).Documents(ctx) {
+				if err != nil {
+					yield("", err)
+					return
+				}
+				if text := strings.TrimSpace(d.Text); text != "" && !yield(text, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// source is what one of the files stands for.
+func source(path string, o Options) corpus.Source {
+	if path != "-" || o.Stdin == nil {
+		return corpus.Source{Path: path, Field: o.Field}
+	}
+	kind := ".txt"
+	if o.Field != "" {
+		kind = ".jsonl"
+	}
+	return corpus.Source{Path: "standard input", From: o.Stdin, Kind: kind, Field: o.Field}
+}

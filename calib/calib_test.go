@@ -1,0 +1,116 @@
+package calib_test
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"avssnative/calib"
+	"avssnative/engine"
+	_ "avssnative/engine/cpu"
+	_ "avssnative/engine/reference"
+	_ "avssnative/engine/weights/demo"
+	"avssnative/tokenizer"
+)
+
+func open(t *testing.T) (*engine.Model, *tokenizer.Tokenizer) {
+	t.Helper()
+	m, err := engine.Open(t.Context(), "demo", engine.Options{Device: "cpu"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.Close() })
+	words, err := tokenizer.Open(m.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, words
+}
+
+func TestTheZeroValueIsTheDemosText(t *testing.T) {
+	m, words := open(t)
+	text, err := calib.Read(t.Context(), m, words, calib.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text.Source != calib.Demo || text.Tokens > calib.DefaultTokens || text.Tokens < calib.DefaultTokens*9/10 || len(text.SHA256) != 64 {
+		t.Errorf("%d tokens of %s, %s", text.Tokens, text.Source, text.SHA256)
+	}
+	total := 0
+	for _, s := range text.Sequences {
+		total += len(s.IDs)
+		if len(s.IDs) < 2 || len(s.IDs) > 512 {
+			t.Errorf("a sequence of %d tokens", len(s.IDs))
+		}
+	}
+	even, odd := text.Split()
+	if total != text.Tokens || even.Tokens+odd.Tokens != total || len(even.Sequences)+len(odd.Sequences) != len(text.Sequences) {
+		t.Errorf("%d tokens, %d counted, %d and %d after the split", total, text.Tokens, even.Tokens, odd.Tokens)
+	}
+}
+
+// The model's own text is the same for a seed, another for another, kept for the next time, and written anew where what was kept is no text.
+func TestTheModelsOwnText(t *testing.T) {
+	cache := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", cache)
+	m, words := open(t)
+	options := calib.Options{Files: []string{calib.Self}, Tokens: 300, Length: 40, Seed: 5}
+	shown := 0
+	options.Progress = func(tokens, of int) { shown = tokens }
+	first, err := calib.Read(t.Context(), m, words, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.Tokens < 290 || first.Tokens > 300 || first.Source != calib.Self || shown == 0 {
+		t.Errorf("%d tokens of %s, %d shown", first.Tokens, first.Source, shown)
+	}
+	begin, _ := words.BOS()
+	for _, s := range first.Sequences {
+		if s.IDs[0] != begin || len(s.IDs) > 40 {
+			t.Errorf("a sequence of %d tokens that begins with %d, want %d", len(s.IDs), s.IDs[0], begin)
+		}
+	}
+	shown = 0
+	again, err := calib.Read(t.Context(), m, words, options)
+	if err != nil || !reflect.DeepEqual(first, again) || shown != 0 {
+		t.Errorf("kept text: %v, %d tokens written anew", err, shown)
+	}
+	files, _ := filepath.Glob(filepath.Join(cache, "avssnative", "self", "*.json"))
+	if len(files) != 1 {
+		t.Fatalf("kept in %v", files)
+	}
+	for _, spoilt := range []string{"", "{", `{"sequences":[[1,2,999999]]}`, `{"sequences":[[1]]}`, `{"sequences":null}`} {
+		if err := os.WriteFile(files[0], []byte(spoilt), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if again, err = calib.Read(t.Context(), m, words, options); err != nil || !reflect.DeepEqual(first, again) {
+			t.Errorf("after %q was found in its place: %v", spoilt, err)
+		}
+	}
+	options.Seed = 6
+	other, err := calib.Read(t.Context(), m, words, options)
+	if err != nil || reflect.DeepEqual(first.Sequences, other.Sequences) {
+		t.Errorf("another seed wrote the same text, %v", err)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	m, words := open(t)
+	empty := filepath.Join(t.TempDir(), "empty.txt")
+	if err := os.WriteFile(empty, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for want, o := range map[string]calib.Options{
+		"stands alone":   {Files: []string{calib.Self, empty}},
+		"no text of two": {Files: []string{empty}},
+		"no such file":   {Files: []string{empty + "x.txt"}},
+		"want auto, yes": {BOS: "perhaps"},
+		"named twice":    {Files: []string{"-", "-"}, Stdin: strings.NewReader("a b c")},
+	} {
+		if _, err := calib.Read(t.Context(), m, words, o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: %v, want %q", o, err, want)
+		}
+	}
+}

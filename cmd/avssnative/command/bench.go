@@ -1,0 +1,132 @@
+package command
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"avssnative/avss"
+	"avssnative/internal/job"
+
+	"github.com/urfave/cli/v2"
+)
+
+func benchCommand() *cli.Command {
+	return &cli.Command{
+		Name: "bench", Usage: "judge what each metric would drop at several shares, in as few passes as possible, beside " +
+			strings.Join(avss.Names(avss.Baseline), ", "),
+		Description: metricsAbout(),
+		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag(),
+			text("metrics", strings.Join(rankings(false), ","), "rankings to compare, by the names that score prints; all adds the other formulas and "+
+				strings.Join(avss.Names(avss.Removal), ", ")),
+			text("shares", "12.5,25,37.5,50", "shares of the layers to drop, in per cent"),
+			text("avss-mode", "robust", "formula that avss means: robust, paper or reference"),
+			text("site", "delta", "what avss looks at: delta, block, attn, mlp or act"),
+			number("random", 3, "seeds of the random baseline"),
+			number("seed", 0, "first seed of the random baseline; seed of intervals and samples"),
+			number("protect-first", 0, "layers at the input that stay"), number("protect-last", 0, "layers at the output that stay"),
+			toggle("one-by-one", "also judge every plan by itself, to show what walking them together saves")},
+			taskFlags(), []cli.Flag{reportFlag(), jsonFlag()}),
+		Action: sweep,
+	}
+}
+
+func sweep(c *cli.Context) error {
+	calibration, err := calibration(c)
+	if err != nil {
+		return err
+	}
+	evaluation, err := evaluation(c)
+	if err != nil {
+		return err
+	}
+	evaluation.Speed = true
+	shares, err := shares(c.String("shares"))
+	if err != nil {
+		return err
+	}
+	metrics := commas(c.String("metrics"))
+	if len(metrics) == 1 && metrics[0] == "all" {
+		metrics = rankings(true)
+	}
+	for _, metric := range metrics {
+		if err := ranking(metric); err != nil {
+			return usage("--metrics: %w", err)
+		}
+	}
+	scoring, err := scoring(c, removals(metrics...)...)
+	if err != nil {
+		return err
+	}
+	j, err := open(c)
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	widest := 0.0
+	for _, s := range shares {
+		widest = max(widest, s)
+	}
+	scoring.Greedy = int(widest*float64(j.Model.Layers()) + 0.5)
+	scoring.Keep = protect(c).Keep(j.Model.Layers())
+	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
+		return err
+	}
+	err = j.Sweep(c.Context, job.Sweeping{Evaluation: evaluation, Metrics: metrics, Shares: shares, Protect: protect(c),
+		Mode: scoring.Mode, Site: scoring.Site,
+		Random: c.Int("random"), Alone: c.Bool("one-by-one")})
+	if err != nil {
+		return err
+	}
+	return finish(c, j.Report)
+}
+
+// rankings are those compared unless others are asked for: every activation metric, with the first of its further formulas, the published one;
+// or all there are.
+func rankings(all bool) []string {
+	var keys []string
+	for _, d := range avss.Metrics(avss.Activation) {
+		formulas := d.Formulas
+		if !all {
+			formulas = formulas[:min(1, len(formulas))]
+		}
+		keys = append(append(keys, d.Name), formulas...)
+	}
+	if all {
+		keys = append(keys, avss.Names(avss.Removal)...)
+	}
+	return keys
+}
+
+// shares reads percentages between commas.
+func shares(text string) ([]float64, error) {
+	var all []float64
+	for _, part := range commas(text) {
+		p, err := strconv.ParseFloat(strings.TrimSuffix(part, "%"), 64)
+		if err != nil || !(p > 0 && p < 100) {
+			return nil, usage("--shares %s: %q is no share between 0 and 100 per cent", text, part)
+		}
+		all = append(all, p/100)
+	}
+	if len(all) == 0 {
+		return nil, usage("--shares: want at least one, as 25,50")
+	}
+	return all, nil
+}
+
+// ranking says what is wrong with the name of a ranking: a metric's, or avss-MODE-SITE.
+func ranking(name string) error {
+	formula, isFormula := strings.CutPrefix(name, "avss-")
+	if !isFormula {
+		_, err := avss.Lookup(name)
+		return err
+	}
+	mode, site, _ := strings.Cut(formula, "-")
+	if _, err := avss.ParseMode(mode); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if _, err := avss.ParseSite(site); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}

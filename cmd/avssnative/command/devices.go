@@ -1,0 +1,87 @@
+package command
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"avssnative/engine/device"
+)
+
+func devicesCommand() *cli.Command {
+	return &cli.Command{
+		Name: "devices", Usage: "show what can compute here, and with which instructions",
+		Flags: []cli.Flag{jsonFlag()}, Action: showDevices,
+	}
+}
+
+// found is one device, or why a kind has none.
+type found struct {
+	Kind    string   `json:"kind"`
+	Name    string   `json:"name,omitempty"`
+	About   string   `json:"description,omitempty"`
+	ISA     string   `json:"isa,omitempty"`
+	Threads int      `json:"threads,omitempty"`
+	Memory  int64    `json:"memory_bytes,omitempty"`
+	Notes   []string `json:"notes,omitempty"`
+	Absent  string   `json:"absent,omitempty"`
+}
+
+func showDevices(c *cli.Context) error {
+	var all []found
+	for _, kind := range device.Kinds() {
+		infos, err := device.List(kind)
+		if err != nil {
+			all = append(all, found{Kind: kind, Absent: err.Error()})
+			continue
+		}
+		for _, i := range infos {
+			all = append(all, found{Kind: kind, Name: i.Name, About: i.Description, ISA: i.ISA, Threads: i.Threads, Memory: i.Memory, Notes: i.Notes})
+		}
+	}
+	if c.Bool("json") {
+		return printJSON(c, map[string]any{"devices": all})
+	}
+	for _, d := range all {
+		if d.Absent != "" {
+			fmt.Fprintf(c.App.Writer, "%-10s none: %s\n", d.Kind, d.Absent)
+			continue
+		}
+		fmt.Fprintf(c.App.Writer, "%-10s %s, %s", d.Name, d.About, d.ISA)
+		if d.Threads > 0 {
+			fmt.Fprintf(c.App.Writer, ", %d threads", d.Threads)
+		}
+		if d.Memory > 0 {
+			fmt.Fprintf(c.App.Writer, ", %.1f GiB", float64(d.Memory)/(1<<30))
+		}
+		fmt.Fprintln(c.App.Writer)
+		for _, note := range d.Notes {
+			fmt.Fprintf(c.App.Writer, "%-10s   %s\n", "", note)
+		}
+	}
+	return nil
+}
+
+// printJSON prints one JSON object on stdout.
+func printJSON(c *cli.Context, value any) error {
+	e := json.NewEncoder(c.App.Writer)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(value)
+}
+
+// printMerged prints the fields of a JSON object and those of a map as one object; the former win.
+func printMerged(c *cli.Context, object []byte, more map[string]any) error {
+	merged := map[string]json.RawMessage{}
+	for key, v := range more {
+		var err error
+		if merged[key], err = json.Marshal(v); err != nil {
+			return err
+		}
+	}
+	if err := json.Unmarshal(object, &merged); err != nil {
+		return err
+	}
+	return printJSON(c, merged)
+}
