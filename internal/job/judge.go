@@ -116,7 +116,7 @@ func (j *Job) compare(whole, smaller []bench.Result, seed uint64) error {
 	for i, change := range c.Tasks {
 		t := &j.Report.Tasks[i]
 		t.Change = &report.Change{Retention: avss.Value(change.Retention), ChanceCorrected: avss.Value(change.ChanceCorrected),
-			P: avss.Value(change.Test.P), Test: change.Test.Name, KL: change.KL, SameTop: change.SameTop}
+			P: avss.Value(change.Test.P), Test: change.Test.Name, KL: change.KL, SameTop: change.SameTop, Flips: avss.Value(change.Flips)}
 	}
 	j.Report.Retention = j.Report.Tasks.Means()
 	j.Report.Divergence = &report.Divergence{KL: c.KL, SameTop: c.SameTop, Tokens: c.Tokens}
@@ -137,7 +137,7 @@ func tasks(whole, smaller []bench.Result) report.Tasks {
 	for i := range whole {
 		r := &whole[i]
 		t := report.Task{Name: r.Task, Version: r.Version, N: r.N, Metric: r.Primary, Convention: r.Convention, BOS: r.BOS, MaxLength: r.MaxLength,
-			Chance: r.Chance, Dense: figure(r.Main()), Note: r.Note}
+			Chance: r.Chance, FewShot: r.FewShot, Chat: r.Chat, Dense: figure(r.Main()), Note: r.Note}
 		if smaller != nil {
 			f := figure(smaller[i].Main())
 			t.Pruned = &f

@@ -199,6 +199,8 @@ func (r *Report) checkTasks(c *checker) {
 		c.figure(*t.Pruned, "tasks", t.Name, "pruned")
 		c.maybe(t.Retention, 0, math.Inf(1), "tasks", t.Name, "retention")
 		c.maybe(t.P, 0, 1+barely, "tasks", t.Name, "p_value")
+		c.maybe(t.Flips, 0, 1, "tasks", t.Name, "flips")
+		c.count(int64(t.FewShot), maxCount, "tasks", t.Name, "few_shot")
 		c.divergence(&Divergence{KL: t.KL, SameTop: t.SameTop}, "tasks", t.Name)
 	}
 }

@@ -58,6 +58,8 @@ type Task struct {
 	BOS        bool    `json:"bos"`
 	MaxLength  int     `json:"max_length"`
 	Chance     float64 `json:"chance,omitempty"`
+	FewShot    int     `json:"few_shot,omitempty"` // examples in front of each question
+	Chat       bool    `json:"chat,omitempty"`     // questions are turns of a conversation, by the model's template
 	Dense      Figure  `json:"dense"`
 	Pruned     *Figure `json:"pruned,omitempty"`
 	*Change            // together with Pruned; its fields stand beside the others
@@ -73,6 +75,7 @@ type Change struct {
 	Test            string     `json:"test"`
 	KL              float64    `json:"kl"` // nats a scored token
 	SameTop         float64    `json:"same_top"`
+	Flips           avss.Value `json:"flips"` // share of items answered differently; none for texts
 }
 
 // Figure is a value with its standard error.
