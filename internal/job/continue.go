@@ -20,6 +20,7 @@ type Continuing struct {
 	IgnoreEnd bool     // a token that ends texts is one like others
 	Memory    int64    // bytes for keys and values; 0: the engine's choice
 	Show      func(piece string)
+	Draft     *bench.Draft // proposes tokens; nil: none. The text is the same
 }
 
 // Continued is what a model said.
@@ -32,6 +33,8 @@ type Continued struct {
 	PromptSeconds float64 `json:"prompt_seconds"`        // until the first token
 	PerSecond     float64 `json:"tokens_per_s"`          // new tokens after the first
 	CacheBytes    int64   `json:"cache_bytes_per_token"` // of keys and values
+	Proposed      int     `json:"draft_proposed,omitempty"`
+	Accepted      int     `json:"draft_accepted,omitempty"`
 }
 
 // Continue lets the model, or the one without the dropped layers, continue a prompt.
@@ -75,7 +78,16 @@ func (j *Job) Continue(ctx context.Context, prompt []int32, o Continuing, drop e
 		}
 		return c.Ended != ""
 	}
-	made, err := j.Model.Generate(ctx, []engine.Request{{IDs: prompt, Tokens: o.Tokens, Stop: stop}}, engine.Generating{Drop: drop, Sampling: o.Sampling, Memory: o.Memory})
+	request := engine.Request{IDs: prompt, Tokens: o.Tokens, Stop: stop}
+	var made [][]int32
+	if o.Draft != nil {
+		var s *bench.Speculated
+		if s, err = bench.Speculate(ctx, j.Model, *o.Draft, request, o.Memory); err == nil {
+			made, c.Proposed, c.Accepted = [][]int32{s.IDs}, s.Proposed, s.Accepted
+		}
+	} else {
+		made, err = j.Model.Generate(ctx, []engine.Request{request}, engine.Generating{Drop: drop, Sampling: o.Sampling, Memory: o.Memory})
+	}
 	if err == nil {
 		err = failed
 	}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 
+	"avssnative/bench"
+	"avssnative/calib"
 	"avssnative/engine"
 	"avssnative/internal/chat"
 	"avssnative/internal/job"
@@ -32,6 +34,8 @@ func generateCommand() *cli.Command {
 			toggle("ignore-eos", "go on behind the tokens that end a text"),
 			text("drop", "", "also continue without these layers, as 3,7.attn,11.mlp"),
 			text("beside", "", "also continue by this model"),
+			text("draft", "", "a smaller model of the same vocabulary that proposes tokens, or auto: the model itself without some layers; the text stays the same"),
+			number("draft-tokens", 0, "tokens that the draft proposes at a time; 0: 4, with auto those that gain most"),
 			jsonFlag(),
 		}),
 		Action: generate,
@@ -63,6 +67,12 @@ func generate(c *cli.Context) error {
 	if c.String("system") != "" && !c.Bool("chat") {
 		return usage("--system: only with --chat")
 	}
+	if c.String("draft") != "" && o.Sampling.Temperature > 0 {
+		return usage("--draft: proposes the most likely tokens, want no --temperature")
+	}
+	if c.Int("draft-tokens") < 0 {
+		return usage("--draft-tokens %d: want 0 or more", c.Int("draft-tokens"))
+	}
 	text, err := promptText(c)
 	if err != nil {
 		return err
@@ -87,6 +97,13 @@ func generate(c *cli.Context) error {
 		}
 		defer beside.Close()
 		other = &second{"beside", c.String("beside"), beside, nil}
+	}
+	if c.String("draft") != "" {
+		end, err := useDraft(c, j, &o)
+		if err != nil {
+			return err
+		}
+		defer end()
 	}
 	if other == nil {
 		return generateAlone(c, j, text, o)
@@ -113,6 +130,37 @@ func continuing(c *cli.Context) (job.Continuing, error) {
 		return o, usage("--top-k, --top-p and --min-p choose what is drawn from: want a --temperature above 0")
 	}
 	return o, nil
+}
+
+// autoShares are the shares that --draft auto considers.
+var autoShares = []float64{0.25, 0.375, 0.5}
+
+// useDraft opens the draft that --draft names, or finds one; end gives it back.
+func useDraft(c *cli.Context, j *job.Job, o *job.Continuing) (end func(), err error) {
+	o.Draft = &bench.Draft{Tokens: c.Int("draft-tokens")}
+	if c.String("draft") == "auto" {
+		if err := calibrateAndScore(c.Context, j, calib.Options{}, job.Scoring{}); err != nil {
+			return nil, err
+		}
+		found, err := j.FindDraft(c.Context, job.Drafting{Shares: autoShares})
+		if err != nil {
+			return nil, err
+		}
+		if o.Draft.Drop = found[0].Drop; o.Draft.Tokens == 0 {
+			o.Draft.Tokens = found[0].Proposed
+		}
+		fmt.Fprintf(c.App.ErrWriter, "draft: without layers %s, %d tokens ahead, predicted %.2f x\n", found[0].Dropped, o.Draft.Tokens, found[0].Gain)
+		return func() {}, nil
+	}
+	draft, err := openModel(c, c.String("draft"))
+	if err != nil {
+		return nil, fmt.Errorf("--draft: %w", err)
+	}
+	if err := j.SameWords(draft); err != nil {
+		return nil, errors.Join(fmt.Errorf("--draft: %w", err), draft.Close())
+	}
+	o.Draft.Model = draft.Model
+	return func() { draft.Close() }, nil
 }
 
 // mostPrompt is how many bytes of stdin are read as a prompt.
@@ -173,6 +221,9 @@ func generateBeside(c *cli.Context, j *job.Job, text string, o job.Continuing, o
 			fmt.Fprintf(c.App.Writer, "%s\n", s.title)
 			o.Show = func(piece string) { fmt.Fprint(c.App.Writer, piece) }
 		}
+		if i > 0 {
+			o.Draft = nil // it is the first model's
+		}
 		said, err := s.model.Continue(c.Context, ids, o, s.drop)
 		if err != nil {
 			return err
@@ -226,6 +277,9 @@ func (s saidJSON) agree() (same, of int) {
 // pace is a line about how fast it went.
 func pace(c *job.Continued) string {
 	ended := map[string]string{"end": "the text ended", "stop": "a stop string came", "tokens": "as many as asked for", "context": "the context is full"}[c.Ended]
+	if c.Proposed > 0 {
+		ended += fmt.Sprintf("; %d of %d proposed tokens accepted", c.Accepted, c.Proposed)
+	}
 	return fmt.Sprintf("%d prompt tokens in %.2f s, %d new tokens, %.1f tokens/s; %s", c.PromptTokens, c.PromptSeconds, len(c.Tokens), c.PerSecond, ended)
 }
 

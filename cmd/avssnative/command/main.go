@@ -75,7 +75,7 @@ func run(ctx context.Context, arguments []string, stdin io.Reader, stdout, stder
 			return cli.ShowAppHelp(c)
 		},
 		Commands: []*cli.Command{
-			runCommand(), scoreCommand(), pruneCommand(), evalCommand(), benchCommand(), generateCommand(), reportCommand(), devicesCommand(),
+			runCommand(), scoreCommand(), pruneCommand(), evalCommand(), benchCommand(), generateCommand(), draftCommand(), reportCommand(), devicesCommand(),
 			pullCommand(), tokenizeCommand(), traceCommand(),
 		},
 		Flags: []cli.Flag{
