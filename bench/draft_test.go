@@ -39,8 +39,8 @@ func TestSpeculatedTextIsTheDenseModels(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, d := range []bench.Draft{{}, {Drop: engine.Layers(m.Layers() - 1), Tokens: 3}, {Drop: engine.Layers(0), Tokens: 7}, {Model: opened(t, folder), Tokens: 2},
-				{Drop: engine.Units(engine.Unit{Layer: 1, Part: engine.MLP}), Tokens: 1}} {
+			for _, d := range []bench.Draft{{}, {Drop: engine.Layers(m.Layers() - 1), Tokens: 3}, {Drop: engine.Layers(0), Tokens: 7},
+				{Model: opened(t, folder), Tokens: 2}, {Drop: engine.Units(engine.Unit{Layer: 1, Part: engine.MLP}), Tokens: 1}} {
 				got, err := bench.Speculate(t.Context(), m, d, engine.Request{IDs: prompt, Tokens: tokens}, 0)
 				if err != nil {
 					t.Fatal(err)
@@ -79,7 +79,8 @@ func TestSpeculatedTextEnds(t *testing.T) {
 	}
 	for at := range 12 {
 		var shown []int32
-		r := engine.Request{IDs: prompt, Tokens: 30, Stop: func(made []int32) bool { return len(made) > at }, Token: func(id int32) { shown = append(shown, id) }}
+		r := engine.Request{IDs: prompt, Tokens: 30, Stop: func(made []int32) bool { return len(made) > at },
+			Token: func(id int32) { shown = append(shown, id) }}
 		got, err := bench.Speculate(t.Context(), m, bench.Draft{Drop: engine.Layers(3), Tokens: 4}, r, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -89,11 +90,13 @@ func TestSpeculatedTextEnds(t *testing.T) {
 		}
 	}
 	long := make([]int32, m.Spec.Context)
-	if _, err := bench.Speculate(t.Context(), m, bench.Draft{}, engine.Request{IDs: long, Tokens: 1}, 0); err == nil || !strings.Contains(err.Error(), "leave none for an answer") {
+	_, err = bench.Speculate(t.Context(), m, bench.Draft{}, engine.Request{IDs: long, Tokens: 1}, 0)
+	if err == nil || !strings.Contains(err.Error(), "leave none for an answer") {
 		t.Errorf("a prompt that fills the context: %v", err)
 	}
 	other := opened(t, "../engine/testdata/architectures/llama")
-	if _, err := bench.Speculate(t.Context(), m, bench.Draft{Model: other}, engine.Request{IDs: prompt, Tokens: 1}, 0); err == nil || !strings.Contains(err.Error(), "vocabulary") {
+	_, err = bench.Speculate(t.Context(), m, bench.Draft{Model: other}, engine.Request{IDs: prompt, Tokens: 1}, 0)
+	if err == nil || !strings.Contains(err.Error(), "vocabulary") {
 		t.Errorf("a draft with another vocabulary: %v", err)
 	}
 }
@@ -120,8 +123,8 @@ func TestGain(t *testing.T) {
 // Acceptance is counted on the dense model's own text: a set that changes nothing has all of it, one that takes the whole front has little.
 func TestFindDraft(t *testing.T) {
 	m := opened(t, "demo")
-	found, err := bench.FindDraft(t.Context(), m, bench.Drafting{Tokens: 24, Prompts: [][]int32{{0, 40, 41, 42}, {0, 50, 51, 52, 53}}, Candidates: []bench.DraftCandidate{
-		{Drop: engine.Layers(0, 1, 2, 3), ChosenBy: "front"}, {Drop: engine.Layers(12, 13, 14, 15), ChosenBy: "back"}}})
+	found, err := bench.FindDraft(t.Context(), m, bench.Drafting{Tokens: 24, Prompts: [][]int32{{0, 40, 41, 42}, {0, 50, 51, 52, 53}},
+		Candidates: []bench.DraftCandidate{{Drop: engine.Layers(0, 1, 2, 3), ChosenBy: "front"}, {Drop: engine.Layers(12, 13, 14, 15), ChosenBy: "back"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

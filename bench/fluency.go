@@ -120,5 +120,7 @@ func scriptOf(r rune) string {
 
 // most is the most frequent script, of equals the first by name.
 func most(counts map[string]int) string {
-	return slices.MaxFunc(slices.Sorted(maps.Keys(counts)), func(a, b string) int { return cmp.Or(cmp.Compare(counts[a], counts[b]), cmp.Compare(b, a)) })
+	return slices.MaxFunc(slices.Sorted(maps.Keys(counts)), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[a], counts[b]), cmp.Compare(b, a))
+	})
 }

@@ -175,8 +175,8 @@ func TestAnswersAreJudged(t *testing.T) {
 		said             string
 		strict, flexible float64
 	}{
-		{" So it is.\n#### 1234", 1, 1}, {" #### 1,234.", 1, 1}, {" #### 12\n#### 1234", 0, 1}, {" The answer is $1234.", 0, 1}, {" 1234 it is, 5 too", 0, 0},
-		{" none", 0, 0}, {" ####1234", 0, 1}, {" #### $1234", 0, 1},
+		{" So it is.\n#### 1234", 1, 1}, {" #### 1,234.", 1, 1}, {" #### 12\n#### 1234", 0, 1}, {" The answer is $1234.", 0, 1},
+		{" 1234 it is, 5 too", 0, 0}, {" none", 0, 0}, {" ####1234", 0, 1}, {" #### $1234", 0, 1},
 	} {
 		got := registry["gsm8k"].Judge(Item{Answers: []string{thought}}, c.said)
 		if got["exact_match,strict-match"] != c.strict || got["exact_match,flexible-extract"] != c.flexible {

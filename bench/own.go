@@ -2,10 +2,10 @@ package bench
 
 import "fmt"
 
-// A task of one's own that asks for answers in the model's own words: JSON lines {"prompt": …, "until": [ … ], "answers": [ … ], "match": …}. An
-// answer ends before the first string of until, a line's end where there is none. match is how it is judged: exact (without the white space
-// around it, it is one of the answers), loose (so too, whatever the letter case and punctuation), contains (one of the answers stands in it,
-// whatever the letter case); exact where nothing is said.
+// A task of one's own that asks for answers in the model's own words: JSON lines {"prompt": …, "until": [ … ], "answers": [ … ], "match": …}.
+// An answer ends before the first string of until, a line's end where there is none. match is how it is judged: exact (without the white
+// space around it, it is one of the answers), loose (so too, whatever the letter case and punctuation), contains (one of the answers stands
+// in it, whatever the letter case); exact where nothing is said.
 
 const ownMetric = "exact_match,match"
 

@@ -10,7 +10,8 @@ import (
 
 // A Reader reads the items of a task's file, at most so many of them (0: all). Make one with Rows, Documents or Text; nil in a Task is the
 // standard form, a JSON object a line: {"context": …, "choices": [ … ], "gold": index of the right one}, or {"text": …} where the text is
-// scored from its beginning to its end, or {"prompt": …, "until": [ … ], "answers": [ … ], "match": …} where the model answers in its own words.
+// scored from its beginning to its end, or {"prompt": …, "until": [ … ], "answers": [ … ], "match": …} where the model answers
+// in its own words.
 type Reader func(f *file, most int) ([]Item, error)
 
 // Text gives the file's whole text to a function that makes items of it, at most so many (0: all).

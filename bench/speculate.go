@@ -48,7 +48,8 @@ func Speculate(ctx context.Context, m *engine.Model, d Draft, r engine.Request, 
 			continue
 		}
 		if len(r.IDs) >= model.Spec.Context {
-			return nil, fmt.Errorf("bench: prompt: %d tokens: %s has positions for %d and would leave none for an answer", len(r.IDs), model.Ref, model.Spec.Context)
+			return nil, fmt.Errorf("bench: prompt: %d tokens: %s has positions for %d and would leave none for an answer", len(r.IDs), model.Ref,
+				model.Spec.Context)
 		}
 		if r.Tokens <= 0 || length > model.Spec.Context {
 			r.Tokens = model.Spec.Context - len(r.IDs)

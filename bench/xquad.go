@@ -10,7 +10,8 @@ import (
 // XQuAD in English (Artetxe et al., arXiv 1910.11856), 1,190 questions of SQuAD v1.1, as a task of our own: the passage and the question, and
 // an answer is right where one of the known answers stands in it, as the peer's squad_completion judges. The file has SQuAD's own form.
 func init() {
-	Register(Task{Name: "xquad", Version: "1.0", Kind: Generate, Metrics: []string{"contains"}, Primary: "contains", Until: []string{"\n"}, MaxTokens: 32,
+	Register(Task{Name: "xquad", Version: "1.0", Kind: Generate, Metrics: []string{"contains"}, Primary: "contains",
+		Until: []string{"\n"}, MaxTokens: 32,
 		Papers: []avss.Citation{{ArXiv: "1910.11856", Authors: "Artetxe et al.", Year: 2019,
 			Title: "On the Cross-lingual Transferability of Monolingual Representations"}},
 		Files: []string{"squad/xquad.en.json", "xquad/xquad.en.json"}, Read: readSquad,

@@ -25,9 +25,11 @@ type Continuing struct {
 
 // Continued is what a model said.
 type Continued struct {
-	Tokens        []int32 `json:"tokens"` // the new ones, with that which ended the text
-	Text          string  `json:"text"`   // without special tokens and what stopped it
-	Ended         string  `json:"ended"`  // by: end (the model's own token), stop (one of the strings), tokens (as many as were asked for), context (its room is full)
+	Tokens []int32 `json:"tokens"` // the new ones, with that which ended the text
+	Text   string  `json:"text"`   // without special tokens and what stopped it
+	// Ended is what ended the text: end (the model's own token), stop (one of the strings), tokens (as many as were asked for), context (it is
+	// full).
+	Ended         string  `json:"ended"`
 	PromptTokens  int     `json:"prompt_tokens"`
 	Seconds       float64 `json:"seconds"`
 	PromptSeconds float64 `json:"prompt_seconds"`        // until the first token

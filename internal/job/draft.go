@@ -112,7 +112,8 @@ func (j *Job) MeasureDraft(ctx context.Context, draft bench.Draft, o Drafting) (
 		}
 		with += last.Sub(first)
 		if !slices.Equal(plain[0], said.IDs) {
-			return nil, fmt.Errorf("draft: the text with a draft is %v and without one %v: two equally likely tokens, which rounding decides", said.IDs, plain[0])
+			return nil, fmt.Errorf("draft: the text with a draft is %v and without one %v: two tokens are equally likely but for rounding", said.IDs,
+				plain[0])
 		}
 		proposed, accepted, d.Tokens = proposed+said.Proposed, accepted+said.Accepted, d.Tokens+len(said.IDs)
 	}

@@ -77,7 +77,8 @@ func (j *Job) say(ctx context.Context, prompts [][]int32, drop engine.Drop, toke
 	if j.Progress != nil {
 		g.Progress = func(_, made int) {
 			layers := j.Model.Layers()
-			j.Progress("generating", engine.Step{Layer: layers - 1, Layers: layers, Done: float64(made), Total: float64(tokens * len(prompts)), Rows: int64(made)})
+			j.Progress("generating", engine.Step{Layer: layers - 1, Layers: layers, Done: float64(made), Total: float64(tokens * len(prompts)),
+				Rows: int64(made)})
 		}
 	}
 	if ids, err = j.Model.Generate(ctx, requests, g); err != nil {
@@ -104,6 +105,6 @@ func (j *Job) decoded(ids [][]int32) ([]string, error) {
 
 // fluency turns counts into the report's form.
 func fluency(f bench.Fluency) report.Fluency {
-	return report.Fluency{Texts: f.Texts, Tokens: f.Tokens, Repeats: f.Repeats, Distinct1: f.Distinct[0], Distinct2: f.Distinct[1], Distinct3: f.Distinct[2],
-		Scripts: f.Scripts, OtherScript: f.OtherScript}
+	return report.Fluency{Texts: f.Texts, Tokens: f.Tokens, Repeats: f.Repeats, Distinct1: f.Distinct[0], Distinct2: f.Distinct[1],
+		Distinct3: f.Distinct[2], Scripts: f.Scripts, OtherScript: f.OtherScript}
 }

@@ -78,7 +78,8 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 	if o.Speed {
 		j.Report.Sweep.CacheTokens = j.length(0)
 		dense, to := &table.Sets[0], j.Report.Speed
-		to.TokensPerSecondDense, to.GeneratedPerSecondDense, to.CacheTokens, to.CacheBytesDense = dense.TokensPerSecond, dense.Generated, j.length(0), j.cacheBytes(nil)
+		to.TokensPerSecondDense, to.GeneratedPerSecondDense = dense.TokensPerSecond, dense.Generated
+		to.CacheTokens, to.CacheBytesDense = j.length(0), j.cacheBytes(nil)
 		for i := range j.Report.Sweep.Points {
 			p := &j.Report.Sweep.Points[i]
 			p.CacheBytes = j.cacheBytes(table.Sets[table.Points[i].Set].Drop)

@@ -20,7 +20,8 @@ import (
 )
 
 // harnessTasks are judged by both sides, questions with choices and questions that are answered in the model's own words.
-var harnessTasks = []string{"gsm8k", "triviaqa", "xquad", "own", "copa", "commonsense_qa", "winogrande", "boolq", "arc_challenge", "hellaswag", "sciq"}
+var harnessTasks = []string{"gsm8k", "triviaqa", "xquad", "own", "copa", "commonsense_qa", "winogrande", "boolq", "arc_challenge",
+	"hellaswag", "sciq"}
 
 // What lm_eval_tasks.py prints.
 type harnessJudgement struct {
@@ -195,7 +196,8 @@ func compareJudgement(t *testing.T, peer harnessJudgement, ours bench.Result, it
 	t.Helper()
 	theirs, found := peer.Tasks[ours.Task]
 	if !found || len(theirs.Items) != items || len(ours.Items) != items || len(theirs.Metrics) == 0 {
-		t.Errorf("%s: %d items and %d metrics from the harness, %d items from us, want %d", ours.Task, len(theirs.Items), len(theirs.Metrics), len(ours.Items), items)
+		t.Errorf("%s: %d items and %d metrics from the harness, %d items from us, want %d", ours.Task, len(theirs.Items), len(theirs.Metrics),
+			len(ours.Items), items)
 		return
 	}
 	close, right := 0, 0

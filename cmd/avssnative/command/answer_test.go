@@ -16,7 +16,7 @@ func TestEvalOfAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, content := range map[string]string{
-		"mine.jsonl":                `{"prompt": "The ball was made of wood.\nQuestion: What is the ball made of?\nAnswer:", "answers": ["wood"], "match": "loose"}` + "\n",
+		"mine.jsonl":                `{"prompt": "The ball is of wood.\nQuestion: What is the ball made of?\nAnswer:", "answers": ["wood"], "match": "loose"}` + "\n",
 		"mine.shots.jsonl":          `{"prompt": "The cup was made of glass.\nQuestion: What is the cup made of?\nAnswer:", "answers": ["glass"]}` + "\n",
 		"model/chat_template.jinja": "{% for m in messages %}{{ m.content }}{{ ' ' if m.role == 'user' else '\n\n' }}{% endfor %}",
 	} {
@@ -51,7 +51,8 @@ func TestEvalOfAnswers(t *testing.T) {
 			t.Errorf("%v: samples %s, %v", framed, data, err)
 		}
 	}
-	done(t, "bench", "--model", folder, "--tasks", task, "--shares=25", "--metrics=bi", "--random=1", "--calib=demo", "--calib-tokens=300", "--seq-len=64", "--one-by-one")
+	done(t, "bench", "--model", folder, "--tasks", task, "--shares=25", "--metrics=bi", "--random=1", "--calib=demo", "--calib-tokens=300",
+		"--seq-len=64", "--one-by-one")
 	refused(t, exitFailed, []string{"mine", "2 examples", "has 1"}, "eval", "--tasks", task, "--shots=2")
 	refused(t, exitUsage, []string{"--shots -1"}, "eval", "--shots=-1")
 	refused(t, exitFailed, []string{"no chat template"}, "eval", "--tasks", task, "--chat")

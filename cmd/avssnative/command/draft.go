@@ -12,9 +12,10 @@ import (
 
 func draftCommand() *cli.Command {
 	return &cli.Command{
-		Name: "draft", Usage: "choose the layers that a draft can do without, which makes the dense model faster without changing a token; with --out write it",
-		Description: "The draft says some tokens ahead, the dense model reads them in one step and keeps what it would have said itself: the text is the\n" +
-			"dense model's own. A draft without a quarter of the layers gains 1.09 x at most; those that pay leave out 40 to 50 %.",
+		Name:  "draft",
+		Usage: "choose the layers that a draft can do without, which makes the dense model faster without changing a token; with --out write it",
+		Description: "The draft says some tokens ahead, the dense model reads them in one step and keeps what it would have said itself: the text is\n" +
+			"the dense model's own. A draft without a quarter of the layers gains 1.09 x at most; those that pay leave out 40 to 50 %.",
 		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag(),
 			text("shares", "25,37.5,50", "shares of the layers that the draft may lack, in per cent"),
 			text("metrics", "", "removal metrics whose choices are considered as well, as greedy"),
@@ -95,12 +96,13 @@ func showDrafts(c *cli.Context, found []bench.DraftCandidate, measured *job.Draf
 	t.Style().Options = table.OptionsNoBordersAndSeparators
 	t.AppendHeader(table.Row{"without", "of", "chosen by", "acceptance", "cost", "ahead", "gain"})
 	for _, f := range found {
-		t.AppendRow(table.Row{f.Dropped, fmt.Sprintf("%.0f %%", 100*f.Share), f.ChosenBy, fmt.Sprintf("%.1f %%", 100*f.Acceptance), fmt.Sprintf("%.2f", f.Cost),
-			f.Proposed, fmt.Sprintf("%.2f", f.Gain)})
+		t.AppendRow(table.Row{f.Dropped, fmt.Sprintf("%.0f %%", 100*f.Share), f.ChosenBy, fmt.Sprintf("%.1f %%", 100*f.Acceptance),
+			fmt.Sprintf("%.2f", f.Cost), f.Proposed, fmt.Sprintf("%.2f", f.Gain)})
 	}
 	t.Render()
 	best := found[0]
-	fmt.Fprintf(c.App.Writer, "\nWithout layers %s, %d tokens ahead: predicted %.2f x, measured %.2f x over %d tokens (%.0f %% of the proposed ones accepted).\n",
+	fmt.Fprintf(c.App.Writer, "\nWithout layers %s, %d tokens ahead: predicted %.2f x, measured %.2f x over %d tokens (%.0f %% of the proposed ones "+
+		"accepted).\n",
 		best.Dropped, best.Proposed, best.Gain, measured.Gain, measured.Tokens, 100*measured.Acceptance)
 	if best.Gain <= 1 {
 		fmt.Fprintln(c.App.Writer, "No draft of these makes this model faster here.")

@@ -66,7 +66,9 @@ func otherWords(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var words struct{ Model struct{ Vocab map[string]int } }
+	var words struct {
+		Model struct{ Vocab map[string]int }
+	}
 	if err := json.Unmarshal(data, &words); err != nil {
 		t.Fatal(err)
 	}

@@ -25,21 +25,25 @@ func generateCommand() *cli.Command {
 			toggle("chat", "the prompt is what a user says: write it by the model's own chat template"),
 			text("system", "", "with --chat: what the system says first"),
 			number("tokens", 128, "new tokens at most; 0: as many as the context has room for"),
-			&cli.Float64Flag{Name: "temperature", Usage: "of the distribution that tokens are drawn from; 0: always the most likely token", EnvVars: env("temperature")},
+			decimal("temperature", "of the distribution that tokens are drawn from; 0: always the most likely token"),
 			number("top-k", 0, "draw from so many of the most likely tokens; 0: all"),
-			&cli.Float64Flag{Name: "top-p", Usage: "draw from the most likely tokens that hold this share of the probability; 0: all", EnvVars: env("top-p")},
-			&cli.Float64Flag{Name: "min-p", Usage: "draw from tokens at least so many times as likely as the most likely one; 0: all", EnvVars: env("min-p")},
+			decimal("top-p", "draw from the most likely tokens that hold this share of the probability; 0: all"),
+			decimal("min-p", "draw from tokens at least so many times as likely as the most likely one; 0: all"),
 			number("seed", 0, "of what is drawn"),
 			list("stop", "end before this text; may be given several times"),
 			toggle("ignore-eos", "go on behind the tokens that end a text"),
 			text("drop", "", "also continue without these layers, as 3,7.attn,11.mlp"),
 			text("beside", "", "also continue by this model"),
-			text("draft", "", "a smaller model of the same vocabulary that proposes tokens, or auto: the model itself without some layers; the text stays the same"),
+			text("draft", "", "a smaller model of the same vocabulary proposes tokens, or auto: the model without some layers; the text stays the same"),
 			number("draft-tokens", 0, "tokens that the draft proposes at a time; 0: 4, with auto those that gain most"),
 			jsonFlag(),
 		}),
 		Action: generate,
 	}
+}
+
+func decimal(name, about string) cli.Flag {
+	return &cli.Float64Flag{Name: name, Usage: about, EnvVars: env(name)}
 }
 
 // second is what stands beside the model: under which name in JSON and on the screen, and which layers it lacks.
@@ -276,11 +280,13 @@ func (s saidJSON) agree() (same, of int) {
 
 // pace is a line about how fast it went.
 func pace(c *job.Continued) string {
-	ended := map[string]string{"end": "the text ended", "stop": "a stop string came", "tokens": "as many as asked for", "context": "the context is full"}[c.Ended]
+	ended := map[string]string{"end": "the text ended", "stop": "a stop string came", "tokens": "as many as asked for",
+		"context": "the context is full"}[c.Ended]
 	if c.Proposed > 0 {
 		ended += fmt.Sprintf("; %d of %d proposed tokens accepted", c.Accepted, c.Proposed)
 	}
-	return fmt.Sprintf("%d prompt tokens in %.2f s, %d new tokens, %.1f tokens/s; %s", c.PromptTokens, c.PromptSeconds, len(c.Tokens), c.PerSecond, ended)
+	return fmt.Sprintf("%d prompt tokens in %.2f s, %d new tokens, %.1f tokens/s; %s", c.PromptTokens, c.PromptSeconds, len(c.Tokens), c.PerSecond,
+		ended)
 }
 
 // promptIDs are a prompt's tokens for a model.
