@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"os"
 	"slices"
 
 	"avssnative/engine/arch"
@@ -21,6 +22,7 @@ type Fit struct {
 	Sequences []Sequence // ids alone count
 	Drop      Drop
 	Inner     bool // inner linear layers too
+	Relative  bool // rows count by what they lack relative to the dense stream's size there, which is what the norm behind it sees
 	Skip      int  // of each sequence, first tokens that are not summed: their activations are massive
 	// Solve is given each linear layer and returns its new weight [Out × In] and bias [Out]; a nil weight leaves it as it is, a nil bias keeps
 	// the bias.
@@ -49,6 +51,7 @@ type fitter struct {
 	batches []batch
 	pool    *pool
 	repair  *Repair
+	target  device.Tensor // the dense stream that the projection in work shall reach; nil for inner layers
 	dense   device.Tensor // the dense stream in front of the unit in work
 	pruned  device.Tensor // the pruned one
 	step    Step
@@ -88,7 +91,10 @@ func (m *Model) Fit(ctx context.Context, fit Fit) (*Repair, error) {
 		defer exact.Close()
 		f.sums = &summer{exact}
 	}
-	return f.repair, f.run(ctx)
+	if err := m.unchanged(f.run(ctx)); err != nil {
+		return nil, err
+	}
+	return f.repair, nil
 }
 
 // supported says what of the model cannot be fitted.
@@ -166,6 +172,29 @@ func (f *fitter) run(ctx context.Context) error {
 		}
 		if err := f.half(f.pruned, f.pruned, half, f.repair.tensors()); err != nil {
 			return err
+		}
+		if os.Getenv("FITDEBUG") != "" {
+			h := spec.Hidden
+			a, b := make([]float32, rows*h), make([]float32, rows*h)
+			f.device.Download(a, f.pruned, 0)
+			f.device.Download(b, next, 0)
+			_ = f.device.Sync()
+			e, n, e1 := 0.0, 0.0, 0.0
+			for _, bt := range f.batches {
+				for r, pos := range bt.positions {
+					row := bt.spans[0].start + r
+					for i := range h {
+						d := float64(a[row*h+i] - b[row*h+i])
+						if pos >= 1 {
+							e += d * d
+							n += float64(b[row*h+i]) * float64(b[row*h+i])
+						} else {
+							e1 += d * d
+						}
+					}
+				}
+			}
+			fmt.Println("half", half, "->", after, "rel", e/n, "first tokens", e1)
 		}
 		behind = behind || after > half+1
 		f.dense, next, at = next, f.dense, after
@@ -304,6 +333,8 @@ func (f *fitter) solve(ctx context.Context, half int, target device.Tensor, behi
 			return err
 		}
 	}
+	f.target = target
+	defer func() { f.target = nil }()
 	residual := f.model.Spec.Blocks[half/2].Residual
 	return f.sum(ctx, half, []*arch.Linear{out}, func(fw *forward, b batch, wanted []device.Tensor) error {
 		s := b.spans[0]
@@ -454,6 +485,25 @@ func (f *fitter) tile(at int, b batch, half int, linears []*arch.Linear, fits []
 		for i := range lacks {
 			out := fits[i].Sums.Out
 			scale(lacks[i][row*out:(row+1)*out], weight)
+		}
+	}
+	if f.target != nil && f.fit.Relative {
+		goal := make([]float32, b.rows*f.model.Spec.Hidden)
+		f.device.Download(goal, f.target.Slice(s.start, s.rows), 0)
+		if err := f.device.Sync(); err != nil {
+			return err
+		}
+		for row := range b.rows {
+			sum := 0.0
+			for _, v := range goal[row*f.model.Spec.Hidden : (row+1)*f.model.Spec.Hidden] {
+				sum += float64(v) * float64(v)
+			}
+			by := float32(1 / math.Sqrt(sum/float64(f.model.Spec.Hidden)+1e-20))
+			scale(inputs[row*x.Cols():(row+1)*x.Cols()], by)
+			for i := range lacks {
+				out := fits[i].Sums.Out
+				scale(lacks[i][row*out:(row+1)*out], by)
+			}
 		}
 	}
 	grams := make([]*Gram, len(fits))

@@ -82,7 +82,7 @@ func Choose(scores avss.Scores, rule Rule, protect Protect) (*Plan, error) {
 func newPlan(layers int, dropped []int, scores avss.Scores, rule Rule, protect Protect) *Plan {
 	p := &Plan{Rule: rule.String(), Dropped: dropped, Kept: engine.Layers(dropped...).Without(layers)}
 	if protect != (Protect{}) {
-		p.Rule += " " + protect.String()
+		p.Rule += ", " + protect.String() + " protected"
 	}
 	p.Warnings = warnings(p, scores, protect)
 	return p
@@ -95,7 +95,7 @@ func wanted(layers int, rule Rule, protect Protect) (int, error) {
 		return 0, err
 	}
 	if free := layers - protect.First - protect.Last; n > free {
-		return 0, fmt.Errorf("prune: --drop %s: %d of %d layers would go, but %s leaves only %d: drop less or protect less", rule, n, layers, protect, free)
+		return 0, rule.refuse("%d of %d layers would go, but protecting %s leaves only %d: drop less or protect less", n, layers, protect, free)
 	}
 	return n, nil
 }
@@ -117,11 +117,11 @@ func lowest(scores avss.Scores, rule Rule, protect Protect) ([]int, error) {
 // byMass takes the lowest scores while their sum is at most the rule's share of the sum of all. The sum runs over the sorted scores.
 // Infinite scores have no part in it and never go; a score below zero, which only rounding makes, counts as zero.
 func byMass(scores avss.Scores, rule Rule, protect Protect) ([]int, error) {
-	if len(scores.Order) > 0 || len(scores.Distance) > 0 {
-		return nil, fmt.Errorf("prune: --drop-mass: scores of %s have no mass: use --drop", scores.Metric)
+	if d, err := avss.Lookup(scores.Metric); len(scores.Order) > 0 || len(scores.Distance) > 0 || err == nil && d.Kind() == avss.Baseline {
+		return nil, rule.refuse("scores of %s have no mass: drop a share or a number of layers", scores.Metric)
 	}
 	if scores.HighestFirst() {
-		return nil, fmt.Errorf("prune: mass: the highest scores of %s go first, and a mass is of the lowest: drop a share or a number of layers", scores.Metric)
+		return nil, rule.refuse("the highest scores of %s go first, and a mass is of the lowest: drop a share or a number of layers", scores.Metric)
 	}
 	part := func(l int) *big.Rat {
 		r := new(big.Rat)
@@ -135,7 +135,7 @@ func byMass(scores avss.Scores, rule Rule, protect Protect) ([]int, error) {
 		total.Add(total, part(l))
 	}
 	if total.Sign() == 0 {
-		return nil, fmt.Errorf("prune: --drop-mass: the scores of %s sum to zero: use --drop", scores.Key())
+		return nil, rule.refuse("the scores of %s sum to zero: drop a share or a number of layers", scores.Key())
 	}
 	ranking := unprotected(scores.Ranking(), protect)
 	limit := new(big.Rat).Mul(rule.mass, total)
@@ -148,12 +148,12 @@ func byMass(scores avss.Scores, rule Rule, protect Protect) ([]int, error) {
 	}
 	switch {
 	case n == 0 && (len(ranking) == 0 || math.IsInf(scores.Values[ranking[0]], 1)):
-		return nil, fmt.Errorf("prune: --drop-%s: no layer with a finite score may go: use --drop", rule)
+		return nil, rule.refuse("no layer with a finite score may go: drop a share or a number of layers")
 	case n == 0:
 		share, _ := new(big.Rat).Quo(part(ranking[0]), total).Float64()
-		return nil, fmt.Errorf("prune: --drop-%s: the lowest score alone, layer %d's, is %.3g %% of all: raise the share or use --drop", rule, ranking[0], 100*share)
+		return nil, rule.refuse("the lowest score alone, layer %d's, is %.3g %% of all: raise the share, or drop a share or a number of layers", ranking[0], 100*share)
 	case n >= len(scores.Values):
-		return nil, fmt.Errorf("prune: --drop-%s: all %d layers would go and at least one must stay: lower the share", rule, n)
+		return nil, rule.refuse("all %d layers would go and at least one must stay: lower the share", n)
 	}
 	return ranking[:n], nil
 }
@@ -185,11 +185,11 @@ func inOrder(scores avss.Scores, rule Rule, protect Protect) ([]int, error) {
 		return nil, err
 	}
 	if n > len(scores.Order) {
-		return nil, fmt.Errorf("prune: --drop %s: %d layers would go, but the search by %s ended after %d rounds: search longer or drop less", rule, n, scores.Metric, len(scores.Order))
+		return nil, rule.refuse("%d layers would go, but the search by %s ended after %d rounds: search longer or drop less", n, scores.Metric, len(scores.Order))
 	}
 	for _, l := range scores.Order[:n] {
 		if protect.holds(l, layers) {
-			return nil, fmt.Errorf("prune: %s dropped layer %d, which %s protects: search again with that flag, for what follows depends on it", scores.Metric, l, protect)
+			return nil, &Refused{AskedProtection, protect.String(), fmt.Sprintf("%s dropped layer %d, which is one of them: search again with the same layers protected, for what follows depends on it", scores.Metric, l)}
 		}
 	}
 	return slices.Clone(scores.Order[:n]), nil

@@ -1,6 +1,6 @@
 package prune
 
-// How many layers shall go, or which: what a person types behind --drop or --drop-mass.
+// How many layers shall go, or which, as a person types it.
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Rule says how many layers go. Make one with ParseRule, ParseMass, Count or Layers.
+// Rule says how many layers go, or which. Make one with ParseRule, ParseMass, Count or Layers.
 type Rule struct {
 	text   string
 	share  *big.Rat // of the number of layers
@@ -35,7 +35,7 @@ func Layers(layers ...int) Rule {
 // from 0 ("3,7,11"; a single one is "8,").
 func ParseRule(text string) (Rule, error) {
 	refuse := func(why string) (Rule, error) {
-		return Rule{}, fmt.Errorf("prune: --drop %.40q: %s; give a share such as 25%%, a number of layers such as 8, or a list such as 3,7,11", text, why)
+		return Rule{}, &Refused{AskedRule, fmt.Sprintf("%.40q", text), why + "; give a share such as 25%, a number of layers such as 8, or a list such as 3,7,11"}
 	}
 	word := strings.TrimSpace(text)
 	if number, percent := strings.CutSuffix(word, "%"); percent {
@@ -77,9 +77,9 @@ func ParseMass(text string) (Rule, error) {
 		why = "has no % sign"
 	}
 	if why != "" {
-		return Rule{}, fmt.Errorf("prune: --drop-mass %.40q: %s; give a share of the sum of all scores such as 5%%", text, why)
+		return Rule{}, &Refused{AskedMass, fmt.Sprintf("%.40q", text), why + "; give a share of the sum of all scores such as 5%"}
 	}
-	return Rule{text: "mass " + strings.TrimSpace(text), mass: share}, nil
+	return Rule{text: strings.TrimSpace(text), mass: share}, nil
 }
 
 // parsePercent reads a decimal number above 0 and at most 100 as a fraction, exactly.
@@ -111,8 +111,39 @@ func parseNumber(word string) (n int, why string) {
 	return n, ""
 }
 
-// String is the rule as it was typed.
-func (r Rule) String() string { return r.text }
+// String is the rule as it was typed; a share of the scores' sum is told from one of the layers.
+func (r Rule) String() string {
+	if r.mass != nil {
+		return "mass " + r.text
+	}
+	return r.text
+}
+
+// refuse is why the rule cannot be followed.
+func (r Rule) refuse(format string, values ...any) error {
+	asked := AskedRule
+	if r.mass != nil {
+		asked = AskedMass
+	}
+	return &Refused{asked, r.text, fmt.Sprintf(format, values...)}
+}
+
+// Check returns a *Refused if no scores of so many layers could make the rule one that can be followed.
+func (r Rule) Check(layers int, protect Protect) error {
+	if err := protect.check(layers); err != nil {
+		return err
+	}
+	var err error
+	switch {
+	case r.Listed():
+		_, err = r.listed(layers, protect)
+	case r.mass == nil:
+		_, err = wanted(layers, r, protect)
+	case protect == Protect{} && r.mass.Cmp(big.NewRat(1, 1)) == 0:
+		err = r.refuse("all %d layers would go and at least one must stay: lower the share", layers)
+	}
+	return err
+}
 
 // Listed says whether the rule names the layers itself and so needs no scores.
 func (r Rule) Listed() bool { return r.layers != nil }
@@ -127,9 +158,9 @@ func (r Rule) number(layers int) (int, error) {
 	}
 	switch {
 	case n < 1:
-		return 0, fmt.Errorf("prune: --drop %s: %d layers: give a share such as 25%%, a number of layers such as 8, or a list such as 3,7,11", r, n)
+		return 0, r.refuse("%d layers: give a share such as 25%%, a number of layers such as 8, or a list such as 3,7,11", n)
 	case n >= layers:
-		return 0, fmt.Errorf("prune: --drop %s: %d of %d layers would go and at least one must stay: drop at most %d", r, n, layers, layers-1)
+		return 0, r.refuse("%d of %d layers would go and at least one must stay: drop at most %d", n, layers, layers-1)
 	}
 	return n, nil
 }
@@ -141,18 +172,18 @@ func (r Rule) listed(layers int, p Protect) ([]int, error) {
 	for i, l := range out {
 		switch {
 		case l < 0 || l >= layers:
-			return nil, fmt.Errorf("prune: --drop %s: layer %d does not exist: the model has the layers 0 to %d", r, l, layers-1)
+			return nil, r.refuse("layer %d does not exist: the model has the layers 0 to %d", l, layers-1)
 		case i > 0 && out[i-1] == l:
-			return nil, fmt.Errorf("prune: --drop %s: layer %d stands there twice: name each layer once", r, l)
+			return nil, r.refuse("layer %d stands there twice: name each layer once", l)
 		case p.holds(l, layers):
-			return nil, fmt.Errorf("prune: --drop %s: layer %d is protected by %s: leave it out of the list or protect less", r, l, p)
+			return nil, r.refuse("layer %d is one of %s: leave it out of the list or protect less", l, p)
 		}
 	}
 	switch {
 	case len(out) == 0:
-		return nil, fmt.Errorf("prune: --drop: the list is empty: name at least one layer")
+		return nil, r.refuse("the list is empty: name at least one layer")
 	case len(out) >= layers:
-		return nil, fmt.Errorf("prune: --drop %s: all %d layers would go and at least one must stay: drop at most %d", r, layers, layers-1)
+		return nil, r.refuse("all %d layers would go and at least one must stay: drop at most %d", layers, layers-1)
 	}
 	return out, nil
 }
@@ -160,16 +191,16 @@ func (r Rule) listed(layers int, p Protect) ([]int, error) {
 // Protect keeps layers at both ends whatever their scores.
 type Protect struct{ First, Last int }
 
-// String is the flags that ask for it.
+// String says which layers stay, as "the first 2 and the last 1".
 func (p Protect) String() string {
 	var words []string
 	if p.First != 0 {
-		words = append(words, fmt.Sprintf("--protect-first %d", p.First))
+		words = append(words, fmt.Sprintf("the first %d", p.First))
 	}
 	if p.Last != 0 {
-		words = append(words, fmt.Sprintf("--protect-last %d", p.Last))
+		words = append(words, fmt.Sprintf("the last %d", p.Last))
 	}
-	return strings.Join(words, " ")
+	return strings.Join(words, " and ")
 }
 
 // holds says whether one of so many layers is protected.
@@ -181,9 +212,9 @@ func (p Protect) check(layers int) error {
 	case layers < 1:
 		return fmt.Errorf("prune: there are scores of no layer: score a model first")
 	case p.First < 0 || p.Last < 0:
-		return fmt.Errorf("prune: %s: give a number of layers from 0 on", p)
+		return &Refused{AskedProtection, p.String(), "give a number of layers from 0 on"}
 	case p.First >= layers || p.Last >= layers || p.First+p.Last >= layers:
-		return fmt.Errorf("prune: %s: protects all %d layers: protect fewer", p, layers)
+		return &Refused{AskedProtection, p.String(), fmt.Sprintf("protects all %d layers: protect fewer", layers)}
 	}
 	return nil
 }

@@ -64,7 +64,7 @@ func TestRulesThatAreRefused(t *testing.T) {
 		want string
 		do   func() error
 	}{
-		{`--drop "": "" is no whole number; give a share such as 25%`, choose("", Protect{})},
+		{`drop "": "" is no whole number; give a share such as 25%`, choose("", Protect{})},
 		{`is no whole number`, choose("three", Protect{})},
 		{`is no whole number`, choose("-3", Protect{})},
 		{`is no whole number`, choose("2.5", Protect{})},
@@ -84,16 +84,16 @@ func TestRulesThatAreRefused(t *testing.T) {
 		{`layer 6 does not exist: the model has the layers 0 to 5`, choose("2,6", Protect{})},
 		{`layer 2 stands there twice`, choose("2,3,2", Protect{})},
 		{`"" is no whole number`, choose("2,,3", Protect{})},
-		{`layer 1 is protected by --protect-first 2: leave it out`, choose("1,3", Protect{First: 2})},
-		{`5 of 6 layers would go, but --protect-first 1 --protect-last 1 leaves only 4`, choose("5", Protect{1, 1})},
+		{`layer 1 is one of the first 2: leave it out`, choose("1,3", Protect{First: 2})},
+		{`5 of 6 layers would go, but protecting the first 1 and the last 1 leaves only 4`, choose("5", Protect{1, 1})},
 		{`protects all 6 layers`, choose("1", Protect{3, 3})},
 		{`give a number of layers from 0 on`, choose("1", Protect{First: -1})},
-		{`--drop-mass "5": has no % sign`, choose("mass 5", Protect{})},
-		{`--drop-mass 1%: the lowest score alone, layer 1's, is 4.76 % of all`, choose("mass 1%", Protect{})},
-		{`--drop-mass 100%: all 6 layers would go`, choose("mass 100%", Protect{})},
+		{`drop by mass "5": has no % sign`, choose("mass 5", Protect{})},
+		{`drop by mass 1%: the lowest score alone, layer 1's, is 4.76 % of all`, choose("mass 1%", Protect{})},
+		{`drop by mass 100%: all 6 layers would go`, choose("mass 100%", Protect{})},
 		{`scores of greedy have no mass`, func() error { _, err := Choose(greedy, rule(t, "mass 5%"), Protect{}); return err }},
 		{`the search by greedy ended after 2 rounds`, func() error { _, err := Choose(greedy, rule(t, "3"), Protect{}); return err }},
-		{`greedy dropped layer 5, which --protect-last 1 protects`, func() error { _, err := Choose(greedy, rule(t, "2"), Protect{Last: 1}); return err }},
+		{`protect the last 1: greedy dropped layer 5`, func() error { _, err := Choose(greedy, rule(t, "2"), Protect{Last: 1}); return err }},
 		{`layer 1 has no score (NaN)`, func() error { _, err := Choose(of("bi", 1, math.NaN(), 2), rule(t, "1"), Protect{}); return err }},
 		{`scores of no layer`, func() error { _, err := Lowest(nil, rule(t, "1")); return err }},
 		{`the scores of bi sum to zero`, func() error { _, err := Choose(of("bi", 0, 0), rule(t, "mass 5%"), Protect{}); return err }},
@@ -260,7 +260,7 @@ func TestPlanAsJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"metric":"bi","rule":"25% --protect-first 1","dropped":[2],"kept":[0,1,3],"warnings":[]}`
+	const want = `{"metric":"bi","rule":"25%, the first 1 protected","dropped":[2],"kept":[0,1,3],"warnings":[]}`
 	if string(data) != want {
 		t.Errorf("%s, want %s", data, want)
 	}

@@ -27,15 +27,15 @@ func warnings(p *Plan, scores avss.Scores, protect Protect) []string {
 			}
 			out = append(out, fmt.Sprintf("the scores of %s %s with depth (Spearman %.3f), so it names the earliest layers, which a decoder can least do without: "+
 				"in a pre-norm model the residual stream grows from layer to layer, and a measure that knows no scale, such as the variance over sparsity of "+
-				"raw activations, grows with it; prefer --avss-mode robust --site delta, bi or a removal metric", scores.Key(), verb, rho))
+				"raw activations, grows with it; prefer the robust formula of avss at its site delta, bi or a removal metric", scores.Key(), verb, rho))
 		}
 	}
 	for _, l := range p.Dropped {
 		switch {
 		case l < 2:
-			out = append(out, fmt.Sprintf("layer %d goes: the first two layers are the ones that models miss most; --protect-first 2 keeps them", l))
+			out = append(out, fmt.Sprintf("layer %d goes: the first two layers are the ones that models miss most; protecting the first 2 keeps them", l))
 		case l == layers-1:
-			out = append(out, fmt.Sprintf("layer %d goes: it is the last one, which shapes what the head sees; --protect-last 1 keeps it", l))
+			out = append(out, fmt.Sprintf("layer %d goes: it is the last one, which shapes what the head sees; protecting the last 1 keeps it", l))
 		}
 	}
 	if len(scores.Distance) > 0 || len(scores.Order) > 0 || len(scores.Values) == 0 {

@@ -1,12 +1,10 @@
-// Package prune chooses the layers that go and writes the smaller model.
+// Package prune chooses the layers that go and writes the pruned model.
 package prune
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,116 +12,154 @@ import (
 	"avssnative/engine"
 )
 
-// Format is how a smaller model is written.
+// Format is how a pruned model is written.
 type Format string
 
 const (
 	FormatHF       Format = "hf"       // a folder with config.json and safetensors, as transformers loads it
 	FormatGGUF     Format = "gguf"     // a .gguf file, from a model that is one
-	FormatMergekit Format = "mergekit" // a mergekit configuration that makes the model elsewhere
+	FormatMergekit Format = "mergekit" // a mergekit configuration that makes the model elsewhere, from a folder
 )
+
+// formats are all there are.
+var formats = []Format{FormatHF, FormatGGUF, FormatMergekit}
 
 // ParseFormat reads a format's name.
 func ParseFormat(name string) (Format, error) {
-	known := []Format{FormatHF, FormatGGUF, FormatMergekit}
-	if slices.Contains(known, Format(name)) {
+	if slices.Contains(formats, Format(name)) {
 		return Format(name), nil
 	}
-	return "", fmt.Errorf("prune: format %q: unknown; known: hf, gguf, mergekit", name)
+	return "", &Refused{AskedFormat, fmt.Sprintf("%q", name), "unknown; known: hf, gguf, mergekit"}
+}
+
+// FormatOf is the format that a model is written in where none is asked for: what it is itself. One that is asked for and that this model
+// cannot be written in is a *Refused.
+func FormatOf(m *engine.Model, asked Format) (Format, error) {
+	refuse := func(why string) (Format, error) { return "", &Refused{AskedFormat, string(asked), m.Ref + " " + why} }
+	switch asked {
+	case "":
+		if m.File != "" {
+			return FormatGGUF, nil
+		}
+		return FormatHF, nil
+	case FormatHF, FormatMergekit:
+		if m.Folder == "" {
+			return refuse("is no folder of safetensors: it can be written as gguf")
+		}
+	case FormatGGUF:
+		if m.File == "" {
+			return refuse("is no .gguf file: it can be written as hf or mergekit")
+		}
+	default:
+		return ParseFormat(string(asked))
+	}
+	return asked, nil
 }
 
 // Options say how to write. The zero value writes what the model itself is.
 type Options struct {
-	Format Format // "": hf for a folder, gguf for a .gguf file
-	Force  bool   // replace what stands at the place of the output
-	Card   Card   // what the model card says
-	Shard  int64  // bytes a safetensors file holds at most; 0: 5 GB
+	Format  Format            // "": hf for a folder, gguf for a .gguf file
+	Force   bool              // what Write wrote at the place before may be replaced; nothing else ever is
+	Reading []string          // files and folders that stay whatever Force says, beside the model
+	Card    Card              // what the model card says
+	Shard   int64             // bytes a safetensors file holds at most; 0: 5 GB
+	Notice  func(text string) // told what was left out or is left to do, a sentence each; may be nil
+}
+
+// Check returns why Write could not write: a *Refused for the format or what it cannot say of the layers that stay, or the error of the place,
+// which wraps fs.ErrExist where something stands there. Without layers to drop it looks at format and place alone.
+func Check(m *engine.Model, drop engine.Drop, path string, o Options) error {
+	format, err := FormatOf(m, o.Format)
+	if err != nil {
+		return err
+	}
+	if err := format.names(path); err != nil {
+		return err
+	}
+	if len(drop) > 0 {
+		if err := format.says(m, drop); err != nil {
+			return &Refused{AskedRule, drop.String(), err.Error()}
+		}
+	}
+	if err := format.place(m, path, o).Check(); err != nil {
+		return fmt.Errorf("prune: %w", err)
+	}
+	return nil
+}
+
+// names returns why an output of the format cannot have a name.
+func (f Format) names(path string) error {
+	if f == FormatGGUF && !strings.EqualFold(filepath.Ext(path), ".gguf") {
+		return &Refused{AskedFormat, string(f), path + ": the name of such a file ends in .gguf, by which programs know it"}
+	}
+	return nil
+}
+
+// says returns why a format cannot say which layers stay.
+func (f Format) says(m *engine.Model, drop engine.Drop) error {
+	if !drop.Whole() {
+		return errors.New("only whole layers can be left out of a model that is written")
+	}
+	stay := drop.Without(m.Layers())
+	if f == FormatGGUF {
+		file, _, _, err := shorten(m, stay)
+		if err == nil {
+			err = file.Close()
+		}
+		return err
+	}
+	_, err := m.ShortConfig(stay)
+	return err
 }
 
 // Write writes the model without the dropped layers to path: a folder (hf) or a file (gguf, mergekit). It appears whole, after the
 // written model has been opened again and has computed the very logits that the pass without those layers computes; or not at all.
+// A mergekit configuration holds no weights, so that there is nothing to open.
 func Write(ctx context.Context, m *engine.Model, drop engine.Drop, path string, o Options) error {
 	if len(drop) == 0 {
-		return errors.New("prune: nothing to drop: the smaller model would be the model")
+		return errors.New("prune: nothing to drop: the pruned model would be the model")
 	}
-	if o.Format == "" {
-		o.Format = FormatHF
-		if m.File != "" {
-			o.Format = FormatGGUF
-		}
-	}
-	if err := free(path, o.Force); err != nil {
+	format, err := FormatOf(m, o.Format)
+	if err != nil {
 		return err
 	}
-	parent := filepath.Dir(filepath.Clean(path))
-	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return fmt.Errorf("prune: %s: %w", path, err)
+	if err := format.names(path); err != nil {
+		return err
 	}
-	work, err := os.MkdirTemp(parent, "."+filepath.Base(path)+".incomplete-")
+	if err := format.says(m, drop); err != nil {
+		return fmt.Errorf("prune: %s: nothing was written: %w", path, err)
+	}
+	output, err := format.place(m, path, o).Begin()
 	if err != nil {
-		return fmt.Errorf("prune: %s: %w", path, err)
+		return fmt.Errorf("prune: %w", err)
 	}
-	defer os.RemoveAll(work)
-	made := filepath.Join(work, filepath.Base(path))
-	switch o.Format {
+	defer output.Discard()
+	switch format {
 	case FormatHF:
-		err = writeHF(ctx, m, drop, made, o)
+		err = writeHF(ctx, m, drop, output.Path(), o)
 	case FormatGGUF:
-		err = writeGGUF(ctx, m, drop, made)
+		err = writeGGUF(ctx, m, drop, output.Path())
 	case FormatMergekit:
-		err = writeMergekit(m, drop, made)
-	default:
-		_, err = ParseFormat(string(o.Format))
+		err = writeMergekit(m, drop, output.Path(), o)
 	}
-	if err == nil && o.Format != FormatMergekit {
-		err = verify(ctx, m, drop, made)
+	if err == nil && format != FormatMergekit {
+		err = verify(ctx, m, drop, output.Path())
+	}
+	if changed := m.Check(); changed != nil {
+		err = changed
 	}
 	if err != nil {
 		return fmt.Errorf("prune: %s: nothing was written: %w", path, err)
 	}
-	return put(made, path, work)
-}
-
-// free makes sure that nothing stands at path, or that it may be replaced.
-func free(path string, force bool) error {
-	_, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("prune: %s: %w", path, err)
-	case !force:
-		return fmt.Errorf("prune: %s: exists already; choose another name or add --force to replace it", path)
+	if err := output.Commit(); err != nil {
+		return fmt.Errorf("prune: %w", err)
 	}
 	return nil
 }
 
-// put moves what was made to its final name. What stood there is kept until the new one is in place.
-func put(made, path, work string) error {
-	old := filepath.Join(work, "replaced")
-	err := os.Rename(path, old)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("prune: %s: %w", path, err)
+// notice tells what a person should know of what was written.
+func (o Options) notice(format string, values ...any) {
+	if o.Notice != nil {
+		o.Notice(fmt.Sprintf(format, values...))
 	}
-	replaced := err == nil
-	if err := os.Rename(made, path); err != nil {
-		if replaced {
-			err = errors.Join(err, os.Rename(old, path))
-		}
-		return fmt.Errorf("prune: %s: %w", path, err)
-	}
-	return nil
-}
-
-// renumber gives a tensor's name in the smaller model, and false if its layer is gone.
-func renumber(m *engine.Model, name string, stay []int) (string, bool) {
-	layer, rest, inside := m.Spec.BlockOf(name)
-	if !inside {
-		return name, true
-	}
-	at := slices.Index(stay, layer)
-	if at < 0 {
-		return "", false
-	}
-	return strings.Replace(m.Spec.BlockPrefix, "%d", fmt.Sprint(at), 1) + rest, true
 }

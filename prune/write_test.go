@@ -89,35 +89,13 @@ func TestWriteRefuses(t *testing.T) {
 	}{
 		{"nothing dropped", context.Background(), nil, prune.Options{}, "nothing to drop"},
 		{"unknown format", context.Background(), engine.Layers(1), prune.Options{Format: "zip"}, `format "zip": unknown`},
-		{"gguf of a folder", context.Background(), engine.Layers(1), prune.Options{Format: prune.FormatGGUF}, "no .gguf file"},
+		{"gguf of a folder", context.Background(), engine.Layers(1), prune.Options{Format: prune.FormatGGUF}, "is no .gguf file"},
 		{"cancelled", cancelled, engine.Layers(1), prune.Options{}, "context canceled"},
 	} {
 		if err := prune.Write(c.ctx, m, c.drop, out, c.o); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want an error that says %q", c.name, err, c.want)
 		}
 		nothing(t, parent)
-	}
-}
-
-func TestWriteReplacesOnlyWhenForced(t *testing.T) {
-	m := open(t, architectures+"/llama")
-	parent := t.TempDir()
-	out := filepath.Join(parent, "out")
-	if err := os.WriteFile(out, []byte("mine"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	err := prune.Write(context.Background(), m, engine.Layers(1), out, prune.Options{})
-	if err == nil || !strings.Contains(err.Error(), "exists already") {
-		t.Fatalf("error %v", err)
-	}
-	if kept, _ := os.ReadFile(out); string(kept) != "mine" {
-		t.Fatal("what stood there is gone")
-	}
-	if err := prune.Write(context.Background(), m, engine.Layers(1), out, prune.Options{Force: true}); err != nil {
-		t.Fatal(err)
-	}
-	if entries, _ := os.ReadDir(parent); len(entries) != 1 {
-		t.Errorf("%d entries beside the output", len(entries))
 	}
 }
 

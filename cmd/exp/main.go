@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"runtime/pprof"
 	"strings"
 	"time"
 
@@ -28,7 +29,14 @@ func main() {
 	skip := flag.Int("skip", 1, "")
 	sweeps := flag.Int("sweeps", 1, "")
 	bos := flag.String("bos", "no", "")
+	clip := flag.Bool("rel", false, "")
+	prof := flag.String("prof", "", "")
 	flag.Parse()
+	if *prof != "" {
+		file, _ := os.Create(*prof)
+		pprof.StartCPUProfile(file)
+		defer pprof.StopCPUProfile()
+	}
 	ctx := context.Background()
 	m, err := engine.Open(ctx, *model, engine.Options{})
 	die(err)
@@ -44,7 +52,7 @@ func main() {
 	drop, err := engine.ParseDrop(*drops)
 	die(err)
 	begin := time.Now()
-	r, left, err := prune.Experiment(ctx, m, f.Sequences, drop, *inner, *skip, *sweeps)
+	r, left, err := prune.Experiment(ctx, m, f.Sequences, drop, *inner, *skip, *sweeps, *clip)
 	die(err)
 	took := time.Since(begin)
 	fmt.Fprintln(os.Stderr, left)

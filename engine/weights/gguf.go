@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,9 +17,10 @@ import (
 // renamed, and cut along the outermost dimension where a family keeps apart what GGUF stacks (queries, keys and values; experts). All of
 // them stay views of the mapped file.
 type GGUF struct {
-	file  *gguf.File
-	names []string
-	views map[string]ggufView
+	file   *gguf.File
+	names  []string
+	views  map[string]ggufView
+	tables []Stored
 }
 
 // ggufView is a stored tensor, or some of its rows, under another name.
@@ -46,6 +48,26 @@ func (s *GGUF) Add(name string, t gguf.Tensor) error {
 	s.names = append(s.names, name)
 	s.views[name] = ggufView{Stored{Name: name, Type: device.DType(t.Type.String()), Shape: shape, Data: t.Data}, t}
 	return nil
+}
+
+// Table notes a tensor of the file that has become part of the configuration: it has no name here, but a place and a size in the file.
+func (s *GGUF) Table(t gguf.Tensor) {
+	var shape []int
+	for _, n := range t.Shape {
+		shape = append(shape, int(n))
+	}
+	s.tables = append(s.tables, Stored{Name: t.Name, Type: device.DType(t.Type.String()), Shape: shape, Data: t.Data})
+}
+
+// File lists what the file itself holds: the named tensors without those that Make shows, and the tables.
+func (s *GGUF) File() []Stored {
+	all := slices.Clone(s.tables)
+	for _, name := range s.names {
+		if view := s.views[name]; view.tensor.Name != "" {
+			all = append(all, view.stored)
+		}
+	}
+	return all
 }
 
 // make shows float32 values that no tensor of the file holds.
@@ -141,5 +163,7 @@ func (s *GGUF) advise(names []string, advice mapped.Advice) {
 		}
 	}
 }
+
+func (s *GGUF) Check() error { return s.file.Check() }
 
 func (s *GGUF) Close() error { return s.file.Close() }
