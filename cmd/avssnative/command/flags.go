@@ -108,9 +108,11 @@ func taskFlags() []cli.Flag {
 	return []cli.Flag{
 		text("tasks", strings.Join(job.DefaultTasks, ","), "tasks: "+strings.Join(bench.Names(), ", ")+
 			"; NAME=FILE reads a file for a task, and any other NAME=FILE.jsonl is a task of its own, "+
-			`of lines {"context", "choices", "gold"} or {"text"}`),
+			`of lines {"context", "choices", "gold"}, {"text"}, or {"prompt", "answers"}`),
 		text("task-data", "", "folder with the tasks' files, a folder a task"),
 		number("limit", 0, "items of a task at most; 0: all"),
+		number("shots", 0, "answered examples in front of each question, drawn from NAME.shots.jsonl beside the task's file"),
+		toggle("chat", "ask by the model's own chat template"),
 	}
 }
 
@@ -151,7 +153,10 @@ func flags(groups ...[]cli.Flag) []cli.Flag {
 }
 
 // open opens the model and device that the flags name. Mistakes in flags are found before anything is read.
-func open(c *cli.Context) (*job.Job, error) {
+func open(c *cli.Context) (*job.Job, error) { return openModel(c, c.String("model")) }
+
+// openModel opens a model as the flags say that --model is opened.
+func openModel(c *cli.Context, ref string) (*job.Job, error) {
 	if c.Args().Present() {
 		return nil, usage("%s: unexpected %q; flags come first and there is nothing after them", c.Command.Name, c.Args().First())
 	}
@@ -174,7 +179,7 @@ func open(c *cli.Context) (*job.Job, error) {
 		return nil, usage("--threads %d: want 0 or more", c.Int("threads"))
 	}
 	o := engine.Options{Device: c.String("device"), Options: device.Options{Threads: c.Int("threads"), Compute: compute, Memory: memory}}
-	j, err := job.Open(c.Context, c.String("model"), o, command(c))
+	j, err := job.Open(c.Context, ref, o, command(c))
 	if err != nil {
 		return nil, err
 	}
@@ -273,6 +278,9 @@ func evaluation(c *cli.Context) (job.Evaluation, error) {
 	if c.Int("limit") < 0 {
 		return job.Evaluation{}, usage("--limit %d: want 0 (all) or more", c.Int("limit"))
 	}
+	if c.Int("shots") < 0 {
+		return job.Evaluation{}, usage("--shots %d: want 0 or more", c.Int("shots"))
+	}
 	source, seed := bench.Source{Dir: c.String("task-data")}, uint64(c.Int("seed"))
 	names := commas(c.String("tasks"))
 	if len(names) == 0 {
@@ -287,7 +295,7 @@ func evaluation(c *cli.Context) (job.Evaluation, error) {
 	case err != nil:
 		return job.Evaluation{}, usage("--tasks %s: %w", c.String("tasks"), err)
 	}
-	return job.Evaluation{Sets: sets, BOS: b, Seed: seed}, nil
+	return job.Evaluation{Sets: sets, BOS: b, Seed: seed, Shots: c.Int("shots"), Chat: c.Bool("chat")}, nil
 }
 
 func commas(text string) []string {
