@@ -90,4 +90,5 @@ func (s *fileTensors) Lookup(name string) (weights.Stored, bool) {
 func (s *fileTensors) Names() []string   { return s.names }
 func (s *fileTensors) Prefetch([]string) {}
 func (s *fileTensors) Discard([]string)  {}
+func (s *fileTensors) Check() error      { return nil }
 func (s *fileTensors) Close() error      { return nil }

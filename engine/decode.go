@@ -42,7 +42,7 @@ func (d *Decoder) feed(ctx context.Context, states []decoding) (map[int][][][]fl
 	for {
 		now, later := pieces(states, defaultRows)
 		logits, err := d.step(ctx, now)
-		if err != nil {
+		if err = d.model.unchanged(err); err != nil {
 			// A step that ended early may have left a failure behind; it belongs to nobody else.
 			_ = d.device.Sync()
 			return nil, err

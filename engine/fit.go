@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -15,28 +16,36 @@ import (
 // anew from their own inputs on the pruned model's own stream. What has been solved is computed with from there on, so that every layer meets
 // the errors of those before it.
 //
-// A projection that adds to the stream is to bring it to where the dense stream is when the next unit that stays reads it. An inner linear layer
+// A projection that adds to the stream is to bring it to where the dense stream is when the next unit that stays reads it; rows count by what
+// they lack relative to the dense stream's size there, which is what the norm behind it sees. An inner linear layer
 // (queries, keys, values; gate, up) is to say on the pruned stream what it says on the dense one.
 type Fit struct {
 	Sequences []Sequence // ids alone count
 	Drop      Drop
 	Inner     bool // inner linear layers too
-	Skip      int  // of each sequence, first tokens that are not summed: their activations are massive
+	Gaps      bool // only the projection in front of each gap
 	// Solve is given each linear layer and returns its new weight [Out × In] and bias [Out]; a nil weight leaves it as it is, a nil bias keeps
 	// the bias.
 	Solve    func(ctx context.Context, l *LinearFit) (weight, bias []float32, err error)
 	Progress func(Step)
 }
 
+// ErrNoFit is of models whose layers cannot be fitted in this way.
+var ErrNoFit = errors.New("not supported")
+
 // LinearFit is a linear layer to be solved.
 type LinearFit struct {
 	Layer  int
 	Name   string // its stored tensor
 	Adds   bool   // it adds to the stream
+	Gap    bool   // a gap lies behind it
 	Weight []float32
 	Bias   []float32 // nil: it has none
 	Sums   *Gram     // of what its outputs lack
 	Held   *Gram     // the same over rows kept apart, to judge a solution by
+	// Where a gap lies behind it: the mean length of the dense stream's rows behind the gap, and of the pruned stream's in front of it, before
+	// anything is solved.
+	Dense, Pruned float64
 }
 
 // fitter carries one Fit.
@@ -49,8 +58,11 @@ type fitter struct {
 	batches []batch
 	pool    *pool
 	repair  *Repair
+	target  device.Tensor // the dense stream that the projection in work shall reach; nil for inner layers
 	dense   device.Tensor // the dense stream in front of the unit in work
 	pruned  device.Tensor // the pruned one
+	lengths [2]float64    // of the rows of the dense stream behind the projection in work, and of the pruned one
+	gap     bool          // a gap lies behind the half in work
 	step    Step
 }
 
@@ -88,18 +100,21 @@ func (m *Model) Fit(ctx context.Context, fit Fit) (*Repair, error) {
 		defer exact.Close()
 		f.sums = &summer{exact}
 	}
-	return f.repair, f.run(ctx)
+	if err := m.unchanged(f.run(ctx)); err != nil {
+		return nil, err
+	}
+	return f.repair, nil
 }
 
 // supported says what of the model cannot be fitted.
 func (f *fitter) supported() error {
 	for l := range f.model.Spec.Blocks {
 		b := &f.model.Spec.Blocks[l]
-		switch p := f.fit.Drop.of(l); {
+		switch {
 		case b.PostNorm, b.ResidualNormed:
-			return fmt.Errorf("engine: fit: %s: the stream of layer %d is normed, which no projection can repair", f.model.Spec.Family, l)
-		case b.Parallel && (p == Attention || p == MLP):
-			return fmt.Errorf("engine: fit: layer %d computes its halves side by side: only whole layers can be repaired around", l)
+			return fmt.Errorf("engine: fit: %s: the stream of layer %d is normed, which no projection can repair: %w", f.model.Spec.Family, l, ErrNoFit)
+		case b.Parallel:
+			return fmt.Errorf("engine: fit: %s: layer %d computes its halves side by side: %w", f.model.Spec.Family, l, ErrNoFit)
 		}
 	}
 	return nil
@@ -159,8 +174,8 @@ func (f *fitter) run(ctx context.Context) error {
 		if err := f.advance(ctx, next, f.dense, at, after); err != nil {
 			return err
 		}
-		if behind || after > half+1 {
-			if err := f.solve(ctx, half, next, behind); err != nil {
+		if after > half+1 || behind && !f.fit.Gaps {
+			if err := f.solve(ctx, half, next, behind, after > half+1); err != nil {
 				return err
 			}
 		}
@@ -280,7 +295,9 @@ func (f *fitter) linears(half int) (inner []*arch.Linear, out *arch.Linear, post
 }
 
 // solve fits what a half has: its inner layers where a gap lies before it, then its projection. target is the dense stream that it shall reach.
-func (f *fitter) solve(ctx context.Context, half int, target device.Tensor, behind bool) error {
+func (f *fitter) solve(ctx context.Context, half int, target device.Tensor, behind, gap bool) error {
+	f.gap = gap
+
 	inner, out, post := f.linears(half)
 	if out == nil {
 		return nil
@@ -304,6 +321,8 @@ func (f *fitter) solve(ctx context.Context, half int, target device.Tensor, behi
 			return err
 		}
 	}
+	f.target = target
+	defer func() { f.target = nil }()
 	residual := f.model.Spec.Blocks[half/2].Residual
 	return f.sum(ctx, half, []*arch.Linear{out}, func(fw *forward, b batch, wanted []device.Tensor) error {
 		s := b.spans[0]
@@ -361,10 +380,11 @@ func (f *fitter) sum(ctx context.Context, half int, linears []*arch.Linear, want
 		return err
 	}
 	defer loaded.release()
+	f.lengths = [2]float64{}
 	fits := make([]*LinearFit, len(linears))
 	for i, l := range linears {
 		m := loaded.matrices[&l.Weight]
-		fits[i] = &LinearFit{Layer: layer, Name: l.Weight.Name, Adds: post != nil, Sums: newGram(m.In(), m.Out()), Held: newGram(m.In(), m.Out()), Bias: loaded.values[&l.Bias]}
+		fits[i] = &LinearFit{Layer: layer, Name: l.Weight.Name, Adds: post != nil, Gap: f.gap, Sums: newGram(m.In(), m.Out()), Held: newGram(m.In(), m.Out()), Bias: loaded.values[&l.Bias]}
 	}
 	for at, b := range f.batches {
 		if err := ctx.Err(); err != nil {
@@ -373,6 +393,9 @@ func (f *fitter) sum(ctx context.Context, half int, linears []*arch.Linear, want
 		if err := f.tile(at, b, half, linears, fits, loaded, want, post); err != nil {
 			return fmt.Errorf("engine: fit: layer %d: %w", layer, err)
 		}
+	}
+	if f.target != nil && fits[0].Sums.Rows+fits[0].Held.Rows > 0 {
+		fits[0].Dense, fits[0].Pruned = f.lengths[0]/float64(f.packing.rows), f.lengths[1]/float64(f.packing.rows)
 	}
 	for i, l := range linears {
 		if fits[i].Weight, err = f.values(l); err != nil {
@@ -440,20 +463,36 @@ func (f *fitter) tile(at int, b batch, half int, linears []*arch.Linear, fits []
 	if err != nil {
 		return err
 	}
-	for row, position := range b.positions {
-		weight := float32(1)
-		if int(position) < f.fit.Skip {
-			weight = 0
-		} else if factors != nil {
-			weight = factors[row]
-		}
-		if weight == 1 {
-			continue
-		}
+	for row := range factors {
+		weight := factors[row]
 		scale(inputs[row*x.Cols():(row+1)*x.Cols()], weight)
 		for i := range lacks {
 			out := fits[i].Sums.Out
 			scale(lacks[i][row*out:(row+1)*out], weight)
+		}
+	}
+	if f.target != nil {
+		hidden := f.model.Spec.Hidden
+		goal := make([]float32, b.rows*hidden)
+		f.device.Download(goal, f.target.Slice(s.start, s.rows), 0)
+		if err := f.device.Sync(); err != nil {
+			return err
+		}
+		for row := range b.rows {
+			dense, pruned := 0.0, 0.0
+			for i, v := range goal[row*hidden : (row+1)*hidden] {
+				dense += float64(v) * float64(v)
+				without := float64(v) - float64(lacks[0][row*hidden+i])
+				pruned += without * without
+			}
+			f.lengths[0] += math.Sqrt(dense)
+			f.lengths[1] += math.Sqrt(pruned)
+			by := float32(1 / math.Sqrt(dense/float64(hidden)+1e-20))
+			scale(inputs[row*x.Cols():(row+1)*x.Cols()], by)
+			for i := range lacks {
+				out := fits[i].Sums.Out
+				scale(lacks[i][row*out:(row+1)*out], by)
+			}
 		}
 	}
 	grams := make([]*Gram, len(fits))

@@ -101,6 +101,23 @@ func (m *Model) closeDevices() error {
 	return first
 }
 
+// Check is an error that names the file where one of the model's was cut short or changed since it was opened. What computes asks before it
+// returns results.
+func (m *Model) Check() error {
+	if err := m.Tensors.Check(); err != nil {
+		return fmt.Errorf("engine: model %s: %w", m.Ref, err)
+	}
+	return nil
+}
+
+// unchanged is what a computation ended in, or what explains it: files that are no longer what they were.
+func (m *Model) unchanged(err error) error {
+	if changed := m.Check(); changed != nil && !errors.Is(err, context.Canceled) {
+		return changed
+	}
+	return err
+}
+
 // Close gives back the devices and the mapped files. The model must not be used after.
 func (m *Model) Close() error {
 	first := m.closeDevices()

@@ -45,6 +45,9 @@ func (r *Repair) Names() []string {
 	return names
 }
 
+// Stored is a replaced tensor.
+func (r *Repair) Stored(name string) weights.Stored { return r.replaced[name] }
+
 // touches says whether a layer computes otherwise.
 func (r *Repair) touches(layer int) bool { return r != nil && r.layers[layer] }
 

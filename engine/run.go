@@ -23,10 +23,17 @@ func (m *Model) Run(ctx context.Context, p Pass) (*Outcome, error) {
 	if _, err := m.Device(); err != nil {
 		return nil, err
 	}
+	var o *Outcome
+	var err error
 	if len(m.devices) > 1 && len(p.Sequences) > 1 && p.Trace == nil {
-		return m.runSplit(ctx, p)
+		o, err = m.runSplit(ctx, p)
+	} else {
+		o, err = m.runOn(ctx, m.devices[0], p)
 	}
-	return m.runOn(ctx, m.devices[0], p)
+	if err = m.unchanged(err); err != nil {
+		return nil, err
+	}
+	return o, nil
 }
 
 // runOn walks a pass on one device.

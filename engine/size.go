@@ -1,14 +1,32 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
 	"avssnative/engine/arch"
+	"avssnative/engine/weights"
 )
 
 // ShortConfig is the model's configuration when only the layers in stay (ascending) remain.
-func (m *Model) ShortConfig(stay []int) (map[string]any, error) { return m.Spec.Short(m.Config, stay) }
+func (m *Model) ShortConfig(stay []int) (map[string]any, error) {
+	config, err := m.Spec.Short(m.Config, stay)
+	if err == nil && m.Untied() {
+		m.Spec.Untie(config)
+	}
+	return config, err
+}
+
+// Untied says whether the files hold a head that differs from the embedding table though the configuration ties the two. The stored one counts.
+func (m *Model) Untied() bool {
+	if !m.Spec.Head.Untied {
+		return false
+	}
+	head, _ := m.Tensors.Lookup(m.Spec.Head.Output.Weight.Name)
+	table, _ := m.Tensors.Lookup(m.Spec.Embed.Table.Name)
+	return head.Type != table.Type || !bytes.Equal(head.Data, table.Data)
+}
 
 // Size counts parameters and bytes of the stored tensors, of the dense model or without the units dropped.
 func (m *Model) Size(drop Drop) (parameters, bytes int64) {
@@ -25,11 +43,10 @@ func (m *Model) Size(drop Drop) (parameters, bytes int64) {
 			block.MLPRefs(func(r *arch.Ref) { gone[r.Name] = true })
 		}
 	}
-	for _, name := range m.Tensors.Names() {
-		if layer, _, inside := m.Spec.BlockOf(name); inside && (drop.of(layer) == Layer || gone[name]) {
+	for _, stored := range weights.File(m.Tensors) {
+		if layer, _, inside := m.Spec.BlockOf(stored.Name); inside && (drop.of(layer) == Layer || gone[stored.Name]) {
 			continue
 		}
-		stored, _ := m.Tensors.Lookup(name)
 		count := int64(1)
 		for _, n := range stored.Shape {
 			count *= int64(n)

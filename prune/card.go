@@ -21,6 +21,9 @@ type Card struct {
 	Pruned   [2]int64    // of the pruned one
 	Results  [][4]string // task, dense model, pruned model, retention
 	License  string      // the dense model's license, as its card names it
+	Untied   bool        // the dense model's files hold a head that its configuration ties to the embeddings
+	Repair   string      // how the layers that stay were repaired; empty: they were not
+	Repaired int         // tensors that were changed by it
 	Warnings []string    // what whoever uses the model should know
 }
 
@@ -40,7 +43,7 @@ func (c *Card) complete(m *engine.Model, drop engine.Drop) {
 	if c.Base == "" {
 		c.Base = m.Ref
 	}
-	c.Dropped, c.Layers = drop.Layers(), m.Layers()
+	c.Dropped, c.Layers, c.Untied = drop.Layers(), m.Layers(), m.Untied()
 	c.Dense[0], c.Dense[1] = m.Size(nil)
 	c.Pruned[0], c.Pruned[1] = m.Size(drop)
 }
@@ -53,9 +56,17 @@ func (c *Card) render(w io.Writer) error {
 		fmt.Fprintf(&b, "license: %s\n", c.License)
 	}
 	fmt.Fprintf(&b, "---\n# %d of %d layers of %s\n\n", c.Layers-len(c.Dropped), c.Layers, escape.Markdown(c.Base))
-	fmt.Fprintf(&b, "Layers %s (numbered from 0) were left out; the others are the dense model's, byte for byte.\n\n", join(c.Dropped))
+	fmt.Fprintf(&b, "Layers %s (numbered from 0) were left out; ", join(c.Dropped))
+	if c.Repaired > 0 {
+		fmt.Fprintf(&b, "%d tensors of the others were solved anew in closed form, without training; all else is the dense model's, byte for byte.\n\n", c.Repaired)
+	} else {
+		b.WriteString("the others are the dense model's, byte for byte.\n\n")
+	}
 	if c.Metric != "" {
 		fmt.Fprintf(&b, "- chosen by: %s\n", escape.Markdown(c.Metric))
+	}
+	if c.Repair != "" {
+		fmt.Fprintf(&b, "- repaired by: %s\n", escape.Markdown(c.Repair))
 	}
 	if c.Rule != "" {
 		fmt.Fprintf(&b, "- how many: %s\n", escape.Markdown(c.Rule))
@@ -67,6 +78,11 @@ func (c *Card) render(w io.Writer) error {
 		for _, warning := range c.Warnings {
 			fmt.Fprintf(&b, "- %s\n", escape.Markdown(warning))
 		}
+	}
+	if c.Untied {
+		b.WriteString("\nThe dense model's configuration ties the output head to the embeddings, but its files hold another head. The stored head counts here, " +
+			"as in transformers 5, and this model's configuration says so (`tie_word_embeddings: false`). Runtimes that follow the flag, as vLLM does, " +
+			"skip the dense model's head and compute another dense model.\n")
 	}
 	if len(c.Results) > 0 {
 		b.WriteString("\n## What it cost\n\n| task | dense | pruned | retention |\n|---|---|---|---|\n")

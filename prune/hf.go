@@ -12,7 +12,7 @@ import (
 	"avssnative/internal/safetensors"
 )
 
-// writeHF writes a folder as transformers loads it: kept tensors renumbered and copied byte for byte, the configuration's layer count and
+// writeHF writes a folder as transformers loads it: kept tensors renumbered and copied byte for byte, or as repaired, the configuration's layer count and
 // per-layer lists cut, tokenizer and generation files copied, and a model card.
 func writeHF(ctx context.Context, m *engine.Model, drop engine.Drop, dir string, o Options) error {
 	if err := os.Mkdir(dir, 0o755); err != nil {
@@ -36,11 +36,11 @@ func writeHF(ctx context.Context, m *engine.Model, drop engine.Drop, dir string,
 	}
 	var sources []safetensors.Source
 	for _, name := range m.Tensors.Names() {
-		to, stays := renumber(m, name, stay)
+		to, stays := m.Spec.Renumber(name, stay)
 		if !stays {
 			continue
 		}
-		stored, _ := m.Tensors.Lookup(name)
+		stored, _ := m.Repaired(o.Repair).Tensors.Lookup(name)
 		shape := make([]int64, len(stored.Shape))
 		for i, n := range stored.Shape {
 			shape[i] = int64(n)
@@ -51,6 +51,7 @@ func writeHF(ctx context.Context, m *engine.Model, drop engine.Drop, dir string,
 		return err
 	}
 	card.complete(m, drop)
+	card.Repaired = len(o.Repair.Names())
 	return mapped.Write(filepath.Join(dir, "README.md"), card.render)
 }
 

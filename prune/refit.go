@@ -2,62 +2,107 @@ package prune
 
 import (
 	"context"
-	"os"
-	"strconv"
+	"math"
 
 	"avssnative/engine"
+
+	"gonum.org/v1/gonum/mat"
 )
 
-// refitter solves linear layers for engine.Fit: output projections, and inner layers where they are asked for, each next to what it is, with the
-// strength of the ridge that does best on rows kept apart.
-type refitter struct {
-	from [2]int // where the last search for a strength ended: inner layers, output projections
-	left []layerLeft
-}
+// How the linear layers that stay are solved, one kind of repair a solver. Each is given layers in order by engine.Fit and sums up what it left.
 
-// layerLeft is what share of what a layer lacked is left after it was solved.
-type layerLeft struct {
-	name  string
-	left  float64
-	ridge float64
-}
+// solver solves one linear layer after the other.
+type solver func(context.Context, *engine.LinearFit) (weight, bias []float32, err error)
 
-func newRefitter() *refitter { return &refitter{from: [2]int{4, 6}} }
-
-func (r *refitter) solve(_ context.Context, l *engine.LinearFit) (weight, bias []float32, err error) {
-	kind := 0
-	if l.Adds {
-		kind = 1
-	}
-	if v := os.Getenv("RIDGE"); v != "" {
-		lambda, _ := strconv.ParseFloat(v, 64)
-		change, err := ridge(l.Sums, lambda)
-		if err != nil {
+// refit solves output projections, and inner layers where they are asked for, next to what they are (ours): the strength of the ridge is the one
+// that does best on rows kept apart, sought from where the last layer's search ended.
+func refit() solver {
+	from := [2]int{4, 6} // of inner layers, of output projections
+	return func(_ context.Context, l *engine.LinearFit) ([]float32, []float32, error) {
+		kind := 0
+		if l.Adds {
+			kind = 1
+		}
+		change, at, _, err := bestRidge(l.Sums, l.Held, from[kind])
+		if err != nil || change == nil {
 			return nil, nil, err
 		}
-		r.left = append(r.left, layerLeft{l.Name, lack(l.Held, change) / l.Held.EE, lambda})
-		weight = make([]float32, len(l.Weight))
-		for o := range l.Sums.Out {
-			for i, d := range change.RawRowView(o) {
-				weight[o*l.Sums.In+i] = float32(float64(l.Weight[o*l.Sums.In+i]) + d)
+		from[kind] = at
+		return changed(l, change), nil, nil
+	}
+}
+
+// leastSquares finds one matrix a gap that turns the last projection's output into what the gap would have made of it, next to the identity, and
+// folds it in (ReplaceMe, arXiv 2505.02819, equation 5 and section 3.1, with the ridge towards the identity).
+func leastSquares() solver {
+	from := 6
+	return func(_ context.Context, l *engine.LinearFit) ([]float32, []float32, error) {
+		weight := mat.NewDense(l.Sums.Out, l.Sums.In, widened(l.Weight))
+		through := func(g *engine.Gram) *engine.Gram { // the sums with the projection's outputs in the place of its inputs
+			var square, half, lacks mat.Dense
+			half.Mul(weight, mat.NewDense(g.In, g.In, g.XX))
+			square.Mul(&half, weight.T())
+			lacks.Mul(mat.NewDense(g.Out, g.In, g.EX), weight.T())
+			return &engine.Gram{In: g.Out, Out: g.Out, Rows: g.Rows, XX: square.RawMatrix().Data, EX: lacks.RawMatrix().Data, EE: g.EE}
+		}
+		change, at, _, err := bestRidge(through(l.Sums), through(l.Held), from)
+		if err != nil || change == nil {
+			return nil, nil, err
+		}
+		from = at
+		var folded mat.Dense
+		folded.Mul(change, weight)
+		return changed(l, &folded), nil, nil
+	}
+}
+
+// scaleGaps makes up for a gap's effect on the length of the stream by one factor a gap (Prune&Comp, arXiv 2507.18212). Blocks that norm their
+// input do not see the stream's length, so instead of lengthening the stream everything that is added behind the gap is shortened, which is
+// the same function.
+func scaleGaps() solver {
+	by := 1.0
+	return func(_ context.Context, l *engine.LinearFit) ([]float32, []float32, error) {
+		if !l.Adds {
+			return nil, nil, nil
+		}
+		var weight, bias []float32
+		if by != 1 {
+			weight = scaled(l.Weight, by)
+			if l.Bias != nil {
+				bias = scaled(l.Bias, by)
 			}
 		}
-		return weight, nil, nil
+		// What a gap lies behind has another length than the dense stream there. Where none does, the two differ by what is not yet made up.
+		if l.Gap && l.Pruned > 0 && l.Dense > 0 {
+			by *= math.Min(math.Max(l.Pruned/(l.Dense*by), 0.1), 10)
+		}
+		return weight, bias, nil
 	}
-	change, at, left, err := bestRidge(l.Sums, l.Held, r.from[kind])
-	if err != nil {
-		return nil, nil, err
+}
+
+func scaled(values []float32, by float64) []float32 {
+	out := make([]float32, len(values))
+	for i, v := range values {
+		out[i] = float32(float64(v) * by)
 	}
-	r.from[kind] = at
-	r.left = append(r.left, layerLeft{l.Name, left, ridges[at]})
-	if change == nil {
-		return nil, nil, nil
+	return out
+}
+
+func widened(values []float32) []float64 {
+	out := make([]float64, len(values))
+	for i, v := range values {
+		out[i] = float64(v)
 	}
-	weight = make([]float32, len(l.Weight))
+	return out
+}
+
+// changed is a layer's weight with a change.
+func changed(l *engine.LinearFit, change *mat.Dense) []float32 {
+	weight := make([]float32, len(l.Weight))
 	for o := range l.Sums.Out {
 		for i, d := range change.RawRowView(o) {
 			weight[o*l.Sums.In+i] = float32(float64(l.Weight[o*l.Sums.In+i]) + d)
 		}
 	}
-	return weight, nil, nil
+	return weight
 }

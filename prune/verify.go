@@ -11,18 +11,18 @@ import (
 )
 
 // verify opens the written model and compares its logits, bit for bit, with those of the pass that leaves the layers out.
-func verify(ctx context.Context, m *engine.Model, drop engine.Drop, path string) error {
+func verify(ctx context.Context, m *engine.Model, drop engine.Drop, path string, repair *engine.Repair) error {
 	written, err := m.Sibling(ctx, path)
 	if err != nil {
 		return fmt.Errorf("the written model does not open: %w", err)
 	}
 	defer written.Close()
 	sequences := probes(m.Spec)
-	want, err := logits(ctx, m, sequences, drop)
+	want, err := logits(ctx, m, sequences, drop, repair)
 	if err != nil {
 		return err
 	}
-	got, err := logits(ctx, written, sequences, nil)
+	got, err := logits(ctx, written, sequences, nil, nil)
 	if err != nil {
 		return fmt.Errorf("the written model does not run: %w", err)
 	}
@@ -53,9 +53,9 @@ func probes(s *arch.Spec) []engine.Sequence {
 	return sequences
 }
 
-func logits(ctx context.Context, m *engine.Model, sequences []engine.Sequence, drop engine.Drop) ([][]float32, error) {
+func logits(ctx context.Context, m *engine.Model, sequences []engine.Sequence, drop engine.Drop, repair *engine.Repair) ([][]float32, error) {
 	all := make([][]float32, len(sequences))
-	_, err := m.Run(ctx, engine.Pass{Sequences: sequences, Variants: []engine.Drop{drop}, Trace: func(t engine.TraceTensor) error {
+	_, err := m.Run(ctx, engine.Pass{Sequences: sequences, Variants: []engine.Drop{drop}, Repairs: []*engine.Repair{repair}, Trace: func(t engine.TraceTensor) error {
 		if t.Name == "logits" {
 			all[t.Sequence] = append([]float32{}, t.Values...)
 		}

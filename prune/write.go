@@ -62,6 +62,7 @@ type Options struct {
 	Force   bool              // what Write wrote at the place before may be replaced; nothing else ever is
 	Reading []string          // files and folders that stay whatever Force says, beside the model
 	Card    Card              // what the model card says
+	Repair  *engine.Repair    // what stays is written with these tensors; nil: as it is
 	Shard   int64             // bytes a safetensors file holds at most; 0: 5 GB
 	Notice  func(text string) // told what was left out or is left to do, a sentence each; may be nil
 }
@@ -138,12 +139,15 @@ func Write(ctx context.Context, m *engine.Model, drop engine.Drop, path string, 
 	case FormatHF:
 		err = writeHF(ctx, m, drop, output.Path(), o)
 	case FormatGGUF:
-		err = writeGGUF(ctx, m, drop, output.Path())
+		err = writeGGUF(ctx, m, drop, output.Path(), o.Repair)
 	case FormatMergekit:
 		err = writeMergekit(m, drop, output.Path(), o)
 	}
 	if err == nil && format != FormatMergekit {
-		err = verify(ctx, m, drop, output.Path())
+		err = verify(ctx, m, drop, output.Path(), o.Repair)
+	}
+	if changed := m.Check(); changed != nil {
+		err = changed
 	}
 	if err != nil {
 		return fmt.Errorf("prune: %s: nothing was written: %w", path, err)
@@ -159,17 +163,4 @@ func (o Options) notice(format string, values ...any) {
 	if o.Notice != nil {
 		o.Notice(fmt.Sprintf(format, values...))
 	}
-}
-
-// renumber gives a tensor's name in the pruned model, and false if its layer is gone.
-func renumber(m *engine.Model, name string, stay []int) (string, bool) {
-	layer, rest, inside := m.Spec.BlockOf(name)
-	if !inside {
-		return name, true
-	}
-	at := slices.Index(stay, layer)
-	if at < 0 {
-		return "", false
-	}
-	return strings.Replace(m.Spec.BlockPrefix, "%d", fmt.Sprint(at), 1) + rest, true
 }

@@ -59,6 +59,7 @@ type Builder struct {
 	*Config
 	tensors weights.Tensors
 	prefix  string
+	untied  bool // Output found a head of its own where the configuration ties it
 }
 
 // Prefix chooses which of the given prefixes the files use, by a tensor that must be there: published files and re-saved ones differ.
@@ -119,10 +120,14 @@ func (b *Builder) LayerNorm(name string, n int, eps float64, biased bool) NormSp
 	return s
 }
 
-// Output is the vocabulary's matrix: tied to the embedding table, or stored under its own name (which stands outside the prefix).
+// Output is the vocabulary's matrix: stored under its own name (which stands outside the prefix), or, where it is tied and no file holds it,
+// the embedding table. What is stored counts, whatever the configuration says, as in transformers 5: published checkpoints hold a head that
+// differs from the table under a flag that ties them.
 func (b *Builder) Output(name string, vocab, hidden int, tied bool, table Ref) Linear {
 	if tied {
-		return Linear{Weight: table}
+		if _, b.untied = b.tensors.Lookup(name + ".weight"); !b.untied {
+			return Linear{Weight: table}
+		}
 	}
 	return Linear{Weight: Ref{Name: name + ".weight", Shape: []int{vocab, hidden}, Out: vocab, In: hidden}}
 }
@@ -192,9 +197,6 @@ var activationNames = map[string]device.ActivationKind{
 var harmless = []string{".rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias", ".attention.bias", ".attention.masked_bias",
 	".attention.attention.bias", ".attention.attention.masked_bias", ".attention.rotary_emb.inv_freq", ".position_ids", ".embeddings.position_ids"}
 
-// further is the prefix of layers that predict further tokens and stand outside the model's own (Qwen3-Next's): copied, not computed.
-const further = "mtp."
-
 // check holds a Spec against the stored tensors: none missing, none of another shape, none of names left over.
 func (s *Spec) check(source weights.Tensors, names []string) error {
 	used := map[string]bool{}
@@ -204,7 +206,7 @@ func (s *Spec) check(source weights.Tensors, names []string) error {
 			used[name] = true
 			if stored, found := source.Lookup(name); !found {
 				if missing == nil {
-					missing = fmt.Errorf("%s: tensor %s: missing from the model's files", s.Family, name)
+					missing = fmt.Errorf("%s: %w", s.Family, weights.Missing(source, name))
 				}
 			} else if !slices.Equal(stored.Shape, r.Shape) && wrong == nil {
 				wrong = fmt.Errorf("%s: %s: shape %v, want %v", s.Family, name, stored.Shape, r.Shape)
@@ -217,15 +219,11 @@ func (s *Spec) check(source weights.Tensors, names []string) error {
 		}
 		return wrong
 	}
-	tied := s.Head.Output.Weight.Name == s.Embed.Table.Name
 	for _, name := range names {
-		if used[name] || strings.HasPrefix(name, further) || slices.ContainsFunc(harmless, func(suffix string) bool { return strings.HasSuffix("."+name, suffix) }) {
+		if used[name] || strings.HasPrefix(name, furtherPrefix) || slices.ContainsFunc(harmless, func(suffix string) bool { return strings.HasSuffix("."+name, suffix) }) {
 			continue
 		}
 		if layer, _, inside := s.BlockOf(name); inside && layer >= len(s.Blocks) && layer < len(s.Blocks)+s.Unused {
-			continue
-		}
-		if tied && (strings.HasSuffix(name, "lm_head.weight") || strings.HasSuffix(name, "embed_out.weight")) {
 			continue
 		}
 		return fmt.Errorf("%s: tensor %s: in the model's files, but the configuration has no place for it", s.Family, name)

@@ -51,7 +51,11 @@ func Build(config *Config, source weights.Tensors) (*Spec, error) {
 	if err := config.Err(); err != nil {
 		return nil, err
 	}
-	spec.Family, spec.Within = text.config.StringOr("model_type", ""), text.within
+	spec.Family, spec.Within, spec.Head.Untied = text.config.StringOr("model_type", ""), text.within, b.untied
+	spec.Unused = max(spec.Unused, b.furtherOr(0))
+	if err := config.Err(); err != nil {
+		return nil, err
+	}
 	if view, wrapped := text.tensors.(textTensors); wrapped {
 		view.rename(spec)
 	}

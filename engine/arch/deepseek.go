@@ -20,7 +20,7 @@ func init() {
 	}})
 	Register(Family{ModelTypes: []string{"deepseek_v3"}, Drop: dropFirstDense(3), Build: func(b *Builder) *Spec {
 		s := b.latent(1e-6, b.BoolOr("rope_interleave", true))
-		s.Unused = b.IntOr("num_nextn_predict_layers|num_mtp_layers", 1)
+		s.Unused = b.furtherOr(1)
 		return b.sharedMixtures(s, b.routingV3(2.5, 8, 4), true, b.IntOr("first_k_dense_replace", 3), b.IntOr("moe_intermediate_size", 2048), b.IntOr("n_shared_experts", 1))
 	}})
 	Register(Family{ModelTypes: []string{"glm4_moe"}, Drop: dropFirstDense(1), Build: func(b *Builder) *Spec {
@@ -28,7 +28,7 @@ func init() {
 		if b.BoolOr("use_qk_norm", false) {
 			s.headNorms(b, "self_attn.q_norm", "self_attn.k_norm", b.FloatOr("rms_norm_eps", 1e-5), 0)
 		}
-		s.Unused = b.IntOr("num_nextn_predict_layers|num_mtp_layers", 1)
+		s.Unused = b.furtherOr(1)
 		return b.sharedMixtures(s, b.routingV3(1, 1, 1), true, b.IntOr("first_k_dense_replace", 1), b.IntOr("moe_intermediate_size", 1408), b.IntOr("n_shared_experts", 1))
 	}})
 }

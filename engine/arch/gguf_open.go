@@ -34,9 +34,6 @@ func describeGGUF(file *gguf.File) (*Described, error) {
 	if architectures[family.model] == nil {
 		return nil, fmt.Errorf("general.architecture %.80q: a file of the unknown family %s; known in GGUF files: %s", arch, family.model, strings.Join(ggufArchitectures(), ", "))
 	}
-	if parts, _, _ := file.Integer("split.count"); parts > 1 {
-		return nil, fmt.Errorf("one of %d parts of a model; join them first (llama.cpp's llama-gguf-split --merge)", parts)
-	}
 	n := meta.shape()
 	if meta.fault != nil {
 		return nil, meta.fault
@@ -99,6 +96,7 @@ func (f *ggufFamily) source(file *gguf.File, n ggufShape) (*weights.GGUF, error)
 	queries, values := n.heads*n.headDim, n.kvHeads*n.valueDim
 	for _, t := range file.Tensors() {
 		if slices.Contains(ggufTables, t.Name) {
+			s.Table(t)
 			continue
 		}
 		stem, ending := t.Name, ""

@@ -15,6 +15,9 @@ func (b *Builder) layerKinds(layers int, rule func(layer int) string, known ...s
 			kinds[i] = rule(i)
 		}
 	}
+	if further := b.furtherOr(0); len(kinds) == layers+further && further > 0 {
+		kinds = kinds[:layers]
+	}
 	if len(kinds) != layers {
 		b.Fail("layer_types: %d entries for %d layers", len(kinds), layers)
 		return make([]string, layers)

@@ -33,8 +33,9 @@ func (s *Spec) Short(c *Config, stay []int) (map[string]any, error) {
 		}
 	}
 	for _, key := range layerLists {
-		if list, ok := config[key].([]any); ok && len(list) == layers {
-			config[key] = KeepOnly(list, stay)
+		list, ok := config[key].([]any)
+		if ok && (len(list) == layers || len(list) == layers+s.Unused) {
+			config[key] = append(KeepOnly(list, stay), list[layers:]...)
 		}
 	}
 	for _, key := range added {
@@ -43,6 +44,31 @@ func (s *Spec) Short(c *Config, stay []int) (map[string]any, error) {
 		}
 	}
 	return whole, nil
+}
+
+// Untie makes a configuration say, wherever releases of transformers look, that the head is no copy of the embedding table.
+func (s *Spec) Untie(config map[string]any) {
+	config["tie_word_embeddings"] = false
+	if inside, ok := config[s.Within].(map[string]any); ok {
+		inside["tie_word_embeddings"] = false
+	}
+}
+
+// Renumber gives a tensor's name where only the layers in stay (ascending) remain, and false if it goes with its layer. Layers that predict
+// further tokens follow the last that stays.
+func (s *Spec) Renumber(name string, stay []int) (string, bool) {
+	layer, rest, inside := s.BlockOf(name)
+	if !inside {
+		return name, true
+	}
+	at := slices.Index(stay, layer)
+	if behind := layer - len(s.Blocks); behind >= 0 {
+		at = len(stay) + behind
+	}
+	if at < 0 {
+		return "", false
+	}
+	return strings.Replace(s.BlockPrefix, "%d", strconv.Itoa(at), 1) + rest, true
 }
 
 // KeepOnly is the part of a per-layer list that belongs to the layers that stay.

@@ -20,7 +20,8 @@ type Spec struct {
 
 	// Prefix of a block's tensors with %d for its number, as "model.layers.%d.". Writing a smaller model renumbers by it.
 	BlockPrefix string
-	// Unused layers are stored behind the last and not computed: heads that predict further tokens (arXiv 2412.19437, section 2.2).
+	// Unused layers are stored behind the last and not computed: heads that predict further tokens (arXiv 2412.19437, section 2.2). A pruned
+	// model keeps them, behind its last layer.
 	Unused int
 }
 
@@ -39,6 +40,7 @@ type EmbedSpec struct {
 type HeadSpec struct {
 	Project  Linear // hidden → width; empty: none
 	Output   Linear // [vocab × width] (labels × hidden for a classifier)
+	Untied   bool   // the configuration ties Output to the embedding table, the files hold another matrix
 	Scale    float32
 	SoftCap  float32
 	Classify *ClassifySpec // nil: a language model

@@ -82,7 +82,7 @@ func (r *Ref) Values(s weights.Tensors) ([]float32, error) {
 func (r *Ref) lookup(s weights.Tensors) (weights.Stored, error) {
 	stored, found := s.Lookup(r.Name)
 	if !found {
-		return weights.Stored{}, fmt.Errorf("tensor %s: missing from the model's files", r.Name)
+		return weights.Stored{}, weights.Missing(s, r.Name)
 	}
 	if !slices.Equal(stored.Shape, r.Shape) {
 		return weights.Stored{}, fmt.Errorf("%s: shape %v, want %v", r.Name, stored.Shape, r.Shape)

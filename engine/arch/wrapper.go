@@ -91,7 +91,7 @@ func textOf(c *Config, source weights.Tensors) (textModel, error) {
 	text := &Config{values: maps.Clone(inside.values), where: inside.where, fault: c.fault}
 	addDefaults(text.values, kind)
 	text.values["model_type"] = family
-	text.values["tie_word_embeddings"] = tiedText(c, inside, view.has("lm_head.weight"))
+	text.values["tie_word_embeddings"] = tiedText(c, inside)
 	if q := c.values["quantization_config"]; q != nil {
 		text.values["quantization_config"] = q
 	}
@@ -103,17 +103,16 @@ func (c *Config) textKind() string {
 	return c.Section("text_config").StringOr("model_type", wrappers[c.StringOr("model_type", "")])
 }
 
-// tiedText says whether a wrapped text model's head is its embedding table. Of a head that is stored the wrapper's word counts before the
-// text model's. Without one it is the table, unless all that speak deny it: releases of transformers look in one place or in the other.
-func tiedText(c, inside *Config, headStored bool) bool {
+// tiedText says whether a wrapped text model's head is its embedding table where no file holds one: so it is unless all that speak deny it,
+// because releases of transformers look in one place or in the other.
+func tiedText(c, inside *Config) bool {
 	tied, denied := false, false
 	for _, place := range []*Config{inside, c} {
 		if place.Has("tie_word_embeddings") {
-			said := place.BoolOr("tie_word_embeddings", false)
-			tied, denied = said || tied && !headStored, true
+			tied, denied = tied || place.BoolOr("tie_word_embeddings", false), true
 		}
 	}
-	return tied || !headStored && !denied
+	return tied || !denied
 }
 
 // textSource shows a wrapper's text model under the names that its own files would have, and nothing else.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,13 +13,14 @@ import (
 	"avssnative/internal/mapped"
 )
 
-// ggufSource is a Source over one GGUF file. It shows the file's tensors under the names that the family's file in this package asks for:
+// GGUF is Tensors over one GGUF file. It shows the file's tensors under the names that the family's file in this package asks for:
 // renamed, and cut along the outermost dimension where a family keeps apart what GGUF stacks (queries, keys and values; experts). All of
 // them stay views of the mapped file.
 type GGUF struct {
-	file  *gguf.File
-	names []string
-	views map[string]ggufView
+	file   *gguf.File
+	names  []string
+	views  map[string]ggufView
+	tables []Stored
 }
 
 // ggufView is a stored tensor, or some of its rows, under another name.
@@ -27,11 +29,12 @@ type ggufView struct {
 	tensor gguf.Tensor // the same bytes
 }
 
+// NewGGUF shows nothing of a file yet.
 func NewGGUF(file *gguf.File) *GGUF {
 	return &GGUF{file: file, views: map[string]ggufView{}}
 }
 
-// add shows a tensor under a name.
+// Add shows a tensor under a name.
 func (s *GGUF) Add(name string, t gguf.Tensor) error {
 	if _, there := s.views[name]; there {
 		return fmt.Errorf("tensor %.80q: stands for %.80q, which the file has twice", t.Name, name)
@@ -48,7 +51,33 @@ func (s *GGUF) Add(name string, t gguf.Tensor) error {
 	return nil
 }
 
-// make shows float32 values that no tensor of the file holds.
+// Table notes a tensor of the file that has become part of the configuration: it has no name here, but a place and a size in the file.
+func (s *GGUF) Table(t gguf.Tensor) {
+	var shape []int
+	for _, n := range t.Shape {
+		shape = append(shape, int(n))
+	}
+	s.tables = append(s.tables, Stored{Name: t.Name, Type: device.DType(t.Type.String()), Shape: shape, Data: t.Data})
+}
+
+// File lists what the file itself holds: the named tensors without those that Make shows, and the tables.
+func (s *GGUF) File() []Stored {
+	all := slices.Clone(s.tables)
+	for _, name := range s.names {
+		if view := s.views[name]; view.tensor.Name != "" {
+			all = append(all, view.stored)
+		}
+	}
+	return all
+}
+
+// Origin is the file's tensor of which a name shows all or some rows, as far as it is shown.
+func (s *GGUF) Origin(name string) (gguf.Tensor, bool) {
+	view, found := s.views[name]
+	return view.tensor, found && view.tensor.Name != ""
+}
+
+// Make shows float32 values that no tensor of the file holds.
 func (s *GGUF) Make(name string, shape []int, values []float32) error {
 	if _, there := s.views[name]; there {
 		return fmt.Errorf("tensor %.80q: in the file, and in its metadata too", name)
@@ -141,5 +170,7 @@ func (s *GGUF) advise(names []string, advice mapped.Advice) {
 		}
 	}
 }
+
+func (s *GGUF) Check() error { return s.file.Check() }
 
 func (s *GGUF) Close() error { return s.file.Close() }

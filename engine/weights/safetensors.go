@@ -39,6 +39,9 @@ func (s *folderTensors) Lookup(name string) (Stored, bool) {
 	return Stored{Name: name, Type: device.DType(strings.ToUpper(t.DType)), Shape: shape, Data: t.Data}, true
 }
 
+// Absent are the tensors that the index lists and no file holds, and the files they should be in.
+func (s *folderTensors) Absent() map[string]string { return s.set.Absent() }
+
 func (s *folderTensors) Names() []string { return s.names }
 
 func (s *folderTensors) Prefetch(names []string) { s.advise(names, mapped.Populate) }
@@ -53,5 +56,7 @@ func (s *folderTensors) advise(names []string, advice mapped.Advice) {
 		}
 	}
 }
+
+func (s *folderTensors) Check() error { return s.set.Check() }
 
 func (s *folderTensors) Close() error { return s.set.Close() }

@@ -19,5 +19,20 @@ type Tensors interface {
 	// Prefetch brings the tensors' bytes into memory, Discard says that they will not be needed again soon. Both only cost or save time.
 	Prefetch(names []string)
 	Discard(names []string)
+	// Check is an error that names the file where one was cut short or changed since it was opened: what was computed from it means nothing.
+	Check() error
 	Close() error
+}
+
+// File lists the tensors of a model's files, whatever of them has become configuration or is made of it.
+func File(s Tensors) []Stored {
+	if f, ok := s.(interface{ File() []Stored }); ok {
+		return f.File()
+	}
+	var all []Stored
+	for _, name := range s.Names() {
+		stored, _ := s.Lookup(name)
+		all = append(all, stored)
+	}
+	return all
 }

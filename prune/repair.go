@@ -1,0 +1,180 @@
+package prune
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"avssnative/engine"
+	"avssnative/engine/weights"
+)
+
+// Repair without training: the layers that stay are changed in closed form, so that the pruned model comes nearer to the dense one, and a repair is
+// kept only where it does so on text that it was not fitted on.
+
+// RepairMethod names a way to repair.
+type RepairMethod string
+
+const (
+	RepairNone  RepairMethod = "none"
+	RepairScale RepairMethod = "scale" // one factor a gap
+	RepairLstsq RepairMethod = "lstsq" // one matrix a gap
+	RepairRefit RepairMethod = "refit" // the output projections of all layers behind the first gap
+	RepairFull  RepairMethod = "full"  // their inner linear layers too
+	RepairAuto  RepairMethod = "auto"  // the one of these that is nearest to the dense model
+)
+
+// RepairMethods are what can be asked for.
+var RepairMethods = []RepairMethod{RepairNone, RepairScale, RepairLstsq, RepairRefit, RepairFull, RepairAuto}
+
+// ParseRepair reads a method's name.
+func ParseRepair(text string) (RepairMethod, error) {
+	if m := RepairMethod(text); slices.Contains(RepairMethods, m) {
+		return m, nil
+	}
+	var names []string
+	for _, m := range RepairMethods {
+		names = append(names, string(m))
+	}
+	return "", fmt.Errorf("prune: repair %.40q: unknown; known: %s", text, strings.Join(names, ", "))
+}
+
+// RepairOptions say how a pruned model shall be repaired.
+type RepairOptions struct {
+	Method   RepairMethod
+	Fit      []engine.Sequence // text to fit on
+	Held     []engine.Sequence // text to judge by
+	Progress func(method RepairMethod, s engine.Step)
+	Memory   int64 // of the judging pass; 0: the engine's choice
+}
+
+// Trial is how near a method came to the dense model.
+type Trial struct {
+	Method  RepairMethod `json:"method"`
+	KL      float64      `json:"kl"`       // KL(dense ‖ repaired), nats a token of the text kept apart
+	SameTop float64      `json:"same_top"` // share of rows with the dense model's most likely token
+	Note    string       `json:"note,omitempty"`
+}
+
+// Repaired is what came of a repair.
+type Repaired struct {
+	Method RepairMethod   `json:"method"` // the one kept; none where no method came nearer than the plain cut
+	Trials []Trial        `json:"trials"` // the plain cut first
+	Types  map[string]int `json:"types"`  // tensors replaced, by the type they are stored in
+	Repair *engine.Repair `json:"-"`      // nil for none
+}
+
+// Repair fits and judges repairs of a model without some units. Replaced tensors have the type of those they replace, as they will be written.
+func Repair(ctx context.Context, m *engine.Model, drop engine.Drop, o RepairOptions) (*Repaired, error) {
+	if o.Method == RepairNone || o.Method == "" {
+		return &Repaired{Method: RepairNone}, nil
+	}
+	if len(drop) == 0 {
+		return nil, errors.New("prune: nothing is dropped, so there is nothing to repair")
+	}
+	methods := []RepairMethod{o.Method}
+	if o.Method == RepairAuto {
+		methods = []RepairMethod{RepairLstsq, RepairRefit, RepairFull}
+	}
+	names, repairs := []RepairMethod{RepairNone}, []*engine.Repair{nil, nil} // of the dense model and the plain cut
+	variants := []engine.Drop{nil, drop}
+	var failed []Trial
+	for _, method := range methods {
+		r, err := fit(ctx, m, drop, method, o)
+		if errors.Is(err, engine.ErrNoFit) {
+			failed = append(failed, Trial{Method: method, KL: math.NaN(), SameTop: math.NaN(), Note: err.Error()})
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		names, repairs, variants = append(names, method), append(repairs, r), append(variants, drop)
+	}
+	trials, err := judge(ctx, m, variants, repairs, names, o)
+	if err != nil {
+		return nil, err
+	}
+	best := 0
+	for i := range trials {
+		if trials[i].KL < trials[best].KL {
+			best = i
+		}
+	}
+	out := &Repaired{Method: trials[best].Method, Trials: append(trials, failed...), Types: map[string]int{}}
+	if out.Repair = repairs[best+1]; out.Repair != nil {
+		for _, name := range out.Repair.Names() {
+			out.Types[string(out.Repair.Stored(name).Type)]++
+		}
+	}
+	return out, nil
+}
+
+// fit makes one method's repair, in the types that the tensors are stored in.
+func fit(ctx context.Context, m *engine.Model, drop engine.Drop, method RepairMethod, o RepairOptions) (*engine.Repair, error) {
+	f := engine.Fit{Sequences: o.Fit, Drop: drop, Progress: func(s engine.Step) {
+		if o.Progress != nil {
+			o.Progress(method, s)
+		}
+	}}
+	switch method {
+	case RepairScale:
+		f.Solve = scaleGaps()
+	case RepairLstsq:
+		f.Solve, f.Gaps = leastSquares(), true
+	case RepairRefit:
+		f.Solve = refit()
+	case RepairFull:
+		f.Solve, f.Inner = refit(), true
+	}
+	exact, err := m.Fit(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	stored := m.NewRepair()
+	for _, name := range exact.Names() {
+		was, _ := m.Tensors.Lookup(name)
+		now := exact.Stored(name)
+		count := 1
+		for _, n := range now.Shape {
+			count *= n
+		}
+		values, err := weights.Decode(now, 0, count)
+		if err != nil {
+			return nil, err
+		}
+		if now.Data, err = weights.Encode(was.Type, values); err != nil {
+			return nil, fmt.Errorf("prune: repair of %s: %w", name, err)
+		}
+		now.Type = was.Type
+		stored.Set(now)
+	}
+	return stored, nil
+}
+
+// judge measures how near the variants behind the dense model come to it.
+func judge(ctx context.Context, m *engine.Model, variants []engine.Drop, repairs []*engine.Repair, names []RepairMethod, o RepairOptions) ([]Trial, error) {
+	held := make([]engine.Sequence, len(o.Held))
+	for i, s := range o.Held {
+		held[i] = engine.Sequence{IDs: s.IDs, ScoreFrom: 1, ScoreTo: len(s.IDs)}
+	}
+	outcome, err := m.Run(ctx, engine.Pass{Sequences: held, Variants: variants, Repairs: repairs, Diverge: true, Memory: o.Memory, Progress: func(s engine.Step) {
+		if o.Progress != nil {
+			o.Progress("judging", s)
+		}
+	}})
+	if err != nil {
+		return nil, err
+	}
+	var trials []Trial
+	for i, name := range names {
+		var sum engine.Score
+		for _, s := range outcome.Scores[i+1] {
+			sum = sum.Add(s.Score)
+		}
+		trials = append(trials, Trial{Method: name, KL: sum.KL / float64(sum.Tokens), SameTop: float64(sum.SameTop) / float64(sum.Tokens)})
+	}
+	return trials, nil
+}
