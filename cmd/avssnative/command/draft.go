@@ -5,6 +5,7 @@ import (
 
 	"avssnative/bench"
 	"avssnative/internal/job"
+	"avssnative/prune"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/urfave/cli/v2"
@@ -50,15 +51,18 @@ func draft(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	write, err := writing(c)
+	model, err := prunedModel(c)
 	if err != nil {
 		return err
 	}
-	j, err := open(c)
+	j, err := open(c, nil)
 	if err != nil {
 		return err
 	}
 	defer j.Close()
+	if err := model.check(c, j.Model, prune.Count(1)); err != nil {
+		return err
+	}
 	scoring := job.Scoring{Metrics: wanted, Seed: uint64(c.Int("seed"))}
 	for _, share := range shares {
 		scoring.Greedy = max(scoring.Greedy, int(share*float64(j.Model.Layers())+0.5))
@@ -76,9 +80,9 @@ func draft(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if out := c.String("out"); out != "" {
-		if err := j.Write(c.Context, best.Drop, out, write); err != nil {
-			return err
+	if model.path != "" {
+		if err := j.Write(c.Context, best.Drop, model.path, model.options); err != nil {
+			return asFlags(c, err)
 		}
 	}
 	if c.Bool("json") {

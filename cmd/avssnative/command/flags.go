@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -17,6 +14,7 @@ import (
 	"avssnative/engine"
 	"avssnative/failure"
 	"avssnative/internal/job"
+	"avssnative/internal/mapped"
 
 	"avssnative/engine/device"
 	"github.com/urfave/cli/v2"
@@ -129,7 +127,7 @@ func reportFlag() cli.Flag {
 }
 
 func outFlag() cli.Flag {
-	return text("out", "", "write the smaller model here")
+	return text("out", "", "write the pruned model here")
 }
 
 func formatFlag() cli.Flag {
@@ -137,7 +135,7 @@ func formatFlag() cli.Flag {
 }
 
 func forceFlag() cli.Flag {
-	return toggle("force", "replace what stands at the output's place")
+	return toggle("force", "replace what the same flag wrote at its place before")
 }
 
 func jsonFlag() cli.Flag {
@@ -152,18 +150,22 @@ func flags(groups ...[]cli.Flag) []cli.Flag {
 	return all
 }
 
-// open opens the model and device that the flags name. Mistakes in flags are found before anything is read.
-func open(c *cli.Context) (*job.Job, error) { return openModel(c, c.String("model")) }
+// open opens the model and device that the flags name. Mistakes in flags, and places that cannot be written to, are found before anything is
+// read; out is the place of --out where that is no model.
+func open(c *cli.Context, out *mapped.Place) (*job.Job, error) {
+	return openModel(c, c.String("model"), out)
+}
 
 // openModel opens a model as the flags say that --model is opened.
-func openModel(c *cli.Context, ref string) (*job.Job, error) {
+func openModel(c *cli.Context, ref string, out *mapped.Place) (*job.Job, error) {
 	if c.Args().Present() {
 		return nil, usage("%s: unexpected %q; flags come first and there is nothing after them", c.Command.Name, c.Args().First())
 	}
-	for _, flag := range []string{"out", "report", "samples"} {
-		if err := writable(c.String(flag)); err != nil {
-			return nil, fmt.Errorf("--%s %s: %w", flag, c.String(flag), err)
-		}
+	if err := checkPlaces(c, out); err != nil {
+		return nil, err
+	}
+	if c.Int("seed") < 0 {
+		return nil, usage("--seed %d: want 0 or more", c.Int("seed"))
 	}
 	memory, err := byteSize(c.String("memory"))
 	if err != nil {
@@ -222,7 +224,7 @@ func byteSize(size string) (int64, error) {
 			continue
 		}
 		n, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
-		if err != nil || n <= 0 || n*math.Exp2(float64(unit.shift)) > math.MaxInt64/2 {
+		if bytes := n * math.Exp2(float64(unit.shift)); err != nil || !(1 <= bytes && bytes <= math.MaxInt64/2) { // NaN is neither
 			break
 		}
 		return int64(n * math.Exp2(float64(unit.shift))), nil
@@ -325,34 +327,5 @@ func calibrate(ctx context.Context, j *job.Job, calibration calib.Options) error
 		return fmt.Errorf("%w, as --bos yes asks", err)
 	default:
 		return err
-	}
-}
-
-// writable makes sure that something can be made at a path, before hours are spent on what shall stand there: in the nearest folder
-// that is there already, a file can be made. Empty is no path.
-func writable(path string) error {
-	if path == "" {
-		return nil
-	}
-	folder := filepath.Clean(path)
-	for {
-		info, err := os.Stat(folder)
-		switch {
-		case errors.Is(err, fs.ErrNotExist) && filepath.Dir(folder) != folder:
-			folder = filepath.Dir(folder)
-			continue
-		case err != nil:
-			return err
-		case !info.IsDir() && folder == filepath.Clean(path):
-			folder = filepath.Dir(folder) // a file to be replaced
-			continue
-		case !info.IsDir():
-			return fmt.Errorf("%s is no folder", folder)
-		}
-		probe, err := os.CreateTemp(folder, ".probe-*")
-		if err != nil {
-			return fmt.Errorf("nothing can be written in %s: %w", folder, errors.Unwrap(err))
-		}
-		return errors.Join(probe.Close(), os.Remove(probe.Name()))
 	}
 }

@@ -81,7 +81,7 @@ func generate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	j, err := open(c)
+	j, err := open(c, nil)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func generate(c *cli.Context) error {
 		}
 		other = &second{"pruned", "Without " + drop.String(), j, drop}
 	case c.String("beside") != "":
-		beside, err := openModel(c, c.String("beside"))
+		beside, err := openModel(c, c.String("beside"), nil)
 		if err != nil {
 			return fmt.Errorf("--beside: %w", err)
 		}
@@ -156,7 +156,7 @@ func useDraft(c *cli.Context, j *job.Job, o *job.Continuing) (end func(), err er
 		fmt.Fprintf(c.App.ErrWriter, "draft: without layers %s, %d tokens ahead, predicted %.2f x\n", found[0].Dropped, o.Draft.Tokens, found[0].Gain)
 		return func() {}, nil
 	}
-	draft, err := openModel(c, c.String("draft"))
+	draft, err := openModel(c, c.String("draft"), nil)
 	if err != nil {
 		return nil, fmt.Errorf("--draft: %w", err)
 	}

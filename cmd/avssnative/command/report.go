@@ -36,7 +36,7 @@ func showReport(c *cli.Context) error {
 	case "json":
 		data, err := r.JSON()
 		if err == nil {
-			_, err = out.Write(data)
+			_, err = out.Write(visibleJSON(data))
 		}
 		return err
 	case "all":
