@@ -25,7 +25,7 @@ func (f *forward) activated(g *arch.GatedSpec, act, x device.Tensor) {
 	if g.Gate.Weight.Name == "" {
 		first = &g.Up
 	}
-	f.device.Product(act, x, f.weights.matrices[&first.Weight], f.weights.vector(&first.Bias))
+	f.product(act, x, first)
 	if first == &g.Up {
 		f.device.Activate(act, act, nil, g.Activation)
 		return

@@ -73,7 +73,8 @@ typedef struct {
 } avss_few;
 
 /* Softmax attention: job i is key head i % kv_heads of block i / kv_heads of query rows. A block is seven numbers: first query row, query
- * rows (≤ AVSS_QUERY_ROWS), position of the first, first row and rows of its sequence, first row and rows of the prefix. */
+ * rows (≤ AVSS_QUERY_ROWS), position of the first, first row and rows of its sequence, first row and rows of the prefix. For attend_few a
+ * block is one query row, and job i head i % heads of block i / heads. */
 typedef struct {
   avss_tensor dst, q, k, v;
   const int64_t *jobs; /* blocks × 7 */

@@ -69,11 +69,18 @@ UNROLL
   }
 }
 
+/* Asks memory for what is read next. A processor's own looking ahead is not enough for so little reading an instruction: what it reaches alone is
+ * a quarter of the memory's speed. */
+enum { NAME(AHEAD) = 3072 };
+TARGET INLINE void NAME(ahead)(const uint8_t *b, const int bytes) {
+  for (int i = 0; i < bytes; i += 64) __builtin_prefetch(b + NAME(AHEAD) + i);
+}
+
 /* A stored row of n values from byte b on, a type a function. */
 #define EACH_BLOCK(name, values, bytes)                                                                                                   \
   TARGET INLINE void NAME(few_##name)(const int rows, NAME(meeting) *t, const uint8_t *b, int64_t n) {                                    \
     vf w[NAME(VECTORS)];                                                                                                                  \
-    for (int64_t k = 0; k < n; k += values, b += bytes)
+    for (int64_t k = 0; k < n; k += values, b += bytes, NAME(ahead)(b, bytes))
 
 EACH_BLOCK(q4_0, 32, 18) {
   const float d = NAME(half_at)(b);
@@ -191,6 +198,7 @@ UNROLL
 #endif
     }
     NAME(meet)(rows, t, w, k);
+    NAME(ahead)(b + k * (type == AVSS_F32 ? 4 : 2), type == AVSS_F32 ? 128 : 64);
   }
   if (k < n) {
     float rest[UNIT] = {0}, last[8][UNIT] = {{0}};
