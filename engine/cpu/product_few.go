@@ -30,8 +30,8 @@ func (d *processor) ProductFew(dst, x device.Tensor, w device.Matrix, bias devic
 	if !ready {
 		return
 	}
-	if weight.weight.Transposed {
-		d.Product(dst, x, w, bias) // a row of it is no run of the file
+	if weight.weight.Transposed || d.bf16 {
+		d.Product(dst, x, w, bias) // an output's weights are no run of the file; or operands are to be rounded, which the packers do
 		return
 	}
 	d.runChain()

@@ -27,7 +27,11 @@ func (d *processor) Attention(dst, q, k, v device.Tensor, a device.Attention, l 
 }
 
 func (d *processor) AttentionFew(dst, q, k, v device.Tensor, a device.Attention, l *device.Layout) {
-	d.attend(kernels.AttendFew, dst, q, k, v, a, l)
+	how := kernels.AttendFew
+	if d.bf16 {
+		how = kernels.Attend // whose packers round operands
+	}
+	d.attend(how, dst, q, k, v, a, l)
 }
 
 func (d *processor) attend(how kernels.Operation, dst, q, k, v device.Tensor, a device.Attention, l *device.Layout) {
@@ -96,7 +100,7 @@ func (d *processor) attend(how kernels.Operation, dst, q, k, v device.Tensor, a 
 	if a.Causal {
 		args.Causal = 1
 	}
-	if d.bf16 && how == kernels.Attend {
+	if d.bf16 {
 		args.BF16 = 1
 	}
 	count := blocks * int64(together)

@@ -4,8 +4,8 @@
  * and meets a micro-tile of query rows at a time, whose scores stay in the first cache and which skips the panels of keys none of them sees.
  * With bf16 the operands (queries · scale, keys, weights, values) are rounded to bfloat16; sums, softmax and the sum of the weights, which
  * are not yet rounded there, are float32.
- * Few query rows, each behind many keys, read keys and values where they lie instead (attend_few), in float32 whatever bf16 says, with an order of
- * sums of its own and the same tiles; a job is then a head of a block, which is one row.
+ * Few query rows, each behind many keys, read keys and values where they lie instead (attend_few), operands always float32, with an order of sums
+ * of its own and the same tiles; a job is then a head of a block, which is one row.
  * A row's result depends on the keys it sees alone: tiles are fixed by positions, masked scores weigh exactly nothing, and a value that is
  * no finite number is zero in the packed tile and is added to the rows that see it. */
 #ifndef BODY

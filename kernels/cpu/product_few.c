@@ -43,6 +43,32 @@ TARGET INLINE float NAME(half_at)(const uint8_t *p) {
 INLINE float NAME(half_at)(const uint8_t *p) { return half(p); }
 #endif
 
+/* The factors with which a block of 32 values begins. */
+TARGET INLINE void NAME(factors)(const uint8_t *b, float *d, float *m) {
+#if LANES == 16 || LANES == 8
+  const __m128 f = _mm_cvtph_ps(_mm_loadl_epi64((const __m128i *)b)); /* blocks are longer than these eight bytes */
+  *d = _mm_cvtss_f32(f);
+  *m = _mm_cvtss_f32(_mm_movehdup_ps(f));
+#else
+  *d = half(b);
+  *m = half(b + 2);
+#endif
+}
+
+#if LANES == 16
+/* Sixteen bytes of two codes each as indices of a table of sixteen values, which look at their last four bits alone: the low codes, or the
+ * high ones. */
+TARGET INLINE __m512i NAME(indices)(const uint8_t *p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)); }
+TARGET INLINE __m512i NAME(high_indices)(__m512i codes) { return _mm512_srli_epi32(codes, 4); }
+/* What codes of four bits stand for: (code − less)·d, plus m where shifted; rounded as the formats have it. */
+TARGET INLINE vf NAME(table)(const float less, float d, const int shifted, float m) {
+  const vf codes = _mm512_setr_ps(0 - less, 1 - less, 2 - less, 3 - less, 4 - less, 5 - less, 6 - less, 7 - less, 8 - less, 9 - less, 10 - less,
+                                  11 - less, 12 - less, 13 - less, 14 - less, 15 - less);
+  const vf scaled = v_mul(codes, v_set(d));
+  return shifted ? v_add(scaled, v_set(m)) : scaled;
+}
+#endif
+
 enum { NAME(VECTORS) = UNIT / LANES };
 
 /* The rows that a weight meets, and their sums. */
@@ -83,31 +109,59 @@ TARGET INLINE void NAME(ahead)(const uint8_t *b, const int bytes) {
     for (int64_t k = 0; k < n; k += values, b += bytes, NAME(ahead)(b, bytes))
 
 EACH_BLOCK(q4_0, 32, 18) {
-  const float d = NAME(half_at)(b);
+  float d, m;
+  NAME(factors)(b, &d, &m);
+#if LANES == 16
+  const __m512i codes = NAME(indices)(b + 2);
+  const vf table = NAME(table)(8, d, 0, 0);
+  w[0] = _mm512_permutexvar_ps(codes, table);
+  w[1] = _mm512_permutexvar_ps(NAME(high_indices)(codes), table);
+#else
   NAME(scaled)(NAME(c_less)(NAME(c_nibbles)(b + 2), 8), d, d, 0, 0, 0, w);
+#endif
   NAME(meet)(rows, t, w, k);
 }}
 EACH_BLOCK(q4_1, 32, 20) {
-  const float d = NAME(half_at)(b), m = NAME(half_at)(b + 2);
+  float d, m;
+  NAME(factors)(b, &d, &m);
+#if LANES == 16
+  const __m512i codes = NAME(indices)(b + 4);
+  const vf table = NAME(table)(0, d, 1, m);
+  w[0] = _mm512_permutexvar_ps(codes, table);
+  w[1] = _mm512_permutexvar_ps(NAME(high_indices)(codes), table);
+#else
   NAME(scaled)(NAME(c_nibbles)(b + 4), d, d, 1, m, m, w);
+#endif
   NAME(meet)(rows, t, w, k);
 }}
 EACH_BLOCK(q5_0, 32, 22) {
-  const float d = NAME(half_at)(b);
+  float d, m;
+  NAME(factors)(b, &d, &m);
   uint32_t high;
   memcpy(&high, b + 2, 4);
+#if LANES == 16
+  const __m512i codes = NAME(indices)(b + 6);
+  const vf table = NAME(table)(16, d, 0, 0), fifth = v_set(16 * d); /* the products and their sums are exact */
+  w[0] = _mm512_permutexvar_ps(codes, table);
+  w[1] = _mm512_permutexvar_ps(NAME(high_indices)(codes), table);
+  w[0] = _mm512_mask_add_ps(w[0], (__mmask16)high, w[0], fifth);
+  w[1] = _mm512_mask_add_ps(w[1], (__mmask16)(high >> 16), w[1], fifth);
+#else
   NAME(scaled)(NAME(c_less)(NAME(c_or)(NAME(c_nibbles)(b + 6), NAME(c_bits)(high, 16)), 16), d, d, 0, 0, 0, w);
+#endif
   NAME(meet)(rows, t, w, k);
 }}
 EACH_BLOCK(q5_1, 32, 24) {
-  const float d = NAME(half_at)(b), m = NAME(half_at)(b + 2);
+  float d, m;
+  NAME(factors)(b, &d, &m);
   uint32_t high;
   memcpy(&high, b + 4, 4);
   NAME(scaled)(NAME(c_or)(NAME(c_nibbles)(b + 8), NAME(c_bits)(high, 16)), d, d, 1, m, m, w);
   NAME(meet)(rows, t, w, k);
 }}
 EACH_BLOCK(q8_0, 32, 34) {
-  const float d = NAME(half_at)(b);
+  float d, m;
+  NAME(factors)(b, &d, &m);
   NAME(scaled)(NAME(c_load)(b + 2), d, d, 0, 0, 0, w);
   NAME(meet)(rows, t, w, k);
 }}
@@ -140,7 +194,15 @@ UNROLL
     uint8_t scale, minimum;
     scale_min(j, b + 4, &scale, &minimum);
     const float s = d * (float)scale, m = -(low * (float)minimum);
+#if LANES == 16
+    const uint8_t *q = b + 16 + j / 2 * 32;
+    const __m512i first = NAME(indices)(q), last = NAME(indices)(q + 16);
+    const vf table = NAME(table)(0, s, 1, m);
+    w[0] = _mm512_permutexvar_ps(j % 2 ? NAME(high_indices)(first) : first, table);
+    w[1] = _mm512_permutexvar_ps(j % 2 ? NAME(high_indices)(last) : last, table);
+#else
     NAME(scaled)(NAME(c_field)(NAME(c_load)(b + 16 + j / 2 * 32), j % 2 * 4, 15), s, s, 1, m, m, w);
+#endif
     NAME(meet)(rows, t, w, k + UNIT * j);
   }
 }}
