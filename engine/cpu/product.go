@@ -36,7 +36,9 @@ type product struct {
 }
 
 // productOperands takes what a product is given; ready where there is something to do.
-func (d *processor) productOperands(dst, x device.Tensor, w device.Matrix, bias device.Tensor) (to, from *tensor, weight *matrix, shift *tensor, ready bool) {
+func (d *processor) productOperands(dst, x device.Tensor, w device.Matrix, bias device.Tensor) (
+	to, from *tensor, weight *matrix, shift *tensor, ready bool,
+) {
 	to, from, weight, shift = d.of("product", dst), d.of("product", x), d.matrix("product", w), d.of("product", bias)
 	ready = d.err == nil && d.want(to.rows == from.rows && from.cols == weight.In() && to.cols == weight.Out(),
 		"product: %s: [%d × %d] = [%d × %d] · [%d × %d]ᵀ", weight.weight.Name, to.rows, to.cols, from.rows, from.cols, weight.Out(), weight.In()) &&
