@@ -162,8 +162,10 @@ func noWeights(dir string) error {
 	if _, err := os.Stat(dir); err != nil {
 		return fmt.Errorf("safetensors: %w", err)
 	}
-	for _, name := range []string{"pytorch_model.bin", "pytorch_model.bin.index.json"} {
-		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+	entries, _ := os.ReadDir(dir)
+	for _, entry := range entries {
+		switch name := entry.Name(); filepath.Ext(strings.TrimSuffix(name, ".index.json")) {
+		case ".bin", ".pt", ".pth", ".ckpt", ".pkl":
 			return fmt.Errorf("safetensors: %s: only %s, a pickle, which is never loaded; convert it: python3 -c \"import sys; "+
 				"from transformers import AutoModelForCausalLM as M; M.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[2])\" %s NEW_FOLDER", dir, name, dir)
 		}
