@@ -2,6 +2,7 @@ package weights
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -90,6 +91,21 @@ func (s Scaled) Beside(name string) bool {
 	return false
 }
 
+// factors reads scales: numbers, or exponents of two (OCP Microscaling Formats 1.0, section 5.4.1), which some files keep as bytes.
+func factors(scale Stored, count int) ([]float32, error) {
+	if scale.Type != "F8_E8M0" && scale.Type != "U8" {
+		return Decode(scale, 0, count)
+	}
+	if len(scale.Data) != count {
+		return nil, fmt.Errorf("tensor %s: %d bytes for %d scales", scale.Name, len(scale.Data), count)
+	}
+	values := make([]float32, count)
+	for i, exponent := range scale.Data {
+		values[i] = float32(math.Ldexp(1, int(exponent)-127))
+	}
+	return values, nil
+}
+
 // scalesOf reads a tensor's scales.
 func scalesOf(weight, scale, zero Stored, block []int) (*Scales, error) {
 	wrong := func() error {
@@ -117,17 +133,16 @@ func scalesOf(weight, scale, zero Stored, block []int) (*Scales, error) {
 	if s.down < 1 || s.across < 1 || count != outer*s.down*s.across {
 		return nil, wrong()
 	}
-	s.high, s.wide = (s.rows+s.down-1)/s.down, (s.cols+s.across-1)/s.across
-	if len(block) == 2 && block[0] > 0 && block[1] > 0 && s.down*s.across > 1 {
-		if (s.rows+block[0]-1)/block[0] != s.down || (s.cols+block[1]-1)/block[1] != s.across {
-			return nil, wrong()
-		}
+	s.high, s.wide = s.rows/s.down, s.cols/s.across
+	declared := len(block) == 2 && block[0] > 0 && block[1] > 0
+	switch {
+	case declared && (s.rows+block[0]-1)/block[0] == s.down && (s.cols+block[1]-1)/block[1] == s.across:
 		s.high, s.wide = block[0], block[1]
-	} else if s.high*s.down != s.rows || s.wide*s.across != s.cols {
+	case s.high*s.down != s.rows || s.wide*s.across != s.cols: // one checkpoint may hold other blocks than it declares, but whole ones
 		return nil, wrong()
 	}
 	var err error
-	if s.values, err = Decode(scale, 0, count); err != nil {
+	if s.values, err = factors(scale, count); err != nil {
 		return nil, err
 	}
 	if zero.Name == "" {
