@@ -103,7 +103,8 @@ func one(t *testing.T, what string, err error, key, value string) {
 
 // The same of the metadata of GGUF files.
 func TestAbsurdMetadata(t *testing.T) {
-	wrong := []any{nil, "text", uint32(0), int32(-1), uint32(1 << 31), uint64(1 << 63), float32(1e38), float64(1e300), math.Float32frombits(0x7fc00000), math.Float32frombits(0x7f800000),
+	wrong := []any{nil, "text", uint32(0), int32(-1), uint32(1 << 31), uint64(1 << 63), float32(1e38), float64(1e300),
+		math.Float32frombits(0x7fc00000), math.Float32frombits(0x7f800000),
 		[]uint32{}, []float32{1e38}, true}
 	for _, golden := range []string{"llama-yarn-rope", "gemma3", "deepseek-v3"} {
 		t.Run(golden, func(t *testing.T) {

@@ -105,7 +105,8 @@ func TestScaledWeights(t *testing.T) {
 				if c.high == 0 {
 					shape = []int64{}
 				}
-				quantised = append(quantised, safetensors.Bytes(tensor.Name, c.dtype, tensor.Shape, data), safetensors.Bytes(tensor.Name+c.scale, "F32", shape, littleEndian(scales)))
+				quantised = append(quantised, safetensors.Bytes(tensor.Name, c.dtype, tensor.Shape, data), safetensors.Bytes(tensor.Name+c.scale, "F32",
+					shape, littleEndian(scales)))
 				if c.zeros {
 					quantised = append(quantised, safetensors.Bytes(tensor.Name+"_zero_point", "I8", shape, zeroCodes))
 				}

@@ -49,7 +49,8 @@ func (c *Card) render(w io.Writer) error {
 	fmt.Fprintf(&b, "- parameters: %d → %d (%.1f %%)\n- bytes of weights: %d → %d\n", c.Before[0], c.After[0],
 		100*float64(c.After[0])/float64(c.Before[0]), c.Before[1], c.After[1])
 	if c.Untied {
-		b.WriteString("\nThe base model's configuration ties the output head to the embeddings, but its files hold another head. The stored head counts here, " +
+		b.WriteString("\nThe base model's configuration ties the output head to the embeddings, but its files hold another head. " +
+			"The stored head counts here, " +
 			"as in transformers 5, and this model's configuration says so (`tie_word_embeddings: false`). Runtimes that follow the flag, as vLLM does, " +
 			"skip the base model's head and compute another base model.\n")
 	}

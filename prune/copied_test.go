@@ -58,7 +58,8 @@ func quantised(t *testing.T, config map[string]any, parts map[string]string) str
 			continue
 		}
 		for ending, dtype := range parts {
-			sources = append(sources, safetensors.Bytes(module+ending, dtype, []int64{2, 1}, []byte(tensor.Name + ending)[len(tensor.Name+ending)-8:][:map[string]int{"I32": 8, "U32": 8, "U8": 2, "F32": 8, "F16": 4, "I8": 2}[dtype]]))
+			sources = append(sources, safetensors.Bytes(module+ending, dtype, []int64{2, 1},
+				[]byte(tensor.Name + ending)[len(tensor.Name+ending)-8:][:map[string]int{"I32": 8, "U32": 8, "U8": 2, "F32": 8, "F16": 4, "I8": 2}[dtype]]))
 		}
 	}
 	if _, err := safetensors.Write(context.Background(), to, sources, nil, 0); err != nil {
@@ -93,12 +94,14 @@ func TestCopiedFolders(t *testing.T) {
 	}{
 		{"gptq", map[string]any{"quantization_config": map[string]any{"quant_method": "gptq", "bits": 4}},
 			map[string]string{".qweight": "I32", ".qzeros": "I32", ".scales": "F16", ".g_idx": "I32"}},
-		{"awq", map[string]any{"quantization_config": map[string]any{"quant_method": "awq"}}, map[string]string{".qweight": "I32", ".qzeros": "I32", ".scales": "F16"}},
+		{"awq", map[string]any{"quantization_config": map[string]any{"quant_method": "awq"}}, map[string]string{".qweight": "I32",
+			".qzeros": "I32", ".scales": "F16"}},
 		{"bitsandbytes", map[string]any{"quantization_config": map[string]any{"quant_method": "bitsandbytes", "load_in_4bit": true}},
 			map[string]string{".weight": "U8", ".weight.absmax": "F32", ".weight.quant_map": "F32", ".weight.quant_state.bitsandbytes__nf4": "U8"}},
 		{"bitsandbytes", map[string]any{"quantization_config": map[string]any{"quant_method": "bitsandbytes", "load_in_8bit": true}},
 			map[string]string{".weight": "I8", ".SCB": "F32"}},
-		{"mlx", map[string]any{"quantization": map[string]any{"group_size": 64, "bits": 4}, "quantization_config": map[string]any{"group_size": 64, "bits": 4}},
+		{"mlx", map[string]any{"quantization": map[string]any{"group_size": 64, "bits": 4},
+			"quantization_config": map[string]any{"group_size": 64, "bits": 4}},
 			map[string]string{".weight": "U32", ".scales": "F16", ".biases": "F16"}},
 		{"compressed-tensors", map[string]any{"quantization_config": map[string]any{"quant_method": "compressed-tensors", "format": "pack-quantized"}},
 			map[string]string{".weight_packed": "I32", ".weight_scale": "F16", ".weight_shape": "I32"}},
@@ -129,7 +132,8 @@ func TestCopiedFolders(t *testing.T) {
 // What a configuration says of single modules follows them to their new numbers.
 func TestQuantisationConfigIsRenumbered(t *testing.T) {
 	m := open(t, quantised(t, map[string]any{"quantization_config": map[string]any{
-		"quant_method": "awq", "modules_to_not_convert": []any{"lm_head", "model.layers.0.mlp.gate", "model.layers.2", "layers.2.mlp", "vision_tower.layers.2.mlp", "re:.*lm_head"},
+		"quant_method": "awq", "modules_to_not_convert": []any{"lm_head", "model.layers.0.mlp.gate", "model.layers.2", "layers.2.mlp",
+			"vision_tower.layers.2.mlp", "re:.*lm_head"},
 		"modules": map[string]any{"model.layers.1.mlp.up_proj": map[string]any{"bits": 8}, "model.layers.0.mlp.up_proj": map[string]any{"bits": 8}},
 	}}, map[string]string{".qweight": "I32"}))
 	short, err := m.ShortConfig([]int{1, 2})
@@ -141,12 +145,14 @@ func TestQuantisationConfigIsRenumbered(t *testing.T) {
 	if err := json.Unmarshal(text, &got); err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]any{"quant_method": "awq", "modules_to_not_convert": []any{"lm_head", "model.layers.1", "layers.1.mlp", "vision_tower.layers.2.mlp", "re:.*lm_head"},
+	want := map[string]any{"quant_method": "awq", "modules_to_not_convert": []any{"lm_head", "model.layers.1", "layers.1.mlp",
+		"vision_tower.layers.2.mlp", "re:.*lm_head"},
 		"modules": map[string]any{"model.layers.0.mlp.up_proj": map[string]any{"bits": 8.0}}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%s", text)
 	}
-	m = open(t, quantised(t, map[string]any{"quantization_config": map[string]any{"quant_method": "gptq", "dynamic": map[string]any{`-:model\.layers\.1\..*`: map[string]any{}}}},
+	m = open(t, quantised(t, map[string]any{"quantization_config": map[string]any{"quant_method": "gptq",
+		"dynamic": map[string]any{`-:model\.layers\.1\..*`: map[string]any{}}}},
 		map[string]string{".qweight": "I32"}))
 	if _, err := m.ShortConfig([]int{1, 2}); err == nil || !strings.Contains(err.Error(), "by a pattern") {
 		t.Errorf("a pattern: %v", err)
@@ -161,7 +167,8 @@ func TestScaledFolders(t *testing.T) {
 	codes := bytes.Repeat([]byte{0x38, 0xb0, 0x21, 0x05}, int(rows*cols)/4)
 	scale := bytes.Repeat([]byte{0, 0, 0, 0x3d}, int(rows))
 	folder := edited.Folder(t, architectures+"/llama", func(config map[string]any) {
-		config["quantization_config"] = map[string]any{"quant_method": "compressed-tensors", "ignore": []any{"model.layers.0.mlp.up_proj", "model.layers.1.mlp.up_proj", "lm_head"}}
+		config["quantization_config"] = map[string]any{"quant_method": "compressed-tensors", "ignore": []any{"model.layers.0.mlp.up_proj",
+			"model.layers.1.mlp.up_proj", "lm_head"}}
 	}, safetensors.Bytes(name, "F8_E4M3", []int64{rows, cols}, codes), safetensors.Bytes(name+"_scale", "F32", []int64{rows, 1}, scale))
 	out := filepath.Join(t.TempDir(), "pruned")
 	if err := prune.Write(context.Background(), open(t, folder), engine.Layers(0), out, prune.Options{}); err != nil {
@@ -184,7 +191,8 @@ func TestPickles(t *testing.T) {
 	}
 	for _, path := range []string{folder, filepath.Join(folder, "model.pt"), filepath.Join(folder, "pytorch_model-00001-of-00002.bin")} {
 		_, err := engine.Open(context.Background(), path, engine.Options{})
-		if err == nil || !strings.Contains(err.Error(), "pickle") || !strings.Contains(err.Error(), "save_pretrained") || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.Contains(err.Error(), "pickle") || !strings.Contains(err.Error(), "save_pretrained") ||
+			strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", path, err)
 		}
 	}

@@ -95,7 +95,8 @@ func TestGGUFInParts(t *testing.T) {
 	folder, count := t.TempDir(), len(file.Tensors())
 	var parts []string
 	for part := range 3 {
-		split := []gguf.KV{{Key: "split.no", Value: uint16(part)}, {Key: "split.count", Value: uint16(3)}, {Key: "split.tensors.count", Value: int32(count)}}
+		split := []gguf.KV{{Key: "split.no", Value: uint16(part)}, {Key: "split.count", Value: uint16(3)}, {Key: "split.tensors.count",
+			Value: int32(count)}}
 		if part == 0 {
 			split = append(file.Metadata(), split...)
 		}
@@ -110,7 +111,8 @@ func TestGGUFInParts(t *testing.T) {
 		parts = append(parts, path)
 	}
 	whole := filepath.Join(t.TempDir(), "whole.gguf")
-	if err := prune.Write(context.Background(), open(t, "../engine/testdata/gguf/llama-f32.gguf"), engine.Layers(1), whole, prune.Options{}); err != nil {
+	if err := prune.Write(context.Background(), open(t, "../engine/testdata/gguf/llama-f32.gguf"), engine.Layers(1), whole,
+		prune.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	want, err := os.ReadFile(whole)

@@ -220,7 +220,8 @@ func (s *Spec) check(source weights.Tensors, names []string) error {
 		if scaled, ok := source.(weights.Scaled); ok && scaled.Beside(name) {
 			continue
 		}
-		if used[name] || strings.HasPrefix(name, furtherPrefix) || slices.ContainsFunc(harmless, func(suffix string) bool { return strings.HasSuffix("."+name, suffix) }) {
+		if used[name] || strings.HasPrefix(name, furtherPrefix) || slices.ContainsFunc(harmless,
+			func(suffix string) bool { return strings.HasSuffix("."+name, suffix) }) {
 			continue
 		}
 		if layer, _, inside := s.BlockOf(name); inside && layer >= len(s.Blocks) && layer < len(s.Blocks)+s.Unused {

@@ -19,7 +19,8 @@ func buildGPTBigCode(b *Builder) *Spec {
 	if b.BoolOr("multi_query", true) {
 		kvHeads = 1
 	}
-	s := &Spec{Hidden: hidden, Vocab: b.Int("vocab_size"), Context: b.Context("n_positions|max_position_embeddings", 1024), BlockPrefix: b.prefix + "h.%d."}
+	s := &Spec{Hidden: hidden, Vocab: b.Int("vocab_size"), Context: b.Context("n_positions|max_position_embeddings", 1024),
+		BlockPrefix: b.prefix + "h.%d."}
 	s.Embed.Table = b.Matrix("wte.weight", s.Vocab, hidden)
 	s.Embed.Positions = b.Matrix("wpe.weight", s.Context, hidden)
 	for i := range b.Int("n_layer|num_hidden_layers") {

@@ -45,7 +45,8 @@ func (b *Builder) gptj(qkv func(l *Builder, a *AttentionSpec, hidden int)) *Spec
 		rotated, width = 2, 2
 	}
 	rope := &Rotary{Rope: device.Rope{HeadDim: headDim, Interleaved: true, Scale: 1, Frequencies: powers(10000, width/2)[:rotated/2]}}
-	s := &Spec{Hidden: hidden, Vocab: b.Int("vocab_size"), Context: b.Context("n_positions|max_position_embeddings", 2048), BlockPrefix: b.prefix + "h.%d."}
+	s := &Spec{Hidden: hidden, Vocab: b.Int("vocab_size"), Context: b.Context("n_positions|max_position_embeddings", 2048),
+		BlockPrefix: b.prefix + "h.%d."}
 	s.Embed.Table = b.Matrix("wte.weight", s.Vocab, hidden)
 	for i := range b.Int("n_layer|num_hidden_layers") {
 		l := b.Layer("h", i)

@@ -78,12 +78,14 @@ func (s *Spec) checkCopied(names []string) error {
 		case inside && layer >= len(held)+s.Unused:
 			return fmt.Errorf("%s: tensor %s: of layer %d, in a model of %d layers; give a copy in F32, F16 or BF16", s.Family, name, layer, len(held))
 		case !inside && numbered.MatchString(name) && !strings.HasPrefix(name, furtherPrefix):
-			return fmt.Errorf("%s: tensor %s: weights quantised by %q, and of which layer it is cannot be told; give a copy in F32, F16 or BF16", s.Family, name, s.Copied)
+			return fmt.Errorf("%s: tensor %s: weights quantised by %q, and of which layer it is cannot be told; give a copy in F32, F16 or BF16",
+				s.Family, name, s.Copied)
 		}
 	}
 	for layer, count := range held {
 		if count == 0 {
-			return fmt.Errorf("%s: no tensor of layer %d (%s); give a copy in F32, F16 or BF16", s.Family, layer, strings.Replace(s.BlockPrefix, "%d", strconv.Itoa(layer), 1))
+			return fmt.Errorf("%s: no tensor of layer %d (%s); give a copy in F32, F16 or BF16", s.Family, layer, strings.Replace(s.BlockPrefix,
+				"%d", strconv.Itoa(layer), 1))
 		}
 	}
 	return nil

@@ -32,7 +32,8 @@ func Open(path string) (*Files, error) {
 	}
 	if slices.Contains(pickles, strings.ToLower(filepath.Ext(path))) {
 		return nil, fmt.Errorf("weights: model %s: a Python pickle, which is never loaded, because loading it runs what is in it; convert its folder: "+
-			"python3 -c \"import sys; from transformers import AutoModelForCausalLM as M; M.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[2])\" FOLDER NEW_FOLDER", path)
+			"python3 -c \"import sys; from transformers import AutoModelForCausalLM as M; "+
+			"M.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[2])\" FOLDER NEW_FOLDER", path)
 	}
 	if !strings.EqualFold(filepath.Ext(path), ".gguf") {
 		return nil, fmt.Errorf("weights: model %s: %q is no known model file; give a folder with config.json and *.safetensors, or a .gguf file", path, filepath.Ext(path))
