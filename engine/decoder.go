@@ -45,6 +45,9 @@ const defaultLength = 4096
 func (m *Model) NewDecoder(o DecoderOptions) (*Decoder, error) {
 	m.running.Lock()
 	defer m.running.Unlock()
+	if err := m.Computable(); err != nil {
+		return nil, err
+	}
 	on, err := m.Device()
 	if err != nil {
 		return nil, err
