@@ -132,6 +132,9 @@ func (b *Builder) Layer(list string, i int) *Builder {
 	return &Builder{Config: b.Config, tensors: b.tensors, prefix: fmt.Sprintf("%s%s.%d.", b.prefix, list, i)}
 }
 
+// BlockPrefix is what the names of such layers begin with, %d for the number: a Spec's field of that name.
+func (b *Builder) BlockPrefix(list string) string { return b.prefix + list + ".%d." }
+
 // Causal is plain causal attention, scores divided by √headDim.
 func Causal(heads, kvHeads, headDim int) device.Attention {
 	return device.Attention{Heads: heads, KVHeads: kvHeads, HeadDim: headDim, ValueDim: headDim, Scale: float32(1 / math.Sqrt(float64(headDim))), Causal: true}

@@ -19,7 +19,7 @@ type Files struct {
 	Tensors Tensors    // a folder's tensors; nil for a GGUF file, whose tensors get their names from its architecture
 }
 
-// OpenFiles opens a folder with config.json and *.safetensors, or a .gguf file.
+// Open opens a folder with config.json and *.safetensors (or weights of a registered format), or a .gguf file.
 func Open(path string) (*Files, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -46,9 +46,12 @@ func openFolder(folder string) (*Files, error) {
 	if err != nil {
 		return nil, fmt.Errorf("weights: model %s: %w", folder, err)
 	}
-	source, err := openSafetensors(folder)
+	source, err := openRegistered(folder)
+	if err == nil && source == nil {
+		source, err = openSafetensors(folder)
+	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("weights: model %s: %w", folder, err)
 	}
 	return &Files{Path: folder, Config: config, Tensors: source}, nil
 }
