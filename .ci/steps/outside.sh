@@ -15,7 +15,7 @@ program() {
   cp go.sum "$outside/$1/"
   (
     cd "$outside/$1"
-    go mod init "$1" 2>&1 | grep -v '^go: ' || true
+    go mod init "$1" 2>/dev/null
     go mod edit -require avssnative@v0.0.0 -replace "avssnative=$root"
     go build -mod=mod -o program .
   )
