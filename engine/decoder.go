@@ -315,7 +315,7 @@ func (d *Decoder) check(variant, slot int, ids []int32, least int) error {
 		}
 	}
 	if past+len(ids) > d.length {
-		return fmt.Errorf("engine: %d tokens behind %d: the cache has room for %d", len(ids), past, d.length)
+		return fmt.Errorf("engine: %d tokens behind %d: the cache holds %d", len(ids), past, d.length)
 	}
 	if err := (Sequence{IDs: ids}).check(d.model.Spec.Vocab, 0); err != nil {
 		return fmt.Errorf("engine: slot %d: %w", slot, err)

@@ -119,13 +119,13 @@ func (d Drop) Whole() bool {
 
 // Without lists those of so many layers of which something stays, ascending.
 func (d Drop) Without(layers int) []int {
-	var stay []int
+	var kept []int
 	for l := range layers {
 		if d.of(l) != Layer {
-			stay = append(stay, l)
+			kept = append(kept, l)
 		}
 	}
-	return stay
+	return kept
 }
 
 // Has says whether a unit goes, by itself or with its layer.

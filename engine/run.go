@@ -137,7 +137,7 @@ type walker struct {
 	watch  bool // observers and traces see the first state of this walk
 }
 
-// blank is an empty score for every sequence.
+// emptyScores is an empty score for every sequence.
 func (w *walker) emptyScores() []SequenceScore {
 	scores := make([]SequenceScore, len(w.pass.Sequences))
 	for i, s := range w.pass.Sequences {
@@ -148,7 +148,7 @@ func (w *walker) emptyScores() []SequenceScore {
 	return scores
 }
 
-// affordable is how many hidden tensors the memory allowed for holds.
+// hiddenTensors is how many hidden tensors the memory allowed for holds.
 func (w *walker) hiddenTensors() int {
 	memory := w.pass.Memory
 	if memory <= 0 {
@@ -174,7 +174,7 @@ func (w *walker) resident() bool {
 	return w.model.bytes() <= memory/2
 }
 
-// foresee fills in the work that lies ahead.
+// countWork fills in the work that lies ahead.
 func (w *walker) countWork(groups [][]int) {
 	layers := w.model.Layers()
 	w.step.Layers = layers
@@ -380,9 +380,9 @@ func (w *walker) apply(ctx context.Context, layer int, part Part, weights *layer
 	return watched.deliver()
 }
 
-// rowsOf is the number of rows of the first families.
-func (w *walker) rowsOf(families int) int {
-	if families == len(w.packing.groups) {
+// rowsOf is the number of rows of the first prompt groups.
+func (w *walker) rowsOf(groups int) int {
+	if groups == len(w.packing.groups) {
 		return w.packing.rows
 	}
 	return w.packing.scored
@@ -429,7 +429,7 @@ func (w *walker) advance(rows int) {
 	}
 }
 
-// notNumbers explains results that are no numbers: by the stored tensor that is spoiled, if one is.
+// notNumbers explains results that are no numbers: by a stored tensor that holds such values, if one does.
 func (m *Model) notNumbers(where string) error {
 	if name, count := weights.NotNumbers(m.Tensors); name != "" {
 		return fmt.Errorf("engine: tensor %s: %d of its values are NaN or infinite, so nothing computed from it is a number; the file is damaged", name, count)

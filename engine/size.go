@@ -7,8 +7,8 @@ import (
 	"avssnative/engine/arch"
 )
 
-// ShortConfig is the model's configuration when only the layers in stay (ascending) remain.
-func (m *Model) ShortConfig(stay []int) (map[string]any, error) { return m.Spec.Short(m.Config, stay) }
+// ShortConfig is the model's configuration when only the kept layers (ascending) remain.
+func (m *Model) ShortConfig(kept []int) (map[string]any, error) { return m.Spec.Short(m.Config, kept) }
 
 // Size counts parameters and bytes of the stored tensors, of the dense model or without the units dropped.
 func (m *Model) Size(drop Drop) (parameters, bytes int64) {

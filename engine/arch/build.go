@@ -33,7 +33,7 @@ func Describe(f *weights.Files) (*Described, error) {
 	return &Described{spec, config, f.Tensors}, nil
 }
 
-// BuildSpec turns a configuration into a Spec and holds it against the stored tensors.
+// Build turns a configuration into a Spec and holds it against the stored tensors.
 func Build(config *Config, source weights.Tensors) (*Spec, error) {
 	text, err := textOf(config, source)
 	if err != nil {

@@ -28,7 +28,7 @@ func ParseConfig(data []byte) (*Config, error) {
 	return &Config{values: values, fault: new(error)}, nil
 }
 
-// asConfig reads values that are already parsed.
+// AsConfig reads values that are already parsed.
 func AsConfig(values map[string]any) *Config { return &Config{values: values, fault: new(error)} }
 
 // jsonNumber is a number as a parsed configuration holds it.

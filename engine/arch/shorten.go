@@ -13,28 +13,28 @@ var layerCounts = []string{"num_hidden_layers", "n_layer", "n_layers", "num_laye
 // layerLists are the keys of lists with one entry a layer.
 var layerLists = []string{"layer_types", "no_rope_layers", "mlp_layer_types", "attention_layers"}
 
-// Short is a model's configuration when only the layers in stay (ascending) remain: the layer count, every per-layer list, and what the
+// Short is a model's configuration when only the kept layers (ascending) remain: the layer count, every per-layer list, and what the
 // family's own rules say, all of them where the language model is described.
-func (s *Spec) Short(c *Config, stay []int) (map[string]any, error) {
-	whole := c.copy()
-	config, added := whole, []string(nil)
-	if inside, ok := whole[s.Within].(map[string]any); ok {
+func (s *Spec) Short(c *Config, kept []int) (map[string]any, error) {
+	all := c.copy()
+	config, added := all, []string(nil)
+	if inside, ok := all[s.Within].(map[string]any); ok {
 		config, added = inside, addDefaults(inside, c.textKind())
 	}
 	layers := len(s.Blocks)
 	if family := architectures[s.Family]; family.Drop != nil {
-		if err := family.Drop(config, layers, stay); err != nil {
+		if err := family.Drop(config, layers, kept); err != nil {
 			return nil, err
 		}
 	}
 	for _, key := range layerCounts {
 		if config[key] != nil {
-			config[key] = len(stay)
+			config[key] = len(kept)
 		}
 	}
 	for _, key := range layerLists {
 		if list, ok := config[key].([]any); ok && len(list) == layers {
-			config[key] = KeepOnly(list, stay)
+			config[key] = KeepOnly(list, kept)
 		}
 	}
 	for _, key := range added {
@@ -42,13 +42,13 @@ func (s *Spec) Short(c *Config, stay []int) (map[string]any, error) {
 			delete(config, key)
 		}
 	}
-	return whole, nil
+	return all, nil
 }
 
-// KeepOnly is the part of a per-layer list that belongs to the layers that stay.
-func KeepOnly(list []any, stay []int) []any {
+// KeepOnly is the part of a per-layer list that belongs to the kept layers.
+func KeepOnly(list []any, kept []int) []any {
 	var short []any
-	for _, layer := range stay {
+	for _, layer := range kept {
 		short = append(short, list[layer])
 	}
 	return short

@@ -116,7 +116,7 @@ func tiedText(c, inside *Config, headStored bool) bool {
 	return tied || !headStored && !denied
 }
 
-// textSource shows a wrapper's text model under the names that its own files would have, and nothing else.
+// textTensors shows a wrapper's text model under the names that its own files would have, and nothing else.
 type textTensors struct {
 	weights.Tensors
 	textNames

@@ -106,7 +106,7 @@ func (d *processor) Activate(dst, gate, up device.Tensor, a device.Activation) {
 	d.step(kernels.Activate, &args, 160*float64(to.cols))
 }
 
-// cpuTurns is a table of rotations: for positions 0..n the cosines, then the sines, of all pairs.
+// rotaryTable is a table of rotations: for positions 0..n the cosines, then the sines, of all pairs.
 type rotaryTable struct {
 	frequencies []float64
 	scale       float32

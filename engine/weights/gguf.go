@@ -12,7 +12,7 @@ import (
 	"avssnative/internal/mapped"
 )
 
-// ggufSource is a Source over one GGUF file. It shows the file's tensors under the names that the family's file in this package asks for:
+// GGUF are the tensors of one GGUF file. It shows the file's tensors under the names that the family's file in this package asks for:
 // renamed, and cut along the outermost dimension where a family keeps apart what GGUF stacks (queries, keys and values; experts). All of
 // them stay views of the mapped file.
 type GGUF struct {
@@ -48,7 +48,7 @@ func (s *GGUF) Add(name string, t gguf.Tensor) error {
 	return nil
 }
 
-// make shows float32 values that no tensor of the file holds.
+// Make shows float32 values that no tensor of the file holds.
 func (s *GGUF) Make(name string, shape []int, values []float32) error {
 	if _, there := s.views[name]; there {
 		return fmt.Errorf("tensor %.80q: in the file, and in its metadata too", name)

@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// A Locator finds the files of models that are asked for by name. Packages register theirs in init, and programs import them for that:
+// A Source finds the files of models that are asked for by name. Packages register theirs in init, and programs import them for that:
 // avssnative/engine/weights/demo, avssnative/engine/weights/hub.
 type Source interface {
-	// Known says whether a reference has the form of this locator's names.
+	// Known says whether a reference has the form of this source's names.
 	Known(ref string) bool
 	// Find gives the folder or file of a reference whose form is known.
 	Find(ref string) (path string, err error)
@@ -23,7 +23,7 @@ type Source interface {
 
 var sources = map[string]Source{}
 
-// RegisterLocator makes a way of finding models known.
+// RegisterSource makes a way of finding models known.
 func RegisterSource(name string, l Source) {
 	if sources[name] != nil {
 		panic("weights: two sources " + name)

@@ -12,7 +12,7 @@ type Stored struct {
 	Data  []byte
 }
 
-// Source finds a model's stored tensors.
+// Tensors finds a model's stored tensors.
 type Tensors interface {
 	Lookup(name string) (Stored, bool)
 	Names() []string // in file order
