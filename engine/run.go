@@ -10,6 +10,7 @@ import (
 
 	"avssnative/engine/device"
 	"avssnative/engine/weights"
+	"avssnative/failure"
 )
 
 // defaultRows is how many rows a block computes together unless told otherwise: enough that packing a weight costs a few per cent of the
@@ -432,7 +433,8 @@ func (w *walker) advance(rows int) {
 // notNumbers explains results that are no numbers: by a stored tensor that holds such values, if one does.
 func (m *Model) notNumbers(where string) error {
 	if name, count := weights.NotNumbers(m.Tensors); name != "" {
-		return fmt.Errorf("engine: tensor %s: %d of its values are NaN or infinite, so nothing computed from it is a number; the file is damaged", name, count)
+		return failure.Corrupt.Errorf("engine: tensor %s: %d of its values are NaN or infinite, so nothing computed from it is a number; the file is damaged",
+			name, count)
 	}
-	return fmt.Errorf("engine: %s: values are NaN though no stored weight is; the computation overflowed (try --compute f32)", where)
+	return fmt.Errorf("engine: %s: values are NaN though no stored weight is; the computation overflowed; compute f32 may hold it", where)
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+
+	"avssnative/failure"
 )
 
 var replacing = []string{
@@ -26,7 +28,7 @@ func TestReplaceAgainstOracle(t *testing.T) {
 	var questions []question
 	var decoders []string
 	for _, part := range replacing {
-		if _, err := parseDecoders(json.RawMessage(part), 0); errors.Is(err, ErrUnsupported) {
+		if _, err := parseDecoders(json.RawMessage(part), 0); errors.Is(err, failure.Unsupported) {
 			continue
 		}
 		q := question{Tokenizer: variant(t, "gpt2", map[string]string{"decoder": part}), Mode: "decoded"}

@@ -34,9 +34,9 @@ func main() {
 	die(err)
 	words, err := tokenizer.Open(m.Path())
 	die(err)
-	f, err := calib.Read(ctx, m, words, calib.Options{Files: strings.Split(*fit, ","), Tokens: *tokens, BOS: calib.BOS(*bos)})
+	f, err := calib.Read(ctx, m, words, calib.Options{Files: strings.Split(*fit, ","), Tokens: *tokens, BOS: tokenizer.BOS(*bos)})
 	die(err)
-	t, err := calib.Read(ctx, m, words, calib.Options{Files: []string{*test}, Tokens: *n, BOS: calib.BOS(*bos)})
+	t, err := calib.Read(ctx, m, words, calib.Options{Files: []string{*test}, Tokens: *n, BOS: tokenizer.BOS(*bos)})
 	die(err)
 	for i := range t.Sequences {
 		t.Sequences[i].ScoreFrom, t.Sequences[i].ScoreTo = 1, len(t.Sequences[i].IDs)

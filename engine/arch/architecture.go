@@ -9,6 +9,7 @@ import (
 
 	"avssnative/engine/device"
 	"avssnative/engine/weights"
+	"avssnative/failure"
 )
 
 // A Family turns the configurations of some model types into Specs. Its file registers it in init; nothing else knows it.
@@ -44,14 +45,14 @@ func ModelTypes() []string {
 // Of finds the family of a configuration.
 func Of(c *Config) (*Family, error) {
 	if q := c.Section("quantization_config"); len(q.values) > 0 {
-		return nil, fmt.Errorf("quantization_config: weights quantised by %q are not read; give a model in F32, F16 or BF16, or a .gguf file",
+		return nil, failure.Unsupported.Errorf("quantization_config: weights quantised by %q are not read; give a model in F32, F16 or BF16, or a .gguf file",
 			q.StringOr("quant_method", "an unnamed method"))
 	}
 	name := c.StringOr("model_type", "")
 	if a := architectures[name]; a != nil {
 		return a, nil
 	}
-	return nil, fmt.Errorf("model_type %q: unknown architecture; known: %s; and around those: %s", name, strings.Join(ModelTypes(), ", "),
+	return nil, failure.Unsupported.Errorf("model_type %q: unknown architecture; known: %s; and around those: %s", name, strings.Join(ModelTypes(), ", "),
 		knownWrappers())
 }
 
@@ -170,7 +171,7 @@ func Heads(n, group, at, count int) []device.Segment {
 // Choose reports a text that is none of the known ones.
 func (b *Builder) Choose(key, value string, known ...string) {
 	if !slices.Contains(known, value) {
-		b.Fail("%s: %q is not known here; known: %s", key, value, strings.Join(known, ", "))
+		b.Fail("%w", failure.Unsupported.Errorf("%s: %q is not known here; known: %s", key, value, strings.Join(known, ", ")))
 	}
 }
 

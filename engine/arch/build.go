@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"avssnative/engine/weights"
+	"avssnative/failure"
 )
 
 // Described is a model's files with their meaning: the Spec, the configuration it follows from, and the tensors under the Spec's names.
@@ -18,17 +19,17 @@ func Describe(f *weights.Files) (*Described, error) {
 	if f.GGUF != nil {
 		d, err := describeGGUF(f.GGUF)
 		if err != nil {
-			return nil, fmt.Errorf("arch: model %s: %w", f.Path, err)
+			return nil, failure.Corrupt.Unless(fmt.Errorf("arch: model %s: %w", f.Path, err))
 		}
 		return d, nil
 	}
 	config, err := ParseConfig(f.Config)
 	if err != nil {
-		return nil, fmt.Errorf("arch: model %s: %w", f.Path, err)
+		return nil, failure.Corrupt.Unless(fmt.Errorf("arch: model %s: %w", f.Path, err))
 	}
 	spec, err := Build(config, f.Tensors)
 	if err != nil {
-		return nil, fmt.Errorf("arch: model %s: %w", f.Path, err)
+		return nil, failure.Corrupt.Unless(fmt.Errorf("arch: model %s: %w", f.Path, err))
 	}
 	return &Described{spec, config, f.Tensors}, nil
 }

@@ -132,6 +132,9 @@ type Unsupported struct{ Reason string }
 
 func (u Unsupported) Error() string { return u.Reason }
 
+// ErrUnknown is what the error of a device of a kind that nobody registered wraps.
+var ErrUnknown = errors.New("unknown")
+
 // A Driver opens the devices of one kind. Packages register theirs in init.
 type Driver interface {
 	// List names what is there; an error says why nothing is.
@@ -218,5 +221,5 @@ func openBest(o Options) (Device, error) {
 }
 
 func unknownDevice(name string) error {
-	return fmt.Errorf("device %q: unknown; known kinds: auto, %s", name, strings.Join(Kinds(), ", "))
+	return fmt.Errorf("device %q: %w; known kinds: auto, %s", name, ErrUnknown, strings.Join(Kinds(), ", "))
 }

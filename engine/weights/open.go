@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"avssnative/failure"
 	"avssnative/internal/gguf"
 )
 
@@ -23,17 +24,18 @@ type Files struct {
 func Open(path string) (*Files, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("weights: model %s: %w", path, err)
+		return nil, failure.NotFound.Unless(fmt.Errorf("weights: model %s: %w", path, err))
 	}
 	if info.IsDir() {
 		return openFolder(path)
 	}
 	if !strings.EqualFold(filepath.Ext(path), ".gguf") {
-		return nil, fmt.Errorf("weights: model %s: %q is no known model file; give a folder with config.json and *.safetensors, or a .gguf file", path, filepath.Ext(path))
+		return nil, failure.Unsupported.Errorf("weights: model %s: %q is no known model file; give a folder with config.json and *.safetensors, or a .gguf file",
+			path, filepath.Ext(path))
 	}
 	file, err := gguf.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("weights: model %s: %w", path, err)
+		return nil, failure.Corrupt.Unless(fmt.Errorf("weights: model %s: %w", path, err))
 	}
 	return &Files{Path: path, GGUF: file}, nil
 }
@@ -41,7 +43,8 @@ func Open(path string) (*Files, error) {
 func openFolder(folder string) (*Files, error) {
 	config, err := os.ReadFile(filepath.Join(folder, "config.json"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("weights: model %s: no config.json in this folder; give a folder with config.json and *.safetensors, or a .gguf file", folder)
+		return nil, failure.NotFound.Errorf("weights: model %s: no config.json in this folder; give a folder with config.json and *.safetensors, or a .gguf file",
+			folder)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("weights: model %s: %w", folder, err)
@@ -51,7 +54,7 @@ func openFolder(folder string) (*Files, error) {
 		source, err = openSafetensors(folder)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("weights: model %s: %w", folder, err)
+		return nil, failure.Corrupt.Unless(fmt.Errorf("weights: model %s: %w", folder, err))
 	}
 	return &Files{Path: folder, Config: config, Tensors: source}, nil
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"avssnative/failure"
 )
 
 // A Source finds the files of models that are asked for by name. Packages register theirs in init, and programs import them for that:
@@ -46,14 +48,14 @@ func Resolve(ref string) (string, error) {
 		if l := sources[name]; l.Known(ref) {
 			path, err := l.Find(ref)
 			if err != nil {
-				return "", fmt.Errorf("weights: model %s: no such folder or file; as a name: %w", ref, err)
+				return "", failure.NotFound.Unless(fmt.Errorf("weights: model %s: no such folder or file; as a name: %w", ref, err))
 			}
 			return path, nil
 		}
 		forms = append(forms, sources[name].Form())
 	}
 	if len(forms) == 0 {
-		return "", fmt.Errorf("weights: model %s: no such folder or file", ref)
+		return "", failure.NotFound.Errorf("weights: model %s: no such folder or file", ref)
 	}
-	return "", fmt.Errorf("weights: model %s: no such folder or file, and no name of a model (%s)", ref, strings.Join(forms, ", "))
+	return "", failure.NotFound.Errorf("weights: model %s: no such folder or file, and no name of a model (%s)", ref, strings.Join(forms, ", "))
 }

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"avssnative/failure"
 )
 
 const (
@@ -176,11 +178,11 @@ func noWeights(dir string) error {
 	}
 	for _, name := range []string{"pytorch_model.bin", "pytorch_model.bin.index.json"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
-			return fmt.Errorf("safetensors: %s: only %s, a pickle, which is never loaded; convert it: python3 -c \"import sys; "+
+			return failure.Unsupported.Errorf("safetensors: %s: only %s, a pickle, which is never loaded; convert it: python3 -c \"import sys; "+
 				"from transformers import AutoModelForCausalLM as M; M.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[2])\" %s NEW_FOLDER", dir, name, dir)
 		}
 	}
-	return fmt.Errorf("safetensors: %s: neither %s nor %s", dir, singleName, indexName)
+	return failure.NotFound.Errorf("safetensors: %s: neither %s nor %s", dir, singleName, indexName)
 }
 
 // Files returns the open files, in the order of their names.

@@ -15,10 +15,10 @@ import (
 	"avssnative/bench"
 	"avssnative/calib"
 	"avssnative/engine"
+	"avssnative/engine/device"
 	"avssnative/failure"
 	"avssnative/internal/job"
-
-	"avssnative/engine/device"
+	"avssnative/tokenizer"
 	"github.com/urfave/cli/v2"
 )
 
@@ -57,7 +57,8 @@ func modelFlags() []cli.Flag {
 
 func calibrationFlags() []cli.Flag {
 	return []cli.Flag{
-		list("calib", "calibration text: .txt, .jsonl, .parquet, also .gz and .zst, - for stdin, demo, or self: the model writes it; default: demo for the demo, self for others"),
+		list("calib", "calibration text: .txt, .jsonl, .parquet, also .gz and .zst, - for stdin, demo, or self: the model writes it; "+
+			"default: demo for the demo, self for others"),
 		text("calib-field", "", "where a .jsonl or .parquet holds its text; with --calib -, stdin is .jsonl"),
 		number("calib-tokens", calib.DefaultTokens, "calibration tokens"),
 		number("seq-len", 512, "tokens a calibration sequence has at most"),
@@ -127,7 +128,7 @@ func reportFlag() cli.Flag {
 }
 
 func outFlag() cli.Flag {
-	return text("out", "", "write the smaller model here")
+	return text("out", "", "write the pruned model here")
 }
 
 func formatFlag() cli.Flag {
@@ -225,9 +226,9 @@ func byteSize(size string) (int64, error) {
 	return 0, fmt.Errorf("want a size as 8GiB or 512MiB")
 }
 
-func bos(c *cli.Context) (bench.BOS, error) {
-	switch b := bench.BOS(c.String("bos")); b {
-	case bench.BOSAuto, bench.BOSYes, bench.BOSNo:
+func bos(c *cli.Context) (tokenizer.BOS, error) {
+	switch b := tokenizer.BOS(c.String("bos")); b {
+	case tokenizer.BOSAuto, tokenizer.BOSYes, tokenizer.BOSNo:
 		return b, nil
 	default:
 		return "", usage("--bos %s: want auto, yes or no", b)
@@ -243,7 +244,8 @@ func calibration(c *cli.Context) (calib.Options, error) {
 	if c.Int("calib-tokens") < 2 || c.Int("seq-len") < 2 {
 		return calib.Options{}, usage("--calib-tokens %d --seq-len %d: want 2 or more of both", c.Int("calib-tokens"), c.Int("seq-len"))
 	}
-	return calib.Options{Files: c.StringSlice("calib"), Stdin: c.App.Reader, Field: c.String("calib-field"), Tokens: c.Int("calib-tokens"), Length: c.Int("seq-len"), BOS: calib.BOS(b), Seed: uint64(c.Int("seed"))}, nil
+	return calib.Options{Files: c.StringSlice("calib"), Stdin: c.App.Reader, Field: c.String("calib-field"), Tokens: c.Int("calib-tokens"),
+		Length: c.Int("seq-len"), BOS: b, Seed: uint64(c.Int("seed"))}, nil
 }
 
 // scoring reads the metric flags. metrics are those the command wants measured beside the activation metrics.
