@@ -139,7 +139,8 @@ func TestEmptyContext(t *testing.T) {
 		want int32
 	}{{"BOS", newFake(true, true, false), 0}, {"EOS where there is no BOS", newFake(false, true, false), 1}} {
 		suite, _ := judge(t, []Set{choiceSet(question(t, "", 0, "x", "y"))}, test.f, Options{MaxLength: 8})
-		if diff := cmp.Diff([]engine.Sequence{{IDs: []int32{test.want}, Branches: [][]int32{test.f.must(" x"), test.f.must(" y")}, Silent: true}}, suite.Sequences); diff != "" {
+		if diff := cmp.Diff([]engine.Sequence{{IDs: []int32{test.want}, Branches: [][]int32{test.f.must(" x"), test.f.must(" y")}, Silent: true}},
+			suite.Sequences); diff != "" {
 			t.Errorf("%s: %s", test.name, diff)
 		}
 	}

@@ -51,7 +51,8 @@ func decoded(t *testing.T, m *engine.Model, on string) {
 		within = 0.15
 	}
 	vocab := min(m.Spec.Vocab, 90)
-	drops := []engine.Drop{nil, engine.Layers(1), engine.Units(engine.Unit{Layer: 1, Part: engine.Attention}), engine.Units(engine.Unit{Layer: 1, Part: engine.MLP})}
+	drops := []engine.Drop{nil, engine.Layers(1), engine.Units(engine.Unit{Layer: 1, Part: engine.Attention}),
+		engine.Units(engine.Unit{Layer: 1, Part: engine.MLP})}
 	d, err := m.NewDecoder(engine.DecoderOptions{Variants: drops, Slots: 2, Length: 24})
 	if err != nil {
 		t.Fatal(err)

@@ -35,15 +35,17 @@ func TestKindsOfErrors(t *testing.T) {
 		device string
 		kind   failure.Kind
 	}{
-		"no folder":           {"/no/such/model", "", failure.NotFound},
-		"no name":             {"no such model", "", failure.NotFound},
-		"no config":           {folder(nil), "", failure.NotFound},
-		"no weights":          {folder(map[string]string{"config.json": "{}"}), "", failure.NotFound},
-		"another file":        {filepath.Join(demo, "config.json"), "", failure.Unsupported},
-		"a pickle":            {folder(map[string]string{"config.json": "{}", "pytorch_model.bin": ""}), "", failure.Unsupported},
-		"unknown family":      {folder(map[string]string{"config.json": `{"model_type": "x"}`, "model.safetensors": string(weights)}), "", failure.Unsupported},
-		"config is no JSON":   {folder(map[string]string{"config.json": "{", "model.safetensors": string(weights)}), "", failure.Corrupt},
-		"config lacks sizes":  {folder(map[string]string{"config.json": `{"model_type": "llama"}`, "model.safetensors": string(weights)}), "", failure.Corrupt},
+		"no folder":    {"/no/such/model", "", failure.NotFound},
+		"no name":      {"no such model", "", failure.NotFound},
+		"no config":    {folder(nil), "", failure.NotFound},
+		"no weights":   {folder(map[string]string{"config.json": "{}"}), "", failure.NotFound},
+		"another file": {filepath.Join(demo, "config.json"), "", failure.Unsupported},
+		"a pickle":     {folder(map[string]string{"config.json": "{}", "pytorch_model.bin": ""}), "", failure.Unsupported},
+		"unknown family": {folder(map[string]string{"config.json": `{"model_type": "x"}`, "model.safetensors": string(weights)}), "",
+			failure.Unsupported},
+		"config is no JSON": {folder(map[string]string{"config.json": "{", "model.safetensors": string(weights)}), "", failure.Corrupt},
+		"config lacks sizes": {folder(map[string]string{"config.json": `{"model_type": "llama"}`, "model.safetensors": string(weights)}), "",
+			failure.Corrupt},
 		"weights cut":         {folder(map[string]string{"config.json": string(config), "model.safetensors": string(weights[:5000])}), "", failure.Corrupt},
 		"GGUF cut":            {filepath.Join(folder(map[string]string{"x.gguf": "GGUF"}), "x.gguf"), "", failure.Corrupt},
 		"GGUF of version 9":   {filepath.Join(folder(map[string]string{"x.gguf": "GGUF\x09\x00\x00\x00"}), "x.gguf"), "", failure.Unsupported},
@@ -62,7 +64,8 @@ func TestKindsOfErrors(t *testing.T) {
 		}
 	}
 	m := open(t, "demo", "cpu")
-	if _, err := m.Run(t.Context(), engine.Pass{Sequences: []engine.Sequence{{IDs: []int32{1}}}, Variants: []engine.Drop{engine.Layers(99)}}); !errors.Is(err, failure.NotFound) {
+	if _, err := m.Run(t.Context(), engine.Pass{Sequences: []engine.Sequence{{IDs: []int32{1}}},
+		Variants: []engine.Drop{engine.Layers(99)}}); !errors.Is(err, failure.NotFound) {
 		t.Errorf("a layer that is not there: %v", err)
 	}
 	if _, err := m.NewDecoder(engine.DecoderOptions{Memory: 1000}); !errors.Is(err, failure.Memory) {

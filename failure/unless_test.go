@@ -22,7 +22,8 @@ func TestUnless(t *testing.T) {
 	if err := Corrupt.Unless(missing); !errors.Is(err, NotFound) || !errors.Is(err, fs.ErrNotExist) || errors.Is(err, Corrupt) {
 		t.Errorf("%v", err)
 	}
-	for _, err := range []error{NotFound.Errorf("x"), Unsupported.Errorf("x"), Memory.Errorf("x"), context.Canceled, &fs.PathError{Err: fs.ErrPermission}} {
+	for _, err := range []error{NotFound.Errorf("x"), Unsupported.Errorf("x"), Memory.Errorf("x"), context.Canceled,
+		&fs.PathError{Err: fs.ErrPermission}} {
 		if got := Corrupt.Unless(fmt.Errorf("y: %w", err)); errors.Is(got, Corrupt) || !errors.Is(got, err) {
 			t.Errorf("%v became corrupt", err)
 		}

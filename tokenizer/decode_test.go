@@ -24,7 +24,8 @@ var replacing = []string{
 
 // Replace in decoders, by regular expression too, as the tokenizers library has it: token by token.
 func TestReplaceAgainstOracle(t *testing.T) {
-	lists := [][]string{{}, {""}, {"abba", "cab", "xxa"}, {"hello", "all ", " \n"}, {"▁hello", "▁world", "<0xE2>", "<0x82>", "<0xAC>", "▁"}, {"a.b", "axb"}, {"日本", "é l\tl", "aXxxb"}}
+	lists := [][]string{{}, {""}, {"abba", "cab", "xxa"}, {"hello", "all ", " \n"}, {"▁hello", "▁world", "<0xE2>", "<0x82>", "<0xAC>", "▁"},
+		{"a.b", "axb"}, {"日本", "é l\tl", "aXxxb"}}
 	var questions []question
 	var decoders []string
 	for _, part := range replacing {

@@ -88,7 +88,8 @@ func textOf(c *Config, source weights.Tensors) (textModel, error) {
 		return view.has("model.embed_tokens.weight")
 	})
 	if found < 0 {
-		return textModel{}, fmt.Errorf("model_type %q: no tensor embed_tokens.weight where wrappers have their text model's: behind model.language_model, language_model.model, model.text_model or model", name)
+		return textModel{}, fmt.Errorf("model_type %q: no tensor embed_tokens.weight where wrappers have their text model's: "+
+			"behind model.language_model, language_model.model, model.text_model or model", name)
 	}
 	text := &Config{values: maps.Clone(inside.values), where: inside.where, fault: c.fault}
 	addDefaults(text.values, kind)

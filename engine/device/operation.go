@@ -229,8 +229,9 @@ type Measure struct {
 	Eps                  []float32 // at most MaxEps thresholds
 	Relative             float32   // threshold of relative values
 	Pooled               bool      // fill PooledVariance
-	SkipRelativeBelow    bool      // RelativeBelow of SiteAttn and SiteMLP is not wanted and may be anything, so that their rows need not be read again (Summing)
-	Out                  []SequenceMeasure
+	// RelativeBelow of SiteAttn and SiteMLP is not wanted and may be anything, so that their rows need not be read again (Summing)
+	SkipRelativeBelow bool
+	Out               []SequenceMeasure
 }
 
 // Head asks for log-probabilities: logits = Scale·(x·Wᵀ + Bias), then SoftCap·tanh(·/SoftCap). X holds the final-normed rows of one or more
