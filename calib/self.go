@@ -82,7 +82,7 @@ func beginning(m *engine.Model, t *tokenizer.Tokenizer) (int32, error) {
 			return id, nil
 		}
 	}
-	return 0, failure.Unsupported.Errorf("calib: the tokenizer has neither a token that begins a text nor one that ends it, "+
+	return 0, failure.Unsupported.Errorf("calib: the tokenizer has neither a token that begins a text nor one that ends it, " +
 		"so the model cannot write its own; give it text")
 }
 

@@ -13,9 +13,9 @@ func evalCommand() *cli.Command {
 	return &cli.Command{
 		Name: "eval", Usage: "judge a model on tasks; with --drop, the model without some layers beside it",
 		Flags: flags(modelFlags(), []cli.Flag{bosFlag(), number("seq-len", 0, "tokens the model takes at a time; 0: what it was made for"),
-			text("drop", "", "layers to leave out, as 3,7,11: judged beside the whole model"),
-			toggle("alone", "with --drop: judge the smaller model alone"),
-			number("seed", 0, "seed of samples and of the paired bootstrap")}, taskFlags(),
+			text("drop", "", "layers to leave out, as 3,7,11: judged beside the dense model"),
+			toggle("alone", "with --drop: judge the pruned model alone"),
+			seedFlag()}, taskFlags(),
 			[]cli.Flag{samplesFlag(), reportFlag(), jsonFlag()}),
 		Action: eval,
 	}

@@ -68,9 +68,9 @@ func calibrationFlags() []cli.Flag {
 func metricFlags() []cli.Flag {
 	return []cli.Flag{
 		text("metric", "avss", "what ranks the layers: "+metricNames(avss.Activation, avss.Removal, avss.Baseline)),
-		text("avss-mode", "robust", "formula of avss: robust, paper or reference"),
+		modeFlag(),
 		text("site", "delta", "what avss looks at: delta, block, attn, mlp or act"),
-		number("seed", 0, "seed of intervals, samples and the random baseline"),
+		seedFlag(),
 	}
 }
 
@@ -113,6 +113,14 @@ func taskFlags() []cli.Flag {
 		text("task-data", "", "folder with the tasks' files, a folder a task"),
 		number("limit", 0, "items of a task at most; 0: all"),
 	}
+}
+
+func modeFlag() cli.Flag {
+	return text("avss-mode", "robust", "formula that avss means: robust, paper or reference")
+}
+
+func seedFlag() cli.Flag {
+	return number("seed", 0, "seed of all that is drawn: intervals, paired tests, samples of tasks, the random baseline")
 }
 
 func bosFlag() cli.Flag {

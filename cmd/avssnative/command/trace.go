@@ -18,7 +18,7 @@ func traceCommand() *cli.Command {
 		Flags: flags(modelFlags(), []cli.Flag{
 			text("ids", "", "token ids of the sequence, as 5,6,7"),
 			text("without", "", "layers to leave out, as 3,7"),
-			outFlag(),
+			text("out", "", "write the tensors to this .safetensors"),
 		}),
 		Action: trace,
 	}
