@@ -7,6 +7,7 @@ import (
 
 	"avssnative/engine/arch"
 	"avssnative/engine/device"
+	"avssnative/failure"
 )
 
 // Decoder continues sequences token by token. It keeps what every layer needs of earlier tokens (cache.go), so that a step costs the rows of
@@ -97,7 +98,7 @@ func (d *Decoder) fits(memory int64) error {
 		bytes += d.model.CacheBytes(drop, d.length, 4) * int64(d.slots)
 	}
 	if bytes > memory {
-		return fmt.Errorf("engine: keys and values of %d sequences of %d tokens take %d bytes, and %d may be taken; sequences of %d tokens fit",
+		return failure.Memory.Errorf("engine: keys and values of %d sequences of %d tokens take %d bytes, and %d may be taken; sequences of %d tokens fit",
 			d.slots*len(d.variants), d.length, bytes, memory, int64(d.length)*memory/bytes)
 	}
 	d.resident = d.model.bytes() <= memory
@@ -335,7 +336,7 @@ func (d *Decoder) check(variant, slot int, ids []int32, least int) error {
 		}
 	}
 	if past+len(ids) > d.length {
-		return fmt.Errorf("engine: %d tokens behind %d: the cache has room for %d", len(ids), past, d.length)
+		return fmt.Errorf("engine: %d tokens behind %d: the cache holds %d", len(ids), past, d.length)
 	}
 	if err := (Sequence{IDs: ids}).check(d.model.Spec.Vocab, 0); err != nil {
 		return fmt.Errorf("engine: slot %d: %w", slot, err)

@@ -13,6 +13,7 @@ import (
 	"avssnative/engine/arch"
 	"avssnative/engine/device"
 	"avssnative/engine/weights"
+	"avssnative/failure"
 )
 
 // A Model is an opened model: its Spec, its mapped weights and the device it runs on. One pass runs at a time; Run waits its turn.
@@ -97,6 +98,12 @@ func (m *Model) Device() (device.Device, error) {
 	for _, name := range strings.Split(m.options.Device, ",") {
 		d, err := device.Open(strings.TrimSpace(name), m.options.Options)
 		if err != nil {
+			var old device.Unsupported
+			if errors.As(err, &old) {
+				err = failure.Unsupported.Of(err)
+			} else if errors.Is(err, device.ErrUnknown) {
+				err = failure.NotFound.Of(err)
+			}
 			return nil, errors.Join(err, m.closeDevices())
 		}
 		m.devices = append(m.devices, d)

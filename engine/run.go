@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"sync"
 
 	"avssnative/engine/device"
 	"avssnative/engine/weights"
+	"avssnative/failure"
 )
 
 // defaultRows is how many rows a block computes together unless told otherwise: enough that packing a weight costs a few per cent of the
@@ -147,7 +147,7 @@ type walker struct {
 	watch  bool // observers and traces see the first state of this walk
 }
 
-// blank is an empty score for every sequence.
+// emptyScores is an empty score for every sequence.
 func (w *walker) emptyScores() []SequenceScore {
 	scores := make([]SequenceScore, len(w.pass.Sequences))
 	for i, s := range w.pass.Sequences {
@@ -156,48 +156,6 @@ func (w *walker) emptyScores() []SequenceScore {
 		}
 	}
 	return scores
-}
-
-// affordable is how many hidden tensors the memory allowed for holds.
-func (w *walker) hiddenTensors() int {
-	memory := w.pass.Memory
-	if memory <= 0 {
-		memory = w.device.Info().Memory / 2
-	}
-	if memory <= 0 {
-		return math.MaxInt
-	}
-	bytes := int64(w.model.Spec.Hidden) * 4
-	first := int64(w.packing.rows) * bytes
-	if w.packing.scored == 0 {
-		return math.MaxInt
-	}
-	return 1 + int(max(0, memory-first)/(int64(w.packing.scored)*bytes))
-}
-
-// resident says whether the weights may stay in memory: mapping them again costs a pass a few per cent.
-func (w *walker) resident() bool {
-	memory := w.pass.Memory
-	if memory <= 0 {
-		memory = w.device.Info().Memory
-	}
-	return w.model.bytes() <= memory/2
-}
-
-// foresee fills in the work that lies ahead.
-func (w *walker) countWork(groups [][]int) {
-	layers := w.model.Layers()
-	w.step.Layers = layers
-	w.outcome.Passes = len(groups)
-	for _, group := range groups {
-		_, blocks := w.set.sharedWork(group)
-		w.outcome.Blocks += blocks
-		w.step.Total += float64(blocks+len(group)) * float64(w.packing.scored)
-	}
-	for _, drop := range w.variants {
-		w.outcome.Alone += layers - len(drop.Layers())
-	}
-	w.step.Total += float64((w.packing.rows - w.packing.scored) * (layers - len(w.variants[0].Layers())))
 }
 
 // walk takes one group of variants through all layers and the head.
@@ -234,16 +192,6 @@ func (w *walker) walk(ctx context.Context, group []int, watch bool) (err error) 
 		return err
 	}
 	return w.head(ctx)
-}
-
-// stays says whether an earlier pass has left a layer's weights mapped, and notes that this one will.
-func (m *Model) stays(layer int, resident bool) bool {
-	if !resident {
-		m.mapped.Delete(layer)
-		return false
-	}
-	_, there := m.mapped.LoadOrStore(layer, true)
-	return there
 }
 
 // blocks walks all layers. While one is computed the next one's weights are on their way.
@@ -390,9 +338,9 @@ func (w *walker) apply(ctx context.Context, layer int, part Part, weights *layer
 	return watched.deliver()
 }
 
-// rowsOf is the number of rows of the first families.
-func (w *walker) rowsOf(families int) int {
-	if families == len(w.packing.groups) {
+// rowsOf is the number of rows of the first prompt groups.
+func (w *walker) rowsOf(groups int) int {
+	if groups == len(w.packing.groups) {
 		return w.packing.rows
 	}
 	return w.packing.scored
@@ -439,10 +387,11 @@ func (w *walker) advance(rows int) {
 	}
 }
 
-// notNumbers explains results that are no numbers: by the stored tensor that is spoiled, if one is.
+// notNumbers explains results that are no numbers: by a stored tensor that holds such values, if one does.
 func (m *Model) notNumbers(where string) error {
 	if name, count := weights.NotNumbers(m.Tensors); name != "" {
-		return fmt.Errorf("engine: tensor %s: %d of its values are NaN or infinite, so nothing computed from it is a number; the file is damaged", name, count)
+		return failure.Corrupt.Errorf("engine: tensor %s: %d of its values are NaN or infinite, so nothing computed from it is a number; the file is damaged",
+			name, count)
 	}
-	return fmt.Errorf("engine: %s: values are NaN though no stored weight is; the computation overflowed (try --compute f32)", where)
+	return fmt.Errorf("engine: %s: values are NaN though no stored weight is; the computation overflowed; compute f32 may hold it", where)
 }

@@ -9,9 +9,9 @@ import (
 	"avssnative/engine/weights"
 )
 
-// ShortConfig is the model's configuration when only the layers in stay (ascending) remain.
-func (m *Model) ShortConfig(stay []int) (map[string]any, error) {
-	config, err := m.Spec.Short(m.Config, stay)
+// ShortConfig is the model's configuration when only the kept layers (ascending) remain.
+func (m *Model) ShortConfig(kept []int) (map[string]any, error) {
+	config, err := m.Spec.Short(m.Config, kept)
 	if err == nil && m.Untied() {
 		m.Spec.Untie(config)
 	}

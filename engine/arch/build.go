@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"avssnative/engine/weights"
+	"avssnative/failure"
 )
 
 // Described is a model's files with their meaning: the Spec, the configuration it follows from, and the tensors under the Spec's names.
@@ -18,13 +19,13 @@ func Describe(f *weights.Files) (*Described, error) {
 	if f.GGUF != nil {
 		d, err := describeGGUF(f.GGUF)
 		if err != nil {
-			return nil, fmt.Errorf("arch: model %s: %w", f.Path, err)
+			return nil, failure.Corrupt.Unless(fmt.Errorf("arch: model %s: %w", f.Path, err))
 		}
 		return d, nil
 	}
 	config, err := ParseConfig(f.Config)
 	if err != nil {
-		return nil, fmt.Errorf("arch: model %s: %w", f.Path, err)
+		return nil, failure.Corrupt.Unless(fmt.Errorf("arch: model %s: %w", f.Path, err))
 	}
 	tensors := f.Tensors
 	if method, block := config.quantisation(); scaledMethods[method] {
@@ -32,7 +33,7 @@ func Describe(f *weights.Files) (*Described, error) {
 	}
 	spec, err := Build(config, tensors)
 	if err != nil {
-		return nil, fmt.Errorf("arch: model %s: %w", f.Path, err)
+		return nil, failure.Corrupt.Unless(fmt.Errorf("arch: model %s: %w", f.Path, err))
 	}
 	return &Described{spec, config, tensors}, nil
 }

@@ -46,7 +46,7 @@ func keyBefore(data []byte, err error) string {
 	return ""
 }
 
-// asConfig reads values that are already parsed.
+// AsConfig reads values that are already parsed.
 func AsConfig(values map[string]any) *Config { return &Config{values: values, fault: new(error)} }
 
 // jsonNumber is a number as a parsed configuration holds it.

@@ -12,7 +12,7 @@ type Rotary struct {
 	Stretch *Stretch // nil: the same rotation for every length
 }
 
-// Stretch changes the frequencies of sequences longer than After tokens. The length is that of the whole family: a context and its longest
+// Stretch changes the frequencies of sequences longer than After tokens. The length is that of the whole prompt group: a context and its longest
 // branch, so that what a branch sees does not depend on which others stand beside it in a batch.
 type Stretch struct {
 	After  int

@@ -132,7 +132,7 @@ func (d *processor) runProducts() {
 		least = flops
 	}
 	var next atomic.Int64
-	d.share(portions, scratch, func(room unsafe.Pointer) {
+	d.share(portions, scratch, func(scratch unsafe.Pointer) {
 		for {
 			i := next.Load()
 			p, at := 0, i // job at of product p is job i of all
@@ -151,7 +151,7 @@ func (d *processor) runProducts() {
 				n -= n % cuts
 			}
 			if next.CompareAndSwap(i, i+n) {
-				d.kernels.Run(kernels.Multiply, products[p].args, at, at+n, room)
+				d.kernels.Run(kernels.Multiply, products[p].args, at, at+n, scratch)
 			}
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"avssnative/failure"
 	"avssnative/internal/gguf"
 	"avssnative/internal/mapped"
 )
@@ -21,11 +22,11 @@ type Files struct {
 	Tensors Tensors    // a folder's tensors; nil for a GGUF file, whose tensors get their names from its architecture
 }
 
-// OpenFiles opens a folder with config.json and *.safetensors, or a .gguf file.
+// Open opens a folder with config.json and *.safetensors (or weights of a registered format), or a .gguf file.
 func Open(path string) (*Files, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("weights: model %s: %w", path, err)
+		return nil, failure.NotFound.Unless(fmt.Errorf("weights: model %s: %w", path, err))
 	}
 	if info.IsDir() {
 		return openFolder(path)
@@ -36,11 +37,12 @@ func Open(path string) (*Files, error) {
 			"M.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[2])\" FOLDER NEW_FOLDER", path)
 	}
 	if !strings.EqualFold(filepath.Ext(path), ".gguf") {
-		return nil, fmt.Errorf("weights: model %s: %q is no known model file; give a folder with config.json and *.safetensors, or a .gguf file", path, filepath.Ext(path))
+		return nil, failure.Unsupported.Errorf("weights: model %s: %q is no known model file; give a folder with config.json and *.safetensors, or a .gguf file",
+			path, filepath.Ext(path))
 	}
 	file, err := gguf.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("weights: model %s: %w", path, err)
+		return nil, failure.Corrupt.Unless(fmt.Errorf("weights: model %s: %w", path, err))
 	}
 	return &Files{Path: path, GGUF: file}, nil
 }
@@ -54,14 +56,18 @@ var pickles = []string{".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
 func openFolder(folder string) (*Files, error) {
 	config, err := mapped.ReadSmall(filepath.Join(folder, "config.json"), mostConfig)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("weights: model %s: no config.json in this folder; give a folder with config.json and *.safetensors, or a .gguf file", folder)
+		return nil, failure.NotFound.Errorf("weights: model %s: no config.json in this folder; give a folder with config.json and *.safetensors, or a .gguf file",
+			folder)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("weights: model %s: %w", folder, err)
 	}
-	source, err := openSafetensors(folder)
+	source, err := openRegistered(folder)
+	if err == nil && source == nil {
+		source, err = openSafetensors(folder)
+	}
 	if err != nil {
-		return nil, err
+		return nil, failure.Corrupt.Unless(fmt.Errorf("weights: model %s: %w", folder, err))
 	}
 	return &Files{Path: folder, Config: config, Tensors: source}, nil
 }

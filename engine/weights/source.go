@@ -16,7 +16,7 @@ type Stored struct {
 	fault error // what is wrong with the scales
 }
 
-// Source finds a model's stored tensors.
+// Tensors finds a model's stored tensors.
 type Tensors interface {
 	Lookup(name string) (Stored, bool)
 	Names() []string // in file order

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"avssnative/failure"
 	"avssnative/internal/mapped"
 )
 
@@ -166,11 +167,11 @@ func noWeights(dir string) error {
 	for _, entry := range entries {
 		switch name := entry.Name(); filepath.Ext(strings.TrimSuffix(name, ".index.json")) {
 		case ".bin", ".pt", ".pth", ".ckpt", ".pkl":
-			return fmt.Errorf("safetensors: %s: only %s, a pickle, which is never loaded; convert it: python3 -c \"import sys; "+
+			return failure.Unsupported.Errorf("safetensors: %s: only %s, a pickle, which is never loaded; convert it: python3 -c \"import sys; "+
 				"from transformers import AutoModelForCausalLM as M; M.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[2])\" %s NEW_FOLDER", dir, name, dir)
 		}
 	}
-	return fmt.Errorf("safetensors: %s: neither %s nor %s", dir, singleName, indexName)
+	return failure.NotFound.Errorf("safetensors: %s: neither %s nor %s", dir, singleName, indexName)
 }
 
 // Files returns the open files, in the order of their names.

@@ -21,10 +21,10 @@ func benchCommand() *cli.Command {
 			text("metrics", strings.Join(rankings(false), ","), "rankings to compare, by the names that score prints; all adds the other formulas and "+
 				strings.Join(avss.Names(avss.Removal), ", ")),
 			text("shares", "12.5,25,37.5,50", "shares of the layers to drop, in per cent"),
-			text("avss-mode", "robust", "formula that avss means: robust, paper or reference"),
+			modeFlag(),
 			text("site", "delta", "what avss looks at: delta, block, attn, mlp or act"),
 			number("random", 3, "seeds of the random baseline"),
-			number("seed", 0, "first seed of the random baseline; seed of intervals and samples"),
+			seedFlag(),
 			number("protect-first", 0, "layers at the input that stay"), number("protect-last", 0, "layers at the output that stay"),
 			toggle("one-by-one", "also judge every plan by itself, to show what walking them together saves")},
 			taskFlags(), []cli.Flag{reportFlag(), forceFlag(), jsonFlag()}),

@@ -18,7 +18,7 @@ func evalCommand() *cli.Command {
 			text("drop", "", "layers to leave out, as 3,7,11: judged beside the dense model"),
 			toggle("alone", "with --drop: judge the pruned model alone"),
 			repairFlag("none"),
-			number("seed", 0, "seed of samples and of the paired bootstrap")}, calibrationFlags()[:3], taskFlags(),
+			seedFlag()}, calibrationFlags()[:3], taskFlags(),
 			[]cli.Flag{samplesFlag(), reportFlag(), forceFlag(), jsonFlag()}),
 		Action: eval,
 	}

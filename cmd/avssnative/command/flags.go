@@ -12,11 +12,11 @@ import (
 	"avssnative/bench"
 	"avssnative/calib"
 	"avssnative/engine"
+	"avssnative/engine/device"
 	"avssnative/failure"
 	"avssnative/internal/job"
 	"avssnative/internal/mapped"
-
-	"avssnative/engine/device"
+	"avssnative/tokenizer"
 	"github.com/urfave/cli/v2"
 )
 
@@ -55,7 +55,8 @@ func modelFlags() []cli.Flag {
 
 func calibrationFlags() []cli.Flag {
 	return []cli.Flag{
-		list("calib", "calibration text: .txt, .jsonl, .parquet, also .gz and .zst, - for stdin, demo, or self: the model writes it; default: demo for the demo, self for others"),
+		list("calib", "calibration text: .txt, .jsonl, .parquet, also .gz and .zst, - for stdin, demo, or self: the model writes it; "+
+			"default: demo for the demo, self for others"),
 		text("calib-field", "", "where a .jsonl or .parquet holds its text; with --calib -, stdin is .jsonl"),
 		number("calib-tokens", calib.DefaultTokens, "calibration tokens"),
 		number("seq-len", 512, "tokens a calibration sequence has at most"),
@@ -65,9 +66,9 @@ func calibrationFlags() []cli.Flag {
 func metricFlags() []cli.Flag {
 	return []cli.Flag{
 		text("metric", "avss", "what ranks the layers: "+metricNames(avss.Activation, avss.Removal, avss.Baseline)),
-		text("avss-mode", "robust", "formula of avss: robust, paper or reference"),
+		modeFlag(),
 		text("site", "delta", "what avss looks at: delta, block, attn, mlp or act"),
-		number("seed", 0, "seed of intervals, samples and the random baseline"),
+		seedFlag(),
 	}
 }
 
@@ -112,6 +113,14 @@ func taskFlags() []cli.Flag {
 		number("shots", 0, "answered examples in front of each question, drawn from NAME.shots.jsonl beside the task's file"),
 		toggle("chat", "ask by the model's own chat template"),
 	}
+}
+
+func modeFlag() cli.Flag {
+	return text("avss-mode", "robust", "formula that avss means: robust, paper or reference")
+}
+
+func seedFlag() cli.Flag {
+	return number("seed", 0, "seed of all that is drawn: intervals, paired tests, samples of tasks, the random baseline")
 }
 
 func bosFlag() cli.Flag {
@@ -235,9 +244,9 @@ func byteSize(size string) (int64, error) {
 // mostThreads and mostTokens are far above what anybody has and below what overflows.
 const mostThreads, mostTokens = 1 << 12, 1 << 40
 
-func bos(c *cli.Context) (bench.BOS, error) {
-	switch b := bench.BOS(c.String("bos")); b {
-	case bench.BOSAuto, bench.BOSYes, bench.BOSNo:
+func bos(c *cli.Context) (tokenizer.BOS, error) {
+	switch b := tokenizer.BOS(c.String("bos")); b {
+	case tokenizer.BOSAuto, tokenizer.BOSYes, tokenizer.BOSNo:
 		return b, nil
 	default:
 		return "", usage("--bos %s: want auto, yes or no", b)
@@ -255,7 +264,8 @@ func calibration(c *cli.Context) (calib.Options, error) {
 			return calib.Options{}, usage("--%s %d: want 2 to %d", flag, n, mostTokens)
 		}
 	}
-	return calib.Options{Files: c.StringSlice("calib"), Stdin: c.App.Reader, Field: c.String("calib-field"), Tokens: c.Int("calib-tokens"), Length: c.Int("seq-len"), BOS: calib.BOS(b), Seed: uint64(c.Int("seed"))}, nil
+	return calib.Options{Files: c.StringSlice("calib"), Stdin: c.App.Reader, Field: c.String("calib-field"), Tokens: c.Int("calib-tokens"),
+		Length: c.Int("seq-len"), BOS: b, Seed: uint64(c.Int("seed"))}, nil
 }
 
 // scoring reads the metric flags. metrics are those the command wants measured beside the activation metrics.
