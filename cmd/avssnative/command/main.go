@@ -153,8 +153,11 @@ func (r *remembering) Write(data []byte) (int, error) {
 	if err == nil && n < len(data) {
 		err = io.ErrShortWrite
 	}
-	if err != nil && r.failed == nil {
-		r.failed = fmt.Errorf("stdout: %w", unwrapped(err))
+	if err != nil {
+		err = fmt.Errorf("stdout: %w", unwrapped(err))
+		if r.failed == nil {
+			r.failed = err
+		}
 	}
 	return n, err
 }
