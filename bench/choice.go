@@ -89,3 +89,19 @@ func (d *digits) UnmarshalJSON(data []byte) error {
 	d.set = true
 	return nil
 }
+
+// aliases are the names of an answer: an object that lists them; one text is no alias.
+type aliases []string
+
+func (a *aliases) UnmarshalJSON(data []byte) error {
+	var one string
+	if json.Unmarshal(data, &one) == nil {
+		return nil
+	}
+	var listed struct{ Aliases []string }
+	if err := json.Unmarshal(data, &listed); err != nil {
+		return errors.New("the answer is neither a text nor an object with aliases")
+	}
+	*a = listed.Aliases
+	return nil
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 )
 
 // Harness is the results under the keys of lm-evaluation-harness's output file, for programs that read those: "results" by task with
@@ -15,9 +16,13 @@ func Harness(results []Result) map[string]any {
 		entry := map[string]any{"alias": r.Task}
 		better := map[string]bool{}
 		for _, m := range r.Metrics {
-			entry[m.Name+",none"] = orNA(m.Value)
-			entry[m.Name+"_stderr,none"] = orNA(m.Stderr)
-			better[m.Name] = m.HigherIsBetter
+			name, filter, filtered := strings.Cut(m.Name, ",")
+			if !filtered {
+				filter = "none"
+			}
+			entry[name+","+filter] = orNA(m.Value)
+			entry[name+"_stderr,"+filter] = orNA(m.Stderr)
+			better[name] = m.HigherIsBetter
 		}
 		figures[r.Task], versions[r.Task], shots[r.Task], higher[r.Task] = entry, r.Version, r.FewShot, better
 		samples[r.Task] = map[string]int{"original": r.N, "effective": r.N}
@@ -45,6 +50,9 @@ func WriteSamples(w io.Writer, variant string, results []Result) error {
 			}
 			line := map[string]any{"task": r.Task, "version": r.Version, "variant": variant, "doc_id": item.Item, "resps": responses,
 				"tokens": item.Tokens}
+			if r.Kind == Generate {
+				line["said"] = item.Said
+			}
 			if r.Kind == Choice {
 				line["target"], line["chosen"], line["chosen_norm"] = item.Gold, item.Chosen, item.ChosenNorm
 			}

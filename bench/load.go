@@ -18,6 +18,9 @@ type Set struct {
 	File  string // where the items came from
 	Items []Item
 	Limit Limit // for Chunked, whose chunks are only known once there is a tokenizer
+	Shots int   // examples in front of each question, and
+	Chat  bool  // whether questions are turns of a conversation: as Frame made them
+	from  *file
 }
 
 // Limit bounds how many items of a task are asked.
@@ -109,7 +112,7 @@ func load(task Task, f *file, limit Limit) (Set, error) {
 	if err != nil {
 		return Set{}, failure.Corrupt.Errorf("bench: %s: %w", task.Name, err)
 	}
-	set := Set{Task: task, File: f.name, Limit: limit}
+	set := Set{Task: task, File: f.name, Limit: limit, from: f}
 	if task.Kind == Chunked {
 		set.Items = items
 		return set, nil

@@ -23,9 +23,11 @@ type Suite struct {
 	// Tokens is the number of scored tokens.
 	Tokens int
 
-	bos    bool
-	length int
-	sets   []prepared
+	bos       bool
+	length    int
+	sets      []prepared
+	asked     []asked
+	tokenizer Tokenizer
 }
 
 // prepared is a task whose items have their places in the suite.
@@ -42,6 +44,7 @@ type preparedItem struct {
 	Item
 	index     int
 	places    [][]place
+	asked     int // of a generative task: its place among the prompts
 	truncated bool
 }
 
@@ -60,7 +63,7 @@ func Prepare(sets []Set, tokenizer Tokenizer, o Options) (*Suite, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Suite{bos: e.begins, length: o.MaxLength}
+	s := &Suite{bos: e.begins, length: o.MaxLength, tokenizer: tokenizer}
 	for _, set := range sets {
 		p := prepared{Set: set, length: o.MaxLength}
 		if set.Task.Kind == Chunked {
@@ -86,9 +89,12 @@ func (s *Suite) addItems(p *prepared, e *encoder) error {
 	for _, item := range p.Items {
 		made := preparedItem{Item: item, index: item.Index}
 		var err error
-		if p.Task.Kind == Rolling {
+		switch p.Task.Kind {
+		case Rolling:
 			err = s.addDocument(&made, e, p.Task.LeadOnce)
-		} else {
+		case Generate:
+			err = s.addPrompt(p, &made, e)
+		default:
 			err = s.addPairs(&made, e)
 		}
 		if err != nil {

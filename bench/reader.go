@@ -10,7 +10,8 @@ import (
 
 // A Reader reads the items of a task's file, at most so many of them (0: all). Make one with Rows, Documents or Text; nil in a Task is the
 // standard form, a JSON object a line: {"context": …, "choices": [ … ], "gold": index of the right one}, or {"text": …} where the text is
-// scored from its beginning to its end.
+// scored from its beginning to its end, or {"prompt": …, "until": [ … ], "answers": [ … ], "match": …} where the model answers
+// in its own words.
 type Reader func(f *file, most int) ([]Item, error)
 
 // Text gives the file's whole text to a function that makes items of it, at most so many (0: all).
@@ -33,8 +34,16 @@ var standard = Rows(func(row struct {
 	Choices []string
 	Gold    *int
 	Text    *string
+	Prompt  *string
+	Until   []string
+	Answers []string
+	Match   string
 }) (Item, error) {
 	switch {
+	case row.Prompt != nil && (row.Text != nil || row.Context != nil || row.Choices != nil):
+		return Item{}, errors.New("prompt beside text, context or choices: want one form or the other")
+	case row.Prompt != nil:
+		return asks(*row.Prompt, row.Until, row.Answers, row.Match)
 	case row.Text != nil && row.Context == nil && row.Choices == nil:
 		if trim(*row.Text) == "" {
 			return Item{}, errors.New("the text is blank")
@@ -43,7 +52,7 @@ var standard = Rows(func(row struct {
 	case row.Text != nil:
 		return Item{}, errors.New("text beside context or choices: want one form or the other")
 	case row.Context == nil || row.Gold == nil:
-		return Item{}, errors.New("no context or no gold: want context, choices and gold, or text")
+		return Item{}, errors.New("no context or no gold: want context, choices and gold, or text, or prompt and answers")
 	}
 	return Choose(*row.Context, row.Choices, *row.Gold)
 })
@@ -53,7 +62,10 @@ func form(items []Item) (Kind, error) {
 	kind := Choice
 	for i, item := range items {
 		is := Choice
-		if len(item.Pairs) == 0 {
+		switch {
+		case item.Answers != nil:
+			is = Generate
+		case len(item.Pairs) == 0:
 			is = Rolling
 		}
 		if i == 0 {

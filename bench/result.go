@@ -9,7 +9,8 @@ type Result struct {
 	Papers     []avss.Citation
 	Kind       Kind
 	N          int    // items; for chunked texts, chunks
-	FewShot    int    // always 0
+	FewShot    int    // examples in front of each question
+	Chat       bool   // questions are turns of a conversation, by the model's template
 	BOS        bool   // texts begin with BOS
 	MaxLength  int    // input tokens at a time
 	Convention string // of the perplexities
@@ -39,8 +40,10 @@ type Record struct {
 	Chosen         int       // first choice of the highest log-likelihood
 	ChosenNorm     int       // the same after dividing by the choices' lengths in characters
 	Gold           int
-	Words, Bytes   int // of the original document
-	Tokens         int // scored, all choices together
+	Words, Bytes   int                // of the original document
+	Tokens         int                // scored, all choices together
+	Said           string             // of a generative task: the answer, and
+	Marks          map[string]float64 // what it is worth by each metric
 	KL             float64
 	SameTop        int
 }

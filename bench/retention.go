@@ -25,6 +25,7 @@ type Change struct {
 	Test            Test
 	KL              float64 // mean a scored token, nats
 	SameTop         float64
+	Flips           float64 // share of items answered differently; NaN for texts
 }
 
 // A Comparison holds a pruned model against the dense one.
@@ -83,6 +84,7 @@ func change(dense, pruned *Result, seed uint64) (Change, error) {
 	if err := sameQuestions(dense, pruned); err != nil {
 		return c, err
 	}
+	c.Flips = flips(dense, pruned)
 	if !c.Dense.HigherIsBetter {
 		nll, weights := dense.losses(c.Metric)
 		now, _ := pruned.losses(c.Metric)

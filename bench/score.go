@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"avssnative/engine"
 
@@ -10,17 +11,30 @@ import (
 	"gonum.org/v1/gonum/stat"
 )
 
-// Score turns what a pass found for the suite's sequences, in one variant and in their order, into results, one a task.
-func (s *Suite) Score(scores []engine.SequenceScore) ([]Result, error) {
+// Score turns what a pass found for the suite's sequences, in one variant and in their order, into results, one a task. A suite that Asks
+// wants Judge.
+func (s *Suite) Score(scores []engine.SequenceScore) ([]Result, error) { return s.Judge(scores, nil) }
+
+// Judge is Score where the model was asked for answers, too: said is what Say gave for the same variant.
+func (s *Suite) Judge(scores []engine.SequenceScore, said []string) ([]Result, error) {
 	if len(scores) != len(s.Sequences) {
 		return nil, fmt.Errorf("bench: scores of %d sequences, want %d", len(scores), len(s.Sequences))
+	}
+	if len(said) != len(s.asked) {
+		return nil, fmt.Errorf("bench: %d answers in a model's own words, want %d", len(said), len(s.asked))
 	}
 	var results []Result
 	for _, p := range s.sets {
 		r := Result{Task: p.Task.Name, Version: p.Task.Version, Papers: p.Task.Papers, Kind: p.Task.Kind, Primary: p.Task.Primary,
-			BOS: s.bos, MaxLength: p.length, Convention: p.convention, Note: p.note, N: len(p.items)}
+			BOS: s.bos, MaxLength: p.length, Convention: p.convention, Note: p.note, N: len(p.items), FewShot: p.Shots, Chat: p.Chat}
 		for _, item := range p.items {
-			record, err := item.record(s, scores)
+			var record Record
+			var err error
+			if p.Task.Kind == Generate {
+				record, err = p.mark(&item, said)
+			} else {
+				record, err = item.record(s, scores)
+			}
 			if err != nil {
 				return nil, fmt.Errorf("bench: %s: item %d: %w", p.Task.Name, item.index, err)
 			}
@@ -90,11 +104,17 @@ func (r *Result) measure(metrics []string) {
 			r.Chance += 1 / float64(len(item.LogLikelihoods)) / float64(len(r.Items))
 		}
 	}
-	r.KL /= float64(r.Tokens)
-	r.SameTop /= float64(r.Tokens)
+	if r.Tokens > 0 { // answers in a model's own words have no tokens to compare by
+		r.KL /= float64(r.Tokens)
+		r.SameTop /= float64(r.Tokens)
+	}
 }
 
-func isAccuracy(metric string) bool { return metric == "acc" || metric == "acc_norm" }
+// isAccuracy says whether a metric is a share of right answers.
+func isAccuracy(metric string) bool {
+	name, _, _ := strings.Cut(metric, ",")
+	return name == "acc" || name == "acc_norm" || name == "exact_match" || name == "contains"
+}
 
 // values is 1 for every item answered rightly, 0 for the others.
 func (r *Result) values(metric string) []float64 {
@@ -109,6 +129,8 @@ func (r *Result) values(metric string) []float64 {
 
 func (r *Record) right(kind Kind, metric string) bool {
 	switch {
+	case kind == Generate:
+		return r.Marks[metric] == 1
 	case kind == Cloze:
 		return r.Greedy[0]
 	case metric == "acc_norm":

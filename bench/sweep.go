@@ -29,6 +29,8 @@ type Sweep struct {
 	Suite   *Suite
 	// Size says how large the model is without some layers, in parameters and bytes; nil leaves sizes out.
 	Size func(engine.Drop) (parameters, bytes int64)
+	// Say lets the model without some layers answer the suite's prompts; it may be nil where the suite Asks nothing.
+	Say func(ctx context.Context, drop engine.Drop) ([]string, error)
 	// Speed times sets in passes of their own, one of each count and size; nil leaves speeds out.
 	Speed *Speed
 	// Pass carries the caller's Memory, Rows and Progress.
@@ -53,7 +55,8 @@ type Variant struct {
 	Comparison      *Comparison // against the dense model; for that one, against itself
 	Parameters      int64
 	Bytes           int64
-	TokensPerSecond float64
+	TokensPerSecond float64 // read
+	Generated       float64 // tokens a second when continuing one text; 0: the runner continues none
 }
 
 // A Table is what a sweep found.
@@ -77,7 +80,7 @@ func (s *Sweep) Run(ctx context.Context, runner Runner) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.Suite == nil || len(s.Suite.Sequences) == 0 {
+	if s.Suite == nil || len(s.Suite.Sequences) == 0 && !s.Suite.Asks() {
 		return nil, fmt.Errorf("bench: sweep: no tasks to judge by")
 	}
 	pass := s.Pass
@@ -86,9 +89,11 @@ func (s *Sweep) Run(ctx context.Context, runner Runner) (*Table, error) {
 	for _, set := range t.Sets {
 		pass.Variants = append(pass.Variants, set.Drop)
 	}
-	outcome, err := runner.Run(ctx, pass)
-	if err != nil {
-		return nil, err
+	outcome := &engine.Outcome{Scores: make([][]engine.SequenceScore, len(t.Sets))}
+	if len(pass.Sequences) > 0 {
+		if outcome, err = runner.Run(ctx, pass); err != nil {
+			return nil, err
+		}
 	}
 	if len(outcome.Scores) != len(t.Sets) {
 		return nil, fmt.Errorf("bench: sweep: scores of %d variants, want %d", len(outcome.Scores), len(t.Sets))
@@ -96,7 +101,13 @@ func (s *Sweep) Run(ctx context.Context, runner Runner) (*Table, error) {
 	t.Passes, t.Blocks = outcome.Passes, outcome.Blocks
 	for i := range t.Sets {
 		set := &t.Sets[i]
-		if set.Results, err = s.Suite.Score(outcome.Scores[i]); err != nil {
+		var said []string
+		if s.Suite.Asks() {
+			if said, err = s.Say(ctx, set.Drop); err != nil {
+				return nil, fmt.Errorf("%w, without layers %s", err, set.Drop)
+			}
+		}
+		if set.Results, err = s.Suite.Judge(outcome.Scores[i], said); err != nil {
 			return nil, fmt.Errorf("%w, without layers %s", err, set.Drop)
 		}
 		if set.Comparison, err = Compare(t.Sets[0].Results, set.Results, s.BootstrapSeed); err != nil {
@@ -118,19 +129,26 @@ func (s *Sweep) time(ctx context.Context, runner Runner, t *Table) error {
 		layers int
 		bytes  int64
 	}
-	known := map[work]float64{}
+	type pace struct{ read, generated float64 }
+	generator, generates := runner.(Generator)
+	known := map[work]pace{}
 	for i := range t.Sets {
 		set := &t.Sets[i]
 		kind := work{len(set.Drop), set.Bytes}
 		speed, measured := known[kind]
 		if !measured {
 			var err error
-			if speed, err = s.Speed.Measure(ctx, runner, set.Drop); err != nil {
+			if speed.read, err = s.Speed.Measure(ctx, runner, set.Drop); err != nil {
 				return err
+			}
+			if generates {
+				if speed.generated, err = s.Speed.Generate(ctx, generator, set.Drop); err != nil {
+					return err
+				}
 			}
 			known[kind] = speed
 		}
-		set.TokensPerSecond = speed
+		set.TokensPerSecond, set.Generated = speed.read, speed.generated
 	}
 	return nil
 }

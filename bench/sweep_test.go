@@ -239,6 +239,43 @@ func TestSpeed(t *testing.T) {
 	}
 	_, err = (&Speed{}).Measure(t.Context(), runner, nil)
 	wantError(t, err, "no text")
+
+	// A first pass over one sequence of 4 tokens takes 1 second, so 3 seconds allow two more passes over one of them.
+	clock, calls, took = time.Unix(0, 0), 0, []int{0, 1, 0, 2, 0, 1}
+	bounded := Speed{Sequences: sequences, Repeats: 2, Budget: 3 * time.Second, now: s.now}
+	runner = &fakeRunner{}
+	if rate, err := bounded.Measure(t.Context(), runner, nil); err != nil || rate != 4 || len(runner.calls) != 3 || len(runner.calls[2].Sequences) != 1 {
+		t.Errorf("%v tokens a second in %d passes, %v", rate, len(runner.calls), err)
+	}
+	clock, calls, took = time.Unix(0, 0), 0, []int{0, 9}
+	runner = &fakeRunner{}
+	if rate, err := bounded.Measure(t.Context(), runner, nil); err != nil || rate != 4.0/9 || len(runner.calls) != 1 {
+		t.Errorf("%v tokens a second in %d passes, %v: the first took all the time", rate, len(runner.calls), err)
+	}
+	// A token every second: 8 new ones are 7 seconds after the first; three are all that 2 seconds have room for.
+	clock, calls, took = time.Unix(0, 0), 0, []int{1}
+	writer := &fakeGenerator{tokens: 8}
+	if rate, err := (&Speed{Sequences: sequences, now: s.now}).Generate(t.Context(), writer, nil); err != nil || rate != 1 || writer.made != 8 {
+		t.Errorf("%v new tokens a second of %d, %v", rate, writer.made, err)
+	}
+	bounded.Budget = 2 * time.Second
+	if rate, err := bounded.Generate(t.Context(), writer, nil); err != nil || rate != 1 || writer.made != 3 {
+		t.Errorf("%v new tokens a second of %d, %v", rate, writer.made, err)
+	}
 	_, err = s.Measure(t.Context(), &fakeRunner{err: errors.New("engine: gone")}, nil)
 	wantError(t, err, "engine: gone")
+}
+
+// fakeGenerator makes so many tokens, unless it is stopped.
+type fakeGenerator struct{ tokens, made int }
+
+func (g *fakeGenerator) Generate(_ context.Context, requests []engine.Request, _ engine.Generating) ([][]int32, error) {
+	var ids []int32
+	for len(ids) < g.tokens {
+		if ids = append(ids, 1); requests[0].Stop(ids) {
+			break
+		}
+	}
+	g.made = len(ids)
+	return [][]int32{ids}, nil
 }

@@ -23,6 +23,8 @@ const (
 	Rolling
 	// Chunked cuts one long text into chunks of a fixed number of tokens.
 	Chunked
+	// Generate lets the model answer in its own words, and judges those.
+	Generate
 )
 
 // A Task is data: what it is called, which version of its rules this is, where its items lie, and how they are read.
@@ -42,20 +44,27 @@ type Task struct {
 	Half    bool          // only the second half of a chunk is scored, after BOS: llama.cpp's way
 	// LeadOnce takes the BOS that the tokenizer puts in front of a rolled document as its context. The peer puts another in front of that and
 	// scores the first, which says nothing of the document and moves the figures of short ones.
-	LeadOnce bool
+	LeadOnce  bool
+	Until     []string // for Generate: an answer ends before the first of these
+	MaxTokens int      // for Generate: an answer has at most so many tokens; 0: 256
+	// Judge says for Generate what an answer is worth by each metric, 0 or 1.
+	Judge func(item Item, said string) map[string]float64
 
 	undecided bool // the kind is that of the first item
 }
 
 // An Item is one thing a task asks.
 type Item struct {
-	Index   int    // place in the file, from 0
-	Pairs   []Pair // one a choice
-	Lengths []int  // Unicode characters of each bare choice
-	Gold    int    // the right choice
-	Text    string // what is scored from its beginning to its end, for Rolling and Chunked
-	Words   int    // of the original document, split at white space
-	Bytes   int    // of the original document
+	Index   int      // place in the file, from 0
+	Pairs   []Pair   // one a choice
+	Lengths []int    // Unicode characters of each bare choice
+	Gold    int      // the right choice
+	Text    string   // what is scored from its beginning to its end, for Rolling and Chunked
+	Words   int      // of the original document, split at white space
+	Bytes   int      // of the original document
+	Answers []string // for Generate: those that are right
+	Until   []string // for Generate: instead of the task's
+	Match   string   // of a task of one's own: how answers are judged
 }
 
 // A Pair is a context and what may follow it.
@@ -72,6 +81,8 @@ var able = map[Kind]struct {
 	Cloze:   {[]string{"perplexity", "acc"}, "acc"},
 	Rolling: {rollingMetrics, "token_perplexity"},
 	Chunked: {[]string{"perplexity"}, "perplexity"},
+	// What is reported of answers in a model's own words is what their task's Judge gives; this is that of a task of one's own.
+	Generate: {[]string{ownMetric}, ownMetric},
 }
 
 // taskName is what a task may be called, so that its name can stand in a list between commas and before an equals sign.
@@ -102,13 +113,16 @@ func (t Task) completed() Task {
 	if t.Read == nil {
 		t.Read = standard
 	}
+	if t.Kind == Generate && t.Judge == nil && len(t.Metrics) == 1 && t.Metrics[0] == ownMetric {
+		t.Judge = judgeOwn
+	}
 	return t
 }
 
 func (t Task) wrong() string {
 	group, _ := find(t.Name)
 	for _, m := range t.Metrics {
-		if !slices.Contains(able[t.Kind].metrics, m) {
+		if t.Kind != Generate && !slices.Contains(able[t.Kind].metrics, m) {
 			return fmt.Sprintf("reports %s, and its kind can report %v", m, able[t.Kind].metrics)
 		}
 	}
@@ -120,6 +134,8 @@ func (t Task) wrong() string {
 		return "or its group is no name: want letters, digits, _, . and -"
 	case t.Version == "":
 		return "has no version"
+	case t.Kind == Generate && t.Judge == nil:
+		return "lets the model answer in its own words, and has no Judge of them"
 	case !slices.Contains(t.Metrics, t.Primary):
 		return fmt.Sprintf("is about %s, which is none of %v", t.Primary, t.Metrics)
 	case t.Chance < 0 || t.Chance >= 1:

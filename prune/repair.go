@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -54,9 +53,9 @@ type RepairOptions struct {
 // Trial is how near a method came to the dense model.
 type Trial struct {
 	Method  RepairMethod `json:"method"`
-	KL      float64      `json:"kl"`       // KL(dense ‖ repaired), nats a token of the text kept apart
-	SameTop float64      `json:"same_top"` // share of rows with the dense model's most likely token
-	Note    string       `json:"note,omitempty"`
+	KL      float64      `json:"kl"`             // KL(dense ‖ repaired), nats a token of the text kept apart
+	SameTop float64      `json:"same_top"`       // share of rows with the dense model's most likely token
+	Note    string       `json:"note,omitempty"` // why it could not be done; the numbers are then zero
 }
 
 // Repaired is what came of a repair.
@@ -85,7 +84,7 @@ func Repair(ctx context.Context, m *engine.Model, drop engine.Drop, o RepairOpti
 	for _, method := range methods {
 		r, err := fit(ctx, m, drop, method, o)
 		if errors.Is(err, engine.ErrNoFit) {
-			failed = append(failed, Trial{Method: method, KL: math.NaN(), SameTop: math.NaN(), Note: err.Error()})
+			failed = append(failed, Trial{Method: method, Note: err.Error()})
 			continue
 		}
 		if err != nil {

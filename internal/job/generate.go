@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"avssnative/bench"
 	"avssnative/engine"
 	"avssnative/internal/report"
 )
@@ -15,18 +16,13 @@ type Generating struct {
 	Begin   int // tokens of each that are given; 0: 16
 }
 
-// Generate lets the whole model and the one without the dropped layers (nil: no such model) continue the beginnings of some texts, each
-// taking its most likely token again and again: multiple choice does not show a model that has stopped making sentences. Every token is a
-// pass over all that was said before; there are too few of them for a cache to be worth its code.
+// Generate lets the dense model and the one without the dropped layers (nil: no such model) continue the beginnings of some texts, each
+// taking its most likely token again and again: multiple choice does not show a model that has stopped making sentences.
 func (j *Job) Generate(ctx context.Context, o Generating, drop engine.Drop) error {
 	if o.Tokens <= 0 {
 		return nil
 	}
 	defer j.phase("generating")()
-	t, err := j.Tokenizer()
-	if err != nil {
-		return err
-	}
 	if o.Prompts == 0 {
 		o.Prompts = 2
 	}
@@ -39,100 +35,80 @@ func (j *Job) Generate(ctx context.Context, o Generating, drop engine.Drop) erro
 			prompts = append(prompts, s.IDs[:min(len(s.IDs), o.Begin)])
 		}
 	}
-	dense, err := j.greedily(ctx, prompts, nil, o.Tokens)
+	asked, err := j.decoded(prompts)
 	if err != nil {
 		return err
 	}
-	var pruned [][]int32
-	if drop != nil {
-		if pruned, err = j.greedily(ctx, prompts, drop, o.Tokens); err != nil {
-			return err
-		}
+	said, ids, err := j.say(ctx, prompts, nil, o.Tokens)
+	if err != nil {
+		return err
 	}
-	for i, prompt := range prompts {
-		g := report.Generation{RepeatsDense: repeats(dense[i])}
-		if g.Prompt, err = t.Decode(prompt, true); err != nil {
-			return err
-		}
-		if g.Dense, err = t.Decode(dense[i], true); err != nil {
-			return err
-		}
-		if drop != nil {
-			text, err := t.Decode(pruned[i], true)
-			if err != nil {
-				return err
-			}
-			g.Pruned, g.Repeats = &text, repeats(pruned[i])
-		}
-		j.Report.Generation = append(j.Report.Generation, g)
+	summary := &report.Fluencies{Dense: fluency(bench.MeasureFluency(asked, said, ids))}
+	for i := range prompts {
+		j.Report.Generation = append(j.Report.Generation, report.Generation{Prompt: asked[i], Dense: said[i], RepeatsDense: bench.RepeatRate(ids[i])})
+	}
+	j.Report.Fluency = summary
+	if drop == nil {
+		return nil
+	}
+	if said, ids, err = j.say(ctx, prompts, drop, o.Tokens); err != nil {
+		return err
+	}
+	pruned := fluency(bench.MeasureFluency(asked, said, ids))
+	summary.Pruned = &pruned
+	for i, g := range j.Report.Generation[len(j.Report.Generation)-len(prompts):] {
+		g.Pruned, g.Repeats = &said[i], bench.RepeatRate(ids[i])
+		j.Report.Generation[len(j.Report.Generation)-len(prompts)+i] = g
 	}
 	return nil
 }
 
-// greedily returns what a model says after each prompt: so many tokens, fewer where the model's context ends.
-func (j *Job) greedily(ctx context.Context, prompts [][]int32, drop engine.Drop, tokens int) ([][]int32, error) {
-	sequences := make([]engine.Sequence, len(prompts))
-	for i, prompt := range prompts {
-		sequences[i].IDs = slices.Clone(prompt)
+// say returns what a model says after each prompt: so many tokens, fewer where the text ends or the context is full.
+func (j *Job) say(ctx context.Context, prompts [][]int32, drop engine.Drop, tokens int) (texts []string, ids [][]int32, err error) {
+	ends, err := j.Ends()
+	if err != nil {
+		return nil, nil, err
 	}
-	for step := range tokens {
-		if len(prompts) == 0 || slices.ContainsFunc(sequences, func(s engine.Sequence) bool { return len(s.IDs) >= j.length(0) }) {
-			break
+	requests := make([]engine.Request, len(prompts))
+	for i, prompt := range prompts {
+		requests[i] = engine.Request{IDs: prompt, Tokens: tokens, Stop: func(made []int32) bool { return slices.Contains(ends, made[len(made)-1]) }}
+	}
+	g := engine.Generating{Drop: drop, Memory: j.Memory}
+	if j.Progress != nil {
+		g.Progress = func(_, made int) {
+			layers := j.Model.Layers()
+			j.Progress("generating", engine.Step{Layer: layers - 1, Layers: layers, Done: float64(made), Total: float64(tokens * len(prompts)),
+				Rows: int64(made)})
 		}
-		p := j.pass("generating")
-		if j.Progress != nil {
-			p.Progress = func(s engine.Step) {
-				s.Done, s.Total = float64(step)+s.Done/max(s.Total, 1), float64(tokens)
-				j.Progress("generating", s)
-			}
-		}
-		p.Sequences, p.Variants = sequences, []engine.Drop{drop}
-		said := make([]int32, len(prompts))
-		p.Trace = func(t engine.TraceTensor) error {
-			if t.Name == "logits" {
-				said[t.Sequence] = likeliest(t.Values[(t.Rows-1)*t.Cols:])
-			}
-			return nil
-		}
-		if _, err := j.Model.Run(ctx, p); err != nil {
+	}
+	m := j.Model
+	if drop != nil {
+		m = m.Repaired(j.repair)
+	}
+	if ids, err = m.Generate(ctx, requests, g); err != nil {
+		return nil, nil, err
+	}
+	texts, err = j.decoded(ids)
+	return texts, ids, err
+}
+
+// decoded are the texts of tokens, without special ones.
+func (j *Job) decoded(ids [][]int32) ([]string, error) {
+	t, err := j.Tokenizer()
+	if err != nil {
+		return nil, err
+	}
+	texts := make([]string, len(ids))
+	for i := range ids {
+		if texts[i], err = t.Decode(ids[i], true); err != nil {
 			return nil, err
 		}
-		for i := range sequences {
-			sequences[i].IDs = append(sequences[i].IDs, said[i])
-		}
 	}
-	out := make([][]int32, len(prompts))
-	for i := range out {
-		out[i] = sequences[i].IDs[len(prompts[i]):]
-	}
-	return out, nil
+	return texts, nil
 }
 
-// likeliest is the first of the highest logits.
-func likeliest(logits []float32) int32 {
-	best := 0
-	for id, v := range logits {
-		if v > logits[best] {
-			best = id
-		}
-	}
-	return int32(best)
-}
-
-// repeats is the share of runs of four tokens that stood in the text before; 0 of a text too short to have two.
-func repeats(ids []int32) float64 {
-	seen := map[[4]int32]bool{}
-	again, runs := 0, 0
-	for i := 0; i+4 <= len(ids); i++ {
-		run := [4]int32(ids[i : i+4])
-		if seen[run] {
-			again++
-		}
-		seen[run] = true
-		runs++
-	}
-	if runs == 0 {
-		return 0
-	}
-	return float64(again) / float64(runs)
+// fluency turns counts into the report's form.
+func fluency(f bench.Fluency) report.Fluency {
+	return report.Fluency{Texts: f.Texts, Tokens: f.Tokens, Repeats: f.Repeats, Distinct1: f.Distinct[0], Distinct2: f.Distinct[1],
+		Distinct3: f.Distinct[2], Scripts: f.Scripts, OtherScript: f.OtherScript}
 }

@@ -5,11 +5,13 @@ package job
 import (
 	"context"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"avssnative/avss"
 	"avssnative/bench"
 	"avssnative/engine"
+	"avssnative/internal/chat"
 	"avssnative/internal/report"
 	"avssnative/tokenizer"
 )
@@ -27,6 +29,7 @@ type Job struct {
 
 	tokenizer   *tokenizer.Tokenizer
 	calibration []engine.Sequence
+	repair      *engine.Repair // of the layers that stay; nil: none
 	avss        *avss.AVSS
 	scores      []avss.Scores // in the order they are shown
 }
@@ -130,9 +133,30 @@ func (j *Job) Suite(ctx context.Context, o Evaluation) (*bench.Suite, error) {
 			return nil, err
 		}
 	}
+	sets := slices.Clone(o.Sets) // what is framed is this job's own
+	for i := range sets {
+		sets[i].Items = slices.Clone(sets[i].Items)
+	}
+	framing := bench.Framing{Shots: o.Shots}
+	if o.Chat {
+		template, err := j.ChatTemplate()
+		if err != nil {
+			return nil, err
+		}
+		framing.Chat = func(turns []bench.Turn) (string, error) {
+			messages := make([]chat.Message, len(turns))
+			for i, turn := range turns {
+				messages[i] = chat.Message(turn)
+			}
+			return template.Render(messages, true)
+		}
+	}
+	if err := bench.Frame(sets, framing); err != nil {
+		return nil, err
+	}
 	t, err := j.Tokenizer()
 	if err != nil {
 		return nil, err
 	}
-	return bench.Prepare(o.Sets, t, bench.Options{MaxLength: j.length(o.Length), BOS: o.BOS})
+	return bench.Prepare(sets, t, bench.Options{MaxLength: j.length(o.Length), BOS: o.BOS})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"slices"
+	"time"
 
 	"avssnative/avss"
 	"avssnative/bench"
@@ -20,6 +21,8 @@ type Evaluation struct {
 	Seed    uint64    // of the paired bootstrap
 	Samples io.Writer // gets one JSON line an item; may be nil
 	Speed   bool      // time the models on a fixed text
+	Shots   int       // answered examples in front of each question
+	Chat    bool      // questions are turns of a conversation, by the model's own template
 }
 
 // DefaultTasks are judged unless others are asked for: they are inside the program.
@@ -37,21 +40,16 @@ func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]benc
 	p.Variants = []engine.Drop{nil}
 	if drop != nil {
 		p.Variants, p.Diverge = append(p.Variants, drop), true
+		p.Repairs = []*engine.Repair{nil, j.repair}
 	}
-	outcome, err := j.Model.Run(ctx, p)
+	judged, err := j.judged(ctx, suite, p)
 	if err != nil {
 		return nil, err
 	}
-	whole, err := suite.Score(outcome.Scores[0])
-	if err != nil {
-		return nil, err
-	}
+	whole, smaller := judged[0], judged[0]
 	j.cite(whole)
-	smaller := whole
 	if drop != nil {
-		if smaller, err = suite.Score(outcome.Scores[1]); err != nil {
-			return nil, err
-		}
+		smaller = judged[1]
 		if err := j.compare(whole, smaller, o.Seed); err != nil {
 			return nil, err
 		}
@@ -76,15 +74,12 @@ func (j *Job) JudgeOnly(ctx context.Context, o Evaluation, drop engine.Drop) ([]
 		return nil, err
 	}
 	p := j.pass("judging")
-	p.Sequences, p.Variants = suite.Sequences, []engine.Drop{drop}
-	outcome, err := j.Model.Run(ctx, p)
+	p.Sequences, p.Variants, p.Repairs = suite.Sequences, []engine.Drop{drop}, []*engine.Repair{j.repair}
+	judged, err := j.judged(ctx, suite, p)
 	if err != nil {
 		return nil, err
 	}
-	results, err := suite.Score(outcome.Scores[0])
-	if err != nil {
-		return nil, err
-	}
+	results := judged[0]
 	j.Report.Tasks = tasks(results, nil)
 	j.cite(results)
 	if o.Samples != nil {
@@ -122,7 +117,7 @@ func (j *Job) compare(whole, smaller []bench.Result, seed uint64) error {
 	for i, change := range c.Tasks {
 		t := &j.Report.Tasks[i]
 		t.Change = &report.Change{Retention: avss.Value(change.Retention), ChanceCorrected: avss.Value(change.ChanceCorrected),
-			P: avss.Value(change.Test.P), Test: change.Test.Name, KL: change.KL, SameTop: change.SameTop}
+			P: avss.Value(change.Test.P), Test: change.Test.Name, KL: change.KL, SameTop: change.SameTop, Flips: avss.Value(change.Flips)}
 	}
 	j.Report.Warnings = append(j.Report.Warnings, j.Report.Tasks.Warnings()...)
 	j.Report.Retention = j.Report.Tasks.Means()
@@ -144,7 +139,7 @@ func tasks(whole, smaller []bench.Result) report.Tasks {
 	for i := range whole {
 		r := &whole[i]
 		t := report.Task{Name: r.Task, Version: r.Version, N: r.N, Metric: r.Primary, Convention: r.Convention, BOS: r.BOS, MaxLength: r.MaxLength,
-			Chance: r.Chance, Dense: figure(r.Main()), Note: r.Note}
+			Chance: r.Chance, FewShot: r.FewShot, Chat: r.Chat, Dense: figure(r.Main()), Note: r.Note}
 		if smaller != nil {
 			f := figure(smaller[i].Main())
 			t.Pruned = &f
@@ -162,11 +157,15 @@ func tasks(whole, smaller []bench.Result) report.Tasks {
 	return all
 }
 
-// speedTokens is how much text a timing reads: enough that starting up does not show, little enough that it takes no noticeable part of a run.
-const speedTokens = 4096
+const (
+	// speedTokens is how much text a timing reads at most: enough that starting up does not show.
+	speedTokens = 4096
+	// speedTime is how long all timings of a run may take together, but for a model whose first pass takes longer.
+	speedTime = 5 * time.Second
+)
 
-// speed prepares a timing on the text inside the program.
-func (j *Job) speed() (*bench.Speed, error) {
+// speed prepares so many timings on the text inside the program.
+func (j *Job) speed(timings int) (*bench.Speed, error) {
 	t, err := j.Tokenizer()
 	if err != nil {
 		return nil, err
@@ -175,39 +174,52 @@ func (j *Job) speed() (*bench.Speed, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &bench.Speed{Sequences: sequences, Memory: j.Memory}, nil
+	return &bench.Speed{Sequences: sequences, Memory: j.Memory, Budget: speedTime / time.Duration(timings)}, nil
 }
 
 // timings is how often each model is timed; the fastest counts.
 const timings = 3
 
-// time measures tokens a second of the whole and the smaller model, each in passes of its own.
+// time measures how many tokens a second the dense and the pruned model read and make, each by itself.
 func (j *Job) time(ctx context.Context, drop engine.Drop) error {
 	defer j.phase("timing")()
-	s, err := j.speed()
+	variants := []engine.Drop{nil}
+	if drop != nil {
+		variants = append(variants, drop)
+	}
+	s, err := j.speed(2 * timings * len(variants))
 	if err != nil {
 		return err
 	}
 	// In turn, so that what else the machine does meets both.
 	s.Repeats = 1
-	dense, pruned := 0.0, 0.0
+	read, made := make([]float64, 2), make([]float64, 2)
 	for range timings {
-		speed, err := s.Measure(ctx, j.Model, nil)
-		if err != nil {
-			return err
+		for i, v := range variants {
+			speed, err := s.Measure(ctx, j.Model, v)
+			if err != nil {
+				return err
+			}
+			read[i] = max(read[i], speed)
+			if speed, err = s.Generate(ctx, j.Model, v); err != nil {
+				return err
+			}
+			made[i] = max(made[i], speed)
 		}
-		dense = max(dense, speed)
-		if drop == nil {
-			continue
-		}
-		if speed, err = s.Measure(ctx, j.Model, drop); err != nil {
-			return err
-		}
-		pruned = max(pruned, speed)
 	}
-	j.Report.Speed.TokensPerSecondDense, j.Report.Speed.TokensPerSecondPruned = dense, pruned
+	to := j.Report.Speed
+	to.TokensPerSecondDense, to.TokensPerSecondPruned = read[0], read[1]
+	to.GeneratedPerSecondDense, to.GeneratedPerSecondPruned = made[0], made[1]
+	to.CacheTokens = j.length(0)
+	to.CacheBytesDense = j.cacheBytes(nil)
+	if drop != nil {
+		to.CacheBytesPruned = j.cacheBytes(drop)
+	}
 	return nil
 }
+
+// cacheBytes is what a text that fills the context keeps for its continuation here, in float32.
+func (j *Job) cacheBytes(drop engine.Drop) int64 { return j.Model.CacheBytes(drop, j.length(0), 4) }
 
 // size fills in what the models weigh.
 func (j *Job) size(drop engine.Drop) {

@@ -55,10 +55,11 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 		s.Scores[scores.Key()] = scores.Importance()
 	}
 	if o.Speed {
-		if s.Speed, err = j.speed(); err != nil {
+		if s.Speed, err = j.speed(2 * (1 + len(s.Counts))); err != nil {
 			return err
 		}
 	}
+	s.Say = func(ctx context.Context, drop engine.Drop) ([]string, error) { return j.answers(ctx, suite, drop) }
 	end, start := j.phase("judging all plans"), time.Now()
 	table, err := s.Run(ctx, j.Model)
 	if err != nil {
@@ -67,6 +68,16 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 	end()
 	j.cite(table.Sets[0].Results)
 	j.Report.Sweep = sweep(table)
+	if o.Speed {
+		j.Report.Sweep.CacheTokens = j.length(0)
+		dense, to := &table.Sets[0], j.Report.Speed
+		to.TokensPerSecondDense, to.GeneratedPerSecondDense = dense.TokensPerSecond, dense.Generated
+		to.CacheTokens, to.CacheBytesDense = j.length(0), j.cacheBytes(nil)
+		for i := range j.Report.Sweep.Points {
+			p := &j.Report.Sweep.Points[i]
+			p.CacheBytes = j.cacheBytes(table.Sets[table.Points[i].Set].Drop)
+		}
+	}
 	j.Report.Sweep.Seconds = time.Since(start).Seconds()
 	if o.Alone {
 		return j.alone(ctx, table, suite)
@@ -97,14 +108,11 @@ func (j *Job) alone(ctx context.Context, t *bench.Table, suite *bench.Suite) err
 	for i, set := range t.Sets {
 		p := j.pass("one by one")
 		p.Sequences, p.Variants, p.Diverge = suite.Sequences, []engine.Drop{nil, set.Drop}, true
-		outcome, err := j.Model.Run(ctx, p)
+		judged, err := j.judged(ctx, suite, p)
 		if err != nil {
 			return err
 		}
-		results, err := suite.Score(outcome.Scores[1])
-		if err != nil {
-			return err
-		}
+		results := judged[1]
 		for k := range results {
 			if got, want := results[k].Main().Value, set.Results[k].Main().Value; got != want && !(math.IsNaN(got) && math.IsNaN(want)) {
 				return fmt.Errorf("bench: plan %s, %s: %v by itself, %v in the sweep: sharing changed a result", t.Sets[i].Drop, results[k].Task, got, want)
@@ -122,7 +130,7 @@ func sweep(t *bench.Table) *report.Sweep {
 		set := &t.Sets[p.Set]
 		point := report.SweepPoint{Metric: p.Metric, Count: p.Count, Share: p.Share, Dropped: set.Drop.Layers(), Retention: *retention(set.Comparison),
 			Divergence: report.Divergence{KL: set.Comparison.KL, SameTop: set.Comparison.SameTop, Tokens: set.Comparison.Tokens},
-			Parameters: set.Parameters, Bytes: set.Bytes, TokensPerSecond: set.TokensPerSecond}
+			Parameters: set.Parameters, Bytes: set.Bytes, TokensPerSecond: set.TokensPerSecond, Generated: set.Generated}
 		for i := range set.Results {
 			r := &set.Results[i]
 			f := figure(r.Main())

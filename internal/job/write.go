@@ -24,6 +24,10 @@ func (j *Job) Write(ctx context.Context, drop engine.Drop, path string, o prune.
 	if p := j.Report.Plan; p != nil {
 		o.Card.Metric, o.Card.Rule = p.Metric, p.Rule
 	}
+	o.Repair = j.repair
+	if r := j.Report.Repair; r != nil && r.Repair != nil {
+		o.Card.Repair = string(r.Method)
+	}
 	o.Card.Warnings = j.Report.AllWarnings()
 	for _, t := range j.Report.Tasks {
 		if t.Pruned != nil {

@@ -5,6 +5,7 @@ package report
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -107,10 +108,17 @@ func (r *Report) check() error {
 	if d := r.Divergence; d != nil {
 		c.divergence(d, "divergence")
 	}
+	c.repair(r.Repair)
 	r.checkCost(c)
 	for i, g := range r.Generation {
 		c.number(g.RepeatsDense, 0, 1, fmt.Sprintf("generation[%d]", i), "repeat_rate_dense")
 		c.number(g.Repeats, 0, 1, fmt.Sprintf("generation[%d]", i), "repeat_rate")
+	}
+	if f := r.Fluency; f != nil {
+		c.fluency(&f.Dense, "fluency.dense")
+		if f.Pruned != nil {
+			c.fluency(f.Pruned, "fluency.pruned")
+		}
 	}
 	if r.Sweep != nil {
 		c.sweep(r.Sweep)
@@ -192,6 +200,8 @@ func (r *Report) checkTasks(c *checker) {
 		c.figure(*t.Pruned, "tasks", t.Name, "pruned")
 		c.maybe(t.Retention, 0, math.Inf(1), "tasks", t.Name, "retention")
 		c.maybe(t.P, 0, 1+barely, "tasks", t.Name, "p_value")
+		c.maybe(t.Flips, 0, 1, "tasks", t.Name, "flips")
+		c.count(int64(t.FewShot), maxCount, "tasks", t.Name, "few_shot")
 		c.divergence(&Divergence{KL: t.KL, SameTop: t.SameTop}, "tasks", t.Name)
 	}
 }
@@ -227,10 +237,24 @@ func (r *Report) checkCost(c *checker) {
 	if s := r.Speed; s != nil {
 		c.number(s.TokensPerSecondDense, 0, maxCount, "speed.tokens_per_s_dense")
 		c.number(s.TokensPerSecondPruned, 0, maxCount, "speed.tokens_per_s_pruned")
+		c.number(s.GeneratedPerSecondDense, 0, maxCount, "speed.generated_per_s_dense")
+		c.number(s.GeneratedPerSecondPruned, 0, maxCount, "speed.generated_per_s_pruned")
+		c.count(int64(s.CacheTokens), maxCount, "speed.cache_tokens")
+		c.count(s.CacheBytesDense, maxCount, "speed.cache_bytes_dense")
+		c.count(s.CacheBytesPruned, maxCount, "speed.cache_bytes_pruned")
 		c.count(s.PeakRSS, maxCount, "speed.peak_rss_bytes")
 		c.length("speed.seconds", len(s.Seconds), maxTasks)
 		for _, phase := range s.Seconds {
 			c.number(phase.Seconds, 0, maxCount, "speed.seconds", phase.Name)
 		}
+	}
+}
+
+func (c *checker) fluency(f *Fluency, field string) {
+	c.count(int64(f.Texts), maxCount, field+".texts")
+	c.number(f.Tokens, 0, maxCount, field, "mean_tokens")
+	c.length(field+".scripts", len(f.Scripts), maxRankings)
+	for _, share := range append(slices.Collect(maps.Values(f.Scripts)), f.Repeats, f.Distinct1, f.Distinct2, f.Distinct3, f.OtherScript) {
+		c.number(share, 0, 1+barely, field, "shares")
 	}
 }

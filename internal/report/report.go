@@ -29,11 +29,13 @@ type Report struct {
 	Tasks       Tasks                  `json:"tasks,omitempty"`
 	Retention   *Retention             `json:"retention,omitempty"`
 	Divergence  *Divergence            `json:"divergence,omitempty"`
+	Repair      *prune.Repaired        `json:"repair,omitempty"` // how the layers that stay were changed
 	Size        *Size                  `json:"size,omitempty"`
 	Speed       *Speed                 `json:"speed,omitempty"`
 	Sweep       *Sweep                 `json:"sweep,omitempty"`
 	Generation  []Generation           `json:"generation"`
-	Output      string                 `json:"output,omitempty"` // where the pruned model was to be written
+	Fluency     *Fluencies             `json:"fluency,omitempty"` // of what Generation holds
+	Output      string                 `json:"output,omitempty"`  // where the pruned model was to be written
 	Written     prune.Format           `json:"output_format,omitempty"`
 	Unwritten   string                 `json:"output_error,omitempty"` // why it is not there
 	Warnings    []string               `json:"warnings,omitempty"`
@@ -59,6 +61,8 @@ type Task struct {
 	BOS        bool    `json:"bos"`
 	MaxLength  int     `json:"max_length"`
 	Chance     float64 `json:"chance,omitempty"`
+	FewShot    int     `json:"few_shot,omitempty"` // examples in front of each question
+	Chat       bool    `json:"chat,omitempty"`     // questions are turns of a conversation, by the model's template
 	Dense      Figure  `json:"dense"`
 	Pruned     *Figure `json:"pruned,omitempty"`
 	*Change            // together with Pruned; its fields stand beside the others
@@ -74,6 +78,7 @@ type Change struct {
 	Test            string     `json:"test"`
 	KL              float64    `json:"kl"` // nats a scored token
 	SameTop         float64    `json:"same_top"`
+	Flips           avss.Value `json:"flips"` // share of items answered differently; none for texts
 }
 
 // Figure is a value with its standard error.
@@ -114,12 +119,17 @@ type Size struct {
 	BytesPruned      int64 `json:"bytes_pruned"`
 }
 
-// Speed is how fast the models read text here, and where the time went.
+// Speed is how fast the models read and make text here, what they keep of it, and where the time went.
 type Speed struct {
-	TokensPerSecondDense  float64 `json:"tokens_per_s_dense,omitempty"`
-	TokensPerSecondPruned float64 `json:"tokens_per_s_pruned,omitempty"`
-	Seconds               Phases  `json:"seconds,omitempty"`
-	PeakRSS               int64   `json:"peak_rss_bytes,omitempty"`
+	TokensPerSecondDense     float64 `json:"tokens_per_s_dense,omitempty"`
+	TokensPerSecondPruned    float64 `json:"tokens_per_s_pruned,omitempty"`
+	GeneratedPerSecondDense  float64 `json:"generated_per_s_dense,omitempty"`
+	GeneratedPerSecondPruned float64 `json:"generated_per_s_pruned,omitempty"`
+	CacheTokens              int     `json:"cache_tokens,omitempty"` // of the text whose keys and values the next two count, in float32
+	CacheBytesDense          int64   `json:"cache_bytes_dense,omitempty"`
+	CacheBytesPruned         int64   `json:"cache_bytes_pruned,omitempty"`
+	Seconds                  Phases  `json:"seconds,omitempty"`
+	PeakRSS                  int64   `json:"peak_rss_bytes,omitempty"`
 }
 
 // Phases are written as an object of seconds by phase, in the order in which they began.
@@ -154,6 +164,7 @@ type Sweep struct {
 	BlocksAlone  int           `json:"blocks_alone"`
 	Seconds      float64       `json:"seconds"`
 	SecondsAlone float64       `json:"seconds_alone,omitempty"` // measured, where asked for
+	CacheTokens  int           `json:"cache_tokens,omitempty"`
 }
 
 // SweepPoint is one metric's choice at one count.
@@ -168,6 +179,8 @@ type SweepPoint struct {
 	Parameters      int64       `json:"parameters,omitempty"`
 	Bytes           int64       `json:"bytes,omitempty"`
 	TokensPerSecond float64     `json:"tokens_per_s,omitempty"`
+	Generated       float64     `json:"generated_per_s,omitempty"`
+	CacheBytes      int64       `json:"cache_bytes,omitempty"` // of a text of Sweep.CacheTokens
 }
 
 // TaskPoint is one task's figure at one point of a sweep.
@@ -187,4 +200,22 @@ type Generation struct {
 	Pruned       *string `json:"pruned,omitempty"`
 	RepeatsDense float64 `json:"repeat_rate_dense"` // share of the dense model's runs of four tokens that it had already said
 	Repeats      float64 `json:"repeat_rate"`       // the same of the pruned model
+}
+
+// Fluencies are counts in what the models said.
+type Fluencies struct {
+	Dense  Fluency  `json:"dense"`
+	Pruned *Fluency `json:"pruned,omitempty"`
+}
+
+// Fluency is what stands out of one model's texts (bench.Fluency).
+type Fluency struct {
+	Texts       int                `json:"texts"`
+	Tokens      float64            `json:"mean_tokens"`
+	Repeats     float64            `json:"repeat_rate"`
+	Distinct1   float64            `json:"distinct_1"`
+	Distinct2   float64            `json:"distinct_2"`
+	Distinct3   float64            `json:"distinct_3"`
+	Scripts     map[string]float64 `json:"scripts"`      // share of the letters
+	OtherScript float64            `json:"other_script"` // share of texts in another script than the prompt's
 }

@@ -26,15 +26,30 @@ func (r *Report) summaryTable() (Table, bool) {
 		t.add(Term{"parameters", "parameters"}, Quantity(s.ParametersDense), Quantity(s.ParametersPruned), ratio(s.ParametersPruned, s.ParametersDense))
 		t.add(Term{"weights_bytes", "weights"}, Bytes(s.BytesDense), Bytes(s.BytesPruned), ratio(s.BytesPruned, s.BytesDense))
 	}
-	if s := r.Speed; s != nil && s.TokensPerSecondDense > 0 {
-		dense, pruned := s.TokensPerSecondDense, s.TokensPerSecondPruned
-		cells := []Cell{Term{"tokens_per_second", "tokens/s read"}, Number{Value: dense}, nil, nil}
-		if pruned > 0 {
-			cells[2], cells[3] = Number{Value: pruned}, Share(pruned/dense)
+	if s := r.Speed; s != nil {
+		t.pace("tokens_per_second", "tokens/s read", s.TokensPerSecondDense, s.TokensPerSecondPruned)
+		t.pace("generated_per_second", "tokens/s made", s.GeneratedPerSecondDense, s.GeneratedPerSecondPruned)
+		if s.CacheBytesDense > 0 {
+			cells := []Cell{Term{"cache_bytes", fmt.Sprintf("keys and values of %d tokens", s.CacheTokens)}, Bytes(s.CacheBytesDense), nil, nil}
+			if s.CacheBytesPruned > 0 {
+				cells[2], cells[3] = Bytes(s.CacheBytesPruned), ratio(s.CacheBytesPruned, s.CacheBytesDense)
+			}
+			t.add(cells...)
 		}
-		t.add(cells...)
 	}
 	return t, len(t.Rows) > 0
+}
+
+// pace adds a line of tokens a second, where they were measured.
+func (t *Table) pace(key, name string, dense, pruned float64) {
+	if dense <= 0 {
+		return
+	}
+	cells := []Cell{Term{key, name}, Number{Value: dense}, nil, nil}
+	if pruned > 0 {
+		cells[2], cells[3] = Number{Value: pruned}, Share(pruned/dense)
+	}
+	t.add(cells...)
 }
 
 // timeTable is where the time went.

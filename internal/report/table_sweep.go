@@ -24,7 +24,9 @@ func (r *Report) sweepTable() (Table, bool) {
 		t.column("parameters", "parameters")
 	}
 	if timed {
-		t.column("tokens_per_second", "tokens/s")
+		t.column("tokens_per_second", "tokens/s read")
+		t.column("generated_per_second", "tokens/s made")
+		t.column("cache_bytes", "keys, values")
 	}
 	for _, p := range r.Sweep.Points {
 		cells := []Cell{Text(p.Metric), Portion{p.Count, p.Share}, Share(p.Retention.MeanOfRatios), Number{Value: p.Divergence.KL, Places: 3}}
@@ -35,13 +37,16 @@ func (r *Report) sweepTable() (Table, bool) {
 			cells = append(cells, Quantity(p.Parameters))
 		}
 		if timed {
-			cells = append(cells, Number{Value: p.TokensPerSecond})
+			cells = append(cells, Number{Value: p.TokensPerSecond}, Number{Value: p.Generated}, Bytes(p.CacheBytes))
 		}
 		t.add(cells...)
 	}
 	t.Note = fmt.Sprintf("Retention is the mean of the tasks' ratios; KL(dense ‖ pruned) is in nats a token. Judged in %d %s through the model "+
 		"instead of %d, %d layer applications instead of %d, %.1f s.", r.Sweep.Passes, some("walk", r.Sweep.Passes), r.Sweep.PassesAlone, r.Sweep.Blocks,
 		r.Sweep.BlocksAlone, r.Sweep.Seconds)
+	if r.Sweep.CacheTokens > 0 {
+		t.Note += fmt.Sprintf(" Keys and values are those of a text of %d tokens.", r.Sweep.CacheTokens)
+	}
 	if r.Sweep.SecondsAlone > 0 {
 		t.Note += fmt.Sprintf(" One by one it took %.1f s.", r.Sweep.SecondsAlone)
 	}

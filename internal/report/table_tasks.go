@@ -70,18 +70,23 @@ func (r *Report) wordsTable() (Table, bool) {
 	}
 	t := Table{Title: "What accuracy alone hides",
 		Note: "Beyond chance: what guessing gives is taken off both models' accuracy. KL(dense ‖ pruned) and the share of the same most likely token " +
-			"are means over scored tokens."}
+			"are means over scored tokens. Answers changed: the share of items that both answer differently, right or wrong."}
 	t.column("task", "task")
 	t.column("by_guessing", "by guessing")
 	t.column("retention_beyond_chance", "retention beyond chance")
 	t.column("kl_nats_per_token", "KL, nats a token")
 	t.column("same_top_token", "same top token")
+	t.column("answers_changed", "answers changed")
 	for _, task := range r.Tasks {
 		guess := Share(task.Chance)
 		if task.Chance <= 0 {
 			guess = Share(nan)
 		}
-		t.add(Text(task.Name), guess, Share(task.ChanceCorrected), Number{Value: task.KL, Places: 4}, Share(task.SameTop))
+		kl, same := Cell(Number{Value: task.KL, Places: 4}), Cell(Share(task.SameTop))
+		if task.KL == 0 && task.SameTop == 0 {
+			kl, same = nil, nil // no tokens were compared: the models answered in their own words
+		}
+		t.add(Text(task.Name), guess, Share(task.ChanceCorrected), kl, same, Share(task.Flips))
 	}
 	return t, true
 }

@@ -25,7 +25,7 @@ var allowed = map[string][]string{
 	"calib":               {"engine", "tokenizer", "internal/corpus", "internal/home", "internal/mapped", "internal/smallworld"},
 	"failure":             {},
 	"avss":                {"engine", "engine/arch", "engine/device", "failure", "internal/mapped"},
-	"prune":               {"avss", "engine", "engine/arch", "engine/device", "engine/weights", "internal/gguf", "internal/mapped", "internal/safetensors"},
+	"prune":               {"avss", "engine", "engine/arch", "engine/device", "engine/weights", "internal/gguf", "internal/mapped", "internal/report/escape", "internal/safetensors"},
 	"bench": {"avss", "calib", "engine", "engine/device", "engine/weights", "failure", "prune", "tokenizer", "internal/corpus", "internal/mapped",
 		"internal/smallworld"},
 	"internal/mapped":      {},

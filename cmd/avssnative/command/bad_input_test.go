@@ -403,7 +403,10 @@ func TestInterrupted(t *testing.T) {
 		}
 		after := 1 + i*(total-2)/(stops-1)
 		c := callWith(&countdown{Context: t.Context(), left: after}, "", append([]string{"run"}, flags...)...)
-		if c.code != exitInterrupted || !strings.Contains(c.stderr, "interrupted") || c.stdout != "" && !strings.Contains(c.stdout, "not written to") {
+		// How often the timing looks at it depends on how fast the machine is just now: a late stop may come too late.
+		late := c.code == exitDone && after > total*3/4
+		quiet := c.stdout == "" || strings.Contains(c.stdout, "not written to")
+		if !late && (c.code != exitInterrupted || !strings.Contains(c.stderr, "interrupted") || !quiet) {
 			t.Errorf("after %d of %d looks at the context: %+v", after, total, c)
 		}
 		for _, path := range tree(t, out) {

@@ -344,7 +344,7 @@ func TestReportHasEverything(t *testing.T) {
 		"retention":                        {"mean_of_ratios", "ratio_of_means"},
 		"divergence":                       {"kl", "same_top"},
 		"size":                             {"parameters_dense", "parameters_pruned", "bytes_dense", "bytes_pruned"},
-		"speed":                            {"tokens_per_s_dense", "tokens_per_s_pruned", "seconds", "peak_rss_bytes"},
+		"speed":                            {"tokens_per_s_dense", "tokens_per_s_pruned", "generated_per_s_dense", "generated_per_s_pruned", "cache_bytes_dense", "cache_bytes_pruned", "seconds", "peak_rss_bytes"},
 		"speed.seconds":                    {"scoring", "judging"},
 	} {
 		var at any = o

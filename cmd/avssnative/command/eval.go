@@ -6,6 +6,7 @@ import (
 
 	"avssnative/bench"
 	"avssnative/engine"
+	"avssnative/prune"
 
 	"github.com/urfave/cli/v2"
 )
@@ -16,7 +17,8 @@ func evalCommand() *cli.Command {
 		Flags: flags(modelFlags(), []cli.Flag{bosFlag(), number("seq-len", 0, "tokens the model takes at a time; 0: what it was made for"),
 			text("drop", "", "layers to leave out, as 3,7,11: judged beside the dense model"),
 			toggle("alone", "with --drop: judge the pruned model alone"),
-			number("seed", 0, "seed of samples and of the paired bootstrap")}, taskFlags(),
+			repairFlag("none"),
+			number("seed", 0, "seed of samples and of the paired bootstrap")}, calibrationFlags()[:3], taskFlags(),
 			[]cli.Flag{samplesFlag(), reportFlag(), forceFlag(), jsonFlag()}),
 		Action: eval,
 	}
@@ -28,6 +30,10 @@ func eval(c *cli.Context) error {
 		return err
 	}
 	evaluation.Length = c.Int("seq-len")
+	repair, err := repairing(c, prune.RepairNone)
+	if err != nil {
+		return err
+	}
 	layers, err := integers(c.String("drop"))
 	if err != nil {
 		return usage("--drop %q: want layers as 3,7,11: %v", c.String("drop"), err)
@@ -47,6 +53,9 @@ func eval(c *cli.Context) error {
 		if drop, err = j.Named(layers); err != nil {
 			return usageError{asFlags(c, err)}
 		}
+	}
+	if err := calibrateAndRepair(c, j, drop, repair); err != nil {
+		return err
 	}
 	var results []bench.Result
 	judged, kept := withSamples(c, func(w io.Writer) (err error) {

@@ -106,9 +106,11 @@ func taskFlags() []cli.Flag {
 	return []cli.Flag{
 		text("tasks", strings.Join(job.DefaultTasks, ","), "tasks: "+strings.Join(bench.Names(), ", ")+
 			"; NAME=FILE reads a file for a task, and any other NAME=FILE.jsonl is a task of its own, "+
-			`of lines {"context", "choices", "gold"} or {"text"}`),
+			`of lines {"context", "choices", "gold"}, {"text"}, or {"prompt", "answers"}`),
 		text("task-data", "", "folder with the tasks' files, a folder a task"),
 		number("limit", 0, "items of a task at most; 0: all"),
+		number("shots", 0, "answered examples in front of each question, drawn from NAME.shots.jsonl beside the task's file"),
+		toggle("chat", "ask by the model's own chat template"),
 	}
 }
 
@@ -151,6 +153,11 @@ func flags(groups ...[]cli.Flag) []cli.Flag {
 // open opens the model and device that the flags name. Mistakes in flags, and places that cannot be written to, are found before anything is
 // read; out is the place of --out where that is no model.
 func open(c *cli.Context, out *mapped.Place) (*job.Job, error) {
+	return openModel(c, c.String("model"), out)
+}
+
+// openModel opens a model as the flags say that --model is opened.
+func openModel(c *cli.Context, ref string, out *mapped.Place) (*job.Job, error) {
 	if c.Args().Present() {
 		return nil, usage("%s: unexpected %q; flags come first and there is nothing after them", c.Command.Name, c.Args().First())
 	}
@@ -174,7 +181,7 @@ func open(c *cli.Context, out *mapped.Place) (*job.Job, error) {
 		return nil, usage("--threads %d: want 0 or more", c.Int("threads"))
 	}
 	o := engine.Options{Device: c.String("device"), Options: device.Options{Threads: c.Int("threads"), Compute: compute, Memory: memory}}
-	j, err := job.Open(c.Context, c.String("model"), o, command(c))
+	j, err := job.Open(c.Context, ref, o, command(c))
 	if err != nil {
 		return nil, err
 	}
@@ -273,6 +280,9 @@ func evaluation(c *cli.Context) (job.Evaluation, error) {
 	if c.Int("limit") < 0 {
 		return job.Evaluation{}, usage("--limit %d: want 0 (all) or more", c.Int("limit"))
 	}
+	if c.Int("shots") < 0 {
+		return job.Evaluation{}, usage("--shots %d: want 0 or more", c.Int("shots"))
+	}
 	source, seed := bench.Source{Dir: c.String("task-data")}, uint64(c.Int("seed"))
 	names := commas(c.String("tasks"))
 	if len(names) == 0 {
@@ -287,7 +297,7 @@ func evaluation(c *cli.Context) (job.Evaluation, error) {
 	case err != nil:
 		return job.Evaluation{}, usage("--tasks %s: %w", c.String("tasks"), err)
 	}
-	return job.Evaluation{Sets: sets, BOS: b, Seed: seed}, nil
+	return job.Evaluation{Sets: sets, BOS: b, Seed: seed, Shots: c.Int("shots"), Chat: c.Bool("chat")}, nil
 }
 
 func commas(text string) []string {
@@ -302,13 +312,20 @@ func commas(text string) []string {
 
 // calibrateAndScore runs the steps that most commands begin with: the calibration text, then the scores.
 func calibrateAndScore(ctx context.Context, j *job.Job, calibration calib.Options, s job.Scoring) error {
+	if err := calibrate(ctx, j, calibration); err != nil {
+		return err
+	}
+	return j.Score(ctx, s)
+}
+
+// calibrate reads the calibration text and adds what flags say to its errors.
+func calibrate(ctx context.Context, j *job.Job, calibration calib.Options) error {
 	switch err := j.Calibrate(ctx, calibration); {
 	case errors.Is(err, calib.ErrNoText):
 		return fmt.Errorf("%w; give other files with --calib", err)
 	case errors.Is(err, calib.ErrNoBOS):
 		return fmt.Errorf("%w, as --bos yes asks", err)
-	case err != nil:
+	default:
 		return err
 	}
-	return j.Score(ctx, s)
 }

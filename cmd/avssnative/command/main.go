@@ -104,8 +104,8 @@ func run(ctx context.Context, arguments []string, stdin io.Reader, stdout, stder
 			return cli.ShowAppHelp(c)
 		},
 		Commands: []*cli.Command{
-			runCommand(), scoreCommand(), pruneCommand(), evalCommand(), benchCommand(), reportCommand(), devicesCommand(), pullCommand(),
-			tokenizeCommand(), traceCommand(),
+			runCommand(), scoreCommand(), pruneCommand(), evalCommand(), benchCommand(), generateCommand(), draftCommand(), reportCommand(), devicesCommand(),
+			pullCommand(), tokenizeCommand(), traceCommand(),
 		},
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "log-level", Value: "warn", Usage: "debug, info, warn or error; debug also times kernels", EnvVars: env("log-level")},

@@ -3,6 +3,7 @@ package command
 import (
 	"avssnative/avss"
 	"avssnative/internal/job"
+	"avssnative/prune"
 
 	"github.com/urfave/cli/v2"
 )
@@ -10,7 +11,7 @@ import (
 func pruneCommand() *cli.Command {
 	return &cli.Command{
 		Name: "prune", Usage: "write the pruned model: by the scores of a file (--scores), or without the layers named (--drop 3,7,11)",
-		Flags: flags(modelFlags(), metricFlags(), dropFlags(), []cli.Flag{
+		Flags: flags(modelFlags(), metricFlags(), dropFlags(), calibrationFlags(), []cli.Flag{bosFlag(), repairFlag("none"),
 			text("scores", "", "scores.json that score wrote for this model"),
 			outFlag(), formatFlag(), forceFlag(), jsonFlag(),
 		}),
@@ -32,6 +33,10 @@ func pruneModel(c *cli.Context) error {
 	}
 	if !choice.Rule.Listed() && metric.Kind() != avss.Baseline && c.String("scores") == "" {
 		return usage("--drop %s needs scores: give --scores FILE (avssnative score --out FILE), or name the layers as 3,7,11", choice.Rule)
+	}
+	repair, err := repairing(c, prune.RepairNone)
+	if err != nil {
+		return err
 	}
 	if err := idleChoice(c, choice); err != nil {
 		return err
@@ -64,6 +69,9 @@ func pruneModel(c *cli.Context) error {
 	drop, err := j.Choose(choice)
 	if err != nil {
 		return asFlags(c, err)
+	}
+	if err := calibrateAndRepair(c, j, drop, repair); err != nil {
+		return err
 	}
 	return conclude(c, j, drop, model)
 }

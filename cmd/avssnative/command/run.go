@@ -15,7 +15,7 @@ func runCommand() *cli.Command {
 	return &cli.Command{
 		Name: "run", Usage: "the whole job: score the layers, choose what goes, judge before and after, report, and with --out write the pruned model",
 		Description: metricsAbout(),
-		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), dropFlags(), taskFlags(),
+		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), dropFlags(), []cli.Flag{repairFlag("auto; none for the demo")}, taskFlags(),
 			[]cli.Flag{samplesFlag(), number("generate", 24, "tokens that both models say after the beginnings of two calibration texts; 0: none"), reportFlag(), outFlag(), formatFlag(), forceFlag(), jsonFlag()}),
 		Action: runAll,
 	}
@@ -42,6 +42,10 @@ func runAll(c *cli.Context) error {
 		return usage("--generate %d: want 0 (none) or more", c.Int("generate"))
 	}
 	evaluation.Speed = true
+	repair, err := repairing(c, prune.RepairAuto)
+	if err != nil {
+		return err
+	}
 	if err := errors.Join(idleChoice(c, choice), idleCalibration(c)); err != nil {
 		return err
 	}
@@ -72,6 +76,9 @@ func runAll(c *cli.Context) error {
 	drop, err := j.Choose(choice)
 	if err != nil {
 		return asFlags(c, err)
+	}
+	if err := j.Repair(c.Context, drop, repair.of(j)); err != nil {
+		return err
 	}
 	judged, kept := withSamples(c, func(w io.Writer) error {
 		evaluation.Samples = w

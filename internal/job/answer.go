@@ -1,0 +1,54 @@
+package job
+
+import (
+	"context"
+
+	"avssnative/bench"
+	"avssnative/engine"
+)
+
+// judged walks a suite's sequences and lets every variant answer its prompts.
+func (j *Job) judged(ctx context.Context, suite *bench.Suite, p engine.Pass) ([][]bench.Result, error) {
+	scores := make([][]engine.SequenceScore, len(p.Variants))
+	if len(p.Sequences) > 0 {
+		outcome, err := j.Model.Run(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		scores = outcome.Scores
+	}
+	judged := make([][]bench.Result, len(p.Variants))
+	for i, drop := range p.Variants {
+		said, err := j.answers(ctx, suite, drop)
+		if err != nil {
+			return nil, err
+		}
+		if judged[i], err = suite.Judge(scores[i], said); err != nil {
+			return nil, err
+		}
+	}
+	return judged, nil
+}
+
+// answers are what a variant says to a suite's prompts.
+func (j *Job) answers(ctx context.Context, suite *bench.Suite, drop engine.Drop) ([]string, error) {
+	if !suite.Asks() {
+		return nil, nil
+	}
+	o := bench.Saying{Drop: drop, Memory: j.Memory}
+	var err error
+	if o.Ends, err = j.Ends(); err != nil {
+		return nil, err
+	}
+	if j.Progress != nil {
+		o.Progress = func(ended, prompts, tokens int) {
+			layers := j.Model.Layers()
+			j.Progress("answering", engine.Step{Layer: layers - 1, Layers: layers, Done: float64(ended), Total: float64(prompts), Rows: int64(tokens)})
+		}
+	}
+	m := j.Model
+	if drop != nil {
+		m = m.Repaired(j.repair)
+	}
+	return suite.Say(ctx, m, o)
+}

@@ -1,0 +1,37 @@
+package job
+
+import (
+	"context"
+	"fmt"
+
+	"avssnative/calib"
+	"avssnative/engine"
+	"avssnative/prune"
+)
+
+// Repair changes the layers that stay so that the pruned model comes nearer to the dense one, and keeps what does so on the half of the calibration
+// text that nothing was fitted on. What is judged, said and written afterwards is the repaired model.
+func (j *Job) Repair(ctx context.Context, drop engine.Drop, method prune.RepairMethod) error {
+	if method == prune.RepairNone || method == "" {
+		return nil
+	}
+	defer j.phase("repair")()
+	fit, held := (&calib.Text{Sequences: j.calibration}).Split()
+	if len(held.Sequences) == 0 {
+		return fmt.Errorf("repair: the calibration text has %d sequences: some must be fitted on and others judged by", len(j.calibration))
+	}
+	r, err := prune.Repair(ctx, j.Model, drop, prune.RepairOptions{Method: method, Fit: fit.Sequences, Held: held.Sequences, Memory: j.Memory,
+		Progress: func(m prune.RepairMethod, s engine.Step) {
+			if j.Progress != nil {
+				j.Progress("repairing ("+string(m)+")", s)
+			}
+		}})
+	if err != nil {
+		return err
+	}
+	j.repair, j.Report.Repair = r.Repair, r
+	if r.Repair == nil {
+		j.Report.Warnings = append(j.Report.Warnings, "repair: nothing that was tried comes nearer to the dense model than the plain cut")
+	}
+	return nil
+}
