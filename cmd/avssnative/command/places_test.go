@@ -274,6 +274,13 @@ func TestNothingActsOnTheTerminal(t *testing.T) {
 	}
 }
 
+// What a model says keeps its lines and tabs, and nothing else that moves a cursor.
+func TestShownText(t *testing.T) {
+	if got := shownText("a\n\tb\x1b[31m\r\n\\t"); got != "a\n\tb\\x1b[31m\\r\n\\t" {
+		t.Errorf("%q", got)
+	}
+}
+
 // Several things that fail at once are told in one line.
 func TestComplaint(t *testing.T) {
 	if got := complaint(errors.Join(errors.New("a\nb"), nil, errors.Join(errors.New("c"), errors.New("c")))); got != `a\nb; c` {

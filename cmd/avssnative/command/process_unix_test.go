@@ -84,6 +84,30 @@ func TestBrokenPipe(t *testing.T) {
 	}
 }
 
+// A run whose results nobody is there to read ends while it works, without a word and with nothing left.
+func TestNobodyReads(t *testing.T) {
+	long := written(t, strings.Repeat("a b c d e f g h ", 4_000_000), t.TempDir(), "long.txt")
+	out := t.TempDir()
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, complaints := program(t, "run", "--calib", long, "--calib-tokens=100000000", "--seq-len=64", "--out", filepath.Join(out, "pruned"), "--report", filepath.Join(out, "report"))
+	c.Stdout = write
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	write.Close()
+	time.Sleep(500 * time.Millisecond)
+	read.Close()
+	if code := exitCode(c.Wait()); code != exitFailed || complaints.Len() > 0 {
+		t.Errorf("exit code %d: %q", code, complaints)
+	}
+	if left := tree(t, out); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
 // What a killed run leaves beside its place goes with the next run to the same name.
 func TestKilled(t *testing.T) {
 	model, dir := damaged(t, func(map[string][]byte) {}), t.TempDir()
