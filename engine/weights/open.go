@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"avssnative/internal/gguf"
+	"avssnative/internal/mapped"
 )
 
 // Files are a model's files, opened before anybody has asked what the model is. Nothing is read but headers.
@@ -38,8 +39,11 @@ func Open(path string) (*Files, error) {
 	return &Files{Path: path, GGUF: file}, nil
 }
 
+// maxConfig is how many bytes a configuration may have.
+const maxConfig = 64 << 20
+
 func openFolder(folder string) (*Files, error) {
-	config, err := os.ReadFile(filepath.Join(folder, "config.json"))
+	config, err := mapped.ReadSmall(filepath.Join(folder, "config.json"), maxConfig)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("weights: model %s: no config.json in this folder; give a folder with config.json and *.safetensors, or a .gguf file", folder)
 	}
