@@ -17,6 +17,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -49,10 +50,13 @@ func Main() {
 	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
 	// Writing to a pipe that nobody reads shall be an error like any other, not the end of the process.
 	signal.Ignore(syscall.SIGPIPE)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signals, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	ctx, cancel := context.WithCancelCause(signals)
+	stdout := &begun{Writer: os.Stdout}
+	go watch(ctx, stdout, cancel)
 	go abandon(ctx)
-	code := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
+	code := run(ctx, os.Args, os.Stdin, stdout, os.Stderr)
 	if err := os.Stdout.Close(); err != nil && code == exitDone { // some file systems say only now that they are full
 		fmt.Fprintf(os.Stderr, "avssnative: stdout: %v\n", err)
 		code = exitFailed
@@ -69,8 +73,36 @@ func abandon(ctx context.Context) {
 	<-ctx.Done()
 	time.Sleep(patience)
 	mapped.Abandon()
-	fmt.Fprintln(os.Stderr, interrupted)
-	os.Exit(exitInterrupted)
+	os.Exit(stopped(ctx, os.Stderr))
+}
+
+// stopped is the exit code of a run whose context was cancelled, which it says.
+func stopped(ctx context.Context, stderr io.Writer) int {
+	if errors.Is(context.Cause(ctx), syscall.EPIPE) {
+		return exitFailed
+	}
+	fmt.Fprintln(stderr, interrupted)
+	return exitInterrupted
+}
+
+// begun is a writer that knows whether anything was written to it.
+type begun struct {
+	io.Writer
+	yes atomic.Bool
+}
+
+func (b *begun) Write(data []byte) (int, error) {
+	b.yes.Store(true)
+	return b.Writer.Write(data)
+}
+
+// watch ends a run whose results nobody is there to read. Once some are printed it goes on: what is left is to write the pruned model.
+func watch(ctx context.Context, stdout *begun, cancel context.CancelCauseFunc) {
+	for ctx.Err() == nil && !stdout.yes.Load() {
+		if unread(os.Stdout, 200) && !stdout.yes.Load() {
+			cancel(syscall.EPIPE)
+		}
+	}
 }
 
 const interrupted = "avssnative: interrupted; nothing half-written was left behind"
@@ -124,10 +156,9 @@ func run(ctx context.Context, arguments []string, stdin io.Reader, stdout, stder
 	}
 	err := app.RunContext(ctx, arguments)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		fmt.Fprintln(stderr, interrupted)
-		return exitInterrupted
+		return stopped(ctx, stderr)
 	}
-	if err == nil {
+	if out.failed != nil && (err == nil || errors.Is(err, context.Canceled)) {
 		err = out.failed
 	}
 	if err == nil {
@@ -153,8 +184,11 @@ func (r *remembering) Write(data []byte) (int, error) {
 	if err == nil && n < len(data) {
 		err = io.ErrShortWrite
 	}
-	if err != nil && r.failed == nil {
-		r.failed = fmt.Errorf("stdout: %w", unwrapped(err))
+	if err != nil {
+		err = fmt.Errorf("stdout: %w", unwrapped(err))
+		if r.failed == nil {
+			r.failed = err
+		}
 	}
 	return n, err
 }

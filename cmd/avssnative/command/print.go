@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -16,6 +17,21 @@ import (
 
 // shown is text from a file, a device or a server for a line of a terminal.
 func shown(text string) string { return escape.Terminal(text) }
+
+// shownText is shown of a text whose lines and tabs stay.
+func shownText(text string) string {
+	var b strings.Builder
+	for {
+		at := strings.IndexAny(text, "\n\t")
+		if at < 0 {
+			b.WriteString(shown(text))
+			return b.String()
+		}
+		b.WriteString(shown(text[:at]))
+		b.WriteByte(text[at])
+		text = text[at+1:]
+	}
+}
 
 // printJSON prints a value as one JSON object on one line of stdout.
 func printJSON(c *cli.Context, value any) error {

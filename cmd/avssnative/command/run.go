@@ -77,7 +77,7 @@ func runAll(c *cli.Context) error {
 	if err != nil {
 		return asFlags(c, err)
 	}
-	if err := j.Repair(c.Context, drop, repair.of(j)); err != nil {
+	if err := repair.repair(c, j, drop); err != nil {
 		return err
 	}
 	judged, kept := withSamples(c, func(w io.Writer) error {

@@ -44,7 +44,8 @@ func trace(c *cli.Context) error {
 	defer j.Close()
 	for _, u := range drop {
 		if u.Layer >= j.Model.Layers() {
-			return usage("--without %s: layer %d does not exist: the model has the layers 0 to %d", c.String("without"), u.Layer, j.Model.Layers()-1)
+			return usage("--without %s: layer %d does not exist: the model has the layers 0 to %d",
+				c.String("without"), u.Layer, j.Model.Layers()-1)
 		}
 	}
 	for _, id := range ids {
