@@ -1,6 +1,9 @@
 package cuda
 
 import (
+	"errors"
+	"fmt"
+
 	"avssnative/engine/device"
 )
 
@@ -31,6 +34,9 @@ func (d *gpu) Convolve(dst, x, kernel, bias device.Tensor, l *device.Layout) {
 // DeltaRule is the gated delta rule along each sequence.
 func (d *gpu) DeltaRule(dst device.Tensor, r device.DeltaRule, l *device.Layout) {
 	d.do("delta rule", func() error {
+		if r.State != nil {
+			return fmt.Errorf("a delta rule that goes on from a state: %w", errors.ErrUnsupported)
+		}
 		a := arguments{d: d}
 		a.want(r.Heads > 0 && r.KeyHeads > 0 && r.Heads%max(r.KeyHeads, 1) == 0, "%d heads with %d key heads", r.Heads, r.KeyHeads)
 		a.want(r.KeyDim > 0 && r.ValueDim > 0 && r.KeyDim <= maxHead, "keys of %d, values of %d; keys of at most %d", r.KeyDim, r.ValueDim, maxHead)

@@ -70,6 +70,9 @@ type fitter struct {
 func (m *Model) Fit(ctx context.Context, fit Fit) (*Repair, error) {
 	m.running.Lock()
 	defer m.running.Unlock()
+	if err := m.Computable(); err != nil {
+		return nil, err
+	}
 	d, err := m.Device()
 	if err != nil {
 		return nil, err
@@ -594,7 +597,7 @@ func (r *Repair) setRef(ref *arch.Ref, values []float32) error {
 			}
 		}
 	}
-	stored.Type, stored.Data = device.F32, slices.Clone(bytesOf(all))
+	stored.Scales, stored.Type, stored.Data = nil, device.F32, slices.Clone(bytesOf(all))
 	r.Set(stored)
 	return nil
 }

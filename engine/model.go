@@ -27,6 +27,7 @@ type Model struct {
 	options Options
 	running sync.Mutex
 	devices []device.Device
+	able    func() error
 	mapped  sync.Map // layers whose weights passes have left in memory
 }
 
@@ -56,6 +57,7 @@ func Open(ctx context.Context, ref string, o Options) (*Model, error) {
 		return nil, err
 	}
 	m := &Model{Ref: ref, Spec: described.Spec, Config: described.Config, Tensors: described.Tensors, options: o}
+	m.able = sync.OnceValue(func() error { return m.Spec.Computable(m.Tensors) })
 	if files.GGUF != nil {
 		m.File = path
 	} else {
@@ -70,6 +72,18 @@ func (m *Model) Path() string {
 		return m.File
 	}
 	return m.Folder
+}
+
+// Computable says why the model can be copied but not computed with (its weights are of a type, or quantised by a method, that is not
+// known here), or nil.
+func (m *Model) Computable() error {
+	if m.able == nil {
+		return nil
+	}
+	if err := m.able(); err != nil {
+		return fmt.Errorf("engine: model %s: %w", m.Ref, err)
+	}
+	return nil
 }
 
 // Layers is the number of blocks.

@@ -20,6 +20,9 @@ const defaultRows = 2048
 func (m *Model) Run(ctx context.Context, p Pass) (*Outcome, error) {
 	m.running.Lock()
 	defer m.running.Unlock()
+	if err := m.Computable(); err != nil {
+		return nil, err
+	}
 	if _, err := m.Device(); err != nil {
 		return nil, err
 	}

@@ -43,9 +43,6 @@ func ModelTypes() []string {
 
 // ArchitectureOf finds the family of a configuration.
 func Of(c *Config) (*Family, error) {
-	if q := c.Section("quantization_config"); len(q.values) > 0 {
-		return nil, fmt.Errorf("quantization_config: weights quantised by %q are not read; give a model in F32, F16 or BF16, or a .gguf file", q.StringOr("quant_method", "an unnamed method"))
-	}
 	name := c.StringOr("model_type", "")
 	if a := architectures[name]; a != nil {
 		return a, nil
@@ -220,7 +217,11 @@ func (s *Spec) check(source weights.Tensors, names []string) error {
 		return wrong
 	}
 	for _, name := range names {
-		if used[name] || strings.HasPrefix(name, furtherPrefix) || slices.ContainsFunc(harmless, func(suffix string) bool { return strings.HasSuffix("."+name, suffix) }) {
+		if scaled, ok := source.(weights.Scaled); ok && scaled.Beside(name) {
+			continue
+		}
+		if used[name] || strings.HasPrefix(name, furtherPrefix) || slices.ContainsFunc(harmless,
+			func(suffix string) bool { return strings.HasSuffix("."+name, suffix) }) {
 			continue
 		}
 		if layer, _, inside := s.BlockOf(name); inside && layer >= len(s.Blocks) && layer < len(s.Blocks)+s.Unused {

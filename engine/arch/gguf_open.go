@@ -81,12 +81,6 @@ func reviseGGUF(config *Config, source weights.Tensors, revise func(*Spec) error
 	if err := spec.check(source, source.Names()); err != nil {
 		return nil, err
 	}
-	for _, name := range source.Names() {
-		stored, _ := source.Lookup(name)
-		if _, _, err := stored.Type.Block(); err != nil {
-			return nil, fmt.Errorf("%w (tensor %s)", err, name)
-		}
-	}
 	return &Described{spec, config, source}, nil
 }
 

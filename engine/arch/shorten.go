@@ -22,6 +22,14 @@ func (s *Spec) Short(c *Config, stay []int) (map[string]any, error) {
 		config, added = inside, addDefaults(inside, c.textKind())
 	}
 	layers := len(s.Blocks)
+	for _, place := range []map[string]any{whole, config} {
+		if err := s.shortenQuantisation(place, stay); err != nil {
+			return nil, err
+		}
+		if s.Within == "" {
+			break
+		}
+	}
 	if family := architectures[s.Family]; family.Drop != nil {
 		if err := family.Drop(config, layers, stay); err != nil {
 			return nil, err

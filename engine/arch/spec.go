@@ -23,6 +23,8 @@ type Spec struct {
 	// Unused layers are stored behind the last and not computed: heads that predict further tokens (arXiv 2412.19437, section 2.2). A pruned
 	// model keeps them, behind its last layer.
 	Unused int
+	// Copied names the method that quantised the weights where they can only be copied; nothing is computed then. Empty: they are computed.
+	Copied string
 }
 
 // EmbedSpec is what happens before the first block.

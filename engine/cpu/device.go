@@ -76,6 +76,7 @@ type processor struct {
 	packed   []scratch      // packed activations, one a variant of the head
 	packedX  tensor         // what packed[0] holds, until another operation than a product has run
 	products []product      // put off: products of packedX
+	few      []fewProduct   // put off: products of few rows
 	chain    rowChain       // put off: operations on rows
 	pins     runtime.Pinner // what the arguments of an operation that is done at once point to
 	turns    []rotaryTable  // rotary tables in use

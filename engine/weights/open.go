@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"avssnative/internal/gguf"
@@ -29,6 +30,11 @@ func Open(path string) (*Files, error) {
 	if info.IsDir() {
 		return openFolder(path)
 	}
+	if slices.Contains(pickles, strings.ToLower(filepath.Ext(path))) {
+		return nil, fmt.Errorf("weights: model %s: a Python pickle, which is never loaded, because loading it runs what is in it; convert its folder: "+
+			"python3 -c \"import sys; from transformers import AutoModelForCausalLM as M; "+
+			"M.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[2])\" FOLDER NEW_FOLDER", path)
+	}
 	if !strings.EqualFold(filepath.Ext(path), ".gguf") {
 		return nil, fmt.Errorf("weights: model %s: %q is no known model file; give a folder with config.json and *.safetensors, or a .gguf file", path, filepath.Ext(path))
 	}
@@ -39,11 +45,14 @@ func Open(path string) (*Files, error) {
 	return &Files{Path: path, GGUF: file}, nil
 }
 
-// maxConfig is how many bytes a configuration may have.
-const maxConfig = 64 << 20
+// mostConfig bounds a config.json, far above every published one.
+const mostConfig = 64 << 20
+
+// pickles are the endings of Python pickles.
+var pickles = []string{".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"}
 
 func openFolder(folder string) (*Files, error) {
-	config, err := mapped.ReadSmall(filepath.Join(folder, "config.json"), maxConfig)
+	config, err := mapped.ReadSmall(filepath.Join(folder, "config.json"), mostConfig)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("weights: model %s: no config.json in this folder; give a folder with config.json and *.safetensors, or a .gguf file", folder)
 	}

@@ -9,6 +9,9 @@ import (
 
 // decode gives count values of a stored tensor from the first on.
 func Decode(stored Stored, first, count int) ([]float32, error) {
+	if stored.Widened() {
+		return stored.widen(first, count)
+	}
 	block, size, err := stored.Type.Block()
 	if err != nil {
 		return nil, fmt.Errorf("%w (tensor %s)", err, stored.Name)

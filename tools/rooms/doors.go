@@ -36,6 +36,7 @@ var allowed = map[string][]string{
 	"internal/hub":         {"internal/home", "internal/mapped"},
 	"internal/demo":        {"internal/home"},
 	"internal/smallworld":  {},
+	"internal/edited":      {"internal/gguf", "internal/safetensors"},
 	"internal/devicetest":  {"engine/device", "engine/reference", "engine/weights"},
 }
 

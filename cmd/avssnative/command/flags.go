@@ -177,8 +177,8 @@ func openModel(c *cli.Context, ref string, out *mapped.Place) (*job.Job, error) 
 	default:
 		return nil, usage("--compute %s: want auto, f32 or bf16", compute)
 	}
-	if c.Int("threads") < 0 {
-		return nil, usage("--threads %d: want 0 or more", c.Int("threads"))
+	if n := c.Int("threads"); n < 0 || n > mostThreads {
+		return nil, usage("--threads %d: want 0 (all) to %d", n, mostThreads)
 	}
 	o := engine.Options{Device: c.String("device"), Options: device.Options{Threads: c.Int("threads"), Compute: compute, Memory: memory}}
 	j, err := job.Open(c.Context, ref, o, command(c))
@@ -232,6 +232,9 @@ func byteSize(size string) (int64, error) {
 	return 0, fmt.Errorf("want a size as 8GiB or 512MiB")
 }
 
+// mostThreads and mostTokens are far above what anybody has and below what overflows.
+const mostThreads, mostTokens = 1 << 12, 1 << 40
+
 func bos(c *cli.Context) (bench.BOS, error) {
 	switch b := bench.BOS(c.String("bos")); b {
 	case bench.BOSAuto, bench.BOSYes, bench.BOSNo:
@@ -247,8 +250,10 @@ func calibration(c *cli.Context) (calib.Options, error) {
 	if err != nil {
 		return calib.Options{}, err
 	}
-	if c.Int("calib-tokens") < 2 || c.Int("seq-len") < 2 {
-		return calib.Options{}, usage("--calib-tokens %d --seq-len %d: want 2 or more of both", c.Int("calib-tokens"), c.Int("seq-len"))
+	for _, flag := range []string{"calib-tokens", "seq-len"} {
+		if n := c.Int(flag); n < 2 || n > mostTokens {
+			return calib.Options{}, usage("--%s %d: want 2 to %d", flag, n, mostTokens)
+		}
 	}
 	return calib.Options{Files: c.StringSlice("calib"), Stdin: c.App.Reader, Field: c.String("calib-field"), Tokens: c.Int("calib-tokens"), Length: c.Int("seq-len"), BOS: calib.BOS(b), Seed: uint64(c.Int("seed"))}, nil
 }

@@ -25,7 +25,7 @@ func showReport(c *cli.Context) error {
 	dir := c.Args().First()
 	r, err := report.Read(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w; run with --report first", err)
+		return fmt.Errorf("%w; give a folder that --report made", err)
 	}
 	if err != nil {
 		return err
