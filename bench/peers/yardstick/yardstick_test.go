@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"avssnative/engine"
+	_ "avssnative/engine/reference"
 	"avssnative/internal/safetensors"
 	"avssnative/kernels/cpu"
 )
