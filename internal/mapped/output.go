@@ -57,30 +57,39 @@ func (o *Output) Commit() error {
 	if err := syncAll(o.Path()); err != nil {
 		return fmt.Errorf("%s: %w", o.place.Path, err)
 	}
-	now, err := o.place.find()
-	if err != nil {
-		return err
+	for tries := 0; ; tries++ {
+		now, err := o.place.find()
+		if err != nil {
+			return err
+		}
+		if now.folder != o.spot.folder {
+			return o.place.refuse(nil, "leads to another folder now")
+		}
+		if now.stands == nil {
+			err = placeNew(o.Path(), now.path)
+		} else {
+			err = o.replace(now)
+		}
+		if errors.Is(err, fs.ErrExist) && o.place.shared && tries < mostTries {
+			continue // another writer of the same file came first: what it wrote is judged and replaced
+		}
+		if errors.Is(err, fs.ErrExist) {
+			return o.place.refuse(err, "something appeared there meanwhile, which stays")
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", o.place.Path, err)
+		}
+		syncFolder(now.folder)
+		break
 	}
-	if now.folder != o.spot.folder {
-		return o.place.refuse(nil, "leads to another folder now")
-	}
-	if now.stands == nil {
-		err = placeNew(o.Path(), now.path)
-	} else {
-		err = o.replace(now)
-	}
-	if errors.Is(err, fs.ErrExist) {
-		return o.place.refuse(err, "something appeared there meanwhile, which stays")
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", o.place.Path, err)
-	}
-	syncFolder(now.folder)
 	if err := o.Discard(); err != nil {
 		return fmt.Errorf("%s: written, but what was there before could not be removed: %w", o.place.Path, err)
 	}
 	return nil
 }
+
+// mostTries bounds how often a shared place is taken again.
+const mostTries = 100
 
 // replace puts what was made in the place of what was judged, and nothing else.
 func (o *Output) replace(judged spot) error {

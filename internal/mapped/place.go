@@ -24,6 +24,7 @@ type Place struct {
 	// Former returns why what stands at path is no former output of the same kind, judged by what is in it; nil if it is one.
 	// Without Former nothing that has bytes is replaced.
 	Former func(path string) error
+	shared bool // several processes write the same file here, each whole: what another has put there is replaced
 }
 
 // Refused is why nothing may be written at a place. Err is the system's word where it has one.

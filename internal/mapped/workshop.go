@@ -96,7 +96,16 @@ func (w *workshop) close() error {
 	if err := errors.Join(os.RemoveAll(filepath.Join(w.folder, "made")), os.RemoveAll(filepath.Join(w.folder, "old"))); err != nil {
 		return errors.Join(err, w.lock.Close())
 	}
-	return errors.Join(w.lock.Close(), os.Remove(w.lock.Name()), os.Remove(w.folder))
+	// Once the lock is let go, another writer of the same output may take the workshop for a dead one's and clear it.
+	return errors.Join(w.lock.Close(), gone(os.Remove(w.lock.Name())), gone(os.Remove(w.folder)))
+}
+
+// gone takes what is not there for what was removed.
+func gone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // clearWorkshops removes what killed runs left of the output at path. A folder that holds anything but a workshop's entries is not touched.

@@ -15,7 +15,7 @@ const chunk = 4 << 20
 // Write makes a file that appears whole or not at all, replacing the file that had the name: old or new stands there at any moment. It is for
 // files of the program's own, in a folder that it is making or keeps; where a user chose the name, see Place. On an error nothing is left.
 func Write(path string, write func(io.Writer) error) error {
-	ours := Place{Path: path, Force: true, Former: func(string) error { return nil }}
+	ours := Place{Path: path, Force: true, Former: func(string) error { return nil }, shared: true}
 	return ours.Write(func(path string) (err error) {
 		file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 		if err != nil {

@@ -78,3 +78,28 @@ func TestCopyTo(t *testing.T) {
 		t.Error("past the end: no error")
 	}
 }
+
+// Several writers of one file of the program's own: each succeeds, and what stands there at the end is one of them, whole.
+func TestWritersOfOneFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "shared")
+	errs := make(chan error, 8)
+	for i := range cap(errs) {
+		go func() {
+			data := bytes.Repeat([]byte{byte('a' + i)}, 5000)
+			var err error
+			for range 20 {
+				err = errors.Join(err, WriteBytes(path, data))
+			}
+			errs <- err
+		}()
+	}
+	for range cap(errs) {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	data, err := os.ReadFile(path)
+	if err != nil || len(data) != 5000 || !bytes.Equal(data, bytes.Repeat(data[:1], 5000)) {
+		t.Errorf("%d bytes, %v", len(data), err)
+	}
+}
