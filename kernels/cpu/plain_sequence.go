@@ -128,13 +128,11 @@ func (a *ConvolveArguments) convolve(_ unsafe.Pointer, from, to int64) {
 func (a *DeltaArguments) delta(_ unsafe.Pointer, from, to int64) {
 	for job := from; job < to; job++ {
 		rows, head := slice[int64](a.Sequences, (job/a.Heads+1)*4)[job/a.Heads*4:], job%a.Heads
-		state := make([]float64, a.KeyDim*a.ValueDim)
+		state := make([]float32, a.KeyDim*a.ValueDim)
 		var kept []float32
 		if a.Kept.Data != nil {
 			kept = a.Kept.row(job / a.Heads)[head*a.KeyDim*a.ValueDim:]
-			for i := range state {
-				state[i] = float64(kept[i])
-			}
+			copy(state, kept)
 		}
 		for row := rows[2]; row < rows[3]; row++ {
 			a.step(state, row, head)
@@ -146,15 +144,13 @@ func (a *DeltaArguments) delta(_ unsafe.Pointer, from, to int64) {
 			}
 		}
 		if kept != nil {
-			for i, v := range state {
-				kept[i] = float32(v)
-			}
+			copy(kept, state)
 		}
 	}
 }
 
-// step takes a head's state over one row and returns what its query reads.
-func (a *DeltaArguments) step(state []float64, row, head int64) []float64 {
+// step takes a head's state, which is float32 between rows as it is where it is kept, over one row and returns what its query reads.
+func (a *DeltaArguments) step(state []float32, row, head int64) []float64 {
 	key := head / (a.Heads / a.KeyHeads) * a.KeyDim
 	q, k, v := a.Q.row(row)[key:][:a.KeyDim], a.K.row(row)[key:][:a.KeyDim], a.V.row(row)[head*a.ValueDim:][:a.ValueDim]
 	decay, beta := math.Exp(float64(a.Gate.row(row)[head])), float64(a.Beta.row(row)[head])
@@ -162,15 +158,15 @@ func (a *DeltaArguments) step(state []float64, row, head int64) []float64 {
 	for i, ki := range k {
 		s := state[int64(i)*a.ValueDim:][:a.ValueDim]
 		for j := range s {
-			s[j] *= decay
-			held[j] += float64(ki) * s[j]
+			s[j] = float32(float64(s[j]) * decay)
+			held[j] += float64(ki) * float64(s[j])
 		}
 	}
 	for i, ki := range k {
 		s := state[int64(i)*a.ValueDim:][:a.ValueDim]
 		for j := range s {
-			s[j] += float64(ki) * beta * (float64(v[j]) - held[j])
-			out[j] += float64(q[i]) * s[j]
+			s[j] = float32(float64(s[j]) + float64(ki)*beta*(float64(v[j])-held[j]))
+			out[j] += float64(q[i]) * float64(s[j])
 		}
 	}
 	return out
