@@ -298,20 +298,19 @@ func (f *fitter) linears(half int) (inner []*arch.Linear, out *arch.Linear, post
 // solve fits what a half has: its inner layers where a gap lies before it, then its projection. target is the dense stream that it shall reach.
 func (f *fitter) solve(ctx context.Context, half int, target device.Tensor, behind, gap bool) error {
 	f.gap = gap
-
 	inner, out, post := f.linears(half)
 	if out == nil {
 		return nil
 	}
 	if f.fit.Inner && behind && len(inner) > 0 {
+		dense, err := load(f.device, f.model.Tensors, f.model.Spec.Blocks[half/2].Refs)
+		if err != nil {
+			return err
+		}
+		defer dense.release()
 		if err := f.sum(ctx, half, inner, func(fw *forward, b batch, wanted []device.Tensor) error {
 			// What they say on the dense stream.
 			s := b.spans[0]
-			dense, err := load(f.device, f.model.Tensors, f.model.Spec.Blocks[half/2].Refs)
-			if err != nil {
-				return err
-			}
-			defer dense.release()
 			x := f.entering(f.forward(b, dense), f.dense.Slice(s.start, s.rows), half, inner[0])
 			defer fw.give(x)
 			for i, l := range inner {
