@@ -121,7 +121,7 @@ func TestSelfTest(t *testing.T) {
 	}{
 		{"product_f32", "product at row", device.ComputeF32, `fma\.rn\.f32 (\S+), (\S+), (\S+), (\S+);`, "fma.rn.f32 $1, $2, $2, $4;"},
 		{"product_bf16_few", "product at row", device.ComputeBF16, `mma\.sync[^;]*;`, ""},
-		{"merge", "statistics", device.ComputeF32, `add\.f64`, "sub.f64"},
+		{"merge", "statistics", device.ComputeF32, `add\.rn\.f64`, "sub.rn.f64"},
 	} {
 		changed := 0
 		change := func(ptx string) string {

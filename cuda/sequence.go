@@ -40,17 +40,28 @@ func (d *gpu) DeltaRule(dst device.Tensor, r device.DeltaRule, l *device.Layout)
 		gate := a.tensor("gate", r.Gate, q.rows, r.Heads)
 		beta := a.tensor("beta", r.Beta, q.rows, r.Heads)
 		to := a.tensor("dst", dst, q.rows, r.Heads*r.ValueDim)
-		a.apart(to, q, k, v, gate, beta)
 		a.layout(l, q.rows)
+		if a.err != nil {
+			return a.err
+		}
+		kept := a.optional("state", r.State, l.Sequences(), r.Heads*r.KeyDim*r.ValueDim)
+		a.want(kept == nil || l.Prefix == nil, "a state for sequences that have prefixes")
+		a.apart(to, q, k, v, gate, beta, kept)
+		a.apart(kept, q, k, v, gate, beta)
 		if a.err != nil || to.empty() {
 			return a.err
+		}
+		if kept != nil {
+			if err := kept.wrote(); err != nil {
+				return err
+			}
 		}
 		p, err := d.placeOf(to, l)
 		if err != nil {
 			return err
 		}
 		blocks := grid(32, l.Sequences(), r.Heads*upTo(r.ValueDim, 32), 34*4*r.KeyDim)
-		return d.launch(blocks, kernelDelta(to.view(), q.view(), k.view(), v.view(), gate.view(), beta.view(), address[[4]int32](p.spans.at),
-			r.KeyDim, r.ValueDim, r.Heads, r.KeyHeads))
+		return d.launch(blocks, kernelDelta(to.view(), q.view(), k.view(), v.view(), gate.view(), beta.view(), kept.view(),
+			address[[4]int32](p.spans.at), r.KeyDim, r.ValueDim, r.Heads, r.KeyHeads))
 	})
 }

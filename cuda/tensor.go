@@ -180,6 +180,9 @@ func (a *arguments) optional(name string, t device.Tensor, rows, cols int) *tens
 }
 
 func (a *arguments) apart(dst *tensor, others ...*tensor) {
+	if dst == nil {
+		return
+	}
 	for _, t := range others {
 		a.want(t == nil || t.in == nil || t.in != dst.in || !overlap(dst, t), "dst is an input too")
 	}
