@@ -228,7 +228,7 @@ func (d *gpu) upload(t *tensor, row int, src []float32) error {
 	}
 	to := t.at().plus(row * t.stride)
 	if t.stride == t.cols || len(src) == t.cols {
-		return d.drv.toDevice(pointer(to), unsafe.Pointer(unsafe.SliceData(src)), int64(len(src))*4, d.computing)
+		return d.staging.send(pointer(to), bytesOf(src))
 	}
 	rows := len(src) / t.cols
 	return with(d, src, func(at address[float32]) error {

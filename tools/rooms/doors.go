@@ -18,7 +18,7 @@ var allowed = map[string][]string{
 	"engine/weights/hub":  {"engine/weights", "internal/hub"},
 	"engine/arch":         {"engine/device", "engine/weights", "internal/gguf"},
 	"engine":              {"engine/device", "engine/arch", "engine/weights"},
-	"cuda":                {"engine/device", "kernels/cuda"},
+	"cuda":                {"engine/device", "internal/home", "kernels/cuda"},
 	"kernels/cpu":         {"internal/gguf"},
 	"kernels/cuda":        {},
 	"tokenizer":           {"internal/gguf", "internal/mapped"},
