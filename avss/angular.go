@@ -46,7 +46,8 @@ func pairOf(start, end int) int { return end*(end-1)/2 + start }
 // Observe adds one sequence in one layer; a sequence's layers must come in order.
 func (a *Angular) Observe(m *engine.Measurement) error {
 	if len(m.Input) == 0 || len(m.Output) != len(m.Input) {
-		return a.errorf("layer %d: sequence %d: the residual stream at the last token has %d and %d values", m.Layer, m.Sequence, len(m.Input), len(m.Output))
+		return a.errorf("layer %d: sequence %d: the residual stream at the last token has %d and %d values", m.Layer, m.Sequence, len(m.Input),
+			len(m.Output))
 	}
 	sequence, err := a.observe(m)
 	if err != nil {

@@ -232,7 +232,8 @@ func TestRelativeBelowNotCounted(t *testing.T) {
 			if a == none {
 				seen.Sites[device.SiteMLP].RelativeBelow = -1
 			}
-			if err := a.Observe(&engine.Measurement{Layer: layer, Layers: 3, SequenceMeasure: seen, Eps: device.DefaultEps, Relative: device.DefaultRelative}); err != nil {
+			if err := a.Observe(&engine.Measurement{Layer: layer, Layers: 3, SequenceMeasure: seen, Eps: device.DefaultEps,
+				Relative: device.DefaultRelative}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -245,7 +246,8 @@ func TestRelativeBelowNotCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, a := range []*AVSS{none, counts, restored} {
-		if _, err := a.Of(Robust, SiteMLP, 0); err == nil || !strings.Contains(err.Error(), "layer 0: site mlp: relative values near zero were not counted") {
+		if _, err := a.Of(Robust, SiteMLP, 0); err == nil || !strings.Contains(err.Error(),
+			"layer 0: site mlp: relative values near zero were not counted") {
 			t.Errorf("site mlp: error %v", err)
 		}
 		if _, err := a.Of(Robust, SiteAttn, 0); err != nil {

@@ -206,6 +206,14 @@ func (s *Scores) check(key string, layers int) error {
 			return fmt.Errorf("layer %d: interval from %v to %v", l, s.Low[l], s.High[l])
 		}
 	}
+	if err := s.checkOrder(layers); err != nil {
+		return err
+	}
+	return s.checkDistances(layers)
+}
+
+// checkOrder says what is wrong with what a search found.
+func (s *Scores) checkOrder(layers int) error {
 	if len(s.Order) > layers || len(s.Losses) != len(s.Order) {
 		return fmt.Errorf("%d layers in order with %d losses, of %d layers", len(s.Order), len(s.Losses), layers)
 	}
@@ -214,6 +222,11 @@ func (s *Scores) check(key string, layers int) error {
 			return fmt.Errorf("order %v: layer %d does not exist or comes twice", s.Order, l)
 		}
 	}
+	return nil
+}
+
+// checkDistances says what is wrong with the distances of runs of layers.
+func (s *Scores) checkDistances(layers int) error {
 	if len(s.Distance) != 0 && len(s.Distance) != layers {
 		return fmt.Errorf("%d rows of distances, want %d", len(s.Distance), layers)
 	}

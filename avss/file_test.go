@@ -43,7 +43,8 @@ func testFile(t testing.TB) *File {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := NewFile(ModelInfo{Ref: "tiny", Layers: 4, Hidden: 8, SHA256: "abc"}, CalibrationInfo{Source: "text", Sequences: 5, Tokens: 17}, rows, scores...)
+	f, err := NewFile(ModelInfo{Ref: "tiny", Layers: 4, Hidden: 8, SHA256: "abc"}, CalibrationInfo{Source: "text", Sequences: 5, Tokens: 17}, rows,
+		scores...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -296,7 +296,8 @@ func BenchmarkMetrics(b *testing.B) {
 		row := narrow(sequences[0].residual[1][0])
 		b.Run(info.Name+"/observe", func(b *testing.B) {
 			for b.Loop() {
-				err := next.Observe(&engine.Measurement{Layers: 1, Sequence: at, SequenceMeasure: one, Eps: device.DefaultEps, Relative: device.DefaultRelative, Input: row, Output: row})
+				err := next.Observe(&engine.Measurement{Layers: 1, Sequence: at, SequenceMeasure: one, Eps: device.DefaultEps, Relative: device.DefaultRelative,
+					Input: row, Output: row})
 				if at++; err != nil {
 					b.Fatal(err)
 				}

@@ -86,7 +86,8 @@ func TestHighestFirst(t *testing.T) {
 func TestRatioOfNothing(t *testing.T) {
 	own(t, Definition{Name: "nothing", About: "over zero", New: Ratio(Tokens, func(*engine.Measurement) float64 { return 0 })})
 	own(t, Definition{Name: "infinity", About: "beyond numbers", New: Ratio(func(*engine.Measurement) float64 { return math.Inf(1) }, Tokens)})
-	for name, want := range map[string]string{"nothing": "avss: nothing: layer 0: the denominator is 0", "infinity": "avss: infinity: layer 0: the sums are +Inf"} {
+	for name, want := range map[string]string{"nothing": "avss: nothing: layer 0: the denominator is 0",
+		"infinity": "avss: infinity: layer 0: the sums are +Inf"} {
 		m := newMetric(t, name)
 		if err := walk(randomSequences(6, 3, 2), m); err != nil {
 			t.Fatal(err)

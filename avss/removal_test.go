@@ -48,7 +48,8 @@ func (f *fake) Run(_ context.Context, p engine.Pass) (*engine.Outcome, error) {
 		}
 		score := func(tokens int) engine.Score {
 			// The loss grows with the length, so that a mean over sequences is not the mean over tokens.
-			return engine.Score{Tokens: tokens, LogLikelihood: -loss * float64(tokens*tokens), KL: (loss - 1) * float64(tokens), SameTop: max(0, tokens-len(drop))}
+			return engine.Score{Tokens: tokens, LogLikelihood: -loss * float64(tokens*tokens), KL: (loss - 1) * float64(tokens),
+				SameTop: max(0, tokens-len(drop))}
 		}
 		var row []engine.SequenceScore
 		for _, s := range p.Sequences {

@@ -17,14 +17,15 @@ import (
 
 // SiteSummary describes the activations of one site in one layer over all sequences.
 type SiteSummary struct {
-	N                int64   `json:"n"`    // values
-	Mean             Value   `json:"mean"` // NaN, as all below, where a value is no number
-	Variance         Value   `json:"variance"`
-	Min              Value   `json:"min"`
-	Max              Value   `json:"max"`
-	RMS              Value   `json:"rms"`
-	MeanAbs          Value   `json:"mean_abs"`
-	Kurtosis         Value   `json:"kurtosis"` // fourth central moment over the variance's square: 3 for a normal distribution; NaN where the variance is 0
+	N        int64 `json:"n"`    // values
+	Mean     Value `json:"mean"` // NaN, as all below, where a value is no number
+	Variance Value `json:"variance"`
+	Min      Value `json:"min"`
+	Max      Value `json:"max"`
+	RMS      Value `json:"rms"`
+	MeanAbs  Value `json:"mean_abs"`
+	// fourth central moment over the variance's square: 3 for a normal distribution; NaN where the variance is 0
+	Kurtosis         Value   `json:"kurtosis"`
 	Eps              Values  `json:"eps"`
 	Below            []int64 `json:"below"`    // values below each of Eps in magnitude
 	Sparsity         Values  `json:"sparsity"` // their share

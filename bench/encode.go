@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"avssnative/failure"
+	"avssnative/tokenizer"
 )
 
 // Tokenizer is what this package asks of a tokenizer.
@@ -18,16 +19,6 @@ type Tokenizer interface {
 	// AddsBOS says whether Encode with special set begins with BOS.
 	AddsBOS() bool
 }
-
-// BOS says whether a text begins with the beginning-of-sequence token. It changes figures by more than most pruning does, so it stands
-// in every result.
-type BOS string
-
-const (
-	BOSAuto BOS = "auto" // what the tokenizer does by itself; the zero value means the same
-	BOSYes  BOS = "yes"  // always
-	BOSNo   BOS = "no"   // never, nor any other special token
-)
 
 // encoder encodes texts under a policy.
 type encoder struct {
@@ -43,19 +34,19 @@ type encoder struct {
 	lastIDs     []int32
 }
 
-func newEncoder(t Tokenizer, policy BOS) (*encoder, error) {
+func newEncoder(t Tokenizer, policy tokenizer.BOS) (*encoder, error) {
 	e := &encoder{tokenizer: t}
 	bos, hasBOS := t.BOS()
 	eos, hasEOS := t.EOS()
 	switch policy {
-	case BOSAuto, "":
+	case tokenizer.BOSAuto, "":
 		e.special, e.begins = true, t.AddsBOS()
-	case BOSYes:
+	case tokenizer.BOSYes:
 		if !hasBOS {
 			return nil, failure.Unsupported.Errorf("bench: BOS asked for, and the tokenizer has none; use auto or no")
 		}
 		e.special, e.prepend, e.begins = true, !t.AddsBOS(), true
-	case BOSNo:
+	case tokenizer.BOSNo:
 	default:
 		return nil, fmt.Errorf("bench: BOS %q: want auto, yes or no", string(policy))
 	}

@@ -4,12 +4,13 @@ import (
 	"fmt"
 
 	"avssnative/engine"
+	"avssnative/tokenizer"
 )
 
 // Options say how items become tokens.
 type Options struct {
-	MaxLength int // tokens that the model takes at a time (Spec.Context); 0: 2048
-	BOS       BOS // "": what the tokenizer does by itself
+	MaxLength int           // tokens that the model takes at a time (Spec.Context); 0: 2048
+	BOS       tokenizer.BOS // "": what the tokenizer does by itself
 }
 
 // defaultLength is the length at which most published figures were measured.

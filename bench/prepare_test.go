@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"avssnative/engine"
+	"avssnative/tokenizer"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -35,7 +36,7 @@ func TestChoicesAgreeWithThePlainRule(t *testing.T) {
 	})
 	rapid.Check(t, func(r *rapid.T) {
 		f := newFake(true, true, rapid.Bool().Draw(r, "adds BOS"))
-		policy := rapid.SampledFrom([]BOS{BOSAuto, BOSYes, BOSNo}).Draw(r, "policy")
+		policy := rapid.SampledFrom([]tokenizer.BOS{tokenizer.BOSAuto, tokenizer.BOSYes, tokenizer.BOSNo}).Draw(r, "policy")
 		length := rapid.IntRange(8, 24).Draw(r, "length")
 		var items []Item
 		for range rapid.IntRange(1, 4).Draw(r, "items") {
@@ -53,7 +54,7 @@ func TestChoicesAgreeWithThePlainRule(t *testing.T) {
 			}
 			items = append(items, item)
 		}
-		special := policy == BOSYes || policy == BOSAuto && f.add
+		special := policy == tokenizer.BOSYes || policy == tokenizer.BOSAuto && f.add
 		plain := f
 		plain.add = special
 		suite, err := Prepare([]Set{choiceSet(items...)}, f, Options{MaxLength: length, BOS: policy})
@@ -138,7 +139,8 @@ func TestEmptyContext(t *testing.T) {
 		want int32
 	}{{"BOS", newFake(true, true, false), 0}, {"EOS where there is no BOS", newFake(false, true, false), 1}} {
 		suite, _ := judge(t, []Set{choiceSet(question(t, "", 0, "x", "y"))}, test.f, Options{MaxLength: 8})
-		if diff := cmp.Diff([]engine.Sequence{{IDs: []int32{test.want}, Branches: [][]int32{test.f.must(" x"), test.f.must(" y")}, Silent: true}}, suite.Sequences); diff != "" {
+		if diff := cmp.Diff([]engine.Sequence{{IDs: []int32{test.want}, Branches: [][]int32{test.f.must(" x"), test.f.must(" y")}, Silent: true}},
+			suite.Sequences); diff != "" {
 			t.Errorf("%s: %s", test.name, diff)
 		}
 	}
@@ -174,7 +176,7 @@ func TestPrepareRefuses(t *testing.T) {
 	}{
 		{"no length", []Set{good}, f, Options{MaxLength: 1}, []string{"maximal length 1"}},
 		{"unknown policy", []Set{good}, f, Options{MaxLength: 8, BOS: "maybe"}, []string{`"maybe"`, "auto, yes or no"}},
-		{"no BOS to add", []Set{good}, newFake(false, true, false), Options{MaxLength: 8, BOS: BOSYes}, []string{"BOS", "none"}},
+		{"no BOS to add", []Set{good}, newFake(false, true, false), Options{MaxLength: 8, BOS: tokenizer.BOSYes}, []string{"BOS", "none"}},
 		{"long choice", []Set{choiceSet(question(t, "a", 0, "x", "a b c d e"))}, f, Options{MaxLength: 4},
 			[]string{"made: item 0: choice 1: 5 tokens", "takes 4"}},
 		{"choice melts into its context", []Set{choiceSet(Item{Pairs: []Pair{{"ab", "c"}, {"ab", " c"}}})}, f, Options{MaxLength: 8},

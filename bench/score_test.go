@@ -52,7 +52,8 @@ func TestAccuracy(t *testing.T) {
 		-2, -2, // a tie is the first
 		-2, -2,
 		-5, -4, -3)
-	if got := []int{r.Items[0].Chosen, r.Items[0].ChosenNorm, r.Items[1].Chosen, r.Items[2].Chosen, r.Items[3].Chosen}; !cmp.Equal(got, []int{0, 1, 0, 0, 2}) {
+	if got := []int{r.Items[0].Chosen, r.Items[0].ChosenNorm, r.Items[1].Chosen, r.Items[2].Chosen, r.Items[3].Chosen}; !cmp.Equal(got,
+		[]int{0, 1, 0, 0, 2}) {
 		t.Errorf("chosen %v", got)
 	}
 	acc, _ := r.Metric("acc")

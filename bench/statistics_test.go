@@ -98,7 +98,8 @@ func TestCompare(t *testing.T) {
 		t.Errorf("accuracy %+v", a)
 	}
 	// Four nats more over four words: perplexities are exp(6/4) and exp(10/4).
-	if !near(p.Retention, math.Exp(-1)) || !near(p.Retention, p.Dense.Value/p.Pruned.Value) || p.ChanceCorrected != p.Retention || p.Test.Difference != 1 {
+	if !near(p.Retention, math.Exp(-1)) || !near(p.Retention, p.Dense.Value/p.Pruned.Value) || p.ChanceCorrected != p.Retention ||
+		p.Test.Difference != 1 {
 		t.Errorf("perplexity %+v", p)
 	}
 	if !near(j.MeanOfRatios, (0.75+math.Exp(-1))/2) || !near(j.MeanOfCorrected, (0.5+math.Exp(-1))/2) || j.RatioOfMeans != 0.75 {

@@ -128,7 +128,8 @@ func TestSweepRefuses(t *testing.T) {
 		"all layers": {func(s *Sweep) { s.Counts = []int{6} }, []string{"6 layers to drop", "1 to 5"}},
 		"none":       {func(s *Sweep) { s.Counts = []int{0} }, []string{"0 layers to drop"}},
 		"no tasks":   {func(s *Sweep) { s.Suite = &Suite{} }, []string{"no tasks"}},
-		"too few":    {func(s *Sweep) { s.Metrics["bi"] = func(int) (engine.Drop, error) { return engine.Layers(1), nil } }, []string{"bi, 3 layers", "1 layers"}},
+		"too few": {func(s *Sweep) { s.Metrics["bi"] = func(int) (engine.Drop, error) { return engine.Layers(1), nil } },
+			[]string{"bi, 3 layers", "1 layers"}},
 		"out of range": {func(s *Sweep) {
 			s.Metrics["bi"] = func(n int) (engine.Drop, error) { return engine.Layers(5, 6, 7)[:n], nil }
 		}, []string{"bi, 3 layers", "0 to 5"}},

@@ -35,19 +35,30 @@ func TestEveryFormOfEveryTask(t *testing.T) {
 		gold             int
 		lengths          []int
 	}{
-		{"arc_easy", "mosaic_arc_easy.jsonl", `{"query": "Question: Why?", "choices": ["é", "so"], "gold": 1}`, "Question: Why?\nAnswer:", []string{" é", " so"}, 1, []int{1, 2}},
-		{"arc_challenge", "test.jsonl", `{"question": "Why?", "choices": {"text": ["a", "b"], "label": ["A", "B"]}, "answerKey": "B"}`, "Question: Why?\nAnswer:", []string{" a", " b"}, 1, []int{1, 1}},
-		{"openbookqa", "mosaic_openbook_qa.jsonl", `{"query": "Fog is", "choices": ["a", "b", "c", "d"], "gold": 0}`, "Fog is", []string{" a", " b", " c", " d"}, 0, []int{1, 1, 1, 1}},
-		{"openbookqa", "test.jsonl", `{"question_stem": "Fog is", "choices": {"text": ["a", "b"], "label": ["A", "B"]}, "answerKey": " A"}`, "Fog is", []string{" a", " b"}, 0, []int{1, 1}},
-		{"piqa", "mosaic_piqa.jsonl", `{"query": "Question: How?\n", "choices": ["a", "bb"], "gold": 1}`, "Question: How?\nAnswer:", []string{" a", " bb"}, 1, []int{1, 2}},
-		{"piqa", "valid.jsonl", `{"goal": "How?", "sol1": "a", "sol2": "bb", "label": 1}`, "Question: How?\nAnswer:", []string{" a", " bb"}, 1, []int{1, 2}},
-		{"boolq", "mosaic_boolq.jsonl", `{"query": "Passage: It is.\nQuestion: is it?", "choices": ["no", "yes"], "gold": 1}`, "It is.\nQuestion: is it?\nAnswer:", []string{" no", " yes"}, 1, []int{2, 3}},
-		{"boolq", "validation.jsonl", `{"passage": "It is.", "question": "is it", "label": "0"}`, "It is.\nQuestion: is it?\nAnswer:", []string{" no", " yes"}, 0, []int{2, 3}},
-		{"boolq", "validation.jsonl", `{"passage": "It is.", "question": "is it", "answer": true}`, "It is.\nQuestion: is it?\nAnswer:", []string{" no", " yes"}, 1, []int{2, 3}},
-		{"sciq", "test.jsonl", `{"support": " S.", "question": "Q?", "distractor1": "a", "distractor2": "b", "distractor3": "c", "correct_answer": "d"}`, "S.\nQuestion: Q?\nAnswer:", []string{" a", " b", " c", " d"}, 3, []int{1, 1, 1, 1}},
+		{"arc_easy", "mosaic_arc_easy.jsonl", `{"query": "Question: Why?", "choices": ["é", "so"], "gold": 1}`, "Question: Why?\nAnswer:",
+			[]string{" é", " so"}, 1, []int{1, 2}},
+		{"arc_challenge", "test.jsonl", `{"question": "Why?", "choices": {"text": ["a", "b"], "label": ["A", "B"]}, "answerKey": "B"}`,
+			"Question: Why?\nAnswer:", []string{" a", " b"}, 1, []int{1, 1}},
+		{"openbookqa", "mosaic_openbook_qa.jsonl", `{"query": "Fog is", "choices": ["a", "b", "c", "d"], "gold": 0}`, "Fog is",
+			[]string{" a", " b", " c", " d"}, 0, []int{1, 1, 1, 1}},
+		{"openbookqa", "test.jsonl", `{"question_stem": "Fog is", "choices": {"text": ["a", "b"], "label": ["A", "B"]}, "answerKey": " A"}`, "Fog is",
+			[]string{" a", " b"}, 0, []int{1, 1}},
+		{"piqa", "mosaic_piqa.jsonl", `{"query": "Question: How?\n", "choices": ["a", "bb"], "gold": 1}`, "Question: How?\nAnswer:", []string{" a", " bb"},
+			1, []int{1, 2}},
+		{"piqa", "valid.jsonl", `{"goal": "How?", "sol1": "a", "sol2": "bb", "label": 1}`, "Question: How?\nAnswer:", []string{" a", " bb"}, 1,
+			[]int{1, 2}},
+		{"boolq", "mosaic_boolq.jsonl", `{"query": "Passage: It is.\nQuestion: is it?", "choices": ["no", "yes"], "gold": 1}`,
+			"It is.\nQuestion: is it?\nAnswer:", []string{" no", " yes"}, 1, []int{2, 3}},
+		{"boolq", "validation.jsonl", `{"passage": "It is.", "question": "is it", "label": "0"}`, "It is.\nQuestion: is it?\nAnswer:",
+			[]string{" no", " yes"}, 0, []int{2, 3}},
+		{"boolq", "validation.jsonl", `{"passage": "It is.", "question": "is it", "answer": true}`, "It is.\nQuestion: is it?\nAnswer:",
+			[]string{" no", " yes"}, 1, []int{2, 3}},
+		{"sciq", "test.jsonl", `{"support": " S.", "question": "Q?", "distractor1": "a", "distractor2": "b", "distractor3": "c", "correct_answer": "d"}`,
+			"S.\nQuestion: Q?\nAnswer:", []string{" a", " b", " c", " d"}, 3, []int{1, 1, 1, 1}},
 		{"hellaswag", "validation.jsonl", `{"activity_label": "Roof", "ctx_a": "A man  is", "ctx_b": "he Sits [x] UP", "endings": ["and [title] Go", " on"], "label": "1"}`, "Roof: A man is He sits up", []string{" and. Go", " on"}, 1, []int{7, 2}},
 		{"hellaswag", "mosaic_hellaswag.jsonl", `{"query": "Roof: A", "choices": ["a", "b"], "gold": 0}`, "Roof: A", []string{" a", " b"}, 0, []int{1, 1}},
-		{"sst2", "dev.tsv", "so good\t1\r", "so good\nQuestion: Is this sentence positive or negative?\nAnswer:", []string{" negative", " positive"}, 1, []int{8, 8}},
+		{"sst2", "dev.tsv", "so good\t1\r", "so good\nQuestion: Is this sentence positive or negative?\nAnswer:", []string{" negative", " positive"}, 1,
+			[]int{8, 8}},
 		{"lambada_openai", "mosaic_lambada_openai.jsonl", `{"context": "a b", "continuation": "c"}`, "a b", []string{" c"}, 0, nil},
 		{"lambada_openai", "test.jsonl", `{"text": "a b c"}`, "a b", []string{" c"}, 0, nil},
 		{"small_world_qa", "qa.jsonl", `{"kind": "k", "context": "a", "choices": ["b", "c"], "gold": 1}`, "a", []string{" b", " c"}, 1, []int{1, 1}},
@@ -97,16 +108,20 @@ func TestHostileFiles(t *testing.T) {
 		{"sst2", "sst2/dev.tsv", "good\t1\nbad\t2\n", []string{"dev.tsv: record 2", `label "2", want 0 or 1`}},
 		{"sst2", "sst2/dev.tsv", "good\t01\n", []string{"dev.tsv: record 1", `label "01"`}},
 		{"sst2", "sst2/dev.tsv", "good\n", []string{"dev.tsv: line 1", "1 cells, want 2"}},
-		{"arc_easy", "arc_easy/test.jsonl", "{\"query\": \"a\", \"choices\": [\"a\", \"b\"], \"gold\": 0}\n{\n", []string{"arc_easy", "test.jsonl: line 2", "JSON"}},
+		{"arc_easy", "arc_easy/test.jsonl", "{\"query\": \"a\", \"choices\": [\"a\", \"b\"], \"gold\": 0}\n{\n", []string{"arc_easy", "test.jsonl: line 2",
+			"JSON"}},
 		{"arc_easy", "arc_easy/test.jsonl", `[1]`, []string{"test.jsonl: line 1"}},
-		{"arc_easy", "arc_easy/test.jsonl", `{"query": "a", "choices": ["a", "b"], "gold": 2}`, []string{"test.jsonl: record 1", "right answer 2", "0 to 1"}},
+		{"arc_easy", "arc_easy/test.jsonl", `{"query": "a", "choices": ["a", "b"], "gold": 2}`, []string{"test.jsonl: record 1", "right answer 2",
+			"0 to 1"}},
 		{"arc_easy", "arc_easy/test.jsonl", `{"query": "a", "choices": ["a", "b"], "gold": -1}`, []string{"right answer -1"}},
 		{"arc_easy", "arc_easy/test.jsonl", `{"query": "a", "choices": ["a", ""], "gold": 0}`, []string{"choice 1 is empty"}},
 		{"arc_easy", "arc_easy/test.jsonl", `{"query": "a", "choices": ["a"], "gold": 0}`, []string{"1 choices"}},
 		{"arc_easy", "arc_easy/test.jsonl", `{"query": "a", "choices": "ab", "gold": 0}`, []string{"neither a list"}},
 		{"arc_easy", "arc_easy/test.jsonl", `{"query": "a", "choices": ["a", "b"]}`, []string{"no right answer"}},
-		{"arc_easy", "arc_easy/test.jsonl", `{"question": "a", "choices": {"text": ["a", "b"], "label": ["A", "B"]}, "answerKey": "E"}`, []string{`"E"`, `["A" "B"]`}},
-		{"arc_easy", "arc_easy/test.jsonl", `{"question": "a", "choices": {"text": ["a", "b"], "label": ["A"]}, "answerKey": "A"}`, []string{"2 texts", "1 labels"}},
+		{"arc_easy", "arc_easy/test.jsonl", `{"question": "a", "choices": {"text": ["a", "b"], "label": ["A", "B"]}, "answerKey": "E"}`,
+			[]string{`"E"`, `["A" "B"]`}},
+		{"arc_easy", "arc_easy/test.jsonl", `{"question": "a", "choices": {"text": ["a", "b"], "label": ["A"]}, "answerKey": "A"}`,
+			[]string{"2 texts", "1 labels"}},
 		{"arc_easy", "arc_easy/test.jsonl", `{"choices": ["a", "b"], "gold": 0}`, []string{"neither query nor question"}},
 		{"piqa", "piqa/valid.jsonl", `{"goal": "a", "sol1": "b", "sol2": "c"}`, []string{"valid.jsonl: record 1", "valid-labels.lst"}},
 		{"piqa", "piqa/valid.jsonl", `{"goal": "a", "sol1": "b"}`, []string{"sol2"}},
@@ -230,7 +245,8 @@ func TestSharedData(t *testing.T) {
 	different := 0
 	for i, item := range published[0].Items {
 		other := mosaic[0].Items[i]
-		if item.Gold != other.Gold || item.Pairs[0].Context != other.Pairs[0].Context || strings.TrimSpace(item.Pairs[0].Continuation) != strings.TrimSpace(other.Pairs[0].Continuation) {
+		if item.Gold != other.Gold || item.Pairs[0].Context != other.Pairs[0].Context ||
+			strings.TrimSpace(item.Pairs[0].Continuation) != strings.TrimSpace(other.Pairs[0].Continuation) {
 			different++
 		}
 	}

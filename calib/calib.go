@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"avssnative/engine"
+	"avssnative/failure"
 	"avssnative/internal/corpus"
 	"avssnative/internal/smallworld"
 	"avssnative/tokenizer"
@@ -27,20 +28,11 @@ type Options struct {
 
 	Tokens int // to take; 0: DefaultTokens
 	Length int // tokens of a sequence, at most; 0: 512, or as many as the model takes
-	BOS    BOS
+	BOS    tokenizer.BOS
 	Seed   uint64 // of text that the model writes
 	// Progress is shown how much of its text a model has written; nil: nobody looks.
 	Progress func(tokens, of int)
 }
-
-// BOS says whether a document begins with the beginning-of-sequence token.
-type BOS string
-
-const (
-	BOSAuto BOS = "auto" // what the tokenizer does by itself; the zero value means the same
-	BOSYes  BOS = "yes"
-	BOSNo   BOS = "no"
-)
 
 // DefaultTokens is how much text is measured unless told otherwise: on the demo a doubling moves no score by more than its interval.
 const DefaultTokens = 16384
@@ -50,8 +42,8 @@ const defaultLength = 512
 
 // What a caller may do something about.
 var (
-	ErrNoText = errors.New("no text of two tokens or more")
-	ErrNoBOS  = errors.New("the tokenizer has no beginning-of-sequence token for documents to begin with")
+	ErrNoText = failure.NotFound.Errorf("no text of two tokens or more")
+	ErrNoBOS  = failure.Unsupported.Errorf("the tokenizer has no beginning-of-sequence token for documents to begin with")
 )
 
 // Names of texts that are not files.
@@ -149,8 +141,8 @@ func (r *reader) begin() error {
 	bos, found := r.tokenizer.BOS()
 	r.bos = bos
 	switch r.options.BOS {
-	case "", BOSAuto, BOSNo:
-	case BOSYes:
+	case "", tokenizer.BOSAuto, tokenizer.BOSNo:
+	case tokenizer.BOSYes:
 		if !found {
 			return fmt.Errorf("calib: %w", ErrNoBOS)
 		}
@@ -164,12 +156,12 @@ func (r *reader) begin() error {
 func (r *reader) take(ctx context.Context, document string) (more bool, err error) {
 	io.WriteString(r.sum, document)
 	r.sum.Write([]byte{0})
-	auto := r.options.BOS == BOSAuto || r.options.BOS == ""
+	auto := r.options.BOS == tokenizer.BOSAuto || r.options.BOS == ""
 	ids, err := r.tokenizer.EncodeContext(ctx, document, auto)
 	if err != nil {
 		return false, err
 	}
-	if r.options.BOS == BOSYes {
+	if r.options.BOS == tokenizer.BOSYes {
 		ids = append([]int32{r.bos}, ids...)
 	}
 	if _, has := r.tokenizer.BOS(); has && len(ids) > 1 && ids[0] == r.bos && ids[1] == r.bos {

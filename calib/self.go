@@ -6,12 +6,12 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"avssnative/engine"
+	"avssnative/failure"
 	"avssnative/internal/home"
 	"avssnative/internal/mapped"
 	"avssnative/tokenizer"
@@ -82,7 +82,8 @@ func beginning(m *engine.Model, t *tokenizer.Tokenizer) (int32, error) {
 			return id, nil
 		}
 	}
-	return 0, errors.New("calib: the tokenizer has neither a token that begins a text nor one that ends it, so the model cannot write its own; give it text")
+	return 0, failure.Unsupported.Errorf("calib: the tokenizer has neither a token that begins a text nor one that ends it, " +
+		"so the model cannot write its own; give it text")
 }
 
 // selfText makes sequences of what the model wrote, as many tokens as were asked for.

@@ -1,7 +1,6 @@
 package cuda
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -9,6 +8,7 @@ import (
 	"sync"
 
 	"avssnative/engine/device"
+	"avssnative/failure"
 )
 
 // leastDriver is the oldest driver that loads PTX 7.0: CUDA 11.0.
@@ -61,7 +61,7 @@ func usable(d driver) (int, error) {
 		return 0, err
 	}
 	if n == 0 {
-		return 0, errors.New("cuda: no device: the driver finds no GPU")
+		return 0, failure.NotFound.Errorf("cuda: no device: the driver finds no GPU")
 	}
 	return n, nil
 }
@@ -112,14 +112,14 @@ func described(drv driver, index int, o device.Options) (*gpu, error) {
 		compute = device.ComputeBF16
 	case device.ComputeBF16, device.ComputeF32:
 	default:
-		return nil, fmt.Errorf("cuda: cuda:%d: compute %q: not offered; offered: bf16, f32", index, compute)
+		return nil, failure.Unsupported.Errorf("cuda: cuda:%d: compute %q: not offered; offered: bf16, f32", index, compute)
 	}
 	n, err := usable(drv)
 	if err != nil {
 		return nil, err
 	}
 	if index >= n {
-		return nil, fmt.Errorf("cuda: cuda:%d: no such device; the driver finds %d", index, n)
+		return nil, failure.NotFound.Errorf("cuda: cuda:%d: no such device; the driver finds %d", index, n)
 	}
 	c, err := drv.card(index)
 	if err != nil {

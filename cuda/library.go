@@ -8,6 +8,8 @@ import (
 	"unsafe"
 
 	"github.com/ebitengine/purego"
+
+	"avssnative/failure"
 )
 
 // library is the driver library opened by purego: no C compiler, no header, no file of NVIDIA's at build time. Every call passes integers
@@ -34,7 +36,7 @@ var openLibrary = sync.OnceValues(func() (*library, error) {
 	}
 	handle, err := loadLibrary(name)
 	if err != nil {
-		return nil, fmt.Errorf("cuda: no driver: %s cannot be opened (%s); install NVIDIA's driver or choose --device cpu",
+		return nil, failure.NotFound.Errorf("cuda: no driver: %s cannot be opened (%s); install NVIDIA's driver or compute on device cpu",
 			name, strings.TrimSpace(err.Error()))
 	}
 	l := &library{at: map[string]uintptr{}}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"avssnative/engine/device"
+	"avssnative/failure"
 )
 
 // matrix is a weight in device memory, in the precision of the products: rows of In values padded with zeros to a multiple of 8, float32 or
@@ -33,7 +34,7 @@ func (d *gpu) Matrix(w device.Weight) (device.Matrix, error) {
 	}
 	if values, _, _ := w.Type.Block(); values > 1 {
 		if _, known := quantisedAs[w.Type]; !known {
-			return nil, fmt.Errorf("cuda: cuda:%d: %s: no kernel reads %s; use --device cpu", d.index, w.Name, w.Type)
+			return nil, failure.Unsupported.Errorf("cuda: cuda:%d: %s: no kernel reads %s; device cpu does", d.index, w.Name, w.Type)
 		}
 	}
 	m := &matrix{on: d, weight: w, wide: d.compute == device.ComputeF32, pitch: (w.In + 7) &^ 7, ready: make(chan struct{})}

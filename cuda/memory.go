@@ -2,9 +2,10 @@ package cuda
 
 import (
 	"errors"
-	"fmt"
 	"math/bits"
 	"sync"
+
+	"avssnative/failure"
 )
 
 // memory hands out device memory and keeps what comes back for the next who asks: an allocation by the driver waits for the whole GPU.
@@ -60,7 +61,7 @@ func (m *memory) take(bytes int64) (*block, error) {
 		}
 	}
 	if m.held+size > m.limit {
-		return nil, fmt.Errorf("out of memory: want %d bytes more, %d of %d are in use", size, m.held, m.limit)
+		return nil, failure.Memory.Errorf("out of memory: want %d bytes more, %d of %d are in use", size, m.held, m.limit)
 	}
 	at, err := m.drv.alloc(size)
 	if s, ok := err.(status); ok && s.code == statusOutOfMemory {
@@ -71,7 +72,7 @@ func (m *memory) take(bytes int64) (*block, error) {
 	}
 	if err != nil {
 		if s, ok := err.(status); ok && s.code == statusOutOfMemory {
-			return nil, fmt.Errorf("out of memory: want %d bytes more, this program holds %d of the device's: %w", size, m.held, err)
+			return nil, failure.Memory.Errorf("out of memory: want %d bytes more, this program holds %d of the device's: %w", size, m.held, err)
 		}
 		return nil, err
 	}

@@ -211,6 +211,60 @@ func TestOutOfMemory(t *testing.T) {
 	}
 }
 
+// TestMemoryShrinks: where a device cannot hold a pass's batch it computes smaller ones, to the same bits; a sequence that it cannot hold is an
+// error.
+func TestMemoryShrinks(t *testing.T) {
+	silent(t)
+	shape, folder := yardstick.Shapes["quick"], t.TempDir()
+	if err := shape.Write(t.Context(), folder, "F32"); err != nil {
+		t.Fatal(err)
+	}
+	run := func(memory int64, sequences, tokens int) (*engine.Outcome, []float64, int64, error) {
+		o := engine.Options{Device: "cuda:0", Options: device.Options{Compute: device.ComputeF32, Memory: memory}}
+		model, err := engine.Open(t.Context(), folder, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer model.Close()
+		on, err := model.Device()
+		if err != nil {
+			t.Fatal(err)
+		}
+		metric := avss.NewAVSS(avss.Options{})
+		p := engine.Pass{Observe: []engine.Observer{metric}}
+		for _, ids := range shape.IDs(sequences, tokens) {
+			p.Sequences = append(p.Sequences, engine.Sequence{IDs: ids, ScoreFrom: 1, ScoreTo: len(ids)})
+		}
+		outcome, err := model.Run(t.Context(), p)
+		if err != nil {
+			return nil, nil, 0, err
+		}
+		scores, err := metric.Scores()
+		return outcome, scores.Values, on.(*gpu).memory.held, err
+	}
+	free, want, held, err := run(0, 12, 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, alone, err := run(0, 1, 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	limit := held - (held-alone)/4 // too little for all, enough for a few
+	small, got, peak, err := run(limit, 12, 20)
+	if err != nil {
+		t.Fatalf("%d bytes, of which one sequence takes %d and all take %d: %v", limit, alone, held, err)
+	}
+	if peak > limit {
+		t.Errorf("%d bytes held of %d allowed; without a limit %d", peak, limit, held)
+	}
+	if !reflect.DeepEqual(free.Scores, small.Scores) || !reflect.DeepEqual(want, got) {
+		t.Error("smaller batches have other bits")
+	}
+	_, _, _, err = run(alone/2, 1, 20)
+	oneLine(t, err, "out of memory")
+}
+
 // TestSharedPass: two GPUs that share the sequences of a pass give the bits of one, scores and statistics.
 func TestSharedPass(t *testing.T) {
 	m := openMachine(t)

@@ -16,6 +16,7 @@ type forward struct {
 	layout    *device.Layout
 	positions []int32
 	rows      int
+	few       bool                                  // the rows are those of a step of generation: device.FewRows, where the device has it
 	cache     *layerCache                           // what the layer keeps of earlier tokens; nil: every sequence is whole
 	sums      []float32                             // thresholds where a branch's results are to be summed on the way; else nil
 	tap       func(l *arch.Linear, x device.Tensor) // is shown what enters each linear layer; nil: nobody looks
@@ -148,10 +149,19 @@ func (f *forward) norm(dst, x device.Tensor, n *arch.NormSpec) {
 // linear is x·Wᵀ + b in a tensor from the pool.
 func (f *forward) linear(x device.Tensor, l *arch.Linear) device.Tensor {
 	f.show(l, x)
-	w := f.weights.matrices[&l.Weight]
-	out := f.pool.take(x.Rows(), w.Out())
-	f.device.Product(out, x, w, f.weights.vector(&l.Bias))
+	out := f.pool.take(x.Rows(), f.weights.matrices[&l.Weight].Out())
+	f.product(out, x, l)
 	return out
+}
+
+// product sets out = x·Wᵀ + b.
+func (f *forward) product(out, x device.Tensor, l *arch.Linear) {
+	w, bias := f.weights.matrices[&l.Weight], f.weights.vector(&l.Bias)
+	if few, able := f.device.(device.FewRows); able && f.few {
+		few.ProductFew(out, x, w, bias)
+	} else {
+		f.device.Product(out, x, w, bias)
+	}
 }
 
 // summed is linear for what a branch gives: its results are summed on the way where that is wanted and the device can.

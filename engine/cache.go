@@ -42,7 +42,12 @@ func (f *forward) attend(dst, q, k, v device.Tensor, a device.Attention) {
 	f.keep(keys, k)
 	f.keep(values, v)
 	f.give(k, v)
-	f.device.Attention(dst, q, keys, values, a, &device.Layout{Start: f.layout.Start, Keys: c.visible})
+	layout := &device.Layout{Start: f.layout.Start, Keys: c.visible}
+	if few, able := f.device.(device.FewRows); able && f.few {
+		few.AttentionFew(dst, q, keys, values, a, layout)
+	} else {
+		f.device.Attention(dst, q, keys, values, a, layout)
+	}
 }
 
 // keep copies each sequence's rows to where the cache has them.

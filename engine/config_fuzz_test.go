@@ -37,7 +37,8 @@ func FuzzConfig(f *testing.F) {
 			f.Add(byte(i), strings.Replace(string(text), ": 32,", ": "+hostile+",", 1))
 		}
 	}
-	for _, text := range []string{"", "{", "[]", "{}", `{"model_type": 7}`, `{"model_type": "gemma3", "text_config": {}}`, strings.Repeat(`{"text_config":`, 1000)} {
+	for _, text := range []string{"", "{", "[]", "{}", `{"model_type": 7}`, `{"model_type": "gemma3", "text_config": {}}`,
+		strings.Repeat(`{"text_config":`, 1000)} {
 		f.Add(byte(0), text)
 	}
 	f.Fuzz(func(t *testing.T, which byte, text string) {

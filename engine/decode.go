@@ -17,6 +17,7 @@ import (
 type decoding struct {
 	variants []int
 	streams  []stream
+	few      bool          // the rows are a step's of generation; alike in all states of a step
 	hidden   device.Tensor // [rows × hidden]
 }
 
@@ -133,7 +134,7 @@ func (d *Decoder) weightsOf(kept **layerWeights, visit func(func(*arch.Ref))) (w
 }
 
 // forwardOf makes ready for the rows of some streams, of which each has the variant that keeps its tokens; layer is −1 outside the layers.
-func (d *Decoder) forwardOf(weights *layerWeights, layer int, streams []stream, keepers []int) *forward {
+func (d *Decoder) forwardOf(weights *layerWeights, layer int, streams []stream, keepers []int, few bool) *forward {
 	layout := &device.Layout{Start: make([]int32, 1, len(streams)+1)}
 	var positions []int32
 	var c *layerCache
@@ -157,7 +158,7 @@ func (d *Decoder) forwardOf(weights *layerWeights, layer int, streams []stream, 
 		}
 		c.visible, c.write, c.place = append(c.visible, k), append(c.write, place*d.length+t.past), append(c.place, place)
 	}
-	return &forward{device: d.device, weights: weights, pool: d.pool, layout: layout, positions: positions, rows: len(positions), cache: c}
+	return &forward{device: d.device, weights: weights, pool: d.pool, layout: layout, positions: positions, rows: len(positions), cache: c, few: few}
 }
 
 // embed fills the states' tensors with what enters block 0.
@@ -176,7 +177,7 @@ func (d *Decoder) embed(states []decoding) error {
 		}
 		s.hidden = d.device.NewTensor(len(ids), d.model.Spec.Hidden)
 		if len(ids) > 0 {
-			d.forwardOf(weights, -1, s.streams, nil).embed(s.hidden, spec, ids)
+			d.forwardOf(weights, -1, s.streams, nil, s.few).embed(s.hidden, spec, ids)
 		}
 	}
 	return d.device.Sync()
@@ -237,7 +238,10 @@ func (d *Decoder) apply(states []decoding, layer int, part Part, weights *layerW
 			streams, keepers = append(streams, t), append(keepers, s.variants[0])
 		}
 	}
-	f := d.forwardOf(weights, layer, streams, keepers)
+	if len(streams) == 0 {
+		return
+	}
+	f := d.forwardOf(weights, layer, streams, keepers, states[0].few)
 	if f.rows == 0 {
 		return
 	}
@@ -293,7 +297,7 @@ func (d *Decoder) logits(states []decoding) (map[int][][][]float32, error) {
 		if len(rows) == 0 {
 			continue
 		}
-		f := &forward{device: d.device, weights: weights, pool: d.pool, rows: len(rows)}
+		f := &forward{device: d.device, weights: weights, pool: d.pool, rows: len(rows), few: s.few}
 		x := f.take(spec.Hidden)
 		d.device.Gather(x, s.hidden, rows)
 		x = f.final(x, spec)

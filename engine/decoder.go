@@ -7,6 +7,7 @@ import (
 
 	"avssnative/engine/arch"
 	"avssnative/engine/device"
+	"avssnative/failure"
 )
 
 // Decoder continues sequences token by token. It keeps what every layer needs of earlier tokens (cache.go), so that a step costs the rows of
@@ -45,6 +46,9 @@ const defaultLength = 4096
 func (m *Model) NewDecoder(o DecoderOptions) (*Decoder, error) {
 	m.running.Lock()
 	defer m.running.Unlock()
+	if err := m.Computable(); err != nil {
+		return nil, err
+	}
 	on, err := m.Device()
 	if err != nil {
 		return nil, err
@@ -94,7 +98,7 @@ func (d *Decoder) fits(memory int64) error {
 		bytes += d.model.CacheBytes(drop, d.length, 4) * int64(d.slots)
 	}
 	if bytes > memory {
-		return fmt.Errorf("engine: keys and values of %d sequences of %d tokens take %d bytes, and %d may be taken; sequences of %d tokens fit",
+		return failure.Memory.Errorf("engine: keys and values of %d sequences of %d tokens take %d bytes, and %d may be taken; sequences of %d tokens fit",
 			d.slots*len(d.variants), d.length, bytes, memory, int64(d.length)*memory/bytes)
 	}
 	d.resident = d.model.bytes() <= memory
@@ -198,52 +202,69 @@ type Continuation struct {
 	IDs           []int32
 }
 
+// mostFew is how many tokens a continuation has at most to be a step of generation, or the checking of a draft, whose few rows meet the weights
+// at the speed at which memory is read (device.FewRows). Longer ones are walked as prompts are. A continuation's own length decides, so that
+// what it comes to does not depend on the others.
+const mostFew = 16
+
 // Continue takes sequences on by some tokens each and gives the logits behind every one of them: a continuation, a token, [vocab].
 func (d *Decoder) Continue(ctx context.Context, next []Continuation) ([][][]float32, error) {
 	d.model.running.Lock()
 	defer d.model.running.Unlock()
-	var states []decoding
-	where := make([][2]int, len(next)) // state and stream of each
+	var steps [2][]decoding            // of few rows, and of many
+	where := make([][2]int, len(next)) // step and stream of each
 	seen := map[int]bool{}
-	for i, c := range next {
+	for _, c := range next {
 		if c.Variant < 0 || c.Variant >= len(d.variants) {
 			return nil, fmt.Errorf("engine: variant %d of %d", c.Variant, len(d.variants))
 		}
 		if err := d.check(c.Variant, c.Slot, c.IDs, 1); err != nil {
 			return nil, err
 		}
-		place := d.place(c.Variant, c.Slot)
-		if seen[place] {
+		at := d.place(c.Variant, c.Slot)
+		if seen[at] {
 			return nil, fmt.Errorf("engine: two continuations of slot %d in variant %d", c.Slot, c.Variant)
 		}
-		seen[place] = true
-		at := slices.IndexFunc(states, func(s decoding) bool { return s.variants[0] == c.Variant })
-		if at < 0 {
-			at = len(states)
-			states = append(states, decoding{variants: []int{c.Variant}})
-		}
-		where[i] = [2]int{at, len(states[at].streams)}
-		t := stream{slot: c.Slot, ids: c.IDs, past: len(d.history[place]), shared: d.shared[place], want: len(c.IDs)}
+		seen[at] = true
+	}
+	for i, c := range next {
+		at := d.place(c.Variant, c.Slot)
+		t := stream{slot: c.Slot, ids: c.IDs, past: len(d.history[at]), shared: d.shared[at], want: len(c.IDs)}
 		if d.stretches(t.past, t.past+len(c.IDs)) {
 			// Every row is turned otherwise from this length on.
-			d.forget(place)
-			t.ids, t.past, t.shared = append(slices.Clone(d.history[place]), c.IDs...), 0, 0
-			d.shared[place] = 0
+			d.forget(at)
+			t.ids, t.past, t.shared = append(slices.Clone(d.history[at]), c.IDs...), 0, 0
+			d.shared[at] = 0
 		}
-		states[at].streams = append(states[at].streams, t)
+		step := 0
+		if len(t.ids) > mostFew {
+			step = 1
+		}
+		states := &steps[step]
+		state := slices.IndexFunc(*states, func(s decoding) bool { return s.variants[0] == c.Variant })
+		if state < 0 {
+			state = len(*states)
+			*states = append(*states, decoding{variants: []int{c.Variant}, few: step == 0})
+		}
+		own := &(*states)[state]
+		where[i] = [2]int{step, len(own.streams)}
+		own.streams = append(own.streams, t)
 	}
-	if len(next) == 0 {
-		return nil, nil
-	}
-	rows, err := d.feed(ctx, states)
-	if err != nil {
-		return nil, err
+	var rows [2]map[int][][][]float32
+	for i, states := range steps {
+		if len(states) == 0 {
+			continue
+		}
+		var err error
+		if rows[i], err = d.feed(ctx, states); err != nil {
+			return nil, err
+		}
 	}
 	all := make([][][]float32, len(next))
 	for i, c := range next {
-		place := d.place(c.Variant, c.Slot)
-		d.history[place] = append(d.history[place], c.IDs...)
-		all[i] = rows[c.Variant][where[i][1]]
+		at := d.place(c.Variant, c.Slot)
+		d.history[at] = append(d.history[at], c.IDs...)
+		all[i] = rows[where[i][0]][c.Variant][where[i][1]]
 	}
 	return all, nil
 }
@@ -315,7 +336,7 @@ func (d *Decoder) check(variant, slot int, ids []int32, least int) error {
 		}
 	}
 	if past+len(ids) > d.length {
-		return fmt.Errorf("engine: %d tokens behind %d: the cache has room for %d", len(ids), past, d.length)
+		return fmt.Errorf("engine: %d tokens behind %d: the cache holds %d", len(ids), past, d.length)
 	}
 	if err := (Sequence{IDs: ids}).check(d.model.Spec.Vocab, 0); err != nil {
 		return fmt.Errorf("engine: slot %d: %w", slot, err)

@@ -51,7 +51,8 @@ func decoded(t *testing.T, m *engine.Model, on string) {
 		within = 0.15
 	}
 	vocab := min(m.Spec.Vocab, 90)
-	drops := []engine.Drop{nil, engine.Layers(1), engine.Units(engine.Unit{Layer: 1, Part: engine.Attention}), engine.Units(engine.Unit{Layer: 1, Part: engine.MLP})}
+	drops := []engine.Drop{nil, engine.Layers(1), engine.Units(engine.Unit{Layer: 1, Part: engine.Attention}),
+		engine.Units(engine.Unit{Layer: 1, Part: engine.MLP})}
 	d, err := m.NewDecoder(engine.DecoderOptions{Variants: drops, Slots: 2, Length: 24})
 	if err != nil {
 		t.Fatal(err)
@@ -231,7 +232,7 @@ func TestDecoderRefuses(t *testing.T) {
 	_, err = d.Continue(t.Context(), []engine.Continuation{{IDs: []int32{5}}})
 	refused("has not been started", err)
 	_, err = d.Start(t.Context(), []engine.Prompt{{IDs: random(1, 9, 90)}})
-	refused("room for 8", err)
+	refused("the cache holds 8", err)
 	_, err = d.Start(t.Context(), []engine.Prompt{{IDs: []int32{5, 1 << 20}}})
 	refused("token id", err)
 	_, err = d.Start(t.Context(), []engine.Prompt{{Slot: 3, IDs: []int32{5}}})
@@ -240,7 +241,7 @@ func TestDecoderRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = d.Continue(t.Context(), []engine.Continuation{{IDs: []int32{5, 6}}})
-	refused("room for 8", err)
+	refused("the cache holds 8", err)
 	if _, err = d.Continue(t.Context(), []engine.Continuation{{IDs: []int32{5}}}); err != nil {
 		t.Errorf("after a refusal: %v", err)
 	}

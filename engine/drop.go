@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"avssnative/failure"
 )
 
 // Part is what of a layer goes: all of it, or one of its two halves.
@@ -119,13 +121,13 @@ func (d Drop) Whole() bool {
 
 // Without lists those of so many layers of which something stays, ascending.
 func (d Drop) Without(layers int) []int {
-	var stay []int
+	var kept []int
 	for l := range layers {
 		if d.of(l) != Layer {
-			stay = append(stay, l)
+			kept = append(kept, l)
 		}
 	}
-	return stay
+	return kept
 }
 
 // Has says whether a unit goes, by itself or with its layer.
@@ -149,7 +151,7 @@ func (d Drop) check(layers int) error {
 	for i, u := range d {
 		switch {
 		case u.Layer < 0 || u.Layer >= layers:
-			return fmt.Errorf("drops layer %d: the model has layers 0 to %d", u.Layer, layers-1)
+			return failure.NotFound.Errorf("drops layer %d: the model has layers 0 to %d", u.Layer, layers-1)
 		case u.Part >= parts:
 			return fmt.Errorf("drops part %d of layer %d: a layer has attention and MLP", u.Part, u.Layer)
 		case i > 0 && u.Layer <= d[i-1].Layer:

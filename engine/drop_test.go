@@ -12,7 +12,8 @@ import (
 )
 
 func TestDropText(t *testing.T) {
-	for text, want := range map[string]string{"": "", "7": "7", "11.mlp, 3,7.attn": "3,7.attn,11.mlp", "4.mlp,4.attn": "4", "4.attn,4": "4", "2,2": "2", "0.mlp,0.mlp": "0.mlp"} {
+	for text, want := range map[string]string{"": "", "7": "7", "11.mlp, 3,7.attn": "3,7.attn,11.mlp", "4.mlp,4.attn": "4", "4.attn,4": "4", "2,2": "2",
+		"0.mlp,0.mlp": "0.mlp"} {
 		d, err := engine.ParseDrop(text)
 		if err != nil {
 			t.Fatal(err)

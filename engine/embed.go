@@ -50,7 +50,7 @@ func (f *forward) embed(dst device.Tensor, e *arch.EmbedSpec, ids []int32) {
 	}
 	f.device.Embed(words, f.weights.matrices[&e.Table], ids, scale)
 	if e.Project.Weight.Name != "" {
-		f.device.Product(dst, words, f.weights.matrices[&e.Project.Weight], f.weights.vector(&e.Project.Bias))
+		f.product(dst, words, &e.Project)
 		f.give(words)
 	}
 	if e.TokenTypes.Name != "" {

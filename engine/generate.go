@@ -9,7 +9,7 @@ import (
 // Request asks for the continuation of a prompt.
 type Request struct {
 	IDs    []int32
-	Tokens int // at most so many new ones; 0: as many as there is room for
+	Tokens int // at most so many new ones; 0: as many as the model has positions for
 	// Stop says, after each new token, whether the sequence ends there; nil: never. It is given the new tokens.
 	Stop func(generated []int32) bool
 	// Token is shown each new token as it comes; nil: nobody looks.
@@ -35,15 +35,15 @@ func (m *Model) Generate(ctx context.Context, requests []Request, g Generating) 
 	results, requests := make([][]int32, len(requests)), slices.Clone(requests)
 	length := 0
 	for i, r := range requests {
-		room := m.Spec.Context
-		if room <= 0 {
-			room = defaultLength
+		positions := m.Spec.Context
+		if positions <= 0 {
+			positions = defaultLength
 		}
-		if len(r.IDs) > room {
-			return nil, fmt.Errorf("engine: prompt %d: %d tokens: the model has positions for %d", i, len(r.IDs), room)
+		if len(r.IDs) > positions {
+			return nil, fmt.Errorf("engine: prompt %d: %d tokens: the model has positions for %d", i, len(r.IDs), positions)
 		}
-		if r.Tokens <= 0 || r.Tokens > room-len(r.IDs) {
-			requests[i].Tokens = room - len(r.IDs)
+		if r.Tokens <= 0 || r.Tokens > positions-len(r.IDs) {
+			requests[i].Tokens = positions - len(r.IDs)
 		}
 		length = max(length, len(r.IDs)+requests[i].Tokens)
 	}

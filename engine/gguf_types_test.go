@@ -113,7 +113,8 @@ func randomLlama(t testing.TB, kind gguf.Type) (stored, plain string) {
 // same bits; "cpu" may sum in another order, over at most 512 products.
 func TestGGUFTypes(t *testing.T) {
 	sequences := [][]int32{{1}, {5, 3, 9, 40, 2, 2, 7}, {47, 46, 45, 44, 43, 42, 41, 40, 39, 38, 37, 36}}
-	for _, kind := range []gguf.Type{gguf.F32, gguf.F16, gguf.BF16, gguf.Q4_0, gguf.Q4_1, gguf.Q5_0, gguf.Q5_1, gguf.Q8_0, gguf.Q2_K, gguf.Q3_K, gguf.Q4_K, gguf.Q5_K, gguf.Q6_K, gguf.MXFP4} {
+	for _, kind := range []gguf.Type{gguf.F32, gguf.F16, gguf.BF16, gguf.Q4_0, gguf.Q4_1, gguf.Q5_0, gguf.Q5_1, gguf.Q8_0, gguf.Q2_K, gguf.Q3_K,
+		gguf.Q4_K, gguf.Q5_K, gguf.Q6_K, gguf.MXFP4} {
 		stored, plain := randomLlama(t, kind)
 		for _, device := range devices() {
 			t.Run(fmt.Sprint(kind, "/", device), func(t *testing.T) {

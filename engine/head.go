@@ -179,16 +179,16 @@ func (w *walker) traceLogits(weights *layerWeights) error {
 	spec := w.model.Spec
 	s := w.states[0]
 	for i := range s.groups {
-		family := &w.packing.groups[i]
-		if w.pass.Sequences[family.sequence].Silent {
+		group := &w.packing.groups[i]
+		if w.pass.Sequences[group.sequence].Silent {
 			continue
 		}
-		f := &forward{device: w.device, weights: weights, pool: w.pool, rows: family.rows}
+		f := &forward{device: w.device, weights: weights, pool: w.pool, rows: group.rows}
 		x := f.take(spec.Hidden)
-		w.copyRows(x, s.hidden.Slice(family.start, family.rows))
+		w.copyRows(x, s.hidden.Slice(group.start, group.rows))
 		x = f.final(x, spec)
 		logits := f.linear(x, &spec.Head.Output)
-		values := make([]float32, family.rows*logits.Cols())
+		values := make([]float32, group.rows*logits.Cols())
 		w.device.Download(values, logits, 0)
 		err := w.device.Sync()
 		f.give(x, logits)
@@ -196,7 +196,7 @@ func (w *walker) traceLogits(weights *layerWeights) error {
 			return err
 		}
 		capped(values, spec)
-		t := TraceTensor{Name: "logits", Sequence: family.sequence, Rows: family.rows, Cols: len(values) / family.rows, Values: values}
+		t := TraceTensor{Name: "logits", Sequence: group.sequence, Rows: group.rows, Cols: len(values) / group.rows, Values: values}
 		if err := w.pass.Trace(t); err != nil {
 			return err
 		}

@@ -22,8 +22,7 @@ func (f *forward) experts(e *arch.ExpertsSpec, x device.Tensor) device.Tensor {
 		if n := plan.start[i+1] - plan.start[i]; n > 0 {
 			expert, at := &e.Experts[i], plan.start[i]
 			f.activated(expert, act.Slice(at, n), in.Slice(at, n))
-			down := &expert.Down
-			f.device.Product(out.Slice(at, n), act.Slice(at, n), f.weights.matrices[&down.Weight], f.weights.vector(&down.Bias))
+			f.product(out.Slice(at, n), act.Slice(at, n), &expert.Down)
 		}
 	}
 	f.give(in)

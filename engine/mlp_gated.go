@@ -26,7 +26,7 @@ func (f *forward) activated(g *arch.GatedSpec, act, x device.Tensor) {
 		first = &g.Up
 	}
 	f.show(first, x)
-	f.device.Product(act, x, f.weights.matrices[&first.Weight], f.weights.vector(&first.Bias))
+	f.product(act, x, first)
 	if first == &g.Up {
 		f.device.Activate(act, act, nil, g.Activation)
 		return

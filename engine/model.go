@@ -13,6 +13,7 @@ import (
 	"avssnative/engine/arch"
 	"avssnative/engine/device"
 	"avssnative/engine/weights"
+	"avssnative/failure"
 )
 
 // A Model is an opened model: its Spec, its mapped weights and the device it runs on. One pass runs at a time; Run waits its turn.
@@ -27,6 +28,7 @@ type Model struct {
 	options Options
 	running sync.Mutex
 	devices []device.Device
+	able    func() error
 	mapped  sync.Map // layers whose weights passes have left in memory
 }
 
@@ -56,6 +58,7 @@ func Open(ctx context.Context, ref string, o Options) (*Model, error) {
 		return nil, err
 	}
 	m := &Model{Ref: ref, Spec: described.Spec, Config: described.Config, Tensors: described.Tensors, options: o}
+	m.able = sync.OnceValue(func() error { return m.Spec.Computable(m.Tensors) })
 	if files.GGUF != nil {
 		m.File = path
 	} else {
@@ -72,6 +75,18 @@ func (m *Model) Path() string {
 	return m.Folder
 }
 
+// Computable says why the model can be copied but not computed with (its weights are of a type, or quantised by a method, that is not
+// known here), or nil.
+func (m *Model) Computable() error {
+	if m.able == nil {
+		return nil
+	}
+	if err := m.able(); err != nil {
+		return fmt.Errorf("engine: model %s: %w", m.Ref, err)
+	}
+	return nil
+}
+
 // Layers is the number of blocks.
 func (m *Model) Layers() int { return len(m.Spec.Blocks) }
 
@@ -83,6 +98,12 @@ func (m *Model) Device() (device.Device, error) {
 	for _, name := range strings.Split(m.options.Device, ",") {
 		d, err := device.Open(strings.TrimSpace(name), m.options.Options)
 		if err != nil {
+			var old device.Unsupported
+			if errors.As(err, &old) {
+				err = failure.Unsupported.Of(err)
+			} else if errors.Is(err, device.ErrUnknown) {
+				err = failure.NotFound.Of(err)
+			}
 			return nil, errors.Join(err, m.closeDevices())
 		}
 		m.devices = append(m.devices, d)

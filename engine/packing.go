@@ -7,16 +7,16 @@ import (
 	"avssnative/engine/device"
 )
 
-// packing says how a pass's sequences lie in the rows of a hidden tensor. Each family (a sequence and its branches) has neighbouring rows;
-// families of which something is scored come first, because those that are only measured are walked by the first variant alone.
+// packing says how a pass's sequences lie in the rows of a hidden tensor. Each prompt group (a sequence and its branches) has neighbouring
+// rows; groups of which something is scored come first, because those that are only measured are walked by the first variant alone.
 type packing struct {
 	groups       []promptGroup
 	rows         int // all rows
-	scored       int // rows of the families of which something is scored
-	scoredGroups int // number of those families
+	scored       int // rows of the groups of which something is scored
+	scoredGroups int // number of those groups
 }
 
-// family is where one sequence's rows lie: its own, then those of its branches. A branch's last token predicts nothing, so it has no row.
+// promptGroup is where one sequence's rows lie: its own, then those of its branches. A branch's last token predicts nothing, so it has no row.
 type promptGroup struct {
 	sequence int // index in Pass.Sequences
 	start    int
@@ -94,7 +94,7 @@ func (s Sequence) check(vocab, context int) error {
 	return nil
 }
 
-// batch is a run of rows that a block computes together: whole families of one or more states.
+// batch is a run of rows that a block computes together: whole groups of one or more states.
 type batch struct {
 	spans     []span
 	rows      int
@@ -102,15 +102,24 @@ type batch struct {
 	positions []int32
 }
 
-// span is a run of neighbouring families of one state.
+// span is a run of neighbouring groups of one state.
 type span struct {
 	state       int
-	first, last int // families [first, last)
+	first, last int // groups [first, last)
 	start, rows int // rows in the state's tensor
 }
 
-// batches groups families into runs of about `most` rows: the first families[i] of every state i.
-func (p *packing) batches(families []int, most int) []batch {
+// batches makes runs of about `most` rows: the first groups[i] prompt groups of every state i.
+func (p *packing) batches(groups []int, most int) []batch {
+	spans := make([]span, len(groups))
+	for state, count := range groups {
+		spans[state] = span{state: state, last: count}
+	}
+	return p.divide(batch{spans: spans}, most)
+}
+
+// divide parts a batch into smaller ones of about `most` rows, in the same order.
+func (p *packing) divide(whole batch, most int) []batch {
 	var all []batch
 	var b batch
 	finish := func() {
@@ -121,17 +130,17 @@ func (p *packing) batches(families []int, most int) []batch {
 		}
 		b = batch{}
 	}
-	for state, count := range families {
-		for i := range count {
+	for _, s := range whole.spans {
+		for i := s.first; i < s.last; i++ {
 			f := &p.groups[i]
 			if b.rows > 0 && b.rows+f.rows > most {
 				finish()
 			}
-			if n := len(b.spans); n > 0 && b.spans[n-1].state == state && b.spans[n-1].last == i {
+			if n := len(b.spans); n > 0 && b.spans[n-1].state == s.state && b.spans[n-1].last == i {
 				b.spans[n-1].last++
 				b.spans[n-1].rows += f.rows
 			} else {
-				b.spans = append(b.spans, span{state: state, first: i, last: i + 1, start: f.start, rows: f.rows})
+				b.spans = append(b.spans, span{state: s.state, first: i, last: i + 1, start: f.start, rows: f.rows})
 			}
 			b.rows += f.rows
 		}

@@ -24,7 +24,7 @@ type Pass struct {
 	Diverge   bool // fill Score.KL and Score.SameTop for the variants after the first
 
 	Eps      []float32 // thresholds of Moments.Below; nil: device.DefaultEps
-	Relative float32   // threshold of Moments.Near; 0: device.DefaultRelative
+	Relative float32   // threshold of Moments.RelativeBelow; 0: device.DefaultRelative
 
 	Memory int64 // bytes that hidden states may take; 0: half of what the device or machine has. More variants are walked in several passes
 	Rows   int   // rows computed together; 0: a good number
@@ -41,9 +41,10 @@ type Observer interface {
 
 // Wants says which costly parts of a Measurement an observer reads.
 type Wants struct {
-	Pooled        bool // Moments.PooledVariance
-	Last          bool // Measurement.Input and Output
-	RelativeBelow bool // Moments.Near of SiteAttn and SiteMLP, which needs the whole row of the block's output first; −1 there where nobody wants it
+	Pooled bool // Moments.PooledVariance
+	Last   bool // Measurement.Input and Output
+	// Moments.RelativeBelow of SiteAttn and SiteMLP, which needs the whole row of the block's output first; −1 there where nobody wants it.
+	RelativeBelow bool
 }
 
 // Measurement is one layer's effect on one sequence.

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 
+	"avssnative/engine/arch"
 	"avssnative/engine/device"
 	"avssnative/engine/weights"
 )
@@ -88,4 +90,39 @@ func (m *Model) Repaired(r *Repair) *Model {
 	}
 	return &Model{Ref: m.Ref, Folder: m.Folder, File: m.File, Spec: m.Spec, Config: m.Config, Tensors: r.tensors(), options: m.options,
 		devices: slices.Clone[[]device.Device](m.devices)}
+}
+
+// setRef replaces the part of a stored tensor that a reference names by float32 values, the rest staying as it is.
+func (r *Repair) setRef(ref *arch.Ref, values []float32) error {
+	stored, found := r.tensors().Lookup(ref.Name)
+	if !found || ref.Offset != 0 || len(ref.Joined) > 0 || len(stored.Shape) > 2 {
+		return fmt.Errorf("engine: fit: %s: cannot be replaced where it is stored", ref.Name)
+	}
+	count := 1
+	for _, n := range stored.Shape {
+		count *= n
+	}
+	all, err := weights.Decode(stored, 0, count)
+	if err != nil {
+		return err
+	}
+	in := max(ref.In, 1)
+	cols := in
+	if ref.Transposed {
+		cols = stored.Shape[1]
+	}
+	at := device.Weight{Segments: ref.Segments}
+	for i := range len(values) / in {
+		row := at.Row(i)
+		for k := range in {
+			if ref.Transposed {
+				all[k*cols+row] = values[i*in+k]
+			} else {
+				all[row*cols+k] = values[i*in+k]
+			}
+		}
+	}
+	stored.Scales, stored.Type, stored.Data = nil, device.F32, slices.Clone(bytesOf(all))
+	r.Set(stored)
+	return nil
 }

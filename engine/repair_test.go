@@ -37,7 +37,8 @@ func TestRepairsWalkedTogetherEqualModelsOfThem(t *testing.T) {
 		m := open(t, "testdata/architectures/llama", on)
 		first := otherwise(t, m, "model.layers.1.mlp.down_proj.weight")
 		second := otherwise(t, m, "model.layers.2.self_attn.o_proj.weight", "model.layers.1.self_attn.q_proj.weight")
-		drops := []engine.Drop{nil, nil, engine.Layers(0), engine.Layers(0), engine.Layers(0), nil, engine.Units(engine.Unit{Layer: 1, Part: engine.MLP}), engine.Layers(2)}
+		drops := []engine.Drop{nil, nil, engine.Layers(0), engine.Layers(0), engine.Layers(0), nil, engine.Units(engine.Unit{Layer: 1, Part: engine.MLP}),
+			engine.Layers(2)}
 		repairs := []*engine.Repair{nil, second, first, nil, second, first, second, second}
 		for _, memory := range []int64{0, 1} {
 			together := run(t, m, engine.Pass{Sequences: mixed(), Variants: drops, Repairs: repairs, Diverge: true, Memory: memory})
@@ -60,7 +61,8 @@ func TestRepairsWalkedTogetherEqualModelsOfThem(t *testing.T) {
 func TestRepair(t *testing.T) {
 	m := open(t, "testdata/architectures/llama", "cpu")
 	r := otherwise(t, m, "model.layers.1.mlp.down_proj.weight", "model.layers.0.self_attn.q_proj.weight")
-	if got, want := r.Names(), []string{"model.layers.0.self_attn.q_proj.weight", "model.layers.1.mlp.down_proj.weight"}; len(got) != 2 || !slices.Contains(want, got[0]) || got[0] == got[1] {
+	if got, want := r.Names(), []string{"model.layers.0.self_attn.q_proj.weight", "model.layers.1.mlp.down_proj.weight"}; len(got) != 2 ||
+		!slices.Contains(want, got[0]) || got[0] == got[1] {
 		t.Errorf("names %v, want %v in the files' order", got, want)
 	}
 	before, _ := m.Tensors.Lookup("model.layers.1.mlp.down_proj.weight")
@@ -69,10 +71,12 @@ func TestRepair(t *testing.T) {
 		t.Error("the repaired model has the tensor as it was")
 	}
 	r.Set(weights.Stored{Name: "model.norm.weight"})
-	if _, err := m.Run(t.Context(), engine.Pass{Sequences: mixed(), Repairs: []*engine.Repair{r}}); err == nil || !strings.Contains(err.Error(), "model.norm.weight") {
+	if _, err := m.Run(t.Context(), engine.Pass{Sequences: mixed(), Repairs: []*engine.Repair{r}}); err == nil || !strings.Contains(err.Error(),
+		"model.norm.weight") {
 		t.Errorf("a repair outside the layers: %v", err)
 	}
-	if _, err := m.Run(t.Context(), engine.Pass{Sequences: mixed(), Repairs: []*engine.Repair{nil, nil}}); err == nil || !strings.Contains(err.Error(), "2 repairs for 1 variants") {
+	if _, err := m.Run(t.Context(), engine.Pass{Sequences: mixed(), Repairs: []*engine.Repair{nil, nil}}); err == nil || !strings.Contains(err.Error(),
+		"2 repairs for 1 variants") {
 		t.Errorf("more repairs than variants: %v", err)
 	}
 }

@@ -113,7 +113,7 @@ func keepGroups(r *arch.Routing, choice []float64) {
 	}
 }
 
-// mix chooses the largest logit, then the largest of the others, and weighs each by a softmax over those within twice the jitter of it.
+// mixSparsely chooses the largest logit, then the largest of the others, and weighs each by a softmax over those within twice the jitter of it.
 func mixSparsely(r *arch.Routing, scores []float64) (ids []int, weights []float64) {
 	left := slices.Clone(scores)
 	for range r.Top {

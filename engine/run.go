@@ -3,13 +3,14 @@ package engine
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"sync"
 
 	"avssnative/engine/device"
 	"avssnative/engine/weights"
+	"avssnative/failure"
 )
 
 // defaultRows is how many rows a block computes together unless told otherwise: enough that packing a weight costs a few per cent of the
@@ -20,6 +21,9 @@ const defaultRows = 2048
 func (m *Model) Run(ctx context.Context, p Pass) (*Outcome, error) {
 	m.running.Lock()
 	defer m.running.Unlock()
+	if err := m.Computable(); err != nil {
+		return nil, err
+	}
 	if _, err := m.Device(); err != nil {
 		return nil, err
 	}
@@ -140,11 +144,12 @@ type walker struct {
 	step     Step
 
 	pool   *pool
+	shrunk bool // the device could not hold a batch, and batches are smaller from then on
 	states []state
 	watch  bool // observers and traces see the first state of this walk
 }
 
-// blank is an empty score for every sequence.
+// emptyScores is an empty score for every sequence.
 func (w *walker) emptyScores() []SequenceScore {
 	scores := make([]SequenceScore, len(w.pass.Sequences))
 	for i, s := range w.pass.Sequences {
@@ -153,48 +158,6 @@ func (w *walker) emptyScores() []SequenceScore {
 		}
 	}
 	return scores
-}
-
-// affordable is how many hidden tensors the memory allowed for holds.
-func (w *walker) hiddenTensors() int {
-	memory := w.pass.Memory
-	if memory <= 0 {
-		memory = w.device.Info().Memory / 2
-	}
-	if memory <= 0 {
-		return math.MaxInt
-	}
-	bytes := int64(w.model.Spec.Hidden) * 4
-	first := int64(w.packing.rows) * bytes
-	if w.packing.scored == 0 {
-		return math.MaxInt
-	}
-	return 1 + int(max(0, memory-first)/(int64(w.packing.scored)*bytes))
-}
-
-// resident says whether the weights may stay in memory: mapping them again costs a pass a few per cent.
-func (w *walker) resident() bool {
-	memory := w.pass.Memory
-	if memory <= 0 {
-		memory = w.device.Info().Memory
-	}
-	return w.model.bytes() <= memory/2
-}
-
-// foresee fills in the work that lies ahead.
-func (w *walker) countWork(groups [][]int) {
-	layers := w.model.Layers()
-	w.step.Layers = layers
-	w.outcome.Passes = len(groups)
-	for _, group := range groups {
-		_, blocks := w.set.sharedWork(group)
-		w.outcome.Blocks += blocks
-		w.step.Total += float64(blocks+len(group)) * float64(w.packing.scored)
-	}
-	for _, drop := range w.variants {
-		w.outcome.Alone += layers - len(drop.Layers())
-	}
-	w.step.Total += float64((w.packing.rows - w.packing.scored) * (layers - len(w.variants[0].Layers())))
 }
 
 // walk takes one group of variants through all layers and the head.
@@ -212,7 +175,7 @@ func (w *walker) walk(ctx context.Context, group []int, watch bool) (err error) 
 		return nil
 	}
 	w.pool = newPool(w.device, min(rows, w.pass.Rows))
-	defer w.pool.close()
+	defer func() { w.pool.close() }() // it may be another by then
 	first.hidden = w.device.NewTensor(rows, w.model.Spec.Hidden)
 	w.states = []state{first}
 	defer func() {
@@ -231,16 +194,6 @@ func (w *walker) walk(ctx context.Context, group []int, watch bool) (err error) 
 		return err
 	}
 	return w.head(ctx)
-}
-
-// stays says whether an earlier pass has left a layer's weights mapped, and notes that this one will.
-func (m *Model) stays(layer int, resident bool) bool {
-	if !resident {
-		m.mapped.Delete(layer)
-		return false
-	}
-	_, there := m.mapped.LoadOrStore(layer, true)
-	return there
 }
 
 // blocks walks all layers. While one is computed the next one's weights are on their way.
@@ -374,22 +327,52 @@ func (w *walker) apply(ctx context.Context, layer int, part Part, weights *layer
 	}
 	look := w.watch && len(moves) > 0 && moves[0].to.variants[0] == 0
 	watched := newWatched(w, layer, look)
-	for _, b := range w.packing.batches(groups, w.pass.Rows) {
+	batches := w.packing.batches(groups, w.pass.Rows)
+	for len(batches) > 0 {
+		b := batches[0]
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		w.compute(b, layer, part, weights, moves, watched)
-		if err := w.device.Sync(); err != nil {
-			return fmt.Errorf("engine: layer %d: %w", layer, err)
+		err := w.device.Sync()
+		if err == nil {
+			err = watched.fail
+		}
+		if err != nil {
+			if batches = w.shrink(err, batches); batches == nil {
+				return fmt.Errorf("engine: layer %d: %w", layer, err)
+			}
+			watched.fail = nil
+			continue
 		}
 		w.advance(b.rows)
+		batches = batches[1:]
 	}
 	return watched.deliver()
 }
 
-// rowsOf is the number of rows of the first families.
-func (w *walker) rowsOf(families int) int {
-	if families == len(w.packing.groups) {
+// shrink parts batches anew, and all that follow in the walk, where the first has ended in want of memory and a smaller one may not: once a
+// walk, and where nothing of the first has reached the states yet, which is so while it is of one state. Otherwise it gives nil. No result
+// depends on how rows are batched.
+func (w *walker) shrink(err error, batches []batch) (smaller []batch) {
+	if w.shrunk || !errors.Is(err, failure.Memory) || len(batches[0].spans) > 1 {
+		return nil
+	}
+	w.shrunk, w.pass.Rows = true, max(batches[0].rows/4, 1)
+	for _, b := range batches {
+		smaller = append(smaller, w.packing.divide(b, w.pass.Rows)...)
+	}
+	if smaller[0].rows == batches[0].rows {
+		return nil
+	}
+	w.pool.close() // it may hold tensors without memory
+	w.pool = newPool(w.device, w.pass.Rows)
+	return smaller
+}
+
+// rowsOf is the number of rows of the first prompt groups.
+func (w *walker) rowsOf(groups int) int {
+	if groups == len(w.packing.groups) {
 		return w.packing.rows
 	}
 	return w.packing.scored
@@ -412,6 +395,9 @@ func (w *walker) compute(b batch, layer int, part Part, weights *layerWeights, m
 	y := f.take(hidden)
 	seen := f.block(y, x, &w.model.Spec.Blocks[layer], part)
 	watched.see(b, x, y, seen)
+	if watched.fail != nil { // y is nothing to go on with
+		return
+	}
 	row = 0
 	for _, s := range b.spans {
 		w.copyRows(moves[s.state].to.hidden.Slice(s.start, s.rows), y.Slice(row, s.rows))
@@ -436,10 +422,11 @@ func (w *walker) advance(rows int) {
 	}
 }
 
-// notNumbers explains results that are no numbers: by the stored tensor that is spoiled, if one is.
+// notNumbers explains results that are no numbers: by a stored tensor that holds such values, if one does.
 func (m *Model) notNumbers(where string) error {
 	if name, count := weights.NotNumbers(m.Tensors); name != "" {
-		return fmt.Errorf("engine: tensor %s: %d of its values are NaN or infinite, so nothing computed from it is a number; the file is damaged", name, count)
+		return failure.Corrupt.Errorf("engine: tensor %s: %d of its values are NaN or infinite, so nothing computed from it is a number; the file is damaged",
+			name, count)
 	}
-	return fmt.Errorf("engine: %s: values are NaN though no stored weight is; the computation overflowed (try --compute f32)", where)
+	return fmt.Errorf("engine: %s: values are NaN though no stored weight is; the computation overflowed; compute f32 may hold it", where)
 }

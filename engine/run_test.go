@@ -53,7 +53,8 @@ func mixed() []engine.Sequence {
 	}
 }
 
-var variants = []engine.Drop{nil, engine.Layers(0), engine.Layers(1), engine.Layers(2), engine.Layers(0, 1), engine.Layers(1, 2), engine.Layers(0, 2), engine.Layers(1),
+var variants = []engine.Drop{nil, engine.Layers(0), engine.Layers(1), engine.Layers(2), engine.Layers(0, 1), engine.Layers(1, 2), engine.Layers(0, 2),
+	engine.Layers(1),
 	engine.Units(engine.Unit{Layer: 1, Part: engine.Attention}), engine.Units(engine.Unit{Layer: 1, Part: engine.MLP}),
 	engine.Units(engine.Unit{Layer: 0}, engine.Unit{Layer: 1, Part: engine.MLP}, engine.Unit{Layer: 2, Part: engine.Attention})}
 
@@ -98,7 +99,8 @@ func TestGroupingAndMemoryChangeNoBit(t *testing.T) {
 func TestThreadsChangeNoBit(t *testing.T) {
 	var want *engine.Outcome
 	for _, threads := range []int{1, 2, 3, 7} {
-		m, err := engine.Open(context.Background(), "testdata/architectures/qwen2", engine.Options{Device: "cpu", Options: device.Options{Threads: threads}})
+		m, err := engine.Open(context.Background(), "testdata/architectures/qwen2",
+			engine.Options{Device: "cpu", Options: device.Options{Threads: threads}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +123,8 @@ func TestSeveralDevicesChangeNoBit(t *testing.T) {
 			r := &recorder{t: t}
 			m := open(t, "testdata/architectures/llama", d)
 			steps := 0
-			got := run(t, m, engine.Pass{Sequences: mixed(), Variants: variants, Diverge: true, Observe: []engine.Observer{r}, Progress: func(engine.Step) { steps++ }})
+			got := run(t, m, engine.Pass{Sequences: mixed(), Variants: variants, Diverge: true, Observe: []engine.Observer{r},
+				Progress: func(engine.Step) { steps++ }})
 			if steps == 0 {
 				t.Errorf("%s: no progress", d)
 			}
@@ -153,7 +156,8 @@ func TestBranchesScoreAsWholeSequences(t *testing.T) {
 			scores := run(t, m, p).Scores[0]
 			for i := range branches {
 				branch, whole := scores[0].Branches[i], scores[i+1].Score
-				if branch.Tokens != whole.Tokens || branch.Hits != whole.Hits || math.Abs(branch.LogLikelihood-whole.LogLikelihood) > 1e-4*math.Abs(whole.LogLikelihood) {
+				if branch.Tokens != whole.Tokens || branch.Hits != whole.Hits ||
+					math.Abs(branch.LogLikelihood-whole.LogLikelihood) > 1e-4*math.Abs(whole.LogLikelihood) {
 					t.Errorf("%s/%s: branch %d: %+v, as a whole sequence %+v", name, device, i, branch, whole)
 				}
 			}
@@ -228,11 +232,13 @@ func TestPassRefusals(t *testing.T) {
 		{"too long", engine.Pass{Sequences: []engine.Sequence{{IDs: random(1, 65, 97)}}}, "65 tokens: the model has positions for 64"},
 		{"first token scored", engine.Pass{Sequences: []engine.Sequence{{IDs: ids, ScoreTo: 3}}}, "the first token cannot be scored"},
 		{"empty branch", engine.Pass{Sequences: []engine.Sequence{{IDs: ids, Branches: [][]int32{{}}}}}, "branch 0 has no tokens"},
-		{"layer that does not exist", engine.Pass{Sequences: []engine.Sequence{{IDs: ids}}, Variants: []engine.Drop{engine.Layers(3)}}, "drops layer 3: the model has layers 0 to 2"},
+		{"layer that does not exist", engine.Pass{Sequences: []engine.Sequence{{IDs: ids}}, Variants: []engine.Drop{engine.Layers(3)}},
+			"drops layer 3: the model has layers 0 to 2"},
 		{"all layers", engine.Pass{Sequences: []engine.Sequence{{IDs: ids}}, Variants: []engine.Drop{engine.Layers(0, 1, 2)}}, "drops all 3 layers"},
 		{"unordered", engine.Pass{Sequences: []engine.Sequence{{IDs: ids}}, Variants: []engine.Drop{engine.Layers(1, 0)}}, "must ascend"},
 		{"thresholds", engine.Pass{Sequences: []engine.Sequence{{IDs: ids}}, Eps: make([]float32, 9)}, "9 thresholds"},
-		{"observed branches", engine.Pass{Sequences: []engine.Sequence{{IDs: ids, Branches: [][]int32{{1}}}}, Observe: []engine.Observer{&recorder{t: t}}}, "make it silent"},
+		{"observed branches", engine.Pass{Sequences: []engine.Sequence{{IDs: ids, Branches: [][]int32{{1}}}}, Observe: []engine.Observer{&recorder{t: t}}},
+			"make it silent"},
 	} {
 		_, err := m.Run(context.Background(), c.pass)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -245,7 +251,8 @@ func TestPassRefusals(t *testing.T) {
 		t.Errorf("cancelled: error %v", err)
 	}
 	broken := fmt.Errorf("broken")
-	if _, err := m.Run(context.Background(), engine.Pass{Sequences: []engine.Sequence{{IDs: ids}}, Trace: func(engine.TraceTensor) error { return broken }}); err != broken {
+	if _, err := m.Run(context.Background(), engine.Pass{Sequences: []engine.Sequence{{IDs: ids}},
+		Trace: func(engine.TraceTensor) error { return broken }}); err != broken {
 		t.Errorf("a trace's error came back as %v", err)
 	}
 }

@@ -9,9 +9,9 @@ import (
 	"avssnative/engine/weights"
 )
 
-// ShortConfig is the model's configuration when only the layers in stay (ascending) remain.
-func (m *Model) ShortConfig(stay []int) (map[string]any, error) {
-	config, err := m.Spec.Short(m.Config, stay)
+// ShortConfig is the model's configuration when only the kept layers (ascending) remain.
+func (m *Model) ShortConfig(kept []int) (map[string]any, error) {
+	config, err := m.Spec.Short(m.Config, kept)
 	if err == nil && m.Untied() {
 		m.Spec.Untie(config)
 	}
@@ -57,10 +57,20 @@ func (m *Model) Size(drop Drop) (parameters, bytes int64) {
 	return parameters, bytes
 }
 
-// bytes is the size of all stored tensors.
+// bytes is the size of all tensors as they are computed with.
 func (m *Model) bytes() int64 {
-	_, bytes := m.Size(nil)
-	return bytes
+	total := int64(0)
+	for _, stored := range weights.File(m.Tensors) {
+		stored, found := m.Tensors.Lookup(stored.Name)
+		if total += int64(len(stored.Data)); found && stored.Widened() {
+			values := int64(4)
+			for _, n := range stored.Shape {
+				values *= int64(n)
+			}
+			total += values
+		}
+	}
+	return total
 }
 
 // CacheBytes is what a sequence of so many tokens keeps for generating the next one, without the units dropped, with values of so many bytes

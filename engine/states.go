@@ -13,7 +13,7 @@ import (
 type state struct {
 	variants []int // indices of the variants that are in this state, ascending
 	hidden   device.Tensor
-	groups   int // how many of the packing's families it walks
+	groups   int // how many of the packing's prompt groups it walks
 }
 
 // checkVariants makes sure that every variant is a set of units in its one form that leaves something.

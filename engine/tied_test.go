@@ -36,9 +36,12 @@ func TestStoredHeadCounts(t *testing.T) {
 		return safetensors.Bytes(name, "F32", []int64{int64(m.Spec.Vocab), int64(m.Spec.Hidden)}, plain(5, m.Spec.Vocab*m.Spec.Hidden))
 	}
 	for _, golden := range []string{"llama-tied-mha", "gemma", "gemma3", "gpt2", "cohere"} {
-		tied := open(t, edited.Folder(t, model+golden, func(c map[string]any) { c["tie_word_embeddings"] = true }, head("lm_head.weight", golden)), "reference")
-		said := open(t, edited.Folder(t, model+golden, func(c map[string]any) { c["tie_word_embeddings"] = false }, head("lm_head.weight", golden)), "reference")
-		silent := open(t, edited.Folder(t, model+golden, func(c map[string]any) { delete(c, "tie_word_embeddings") }, head("lm_head.weight", golden)), "reference")
+		tied := open(t, edited.Folder(t, model+golden, func(c map[string]any) { c["tie_word_embeddings"] = true }, head("lm_head.weight",
+			golden)), "reference")
+		said := open(t, edited.Folder(t, model+golden, func(c map[string]any) { c["tie_word_embeddings"] = false }, head("lm_head.weight",
+			golden)), "reference")
+		silent := open(t, edited.Folder(t, model+golden, func(c map[string]any) { delete(c, "tie_word_embeddings") }, head("lm_head.weight",
+			golden)), "reference")
 		want := logitsOf(t, said)
 		if !reflect.DeepEqual(logitsOf(t, tied), want) || !reflect.DeepEqual(logitsOf(t, silent), want) {
 			t.Errorf("%s: a flag changes what the stored head gives", golden)
@@ -82,7 +85,8 @@ func TestCopiedHeadStaysTied(t *testing.T) {
 	const golden = "testdata/architectures/llama-tied-mha"
 	m := open(t, golden, "reference")
 	table, _ := m.Tensors.Lookup("model.embed_tokens.weight")
-	again := open(t, edited.Folder(t, golden, nil, safetensors.Bytes("lm_head.weight", string(table.Type), []int64{int64(table.Shape[0]), int64(table.Shape[1])}, table.Data)), "reference")
+	again := open(t, edited.Folder(t, golden, nil, safetensors.Bytes("lm_head.weight", string(table.Type), []int64{int64(table.Shape[0]),
+		int64(table.Shape[1])}, table.Data)), "reference")
 	if again.Untied() || !reflect.DeepEqual(logitsOf(t, again), logitsOf(t, m)) {
 		t.Error("a copy of the table counts as another head")
 	}

@@ -92,7 +92,7 @@ func (o *watched) row(t device.Tensor, at int) []float32 {
 	return row
 }
 
-// audible says whether observers are to be shown any family of a span.
+// shows says whether observers are to be shown any prompt group of a span.
 func (o *watched) shows(s span) bool {
 	for i := s.first; i < s.last; i++ {
 		if !o.pass.Sequences[o.packing.groups[i].sequence].Silent {

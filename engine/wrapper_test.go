@@ -124,8 +124,11 @@ func TestWrapperRefuses(t *testing.T) {
 		"text_config a list": {wrapped(t, "llama", "llava", "text_config", model, head, func(w, _ map[string]any) { w["text_config"] = []int{1} }), "text_config: [1], want an object"},
 		"unknown family": {wrapped(t, "llama", "llava", "text_config", model, head, func(_, text map[string]any) { text["model_type"] = "nonsuch" }),
 			`"llava": its text_config.model_type "nonsuch" is an unknown architecture; known: apertus`},
-		"a wrong size":   {wrapped(t, "llama", "llava", "text_config", model, head, func(_, text map[string]any) { text["hidden_size"] = -1 }), "hidden_size: -1"},
-		"quantised":      {wrapped(t, "llama", "llava", "text_config", model, head, func(w, _ map[string]any) { w["quantization_config"] = map[string]any{"quant_method": "awq"} }), `quantised by "awq"`},
+		"a wrong size": {wrapped(t, "llama", "llava", "text_config", model, head, func(_, text map[string]any) { text["hidden_size"] = -1 }),
+			"hidden_size: -1"},
+		"quantised, a layer without tensors": {wrapped(t, "llama", "llava", "text_config", model, head, func(w, text map[string]any) {
+			w["quantization_config"], text["num_hidden_layers"] = map[string]any{"quant_method": "awq"}, 4
+		}), "no tensor of layer 3"},
 		"other names":    {wrapped(t, "llama", "llava", "text_config", "llm.", head, nil), "no tensor embed_tokens.weight where wrappers"},
 		"too few layers": {wrapped(t, "llama", "llava", "text_config", model, head, func(_, text map[string]any) { text["num_hidden_layers"] = 2 }), "model.language_model.layers.2."},
 		"no head": {wrapped(t, "llama", "llava", "text_config", model, "elsewhere.", func(w, text map[string]any) { w["tie_word_embeddings"], text["tie_word_embeddings"] = false, false }),

@@ -6,7 +6,12 @@
 // What was cancelled is context.Canceled or context.DeadlineExceeded, as everywhere in Go.
 package failure
 
-import "fmt"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+)
 
 // Kind is a kind of error.
 type Kind string
@@ -32,6 +37,23 @@ func (k Kind) Of(err error) error {
 		return nil
 	}
 	return &failure{err, k}
+}
+
+// Unless is err, of which errors.Is says that it is of this kind unless it has one already: it was cancelled, the operating system's errors are
+// what they are, and a path that is not there is NotFound.
+func (k Kind) Unless(err error) error {
+	for _, kind := range []error{NotFound, Unsupported, Corrupt, Memory, context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, kind) {
+			return err
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return NotFound.Of(err)
+	}
+	if system := (*fs.PathError)(nil); errors.As(err, &system) {
+		return err
+	}
+	return k.Of(err)
 }
 
 type failure struct {

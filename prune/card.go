@@ -80,7 +80,8 @@ func (c *Card) render(w io.Writer) error {
 		}
 	}
 	if c.Untied {
-		b.WriteString("\nThe dense model's configuration ties the output head to the embeddings, but its files hold another head. The stored head counts here, " +
+		b.WriteString("\nThe dense model's configuration ties the output head to the embeddings, but its files hold another head. " +
+			"The stored head counts here, " +
 			"as in transformers 5, and this model's configuration says so (`tie_word_embeddings: false`). Runtimes that follow the flag, as vLLM does, " +
 			"skip the dense model's head and compute another dense model.\n")
 	}

@@ -3,6 +3,7 @@ package prune_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -85,5 +86,46 @@ func TestGGUFRefusesOtherFormats(t *testing.T) {
 	}
 	if entries, _ := os.ReadDir(parent); len(entries) != 0 {
 		t.Errorf("%d entries were left behind", len(entries))
+	}
+}
+
+// A model in several parts is opened by any of them, and written in one.
+func TestGGUFInParts(t *testing.T) {
+	file := openGGUF(t, "../engine/testdata/gguf/llama-f32.gguf")
+	folder, count := t.TempDir(), len(file.Tensors())
+	var parts []string
+	for part := range 3 {
+		split := []gguf.KV{{Key: "split.no", Value: uint16(part)}, {Key: "split.count", Value: uint16(3)}, {Key: "split.tensors.count",
+			Value: int32(count)}}
+		if part == 0 {
+			split = append(file.Metadata(), split...)
+		}
+		var tensors []gguf.Source
+		for _, tensor := range file.Tensors()[part*count/3 : (part+1)*count/3] {
+			tensors = append(tensors, tensor.Source(tensor.Name))
+		}
+		path := filepath.Join(folder, fmt.Sprintf("llama-%05d-of-00003.gguf", part+1))
+		if err := gguf.Write(context.Background(), path, split, tensors); err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, path)
+	}
+	whole := filepath.Join(t.TempDir(), "whole.gguf")
+	if err := prune.Write(context.Background(), open(t, "../engine/testdata/gguf/llama-f32.gguf"), engine.Layers(1), whole,
+		prune.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range parts {
+		out := filepath.Join(t.TempDir(), "pruned.gguf")
+		if err := prune.Write(context.Background(), open(t, path), engine.Layers(1), out, prune.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(out); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("from %s: other bytes than from one file (%v)", filepath.Base(path), err)
+		}
 	}
 }

@@ -32,8 +32,9 @@ func writeMergekit(m *engine.Model, drop engine.Drop, path string, o Options) er
 	var text strings.Builder
 	fmt.Fprintf(&text, "%slayers %s of %d are left out\n", mergekitHead, drop, m.Layers())
 	for _, line := range by {
-		fmt.Fprintf(&text, "# mergekit does not cut this; set it in the config.json that it writes: %s\n", line)
-		o.notice("mergekit does not cut what a configuration says layer by layer; set it in the config.json that it writes: %s", line)
+		fmt.Fprintf(&text, "# mergekit does not cut this, and may stop at it; set it in the config.json that it writes: %s\n", line)
+		o.notice("mergekit does not cut what a configuration says layer by layer, and on transformers 5 stops at a list that is too long; "+
+			"write hf instead, or set it in the config.json that it writes: %s", line)
 	}
 	indent := ""
 	if m.Spec.Within != "" {

@@ -151,7 +151,8 @@ func byMass(scores avss.Scores, rule Rule, protect Protect) ([]int, error) {
 		return nil, rule.refuse("no layer with a finite score may go: drop a share or a number of layers")
 	case n == 0:
 		share, _ := new(big.Rat).Quo(part(ranking[0]), total).Float64()
-		return nil, rule.refuse("the lowest score alone, layer %d's, is %.3g %% of all: raise the share, or drop a share or a number of layers", ranking[0], 100*share)
+		return nil, rule.refuse("the lowest score alone, layer %d's, is %.3g %% of all: raise the share, or drop a share or a number of layers",
+			ranking[0], 100*share)
 	case n >= len(scores.Values):
 		return nil, rule.refuse("all %d layers would go and at least one must stay: lower the share", n)
 	}
@@ -189,7 +190,8 @@ func inOrder(scores avss.Scores, rule Rule, protect Protect) ([]int, error) {
 	}
 	for _, l := range scores.Order[:n] {
 		if protect.holds(l, layers) {
-			return nil, &Refused{AskedProtection, protect.String(), fmt.Sprintf("%s dropped layer %d, which is one of them: search again with the same layers protected, for what follows depends on it", scores.Metric, l)}
+			return nil, &Refused{AskedProtection, protect.String(), fmt.Sprintf("%s dropped layer %d, which is one of them: "+
+				"search again with the same layers protected, for what follows depends on it", scores.Metric, l)}
 		}
 	}
 	return slices.Clone(scores.Order[:n]), nil

@@ -113,6 +113,23 @@ func TestWriteMergekit(t *testing.T) {
 	}
 }
 
+// What mergekit does not cut is said, in the file and to whoever asked for it; where there is nothing of the kind, nothing is said.
+func TestMergekitSaysWhatIsNotCut(t *testing.T) {
+	for family, want := range map[string]string{"gemma2": `layer_types: ["sliding_attention","sliding_attention"]`, "qwen2": `layer_types: ["full_attention","full_attention"]`,
+		"llama": "", "gpt-neox": ""} {
+		out := filepath.Join(t.TempDir(), "merge.yaml")
+		var said string
+		o := prune.Options{Format: prune.FormatMergekit, Notice: func(text string) { said += text }}
+		if err := prune.Write(context.Background(), open(t, architectures+"/"+family), engine.Layers(1), out, o); err != nil {
+			t.Fatal(err)
+		}
+		text, _ := os.ReadFile(out)
+		if !strings.Contains(said, want) || !strings.Contains(string(text), want) || (said == "") != (want == "") {
+			t.Errorf("%s: said %q in\n%s", family, said, text)
+		}
+	}
+}
+
 // What a configuration says of a layer's place cannot be said of layers that move, and is refused before anything is written.
 func TestWriteRefusesWhatFewerLayersCannotSay(t *testing.T) {
 	parent := t.TempDir()

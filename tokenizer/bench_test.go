@@ -34,7 +34,8 @@ func BenchmarkEncode(b *testing.B) {
 	for _, c := range []struct{ name, path string }{
 		{"gpt2", "tokenizers/gpt2"}, {"neox", "tokenizers/neox-pythia"}, {"mistral", "tokenizers/mistral"},
 		{"mistral-model", "tokenizers/mistral/tokenizer.model"}, {"llama-spm-gguf", "tokenizers/llama.cpp-vocab/ggml-vocab-llama-spm.gguf"},
-		{"starcoder-gguf", "tokenizers/llama.cpp-vocab/ggml-vocab-starcoder.gguf"}, {"falcon-gguf", "tokenizers/llama.cpp-vocab/ggml-vocab-falcon.gguf"}, {"deepseek-gguf", "tokenizers/llama.cpp-vocab/ggml-vocab-deepseek-llm.gguf"},
+		{"starcoder-gguf", "tokenizers/llama.cpp-vocab/ggml-vocab-starcoder.gguf"}, {"falcon-gguf",
+			"tokenizers/llama.cpp-vocab/ggml-vocab-falcon.gguf"}, {"deepseek-gguf", "tokenizers/llama.cpp-vocab/ggml-vocab-deepseek-llm.gguf"},
 		{"bert-gguf", "tokenizers/llama.cpp-vocab/ggml-vocab-bert-bge.gguf"},
 	} {
 		b.Run(c.name, func(b *testing.B) { benchEncode(b, open(b, need.Data(b, c.path)), text) })

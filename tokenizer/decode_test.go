@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+
+	"avssnative/failure"
 )
 
 var replacing = []string{
@@ -22,11 +24,12 @@ var replacing = []string{
 
 // Replace in decoders, by regular expression too, as the tokenizers library has it: token by token.
 func TestReplaceAgainstOracle(t *testing.T) {
-	lists := [][]string{{}, {""}, {"abba", "cab", "xxa"}, {"hello", "all ", " \n"}, {"▁hello", "▁world", "<0xE2>", "<0x82>", "<0xAC>", "▁"}, {"a.b", "axb"}, {"日本", "é l\tl", "aXxxb"}}
+	lists := [][]string{{}, {""}, {"abba", "cab", "xxa"}, {"hello", "all ", " \n"}, {"▁hello", "▁world", "<0xE2>", "<0x82>", "<0xAC>", "▁"},
+		{"a.b", "axb"}, {"日本", "é l\tl", "aXxxb"}}
 	var questions []question
 	var decoders []string
 	for _, part := range replacing {
-		if _, err := parseDecoders(json.RawMessage(part), 0); errors.Is(err, ErrUnsupported) {
+		if _, err := parseDecoders(json.RawMessage(part), 0); errors.Is(err, failure.Unsupported) {
 			continue
 		}
 		q := question{Tokenizer: variant(t, "gpt2", map[string]string{"decoder": part}), Mode: "decoded"}

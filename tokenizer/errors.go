@@ -3,22 +3,20 @@
 package tokenizer
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
+
+	"avssnative/failure"
 )
 
-// The kinds of errors, for errors.Is. An error of the operating system keeps its own kind as well, a cancelled encoding is its
-// context's error.
+// The kinds of errors, for errors.Is, beside failure.NotFound (there is no such path, or a folder without a vocabulary), failure.Unsupported (a
+// component, version or option that this package does not know) and failure.Corrupt (the file contradicts itself or its format). An error of the
+// operating system keeps its own kind as well, a cancelled encoding is its context's error.
 var (
-	ErrNotFound    = errors.New("tokenizer: not found")      // there is no such path, or a folder without a vocabulary
-	ErrUnsupported = errors.New("tokenizer: unsupported")    // a component, version or option that this package does not know
-	ErrCorrupt     = errors.New("tokenizer: corrupt")        // the file contradicts itself or its format
-	ErrText        = errors.New("tokenizer: unfit text")     // text that is not UTF-8, too long, or holds what the vocabulary cannot spell
-	ErrLimit       = errors.New("tokenizer: limit exceeded") // a rule of the file grows text, or searches it, beyond bounds
-	ErrID          = errors.New("tokenizer: no such token")  // an id that names no token
+	ErrText  = errors.New("tokenizer: unfit text")     // text that is not UTF-8, too long, or holds what the vocabulary cannot spell
+	ErrLimit = errors.New("tokenizer: limit exceeded") // a rule of the file grows text, or searches it, beyond bounds
+	ErrID    = errors.New("tokenizer: no such token")  // an id that names no token
 )
 
 // A kindError is an error of a kind, which its text does not repeat.
@@ -31,7 +29,9 @@ func kindf(kind error, format string, values ...any) error {
 	return &kindError{kind, fmt.Errorf(format, values...)}
 }
 
-func unsupported(format string, values ...any) error { return kindf(ErrUnsupported, format, values...) }
+func unsupported(format string, values ...any) error {
+	return kindf(failure.Unsupported, format, values...)
+}
 
 // located says which file an error is about.
 func located(name string, err error) error {
@@ -41,17 +41,14 @@ func located(name string, err error) error {
 	return classified(fmt.Errorf("tokenizer: %s: %w", name, err))
 }
 
-// classified gives an error without a kind the kind ErrCorrupt.
+// classified gives an error without a kind the kind failure.Corrupt.
 func classified(err error) error {
-	for _, kind := range []error{ErrNotFound, ErrUnsupported, ErrCorrupt, ErrText, ErrLimit, ErrID, context.Canceled, context.DeadlineExceeded} {
+	for _, kind := range []error{ErrText, ErrLimit, ErrID} {
 		if errors.Is(err, kind) {
 			return err
 		}
 	}
-	if system := (*fs.PathError)(nil); errors.As(err, &system) {
-		return err
-	}
-	return &kindError{ErrCorrupt, err}
+	return failure.Corrupt.Unless(err)
 }
 
 // unmarshal is json.Unmarshal; an error repeats no more than a few words of the file.

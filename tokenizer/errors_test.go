@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"avssnative/failure"
 )
 
 // Errors name what is wrong without passing on what a terminal would act on.
@@ -49,16 +51,16 @@ func TestKinds(t *testing.T) {
 		}
 	}
 	for path, kind := range map[string]error{
-		filepath.Join(folder, "none"):  ErrNotFound,
-		t.TempDir():                    ErrNotFound,
-		pipe + ".gguf":                 ErrCorrupt,
-		pipe:                           ErrCorrupt,
-		write("cut.json", `{"model":`): ErrCorrupt,
-		write("cut.gguf", `GGUF`):      ErrCorrupt,
-		write("cut.model", "\x0a\xff"): ErrCorrupt,
-		write("far.json", `{"model":{"type":"WordLevel","vocab":{"a":-1}}}`): ErrCorrupt,
-		write("new.json", `{"version":"9","model":{}}`):                      ErrUnsupported,
-		write("magic.json", `{"model":{"type":"Magic","vocab":{}}}`):         ErrUnsupported,
+		filepath.Join(folder, "none"):  failure.NotFound,
+		t.TempDir():                    failure.NotFound,
+		pipe + ".gguf":                 failure.Corrupt,
+		pipe:                           failure.Corrupt,
+		write("cut.json", `{"model":`): failure.Corrupt,
+		write("cut.gguf", `GGUF`):      failure.Corrupt,
+		write("cut.model", "\x0a\xff"): failure.Corrupt,
+		write("far.json", `{"model":{"type":"WordLevel","vocab":{"a":-1}}}`): failure.Corrupt,
+		write("new.json", `{"version":"9","model":{}}`):                      failure.Unsupported,
+		write("magic.json", `{"model":{"type":"Magic","vocab":{}}}`):         failure.Unsupported,
 	} {
 		if _, err := Open(path); !errors.Is(err, kind) {
 			t.Errorf("%s: %v is not %v", filepath.Base(path), err, kind)

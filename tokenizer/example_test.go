@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"avssnative/failure"
 	"avssnative/tokenizer"
 )
 
@@ -75,6 +76,6 @@ func ExampleTokenizer_AddsBOS() {
 
 func ExampleOpen() {
 	_, err := tokenizer.Open("no/such/model")
-	fmt.Println(errors.Is(err, tokenizer.ErrNotFound), errors.Is(err, os.ErrNotExist))
+	fmt.Println(errors.Is(err, failure.NotFound), errors.Is(err, os.ErrNotExist))
 	// Output: true true
 }

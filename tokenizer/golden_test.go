@@ -78,7 +78,8 @@ func checkCases(t *testing.T, tok *Tokenizer, cases []goldenCase) {
 		}
 		if !slices.Equal(ids, c.IDs) || !slices.Equal(special, c.Special) || decoded != c.Decoded {
 			if wrong++; wrong <= 5 {
-				t.Errorf("%q:\nids     %v\nwant    %v\nspecial %v\nwant    %v\ndecoded %q\nwant    %q", c.Text, ids, c.IDs, special, c.Special, decoded, c.Decoded)
+				t.Errorf("%q:\nids     %v\nwant    %v\nspecial %v\nwant    %v\ndecoded %q\nwant    %q", c.Text, ids, c.IDs, special, c.Special, decoded,
+					c.Decoded)
 			}
 		}
 	}

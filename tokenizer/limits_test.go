@@ -31,7 +31,8 @@ func TestGrowth(t *testing.T) {
 		"nothing":     `"normalizer":{"type":"Sequence","normalizers":[` + list(`{"type":"Replace","pattern":{"String":""},"content":"a"}`, 60) + `]},`,
 		"one":         `"normalizer":{"type":"Replace","pattern":{"String":"a"},"content":"` + strings.Repeat("a", 1<<17) + `"},`,
 		"prepended":   `"normalizer":{"type":"Prepend","prepend":"` + strings.Repeat("a", 1<<17) + `"},`,
-		"spelled":     `"pre_tokenizer":{"type":"Sequence","pretokenizers":[` + list(`{"type":"ByteLevel","add_prefix_space":true,"use_regex":false}`, 60) + `]},`,
+		"spelled": `"pre_tokenizer":{"type":"Sequence","pretokenizers":[` + list(`{"type":"ByteLevel","add_prefix_space":true,"use_regex":false}`,
+			60) + `]},`,
 	} {
 		tok := ofFile(t, parts)
 		_, err := tok.Encode("aaaé", false)

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"avssnative/failure"
 )
 
 const largestFile = 1 << 29 // bytes; the largest published tokenizer.json is below 40 MB
@@ -17,7 +19,7 @@ const largestFile = 1 << 29 // bytes; the largest published tokenizer.json is be
 // Open reads a tokenizer: a model folder (tokenizer.json, else tokenizer.model, else its .gguf file), a tokenizer.json, a
 // tokenizer.model or a .gguf file. Beside a tokenizer.json or tokenizer.model, tokenizer_config.json names the tokens that begin
 // and end a text, says whether they are added where the file itself does not, and holds chat templates. Errors are of the kinds
-// ErrNotFound, ErrUnsupported and ErrCorrupt, or the operating system's.
+// failure.NotFound, failure.Unsupported and failure.Corrupt, or the operating system's.
 func Open(path string) (*Tokenizer, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -58,10 +60,10 @@ func Open(path string) (*Tokenizer, error) {
 	return t, nil
 }
 
-// systemError is an error of the operating system; a path that is not there is ErrNotFound too.
+// systemError is an error of the operating system; a path that is not there is failure.NotFound too.
 func systemError(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return kindf(ErrNotFound, "tokenizer: %w", err)
+		return kindf(failure.NotFound, "tokenizer: %w", err)
 	}
 	return fmt.Errorf("tokenizer: %w", err)
 }
@@ -77,7 +79,7 @@ func openFolder(path string) (*Tokenizer, error) {
 	if err == nil && len(names) == 1 {
 		return Open(names[0])
 	}
-	return nil, kindf(ErrNotFound, "tokenizer: %s: holds neither tokenizer.json nor tokenizer.model nor one .gguf file", path)
+	return nil, kindf(failure.NotFound, "tokenizer: %s: holds neither tokenizer.json nor tokenizer.model nor one .gguf file", path)
 }
 
 // globSafe escapes what a pattern would take for more than itself.
@@ -87,7 +89,7 @@ func globSafe(path string) string {
 
 // irregular is the error of what is neither a folder nor a regular file: opening a pipe or a device could wait for ever.
 func irregular(path string) error {
-	return kindf(ErrCorrupt, "tokenizer: %s: is no regular file", path)
+	return kindf(failure.Corrupt, "tokenizer: %s: is no regular file", path)
 }
 
 // readFile reads a regular file.
@@ -100,7 +102,7 @@ func readFile(path string) ([]byte, error) {
 		return nil, irregular(path)
 	}
 	if info.Size() > largestFile {
-		return nil, kindf(ErrCorrupt, "tokenizer: %s: %d bytes, want at most %d", path, info.Size(), largestFile)
+		return nil, kindf(failure.Corrupt, "tokenizer: %s: %d bytes, want at most %d", path, info.Size(), largestFile)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {

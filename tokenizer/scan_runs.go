@@ -245,7 +245,8 @@ func (p *classParser) class() *charSet {
 	}
 	for depth := 1; depth > 0; {
 		switch {
-		case p.i >= len(p.in), strings.HasPrefix(p.in[p.i:], "[^"), strings.HasPrefix(p.in[p.i:], "[:"), strings.HasPrefix(p.in[p.i:], "[]"), strings.HasPrefix(p.in[p.i:], "&&"):
+		case p.i >= len(p.in), strings.HasPrefix(p.in[p.i:], "[^"), strings.HasPrefix(p.in[p.i:], "[:"), strings.HasPrefix(p.in[p.i:],
+			"[]"), strings.HasPrefix(p.in[p.i:], "&&"):
 			return nil
 		case p.in[p.i] == ']':
 			p.i, depth = p.i+1, depth-1

@@ -96,7 +96,8 @@ func parseSentencePiece(data []byte, name string) (*Tokenizer, error) {
 	p.normalizer.user = newTokenFinder(user)
 	rules := p.normalizer.rules()
 	t := &Tokenizer{name: name, vocab: vocab, normalize: rules, decoders: spaceDecoders(p.normalizer.prefix),
-		unknown: unknown, padding: p.control(vocab, p.padding), post: []postPiece{{text: true}}, bos: p.control(vocab, p.bos), eos: p.control(vocab, p.eos), silent: true}
+		unknown: unknown, padding: p.control(vocab, p.padding), post: []postPiece{{text: true}}, bos: p.control(vocab, p.bos), eos: p.control(vocab,
+			p.eos), silent: true}
 	if t.added, err = newAddedTokens(markedTokens(p.tokens, p.types, pieceControl, pieceUnknown), vocab, vocab.size(), rules); err != nil {
 		return nil, err
 	}

@@ -16,9 +16,11 @@ func TestChatTemplates(t *testing.T) {
 		{"none", `{}`, nil, map[string]string{}},
 		{"null", `{"chat_template":null}`, nil, map[string]string{}},
 		{"one", `{"chat_template":"{{ a }}"}`, nil, map[string]string{"default": "{{ a }}"}},
-		{"named", `{"chat_template":[{"name":"default","template":"d"},{"name":"tool_use","template":"t"}]}`, nil, map[string]string{"default": "d", "tool_use": "t"}},
+		{"named", `{"chat_template":[{"name":"default","template":"d"},{"name":"tool_use","template":"t"}]}`, nil,
+			map[string]string{"default": "d", "tool_use": "t"}},
 		{"file", ``, map[string]string{"chat_template.jinja": "f"}, map[string]string{"default": "f"}},
-		{"file first", `{"chat_template":"c"}`, map[string]string{"chat_template.jinja": "f", "additional_chat_templates/rag.jinja": "r"}, map[string]string{"default": "f", "rag": "r"}},
+		{"file first", `{"chat_template":"c"}`, map[string]string{"chat_template.jinja": "f", "additional_chat_templates/rag.jinja": "r"},
+			map[string]string{"default": "f", "rag": "r"}},
 	} {
 		folder := t.TempDir()
 		files := map[string]string{"tokenizer.json": string(gunzip(t, "testdata/golden/gpt2/tokenizer.json.gz"))}

@@ -58,7 +58,8 @@ func TestFolder(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			folder := t.TempDir()
-			for name, content := range map[string]string{"tokenizer.json": string(gunzip(t, "testdata/golden/"+c.golden+"/tokenizer.json.gz")), "tokenizer_config.json": c.config} {
+			for name, content := range map[string]string{"tokenizer.json": string(gunzip(t, "testdata/golden/"+c.golden+"/tokenizer.json.gz")),
+				"tokenizer_config.json": c.config} {
 				if content == "" {
 					continue
 				}

@@ -121,14 +121,16 @@ func TestMatchersAgainstPatterns(t *testing.T) {
 	if known < 10 {
 		t.Errorf("%d patterns", known)
 	}
-	for _, pattern := range []string{`[^\s\p{L}]+`, ` ?[a-f\-\]\u0400-\u04ff]+`, `\s?\p{S}+`, `[\p{L}\p{M}\p{N}]{1,3}`, `[\r\n][\r\n][\r\n]`, `\s`, `\p{N}`, `[\r\n]`} {
+	for _, pattern := range []string{`[^\s\p{L}]+`, ` ?[a-f\-\]\u0400-\u04ff]+`, `\s?\p{S}+`, `[\p{L}\p{M}\p{N}]{1,3}`, `[\r\n][\r\n][\r\n]`, `\s`,
+		`\p{N}`, `[\r\n]`} {
 		match := matcherFor(pattern)
 		if match == nil {
 			t.Fatalf("%s is not recognised", pattern)
 		}
 		againstRegex(t, pattern, match, texts)
 	}
-	for _, pattern := range []string{`\s?`, `[a-z`, `\s?[a-z]`, `[a-z]*`, `[z-a]+`, `[\w]+`, `[\p{Han}]+`, `[a&&b]+`, `[[:alpha:]]+`, `[^[^a]]+`, `\p{L}\p{N}`, `a+`, `\p{L`, `[\`, ``} {
+	for _, pattern := range []string{`\s?`, `[a-z`, `\s?[a-z]`, `[a-z]*`, `[z-a]+`, `[\w]+`, `[\p{Han}]+`, `[a&&b]+`, `[[:alpha:]]+`, `[^[^a]]+`,
+		`\p{L}\p{N}`, `a+`, `\p{L`, `[\`, ``} {
 		if matcherFor(pattern) != nil {
 			t.Errorf("%s is recognised", pattern)
 		}

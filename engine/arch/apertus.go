@@ -23,7 +23,7 @@ func buildApertus(b *Builder) *Spec {
 	if own {
 		o.actKey, o.act = "xielu", "linear"
 	}
-	s := b.decoder(o).headNorms(b, "self_attn.q_norm", "self_attn.k_norm", b.FloatOr("rms_norm_eps", 1e-5), 0)
+	s := b.decoder(o).headNorms(b, "self_attn.q_norm", "self_attn.k_norm", b.Eps("rms_norm_eps", 1e-5), 0)
 	for i := range s.Blocks {
 		if own {
 			b.Layer("layers", i).xielu(s.Blocks[i].MLP.(*GatedSpec))

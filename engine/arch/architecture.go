@@ -9,9 +9,10 @@ import (
 
 	"avssnative/engine/device"
 	"avssnative/engine/weights"
+	"avssnative/failure"
 )
 
-// An Architecture turns the configurations of one family into Specs. Files arch_*.go register theirs in init; nothing else knows them.
+// A Family turns the configurations of some model types into Specs. Its file registers it in init; nothing else knows it.
 type Family struct {
 	ModelTypes []string // config.json's model_type
 	Build      func(b *Builder) *Spec
@@ -21,7 +22,7 @@ type Family struct {
 
 var architectures = map[string]*Family{}
 
-// RegisterArchitecture makes a family known.
+// Register makes a family known.
 func Register(a Family) {
 	for _, name := range a.ModelTypes {
 		if architectures[name] != nil {
@@ -41,16 +42,14 @@ func ModelTypes() []string {
 	return names
 }
 
-// ArchitectureOf finds the family of a configuration.
+// Of finds the family of a configuration.
 func Of(c *Config) (*Family, error) {
-	if q := c.Section("quantization_config"); len(q.values) > 0 {
-		return nil, fmt.Errorf("quantization_config: weights quantised by %q are not read; give a model in F32, F16 or BF16, or a .gguf file", q.StringOr("quant_method", "an unnamed method"))
-	}
 	name := c.StringOr("model_type", "")
 	if a := architectures[name]; a != nil {
 		return a, nil
 	}
-	return nil, fmt.Errorf("model_type %q: unknown architecture; known: %s; and around those: %s", name, strings.Join(ModelTypes(), ", "), knownWrappers())
+	return nil, failure.Unsupported.Errorf("model_type %q: unknown architecture; known: %s; and around those: %s", name, strings.Join(ModelTypes(), ", "),
+		knownWrappers())
 }
 
 // A Builder is what a family's file works with: the configuration and the names of the stored tensors. Its methods make references with
@@ -137,9 +136,13 @@ func (b *Builder) Layer(list string, i int) *Builder {
 	return &Builder{Config: b.Config, tensors: b.tensors, prefix: fmt.Sprintf("%s%s.%d.", b.prefix, list, i)}
 }
 
+// BlockPrefix is what the names of such layers begin with, %d for the number: a Spec's field of that name.
+func (b *Builder) BlockPrefix(list string) string { return b.prefix + list + ".%d." }
+
 // Causal is plain causal attention, scores divided by √headDim.
 func Causal(heads, kvHeads, headDim int) device.Attention {
-	return device.Attention{Heads: heads, KVHeads: kvHeads, HeadDim: headDim, ValueDim: headDim, Scale: float32(1 / math.Sqrt(float64(headDim))), Causal: true}
+	return device.Attention{Heads: heads, KVHeads: kvHeads, HeadDim: headDim, ValueDim: headDim, Scale: float32(1 / math.Sqrt(float64(headDim))),
+		Causal: true}
 }
 
 // Part is a run of a linear layer's outputs: fused projections are stored once and used in parts.
@@ -169,7 +172,7 @@ func Heads(n, group, at, count int) []device.Segment {
 // Choose reports a text that is none of the known ones.
 func (b *Builder) Choose(key, value string, known ...string) {
 	if !slices.Contains(known, value) {
-		b.Fail("%s: %q is not known here; known: %s", key, value, strings.Join(known, ", "))
+		b.Fail("%w", failure.Unsupported.Errorf("%s: %q is not known here; known: %s", key, value, strings.Join(known, ", ")))
 	}
 }
 
@@ -189,8 +192,9 @@ func (b *Builder) Activation(keys, otherwise string) device.Activation {
 }
 
 var activationNames = map[string]device.ActivationKind{
-	"silu": device.SiLU, "swish": device.SiLU, "gelu": device.GELU, "gelu_python": device.GELU, "gelu_new": device.GELUTanh, "gelu_fast": device.GELUTanh, "gelu_pytorch_tanh": device.GELUTanh,
-	"gelu_accurate": device.GELUTanh, "quick_gelu": device.GELUQuick, "relu": device.ReLU, "relu2": device.ReLUSquared, "sigmoid": device.Sigmoid, "tanh": device.Tanh, "linear": device.Identity,
+	"silu": device.SiLU, "swish": device.SiLU, "gelu": device.GELU, "gelu_python": device.GELU, "gelu_new": device.GELUTanh,
+	"gelu_fast": device.GELUTanh, "gelu_pytorch_tanh": device.GELUTanh, "gelu_accurate": device.GELUTanh, "quick_gelu": device.GELUQuick,
+	"relu": device.ReLU, "relu2": device.ReLUSquared, "sigmoid": device.Sigmoid, "tanh": device.Tanh, "linear": device.Identity,
 }
 
 // harmless are tensors that files carry though nothing is computed from them: masks and tables that the code makes itself.
@@ -220,7 +224,11 @@ func (s *Spec) check(source weights.Tensors, names []string) error {
 		return wrong
 	}
 	for _, name := range names {
-		if used[name] || strings.HasPrefix(name, furtherPrefix) || slices.ContainsFunc(harmless, func(suffix string) bool { return strings.HasSuffix("."+name, suffix) }) {
+		if scaled, ok := source.(weights.Scaled); ok && scaled.Beside(name) {
+			continue
+		}
+		if used[name] || strings.HasPrefix(name, furtherPrefix) || slices.ContainsFunc(harmless,
+			func(suffix string) bool { return strings.HasSuffix("."+name, suffix) }) {
 			continue
 		}
 		if layer, _, inside := s.BlockOf(name); inside && layer >= len(s.Blocks) && layer < len(s.Blocks)+s.Unused {

@@ -18,8 +18,9 @@ func buildBERT(b *Builder) *Spec {
 	}
 	b.Choose("position_embedding_type", b.StringOr("position_embedding_type", "absolute"), "absolute")
 	hidden, heads, inner := b.Int("hidden_size"), b.Int("num_attention_heads"), b.Int("intermediate_size")
-	eps, act := b.FloatOr("layer_norm_eps", 1e-12), b.Activation("hidden_act", "gelu")
-	s := &Spec{Hidden: hidden, Vocab: b.Int("vocab_size"), Context: b.IntOr("max_position_embeddings", 512), BlockPrefix: b.prefix + "encoder.layer.%d."}
+	eps, act := b.Eps("layer_norm_eps", 1e-12), b.Activation("hidden_act", "gelu")
+	s := &Spec{Hidden: hidden, Vocab: b.Int("vocab_size"), Context: b.Context("max_position_embeddings", 512),
+		BlockPrefix: b.prefix + "encoder.layer.%d."}
 	s.Embed = EmbedSpec{
 		Table:      b.Matrix("embeddings.word_embeddings.weight", s.Vocab, hidden),
 		Positions:  b.Matrix("embeddings.position_embeddings.weight", s.Context, hidden),
@@ -52,7 +53,8 @@ func buildDistilBERT(b *Builder) *Spec {
 	const eps = 1e-12
 	hidden, heads, inner := b.Int("dim|hidden_size"), b.Int("n_heads|num_attention_heads"), b.IntOr("hidden_dim", 3072)
 	act := b.Activation("activation", "gelu")
-	s := &Spec{Hidden: hidden, Vocab: b.Int("vocab_size"), Context: b.IntOr("max_position_embeddings", 512), BlockPrefix: b.prefix + "transformer.layer.%d."}
+	s := &Spec{Hidden: hidden, Vocab: b.Int("vocab_size"), Context: b.Context("max_position_embeddings", 512),
+		BlockPrefix: b.prefix + "transformer.layer.%d."}
 	s.Embed = EmbedSpec{
 		Table:     b.Matrix("embeddings.word_embeddings.weight", s.Vocab, hidden),
 		Positions: b.Matrix("embeddings.position_embeddings.weight", s.Context, hidden),

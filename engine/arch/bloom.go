@@ -13,7 +13,7 @@ func buildBloom(b *Builder) *Spec {
 	b.Prefix("word_embeddings.weight", "transformer.", "")
 	hidden, heads := b.Int("n_embed|hidden_size"), b.Int("n_head|num_attention_heads")
 	headDim := hidden / heads
-	eps := b.FloatOr("layer_norm_epsilon", 1e-5)
+	eps := b.Eps("layer_norm_epsilon", 1e-5)
 	s := &Spec{Hidden: hidden, Vocab: b.Int("vocab_size"), BlockPrefix: b.prefix + "h.%d."}
 	s.Embed.Table = b.Matrix("word_embeddings.weight", s.Vocab, hidden)
 	s.Embed.Norm = b.LayerNorm("word_embeddings_layernorm", hidden, eps, true)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"avssnative/engine/weights"
+	"avssnative/failure"
 )
 
 // Described is a model's files with their meaning: the Spec, the configuration it follows from, and the tensors under the Spec's names.
@@ -18,23 +19,37 @@ func Describe(f *weights.Files) (*Described, error) {
 	if f.GGUF != nil {
 		d, err := describeGGUF(f.GGUF)
 		if err != nil {
-			return nil, fmt.Errorf("arch: model %s: %w", f.Path, err)
+			return nil, failure.Corrupt.Unless(fmt.Errorf("arch: model %s: %w", f.Path, err))
 		}
 		return d, nil
 	}
 	config, err := ParseConfig(f.Config)
 	if err != nil {
-		return nil, fmt.Errorf("arch: model %s: %w", f.Path, err)
+		return nil, failure.Corrupt.Unless(fmt.Errorf("arch: model %s: %w", f.Path, err))
 	}
-	spec, err := Build(config, f.Tensors)
+	tensors := f.Tensors
+	if method, block := config.quantisation(); scaledMethods[method] {
+		tensors = weights.Scaled{Tensors: tensors, Block: block}
+	}
+	spec, err := Build(config, tensors)
 	if err != nil {
-		return nil, fmt.Errorf("arch: model %s: %w", f.Path, err)
+		return nil, failure.Corrupt.Unless(fmt.Errorf("arch: model %s: %w", f.Path, err))
 	}
-	return &Described{spec, config, f.Tensors}, nil
+	return &Described{spec, config, tensors}, nil
 }
 
-// BuildSpec turns a configuration into a Spec and holds it against the stored tensors.
+// Build turns a configuration into a Spec and holds it against the stored tensors. Where a quantised model's tensors are not those that the
+// Spec computes with, it may still be one whose layers can be told apart.
 func Build(config *Config, source weights.Tensors) (*Spec, error) {
+	spec, err := build(config, source, "")
+	method, _ := config.quantisation()
+	if err == nil || method == "" || config.Err() != nil {
+		return spec, err
+	}
+	return build(config, packed{source}, method)
+}
+
+func build(config *Config, source weights.Tensors, copied string) (*Spec, error) {
 	text, err := textOf(config, source)
 	if err != nil {
 		return nil, err
@@ -59,7 +74,12 @@ func Build(config *Config, source weights.Tensors) (*Spec, error) {
 	if view, wrapped := text.tensors.(textTensors); wrapped {
 		view.rename(spec)
 	}
-	if err := spec.check(source, text.tensors.Names()); err != nil {
+	if spec.Copied = copied; copied != "" {
+		err = spec.checkCopied(text.tensors.Names())
+	} else {
+		err = spec.check(source, text.tensors.Names())
+	}
+	if err != nil {
 		return nil, err
 	}
 	return spec, nil

@@ -5,7 +5,7 @@ package arch
 func init() {
 	Register(Family{ModelTypes: []string{"cohere"}, Build: func(b *Builder) *Spec {
 		s := b.cohere(500000)
-		eps := b.FloatOr("layer_norm_eps", 1e-5)
+		eps := b.Eps("layer_norm_eps", 1e-5)
 		for i := range s.Blocks {
 			if b.BoolOr("use_qk_norm", false) {
 				a, l := s.attention(i), b.Layer("layers", i)

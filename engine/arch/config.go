@@ -3,8 +3,11 @@ package arch
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"math"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -23,12 +26,27 @@ func ParseConfig(data []byte) (*Config, error) {
 	d.UseNumber()
 	values := map[string]any{}
 	if err := d.Decode(&values); err != nil {
-		return nil, fmt.Errorf("config.json: %w", err)
+		return nil, fmt.Errorf("config.json: %s%w", keyBefore(data, err), err)
 	}
 	return &Config{values: values, fault: new(error)}, nil
 }
 
-// asConfig reads values that are already parsed.
+var keyAtEnd = regexp.MustCompile(`"([^"]{1,80})"\s*:\s*-?$`)
+
+// keyBefore names the key whose value is no JSON, as the NaN and Infinity that Python writes; empty where the fault lies elsewhere.
+func keyBefore(data []byte, err error) string {
+	var syntax *json.SyntaxError
+	if !errors.As(err, &syntax) || syntax.Offset < 1 || syntax.Offset > int64(len(data)) {
+		return ""
+	}
+	before := data[max(0, syntax.Offset-200) : syntax.Offset-1]
+	if key := keyAtEnd.FindSubmatch(before); key != nil {
+		return string(key[1]) + ": "
+	}
+	return ""
+}
+
+// AsConfig reads values that are already parsed.
 func AsConfig(values map[string]any) *Config { return &Config{values: values, fault: new(error)} }
 
 // jsonNumber is a number as a parsed configuration holds it.
@@ -100,7 +118,7 @@ func (c *Config) integer(key string, v any) int {
 			return int(x)
 		}
 	}
-	c.Fail("%s: %v, want a whole number", key, v)
+	c.Fail("%s: %.80v, want a whole number", key, v)
 	return 1
 }
 
@@ -111,11 +129,11 @@ func (c *Config) FloatOr(keys string, otherwise float64) float64 {
 		return otherwise
 	}
 	if number, ok := v.(json.Number); ok {
-		if x, err := number.Float64(); err == nil {
+		if x, err := number.Float64(); err == nil && math.Abs(x) <= mostNumber {
 			return x
 		}
 	}
-	c.Fail("%s: %v, want a number", key, v)
+	c.Fail("%s: %.80v, want a number of at most %g", key, v, float64(mostNumber))
 	return otherwise
 }
 
@@ -128,7 +146,7 @@ func (c *Config) BoolOr(keys string, otherwise bool) bool {
 	if b, ok := v.(bool); ok {
 		return b
 	}
-	c.Fail("%s: %v, want true or false", key, v)
+	c.Fail("%s: %.80v, want true or false", key, v)
 	return otherwise
 }
 
@@ -141,17 +159,21 @@ func (c *Config) StringOr(keys string, otherwise string) string {
 	if s, ok := v.(string); ok {
 		return s
 	}
-	c.Fail("%s: %v, want a text", key, v)
+	c.Fail("%s: %.80v, want a text", key, v)
 	return otherwise
 }
 
 // Strings reads a list of texts, nil where absent.
 func (c *Config) Strings(key string) []string {
-	var texts []string
-	for _, v := range c.list(key) {
+	list := c.list(key)
+	if list == nil {
+		return nil
+	}
+	texts := make([]string, 0, len(list))
+	for _, v := range list {
 		s, ok := v.(string)
 		if !ok {
-			c.Fail("%s%s: %v, want texts", c.where, key, v)
+			c.Fail("%s%s: %.80v, want texts", c.where, key, v)
 		}
 		texts = append(texts, s)
 	}
@@ -173,8 +195,9 @@ func (c *Config) Floats(key string) []float64 {
 	for _, v := range c.list(key) {
 		number, ok := v.(json.Number)
 		x, err := number.Float64()
-		if !ok || err != nil {
-			c.Fail("%s%s: %v, want numbers", c.where, key, v)
+		if !ok || err != nil || math.Abs(x) > mostNumber {
+			c.Fail("%s%s: %.80v, want numbers of at most %g", c.where, key, v, float64(mostNumber))
+			return nil
 		}
 		numbers = append(numbers, x)
 	}
@@ -188,7 +211,7 @@ func (c *Config) list(key string) []any {
 	}
 	list, ok := v.([]any)
 	if !ok {
-		c.Fail("%s%s: %v, want a list", c.where, key, v)
+		c.Fail("%s%s: %.80v, want a list", c.where, key, v)
 	}
 	return list
 }
@@ -201,7 +224,7 @@ func (c *Config) Section(key string) *Config {
 	case map[string]any:
 		inside.values = v
 	default:
-		c.Fail("%s%s: %v, want an object", c.where, key, v)
+		c.Fail("%s%s: %.80v, want an object", c.where, key, v)
 	}
 	return inside
 }

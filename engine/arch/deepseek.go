@@ -26,7 +26,7 @@ func init() {
 	Register(Family{ModelTypes: []string{"glm4_moe"}, Drop: dropFirstDense(1), Build: func(b *Builder) *Spec {
 		s := b.decoder(decoder{eps: 1e-5, kvHeads: 8, share: 0.5, attentionB: b.BoolOr("attention_bias", false)})
 		if b.BoolOr("use_qk_norm", false) {
-			s.headNorms(b, "self_attn.q_norm", "self_attn.k_norm", b.FloatOr("rms_norm_eps", 1e-5), 0)
+			s.headNorms(b, "self_attn.q_norm", "self_attn.k_norm", b.Eps("rms_norm_eps", 1e-5), 0)
 		}
 		s.Unused = b.furtherOr(1)
 		return b.sharedMixtures(s, b.routingV3(1, 1, 1), true, b.IntOr("first_k_dense_replace", 1), b.IntOr("moe_intermediate_size", 1408), b.IntOr("n_shared_experts", 1))

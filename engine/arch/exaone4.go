@@ -6,7 +6,7 @@ func init() {
 	Register(Family{ModelTypes: []string{"exaone4"}, Drop: dropExaone4, Build: func(b *Builder) *Spec {
 		s := b.decoder(decoder{eps: 1e-5, kvHeads: 32})
 		s.normAfter(b)
-		s.headNorms(b, "self_attn.q_norm", "self_attn.k_norm", b.FloatOr("rms_norm_eps", 1e-5), 0)
+		s.headNorms(b, "self_attn.q_norm", "self_attn.k_norm", b.Eps("rms_norm_eps", 1e-5), 0)
 		kinds, window := b.layerKinds(len(s.Blocks), exaone4Slides(b.Config), fullAttention, slidingAttention), b.windowOr(4096)
 		for i := range s.Blocks {
 			if window > 0 && kinds[i] == fullAttention {

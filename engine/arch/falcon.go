@@ -11,7 +11,7 @@ func buildFalcon(b *Builder) *Spec {
 	b.Prefix("word_embeddings.weight", "transformer.", "")
 	hidden, heads := b.Int("n_embed|hidden_size"), b.Int("num_attention_heads|n_head")
 	headDim, inner := hidden/heads, b.IntOr("ffn_hidden_size", 4*hidden)
-	eps := b.FloatOr("layer_norm_epsilon", 1e-5)
+	eps := b.Eps("layer_norm_epsilon", 1e-5)
 	grouped, alibi := b.BoolOr("new_decoder_architecture", false), b.BoolOr("alibi", false)
 	parallel, biased := b.BoolOr("parallel_attn", true), b.BoolOr("bias", false)
 	act := b.Activation("activation", "gelu")

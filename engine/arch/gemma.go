@@ -34,7 +34,7 @@ func init() {
 func buildGemma3(b *Builder) *Spec {
 	s := b.gemma2Like()
 	s.Head.SoftCap = b.softCap("final_logit_softcapping", 0)
-	s.headNorms(b, "self_attn.q_norm", "self_attn.k_norm", b.FloatOr("rms_norm_eps", 1e-6), 1)
+	s.headNorms(b, "self_attn.q_norm", "self_attn.k_norm", b.Eps("rms_norm_eps", 1e-6), 1)
 	kinds := b.layerKinds(len(s.Blocks), everyNth(b.IntOr("sliding_window_pattern", 6)), fullAttention, slidingAttention)
 	ropes := b.ropeTable(s.attention(0).HeadDim, 1000000, b.FloatOr("rope_local_base_freq", 10000))
 	for i := range s.Blocks {
@@ -79,7 +79,7 @@ func rmsOne(l *Builder, name string, n int, eps float64) NormSpec {
 // gemma2Like adds the norms behind attention and MLP, and the scale of queries.
 func (b *Builder) gemma2Like() *Spec {
 	s := b.gemma("hidden_activation|hidden_act", 4)
-	eps := b.FloatOr("rms_norm_eps", 1e-6)
+	eps := b.Eps("rms_norm_eps", 1e-6)
 	for i := range s.Blocks {
 		block, l := &s.Blocks[i], b.Layer("layers", i)
 		block.Post1 = block.Norm2
@@ -95,7 +95,7 @@ func (b *Builder) softCap(key string, family float64) float32 {
 	if _, there := b.values[key]; there {
 		family = 0
 	}
-	return float32(b.FloatOr(key, family))
+	return float32(b.within(key, family, 0, mostNumber))
 }
 
 // dropRule writes a family's rule out as layer_types, because the layers that stay move.

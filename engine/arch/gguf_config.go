@@ -71,6 +71,9 @@ func (m *ggufMetadata) keyValueHeads(heads int) int {
 		return m.size(key, heads, mostHeads)
 	}
 	found := 0
+	if list.Len() == 0 {
+		m.fail("%s.%s: an empty list", m.arch, key)
+	}
 	for i := range list.Len() {
 		n := m.whole(key, list.Index(i).Interface())
 		if n > mostHeads || n > 0 && found > 0 && n != found {
@@ -86,7 +89,7 @@ func (m *ggufMetadata) config(n ggufShape) map[string]any {
 	c := map[string]any{
 		"vocab_size": n.vocab, "hidden_size": n.hidden, "num_hidden_layers": n.layers, "intermediate_size": n.inner,
 		"num_attention_heads": n.heads, "num_key_value_heads": n.kvHeads, "head_dim": n.headDim,
-		"max_position_embeddings": m.size("context_length", 0, math.MaxInt32),
+		"max_position_embeddings": m.size("context_length", 0, mostContext),
 		"tie_word_embeddings":     !m.stored("output.weight"),
 		"attention_bias":          m.stored("blk.0.attn_q.bias") || m.stored("blk.0.attn_qkv.bias"),
 		"mlp_bias":                m.stored("blk.0.ffn_up.bias"),

@@ -11,9 +11,10 @@ func init() {
 	plain("qwen3vl", "qwen3", false, nil, nil)
 	plain("mistral3", "ministral3", true, nil, nil)
 	plain("qwen3", "qwen3", false, nil, nil)
-	plain("seed_oss", "seed_oss", false, map[string]string{"blk.post_attention_norm": "post_attention_layernorm"}, func(m *ggufMetadata, c map[string]any, n ggufShape) {
-		c["attention_out_bias"] = m.stored("blk.0.attn_output.bias")
-	})
+	plain("seed_oss", "seed_oss", false, map[string]string{"blk.post_attention_norm": "post_attention_layernorm"},
+		func(m *ggufMetadata, c map[string]any, n ggufShape) {
+			c["attention_out_bias"] = m.stored("blk.0.attn_output.bias")
+		})
 	plain("arcee", "arcee", true, nil, func(m *ggufMetadata, c map[string]any, n ggufShape) { c["hidden_act"] = "relu2" })
 	plain("ernie4_5", "ernie4_5", true, nil, func(m *ggufMetadata, c map[string]any, n ggufShape) { c["use_bias"] = c["attention_bias"] })
 	plain("granite", "granite", true, nil, ggufGranite)
@@ -29,9 +30,10 @@ func init() {
 	plain("hunyuan-dense", "hunyuan_v1_dense", false, map[string]string{
 		"blk.attn_q_norm": "self_attn.query_layernorm", "blk.attn_k_norm": "self_attn.key_layernorm"}, nil)
 	plain("nemotron", "nemotron", false, nil, func(m *ggufMetadata, c map[string]any, n ggufShape) { c["hidden_act"] = "relu2" })
-	plain("starcoder2", "starcoder2", false, map[string]string{"blk.ffn_up": "mlp.c_fc", "blk.ffn_down": "mlp.c_proj"}, func(m *ggufMetadata, c map[string]any, n ggufShape) {
-		c["use_bias"] = c["attention_bias"]
-	})
+	plain("starcoder2", "starcoder2", false, map[string]string{"blk.ffn_up": "mlp.c_fc", "blk.ffn_down": "mlp.c_proj"},
+		func(m *ggufMetadata, c map[string]any, n ggufShape) {
+			c["use_bias"] = c["attention_bias"]
+		})
 	plain("stablelm", "stablelm", false, map[string]string{
 		"blk.attn_q_norm": "self_attn.q_layernorm.norms.%e", "blk.attn_k_norm": "self_attn.k_layernorm.norms.%e"}, func(m *ggufMetadata, c map[string]any, n ggufShape) {
 		c["use_parallel_residual"] = !m.stored("blk.0.ffn_norm.weight")
@@ -41,11 +43,12 @@ func init() {
 		"output_norm": "model.final_layernorm", "blk.attn_output": "self_attn.dense", "blk.ffn_up": "mlp.fc1", "blk.ffn_down": "mlp.fc2"}, func(m *ggufMetadata, c map[string]any, n ggufShape) {
 		c["hidden_act"] = "gelu_new"
 	})
-	plain("phi3", "phi3", false, map[string]string{"blk.attn_qkv": "self_attn.qkv_proj", "blk.ffn_up": "mlp.gate_up_proj"}, func(m *ggufMetadata, c map[string]any, n ggufShape) {
-		if window := m.count("attention.sliding_window"); window > 0 {
-			c["sliding_window"] = window
-		}
-	})
+	plain("phi3", "phi3", false, map[string]string{"blk.attn_qkv": "self_attn.qkv_proj", "blk.ffn_up": "mlp.gate_up_proj"},
+		func(m *ggufMetadata, c map[string]any, n ggufShape) {
+			if window := m.count("attention.sliding_window"); window > 0 {
+				c["sliding_window"] = window
+			}
+		})
 	plain("olmo", "olmo", true, nil, func(m *ggufMetadata, c map[string]any, n ggufShape) {
 		c["clip_qkv"] = m.float("attention.clamp_kqv", 0)
 	})

@@ -10,9 +10,10 @@ func init() {
 	registerGGUF("gpt2", ggufFamily{model: "gpt2", layers: "transformer.h.%d.", names: gpt2, fill: func(m *ggufMetadata, c map[string]any, n ggufShape) {
 		c["n_inner"] = n.inner
 	}})
-	registerGGUF("starcoder", ggufFamily{model: "gpt_bigcode", layers: "transformer.h.%d.", names: gpt2, fill: func(m *ggufMetadata, c map[string]any, n ggufShape) {
-		c["n_inner"], c["multi_query"] = n.inner, n.kvHeads == 1
-	}})
+	registerGGUF("starcoder", ggufFamily{model: "gpt_bigcode", layers: "transformer.h.%d.", names: gpt2,
+		fill: func(m *ggufMetadata, c map[string]any, n ggufShape) {
+			c["n_inner"], c["multi_query"] = n.inner, n.kvHeads == 1
+		}})
 	registerGGUF("gptneox", ggufFamily{model: "gpt_neox", layers: "gpt_neox.layers.%d.", names: map[string]string{
 		"token_embd": "gpt_neox.embed_in", "output_norm": "gpt_neox.final_layer_norm", "output": "embed_out",
 		"blk.attn_norm": "input_layernorm", "blk.ffn_norm": "post_attention_layernorm",
@@ -47,16 +48,17 @@ func init() {
 		}
 		c["bias"], c["ffn_hidden_size"] = m.stored("blk.0.attn_qkv.bias"), n.inner
 	}
-	registerGGUF("falcon", ggufFamily{model: "falcon", layers: "transformer.h.%d.", names: bloom, fill: falcon, variant: func(m *ggufMetadata) *ggufFamily {
-		if !m.stored("blk.0.attn_norm_2.weight") {
-			return nil
-		}
-		two := map[string]string{"blk.attn_norm": "ln_mlp", "blk.attn_norm_2": "ln_attn"}
-		for key, name := range bloom {
-			if two[key] == "" {
-				two[key] = name
+	registerGGUF("falcon", ggufFamily{model: "falcon", layers: "transformer.h.%d.", names: bloom, fill: falcon,
+		variant: func(m *ggufMetadata) *ggufFamily {
+			if !m.stored("blk.0.attn_norm_2.weight") {
+				return nil
 			}
-		}
-		return &ggufFamily{model: "falcon", layers: "transformer.h.%d.", names: two, fill: falcon}
-	}})
+			two := map[string]string{"blk.attn_norm": "ln_mlp", "blk.attn_norm_2": "ln_attn"}
+			for key, name := range bloom {
+				if two[key] == "" {
+					two[key] = name
+				}
+			}
+			return &ggufFamily{model: "falcon", layers: "transformer.h.%d.", names: two, fill: falcon}
+		}})
 }

@@ -105,9 +105,9 @@ func (m *ggufMetadata) whole(key string, value any) int {
 func (m *ggufMetadata) number(key string) json.Number {
 	value := m.get(key)
 	v := reflect.ValueOf(value)
-	if value == nil || !v.CanFloat() || math.IsNaN(v.Float()) || math.IsInf(v.Float(), 0) {
+	if value == nil || !v.CanFloat() || !(math.Abs(v.Float()) <= mostNumber) {
 		if value != nil {
-			m.fail("%s.%s: %.40s (%T), want a number", m.arch, key, fmt.Sprint(value), value)
+			m.fail("%s.%s: %.40s (%T), want a number of at most %g", m.arch, key, fmt.Sprint(value), value, float64(mostNumber))
 		}
 		return ""
 	}

@@ -19,12 +19,13 @@ func init() {
 		"blk.attn_q_a": "self_attn.q_a_proj", "blk.attn_q_a_norm": "self_attn.q_a_layernorm", "blk.attn_q_b": "self_attn.q_b_proj",
 		"blk.attn_kv_a_mqa": "self_attn.kv_a_proj_with_mqa", "blk.attn_kv_a_norm": "self_attn.kv_a_layernorm",
 		"blk.attn_kv_b": "self_attn.kv_b_proj", "blk.attn_k_b": "self_attn.k_b_proj", "blk.attn_v_b": "self_attn.v_b_proj"})
-	registerGGUF("deepseek2", ggufFamily{model: "deepseek_v2", layers: decoderLayers, names: latent, neighbours: true, fill: ggufLatent, variant: func(m *ggufMetadata) *ggufFamily {
-		if m.count("expert_gating_func") != sigmoidGates {
-			return nil
-		}
-		return &ggufFamily{model: "deepseek_v3", layers: decoderLayers, names: latent, neighbours: true, fill: ggufLatent}
-	}})
+	registerGGUF("deepseek2", ggufFamily{model: "deepseek_v2", layers: decoderLayers, names: latent, neighbours: true, fill: ggufLatent,
+		variant: func(m *ggufMetadata) *ggufFamily {
+			if m.count("expert_gating_func") != sigmoidGates {
+				return nil
+			}
+			return &ggufFamily{model: "deepseek_v3", layers: decoderLayers, names: latent, neighbours: true, fill: ggufLatent}
+		}})
 	registerGGUF("glm4moe", ggufFamily{model: "glm4_moe", layers: decoderLayers, names: with(behind, map[string]string{
 		"blk.post_attention_norm": "post_attention_layernorm"}), fill: func(m *ggufMetadata, c map[string]any, n ggufShape) {
 		ggufShared(m, c, n)
@@ -55,10 +56,11 @@ func init() {
 		"blk.ssm_a": "linear_attn.A_log!", "blk.ssm_norm": "linear_attn.norm", "blk.ssm_out": "linear_attn.out_proj", "blk.post_attention_norm": "post_attention_layernorm",
 		"blk.ffn_gate_inp_shexp": "mlp.shared_expert_gate", "blk.ffn_gate_shexp": "mlp.shared_expert.gate_proj", "blk.ffn_up_shexp": "mlp.shared_expert.up_proj",
 		"blk.ffn_down_shexp": "mlp.shared_expert.down_proj"})
-	registerGGUF("qwen3next", ggufFamily{model: "qwen3_next", layers: decoderLayers, names: delta, fill: func(m *ggufMetadata, c map[string]any, n ggufShape) {
-		ggufDelta(m, c, n)
-		c["norm_topk_prob"], c["decoder_sparse_step"] = true, 1
-	}})
+	registerGGUF("qwen3next", ggufFamily{model: "qwen3_next", layers: decoderLayers, names: delta,
+		fill: func(m *ggufMetadata, c map[string]any, n ggufShape) {
+			ggufDelta(m, c, n)
+			c["norm_topk_prob"], c["decoder_sparse_step"] = true, 1
+		}})
 	registerGGUF("qwen35", ggufFamily{model: "qwen3_5_text", layers: decoderLayers, names: delta, tiled: true, fill: ggufDelta})
 	registerGGUF("qwen35moe", ggufFamily{model: "qwen3_5_moe_text", layers: decoderLayers, names: delta, tiled: true, fill: ggufDelta})
 	registerGGUF("apertus", ggufFamily{model: "apertus", layers: decoderLayers, names: with(map[string]string{

@@ -10,6 +10,7 @@ import (
 
 	"avssnative/engine/device"
 	"avssnative/engine/weights"
+	"avssnative/failure"
 	"avssnative/internal/gguf"
 )
 
@@ -24,7 +25,8 @@ func describeGGUF(file *gguf.File) (*Described, error) {
 	meta.arch = arch
 	family := ggufFamilies[arch]
 	if family == nil {
-		return nil, fmt.Errorf("general.architecture %.80q: unknown architecture; known in GGUF files: %s", arch, strings.Join(ggufArchitectures(), ", "))
+		return nil, failure.Unsupported.Errorf("general.architecture %.80q: unknown architecture; known in GGUF files: %s", arch,
+			strings.Join(ggufArchitectures(), ", "))
 	}
 	if family.variant != nil {
 		if other := family.variant(meta); other != nil {
@@ -32,7 +34,8 @@ func describeGGUF(file *gguf.File) (*Described, error) {
 		}
 	}
 	if architectures[family.model] == nil {
-		return nil, fmt.Errorf("general.architecture %.80q: a file of the unknown family %s; known in GGUF files: %s", arch, family.model, strings.Join(ggufArchitectures(), ", "))
+		return nil, failure.Unsupported.Errorf("general.architecture %.80q: a file of the unknown family %s; known in GGUF files: %s", arch, family.model,
+			strings.Join(ggufArchitectures(), ", "))
 	}
 	n := meta.shape()
 	if meta.fault != nil {
@@ -80,12 +83,6 @@ func reviseGGUF(config *Config, source weights.Tensors, revise func(*Spec) error
 	}
 	if err := spec.check(source, source.Names()); err != nil {
 		return nil, err
-	}
-	for _, name := range source.Names() {
-		stored, _ := source.Lookup(name)
-		if _, _, err := stored.Type.Block(); err != nil {
-			return nil, fmt.Errorf("%w (tensor %s)", err, name)
-		}
 	}
 	return &Described{spec, config, source}, nil
 }

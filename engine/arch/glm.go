@@ -6,7 +6,7 @@ func init() {
 	Register(Family{ModelTypes: []string{"glm"}, Build: (*Builder).glm})
 	Register(Family{ModelTypes: []string{"glm4"}, Build: func(b *Builder) *Spec {
 		s := b.glm()
-		eps := b.FloatOr("rms_norm_eps", 1.5625e-7)
+		eps := b.Eps("rms_norm_eps", 1.5625e-7)
 		for i := range s.Blocks {
 			l := b.Layer("layers", i)
 			s.Blocks[i].Post1 = l.RMS("post_self_attn_layernorm", s.Hidden, eps)

@@ -13,13 +13,14 @@ func buildGPTBigCode(b *Builder) *Spec {
 	b.Prefix("wte.weight", "transformer.", "")
 	hidden, heads := b.Int("n_embd|hidden_size"), b.Int("n_head|num_attention_heads")
 	inner, headDim := b.IntOr("n_inner", 4*hidden), hidden/heads
-	eps := b.FloatOr("layer_norm_epsilon", 1e-5)
+	eps := b.Eps("layer_norm_epsilon", 1e-5)
 	act := b.Activation("activation_function", "gelu_pytorch_tanh")
 	kvHeads := heads
 	if b.BoolOr("multi_query", true) {
 		kvHeads = 1
 	}
-	s := &Spec{Hidden: hidden, Vocab: b.Int("vocab_size"), Context: b.IntOr("n_positions|max_position_embeddings", 1024), BlockPrefix: b.prefix + "h.%d."}
+	s := &Spec{Hidden: hidden, Vocab: b.Int("vocab_size"), Context: b.Context("n_positions|max_position_embeddings", 1024),
+		BlockPrefix: b.prefix + "h.%d."}
 	s.Embed.Table = b.Matrix("wte.weight", s.Vocab, hidden)
 	s.Embed.Positions = b.Matrix("wpe.weight", s.Context, hidden)
 	for i := range b.Int("n_layer|num_hidden_layers") {

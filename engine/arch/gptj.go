@@ -32,7 +32,7 @@ func (b *Builder) gptj(qkv func(l *Builder, a *AttentionSpec, hidden int)) *Spec
 	b.Prefix("wte.weight", "transformer.", "")
 	hidden, heads := b.Int("n_embd|hidden_size"), b.Int("n_head|num_attention_heads")
 	inner := b.IntOr("n_inner", 4*hidden)
-	eps := b.FloatOr("layer_norm_epsilon", 1e-5)
+	eps := b.Eps("layer_norm_epsilon", 1e-5)
 	act := b.Activation("activation_function", "gelu_new")
 	headDim := hidden / heads
 	// A null rotary_dim turns whole heads by the frequencies of the whole width.
@@ -45,7 +45,8 @@ func (b *Builder) gptj(qkv func(l *Builder, a *AttentionSpec, hidden int)) *Spec
 		rotated, width = 2, 2
 	}
 	rope := &Rotary{Rope: device.Rope{HeadDim: headDim, Interleaved: true, Scale: 1, Frequencies: powers(10000, width/2)[:rotated/2]}}
-	s := &Spec{Hidden: hidden, Vocab: b.Int("vocab_size"), Context: b.IntOr("n_positions|max_position_embeddings", 2048), BlockPrefix: b.prefix + "h.%d."}
+	s := &Spec{Hidden: hidden, Vocab: b.Int("vocab_size"), Context: b.Context("n_positions|max_position_embeddings", 2048),
+		BlockPrefix: b.prefix + "h.%d."}
 	s.Embed.Table = b.Matrix("wte.weight", s.Vocab, hidden)
 	for i := range b.Int("n_layer|num_hidden_layers") {
 		l := b.Layer("h", i)

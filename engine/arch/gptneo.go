@@ -12,7 +12,7 @@ func buildGPTNeo(b *Builder) *Spec {
 	b.Prefix("wte.weight", "transformer.", "")
 	hidden, heads, layers := b.Int("hidden_size"), b.Int("num_heads|num_attention_heads"), b.Int("num_layers|num_hidden_layers")
 	inner := b.IntOr("intermediate_size", 4*hidden)
-	eps := b.FloatOr("layer_norm_epsilon", 1e-5)
+	eps := b.Eps("layer_norm_epsilon", 1e-5)
 	act := b.Activation("activation_function", "gelu_new")
 	kinds, err := gptNeoKinds(b.Config)
 	if err != nil {
@@ -22,7 +22,7 @@ func buildGPTNeo(b *Builder) *Spec {
 		b.Fail("attention_types: speaks of %d layers, want %d", len(kinds), layers)
 		kinds = make([]any, layers)
 	}
-	s := &Spec{Hidden: hidden, Vocab: b.Int("vocab_size"), Context: b.IntOr("max_position_embeddings", 2048), BlockPrefix: b.prefix + "h.%d."}
+	s := &Spec{Hidden: hidden, Vocab: b.Int("vocab_size"), Context: b.Context("max_position_embeddings", 2048), BlockPrefix: b.prefix + "h.%d."}
 	s.Embed.Table = b.Matrix("wte.weight", s.Vocab, hidden)
 	s.Embed.Positions = b.Matrix("wpe.weight", s.Context, hidden)
 	for i := range layers {

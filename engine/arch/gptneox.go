@@ -10,11 +10,11 @@ func buildGPTNeoX(b *Builder) *Spec {
 	b.Prefix("embed_in.weight", "gpt_neox.", "")
 	hidden, heads := b.Int("hidden_size"), b.Int("num_attention_heads")
 	headDim, inner := hidden/heads, b.Int("intermediate_size")
-	eps := b.FloatOr("layer_norm_eps", 1e-5)
+	eps := b.Eps("layer_norm_eps", 1e-5)
 	act := b.Activation("hidden_act", "gelu")
 	biased := b.BoolOr("attention_bias", true)
 	rope := b.Rope(headDim, 10000, 0.25, "")
-	s := &Spec{Hidden: hidden, Vocab: b.Int("vocab_size"), Context: b.IntOr("max_position_embeddings", 2048), BlockPrefix: b.prefix + "layers.%d."}
+	s := &Spec{Hidden: hidden, Vocab: b.Int("vocab_size"), Context: b.Context("max_position_embeddings", 2048), BlockPrefix: b.prefix + "layers.%d."}
 	s.Embed.Table = b.Matrix("embed_in.weight", s.Vocab, hidden)
 	for i := range b.Int("num_hidden_layers") {
 		l := b.Layer("layers", i)

@@ -28,7 +28,7 @@ func (b *Builder) layerKinds(layers int, rule func(layer int) string, known ...s
 	return kinds
 }
 
-// every is a rule: each nth layer is full, the others slide; n < 1 makes all of them full.
+// everyNth is a rule: each nth layer is full, the others slide; n < 1 makes all of them full.
 func everyNth(n int) func(layer int) string {
 	return func(layer int) string {
 		if n < 1 || (layer+1)%n == 0 {

@@ -36,7 +36,7 @@ func buildLFM2(b *Builder) *Spec {
 		}
 	}
 	b.Config = b.with("intermediate_size", jsonNumber(b.lfm2Inner()))
-	eps := b.FloatOr("norm_eps|block_norm_eps", 1e-5)
+	eps := b.Eps("norm_eps|block_norm_eps", 1e-5)
 	s := b.decoder(decoder{eps: 1e-5, epsKey: "norm_eps|block_norm_eps", theta: 1000000, kvHeads: 8, tied: true,
 		norms: [2]string{"operator_norm", "ffn_norm"}, final: "embedding_norm",
 		names: [4]string{"self_attn.out_proj", "feed_forward.w1", "feed_forward.w3", "feed_forward.w2"}})

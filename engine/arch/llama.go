@@ -167,7 +167,7 @@ func (b *Builder) decoder(o decoder) *Spec {
 	o = o.complete()
 	b.Prefix("embed_tokens.weight", "model.", "")
 	n := b.shape(o)
-	eps := b.FloatOr(o.epsKey, o.eps)
+	eps := b.Eps(o.epsKey, o.eps)
 	act := b.Activation(o.actKey, o.act)
 	var rope *Rotary
 	if !o.noRope {

@@ -13,7 +13,7 @@ func init() {
 const chunkedAttention = "chunked_attention"
 
 func buildLlama4(b *Builder) *Spec {
-	biased, eps := b.BoolOr("attention_bias", false), b.FloatOr("rms_norm_eps", 1e-5)
+	biased, eps := b.BoolOr("attention_bias", false), b.Eps("rms_norm_eps", 1e-5)
 	s := b.decoder(decoder{eps: 1e-5, theta: 500000, kvHeads: 8, headDim: 128, neighbours: true, attentionB: biased, outputB: biased,
 		names: [4]string{"", "feed_forward.gate_proj", "feed_forward.up_proj", "feed_forward.down_proj"}})
 	rotates := b.rotates(len(s.Blocks))

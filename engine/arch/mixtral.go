@@ -10,7 +10,7 @@ func init() {
 	Register(Family{ModelTypes: []string{"qwen3_moe"}, Drop: dropSparse, Build: func(b *Builder) *Spec {
 		biased := b.BoolOr("attention_bias", false)
 		s := b.decoder(decoder{kvHeads: 4, headDim: 128, attentionB: biased, outputB: biased})
-		s.headNorms(b, "self_attn.q_norm", "self_attn.k_norm", b.FloatOr("rms_norm_eps", 1e-6), 0)
+		s.headNorms(b, "self_attn.q_norm", "self_attn.k_norm", b.Eps("rms_norm_eps", 1e-6), 0)
 		if b.BoolOr("use_sliding_window", false) {
 			s.window(b.windowOr(4096))
 		}
@@ -21,7 +21,7 @@ func init() {
 		biased := b.BoolOr("attention_bias", false)
 		s := b.decoder(decoder{eps: 1e-5, attentionB: biased, outputB: biased}).clip(b)
 		for i := range s.Blocks {
-			s.attention(i).rowNorms(b.Layer("layers", i), b.FloatOr("rms_norm_eps", 1e-5))
+			s.attention(i).rowNorms(b.Layer("layers", i), b.Eps("rms_norm_eps", 1e-5))
 			s.attention(i).ClipNormed = true
 		}
 		return b.mixtures(s, b.Int("intermediate_size"), Routing{Top: b.IntOr("num_experts_per_tok", 8), Normalise: b.BoolOr("norm_topk_prob", false)}, allLayers)

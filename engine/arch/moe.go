@@ -27,11 +27,13 @@ func (b *Builder) mixture(e experts) *ExpertsSpec {
 		b.Fail("%d experts of %d a token", e.routing.Top, e.count)
 		e.count, e.routing.Top = 1, 1
 	}
-	if g := e.routing.Groups; g > 1 && (e.count%g != 0 || e.routing.TopGroups < 1 || e.routing.TopGroups > g || e.routing.TopGroups*(e.count/g) < e.routing.Top) {
+	if g := e.routing.Groups; g > 1 && (e.count%g != 0 || e.routing.TopGroups < 1 || e.routing.TopGroups > g ||
+		e.routing.TopGroups*(e.count/g) < e.routing.Top) {
 		b.Fail("n_group %d, topk_group %d: no choice of %d experts from %d", g, e.routing.TopGroups, e.routing.Top, e.count)
 		e.routing.Groups = 0
 	}
-	s := &ExpertsSpec{Router: b.Linear(place+router, e.count, e.hidden, e.routerB), Routing: e.routing, Inner: e.inner, Experts: make([]GatedSpec, e.count)}
+	s := &ExpertsSpec{Router: b.Linear(place+router, e.count, e.hidden, e.routerB), Routing: e.routing, Inner: e.inner,
+		Experts: make([]GatedSpec, e.count)}
 	layer := &Builder{Config: b.Config, tensors: b.tensors, prefix: b.prefix + place}
 	for i := range s.Experts {
 		s.Experts[i] = layer.expert(e, i)

@@ -12,7 +12,7 @@ func init() {
 func buildMPT(b *Builder) *Spec {
 	b.Prefix("wte.weight", "transformer.", "")
 	hidden, heads := b.Int("d_model|hidden_size"), b.Int("n_heads|num_attention_heads")
-	eps := b.FloatOr("layer_norm_epsilon", 1e-5)
+	eps := b.Eps("layer_norm_epsilon", 1e-5)
 	c := b.Section("attn_config")
 	b.Choose("attn_config.attn_type", c.StringOr("attn_type", "multihead_attention"), "multihead_attention")
 	if c.BoolOr("qk_ln", false) || c.BoolOr("prefix_lm", false) || !c.BoolOr("alibi", true) {

@@ -40,7 +40,7 @@ func (b *Builder) olmo2(theta float64) *Spec {
 	biased := b.BoolOr("attention_bias", false)
 	s := b.decoder(decoder{eps: 1e-5, theta: theta, noRope: theta == 0, attentionB: biased, outputB: biased})
 	s.normAfter(b)
-	eps := b.FloatOr("rms_norm_eps", 1e-5)
+	eps := b.Eps("rms_norm_eps", 1e-5)
 	for i := range s.Blocks {
 		s.attention(i).rowNorms(b.Layer("layers", i), eps)
 	}

@@ -22,7 +22,7 @@ func buildOPT(b *Builder) *Spec {
 		}
 		return l.LayerNorm(name, hidden, 1e-5, true)
 	}
-	s := &Spec{Hidden: hidden, Vocab: b.Int("vocab_size"), Context: b.IntOr("max_position_embeddings", 2048), BlockPrefix: b.prefix + "layers.%d."}
+	s := &Spec{Hidden: hidden, Vocab: b.Int("vocab_size"), Context: b.Context("max_position_embeddings", 2048), BlockPrefix: b.prefix + "layers.%d."}
 	s.Embed.Table = b.Matrix("embed_tokens.weight", s.Vocab, width)
 	s.Embed.Positions, s.Embed.PositionOffset = b.Matrix("embed_positions.weight", s.Context+2, hidden), 2
 	for i := range b.Int("num_hidden_layers") {

@@ -12,7 +12,7 @@ func init() {
 }
 
 func buildPhi(b *Builder) *Spec {
-	eps := b.FloatOr("layer_norm_eps", 1e-5)
+	eps := b.Eps("layer_norm_eps", 1e-5)
 	s := b.decoder(decoder{eps: 1e-5, epsKey: "layer_norm_eps", share: 0.5, plain: true, act: "gelu_new", headB: true,
 		attentionB: true, outputB: true, mlpB: true, norm: layerNorm, norms: [2]string{"", "-"}, final: "final_layernorm",
 		names: [4]string{"self_attn.dense", "", "mlp.fc1", "mlp.fc2"}})

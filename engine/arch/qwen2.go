@@ -9,7 +9,7 @@ func init() {
 	Register(Family{ModelTypes: []string{"qwen3"}, Drop: dropQwenWindows, Build: func(b *Builder) *Spec {
 		biased := b.BoolOr("attention_bias", false)
 		s := b.decoder(decoder{kvHeads: 32, headDim: 128, attentionB: biased, outputB: biased})
-		return b.qwenWindows(s).headNorms(b, "self_attn.q_norm", "self_attn.k_norm", b.FloatOr("rms_norm_eps", 1e-6), 0)
+		return b.qwenWindows(s).headNorms(b, "self_attn.q_norm", "self_attn.k_norm", b.Eps("rms_norm_eps", 1e-6), 0)
 	}})
 }
 

@@ -68,7 +68,7 @@ func dropQwen35Moe(config map[string]any, layers int, kept []int) error {
 }
 
 func (b *Builder) qwen3Next(kvHeads int, fused bool) *Spec {
-	biased, eps := b.BoolOr("attention_bias", false), b.FloatOr("rms_norm_eps", 1e-6)
+	biased, eps := b.BoolOr("attention_bias", false), b.Eps("rms_norm_eps", 1e-6)
 	s := b.decoder(decoder{kvHeads: kvHeads, headDim: 256, share: 0.25, attentionB: biased, outputB: biased, norm: rmsOne})
 	s.headNorms(b, "self_attn.q_norm", "self_attn.k_norm", eps, 1)
 	kinds := b.layerKinds(len(s.Blocks), linearThenFull(b.Config), fullAttention, linearAttention)

@@ -12,7 +12,7 @@ type Rotary struct {
 	Stretch *Stretch // nil: the same rotation for every length
 }
 
-// Stretch changes the frequencies of sequences longer than After tokens. The length is that of the whole family: a context and its longest
+// Stretch changes the frequencies of sequences longer than After tokens. The length is that of the whole prompt group: a context and its longest
 // branch, so that what a branch sees does not depend on which others stand beside it in a batch.
 type Stretch struct {
 	After  int
@@ -106,10 +106,10 @@ func (b *Builder) rope(c *Config, dim int, theta, share float64) *Rotary {
 }
 
 // longest is the configuration's longest sequence, original what the model was first trained for.
-func (b *Builder) longest() int { return b.IntOr("max_position_embeddings|n_positions", 2048) }
+func (b *Builder) longest() int { return b.Context("max_position_embeddings|n_positions", 2048) }
 
 func (b *Builder) original(c *Config) float64 {
-	return float64(b.IntOr("original_max_position_embeddings", c.IntOr("original_max_position_embeddings", b.longest())))
+	return float64(b.Context("original_max_position_embeddings", c.Context("original_max_position_embeddings", b.longest())))
 }
 
 // positive reads a number above zero.
@@ -162,7 +162,7 @@ func (b *Builder) ropeLong(r *Rotary, c *Config) {
 
 // ropeLlama3 keeps fast rotations, slows slow ones by factor, and blends between (Llama 3.1, section 3 of arXiv 2407.21783).
 func (b *Builder) ropeLlama3(r *Rotary, c *Config) {
-	factor, low, high := c.FloatOr("factor", 8), c.FloatOr("low_freq_factor", 1), c.FloatOr("high_freq_factor", 4)
+	factor, low, high := c.positive("factor", 8), c.FloatOr("low_freq_factor", 1), c.FloatOr("high_freq_factor", 4)
 	before := b.original(c)
 	for i, f := range r.Frequencies {
 		wavelength := 2 * math.Pi / f
@@ -179,7 +179,7 @@ func (b *Builder) ropeLlama3(r *Rotary, c *Config) {
 // ropeYarn blends interpolated and original frequencies along the dimensions, and widens the logits (arXiv 2309.00071, section 3).
 func (b *Builder) ropeYarn(r *Rotary, c *Config, theta float64, dim int) {
 	before := b.original(c)
-	factor := c.FloatOr("factor", float64(b.longest())/before)
+	factor := c.positive("factor", float64(b.longest())/before)
 	attention := widen(factor, 1)
 	if m, all := c.FloatOr("mscale", 0), c.FloatOr("mscale_all_dim", 0); m != 0 && all != 0 {
 		attention = widen(factor, m) / widen(factor, all)

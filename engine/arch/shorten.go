@@ -13,29 +13,37 @@ var layerCounts = []string{"num_hidden_layers", "n_layer", "n_layers", "num_laye
 // layerLists are the keys of lists with one entry a layer.
 var layerLists = []string{"layer_types", "no_rope_layers", "mlp_layer_types", "attention_layers"}
 
-// Short is a model's configuration when only the layers in stay (ascending) remain: the layer count, every per-layer list, and what the
+// Short is a model's configuration when only the kept layers (ascending) remain: the layer count, every per-layer list, and what the
 // family's own rules say, all of them where the language model is described.
-func (s *Spec) Short(c *Config, stay []int) (map[string]any, error) {
-	whole := c.copy()
-	config, added := whole, []string(nil)
-	if inside, ok := whole[s.Within].(map[string]any); ok {
+func (s *Spec) Short(c *Config, kept []int) (map[string]any, error) {
+	all := c.copy()
+	config, added := all, []string(nil)
+	if inside, ok := all[s.Within].(map[string]any); ok {
 		config, added = inside, addDefaults(inside, c.textKind())
 	}
 	layers := len(s.Blocks)
+	for _, place := range []map[string]any{all, config} {
+		if err := s.shortenQuantisation(place, kept); err != nil {
+			return nil, err
+		}
+		if s.Within == "" {
+			break
+		}
+	}
 	if family := architectures[s.Family]; family.Drop != nil {
-		if err := family.Drop(config, layers, stay); err != nil {
+		if err := family.Drop(config, layers, kept); err != nil {
 			return nil, err
 		}
 	}
 	for _, key := range layerCounts {
 		if config[key] != nil {
-			config[key] = len(stay)
+			config[key] = len(kept)
 		}
 	}
 	for _, key := range layerLists {
 		list, ok := config[key].([]any)
 		if ok && (len(list) == layers || len(list) == layers+s.Unused) {
-			config[key] = append(KeepOnly(list, stay), list[layers:]...)
+			config[key] = append(KeepOnly(list, kept), list[layers:]...)
 		}
 	}
 	for _, key := range added {
@@ -43,7 +51,7 @@ func (s *Spec) Short(c *Config, stay []int) (map[string]any, error) {
 			delete(config, key)
 		}
 	}
-	return whole, nil
+	return all, nil
 }
 
 // Untie makes a configuration say, wherever releases of transformers look, that the head is no copy of the embedding table.
@@ -54,16 +62,16 @@ func (s *Spec) Untie(config map[string]any) {
 	}
 }
 
-// Renumber gives a tensor's name where only the layers in stay (ascending) remain, and false if it goes with its layer. Layers that predict
+// Renumber gives a tensor's name where only the layers kept (ascending) remain, and false if it goes with its layer. Layers that predict
 // further tokens follow the last that stays.
-func (s *Spec) Renumber(name string, stay []int) (string, bool) {
+func (s *Spec) Renumber(name string, kept []int) (string, bool) {
 	layer, rest, inside := s.BlockOf(name)
 	if !inside {
 		return name, true
 	}
-	at := slices.Index(stay, layer)
+	at := slices.Index(kept, layer)
 	if behind := layer - len(s.Blocks); behind >= 0 {
-		at = len(stay) + behind
+		at = len(kept) + behind
 	}
 	if at < 0 {
 		return "", false
@@ -71,10 +79,10 @@ func (s *Spec) Renumber(name string, stay []int) (string, bool) {
 	return strings.Replace(s.BlockPrefix, "%d", strconv.Itoa(at), 1) + rest, true
 }
 
-// KeepOnly is the part of a per-layer list that belongs to the layers that stay.
-func KeepOnly(list []any, stay []int) []any {
+// KeepOnly is the part of a per-layer list that belongs to the kept layers.
+func KeepOnly(list []any, kept []int) []any {
 	var short []any
-	for _, layer := range stay {
+	for _, layer := range kept {
 		short = append(short, list[layer])
 	}
 	return short

@@ -5,7 +5,7 @@ import (
 )
 
 // A Spec says everything that tells one model from another: shapes, norms and where they stand, positions, activations, and the name of
-// every stored tensor. The files arch_*.go turn a configuration into a Spec; block.go computes any Spec. All fields are data.
+// every stored tensor. A family's file turns a configuration into a Spec; the walk computes any Spec. All fields are data.
 type Spec struct {
 	Family  string // the configuration's model_type
 	Within  string // the object of config.json that describes the language model; empty: all of it
@@ -18,11 +18,13 @@ type Spec struct {
 	Final  NormSpec
 	Head   HeadSpec
 
-	// Prefix of a block's tensors with %d for its number, as "model.layers.%d.". Writing a smaller model renumbers by it.
+	// Prefix of a block's tensors with %d for its number, as "model.layers.%d.". Writing a pruned model renumbers by it.
 	BlockPrefix string
 	// Unused layers are stored behind the last and not computed: heads that predict further tokens (arXiv 2412.19437, section 2.2). A pruned
 	// model keeps them, behind its last layer.
 	Unused int
+	// Copied names the method that quantised the weights where they can only be copied; nothing is computed then. Empty: they are computed.
+	Copied string
 }
 
 // EmbedSpec is what happens before the first block.
@@ -155,7 +157,7 @@ func (e *EmbedSpec) Refs(visit func(*Ref)) {
 	e.Project.Refs(visit)
 }
 
-// refs visits the final norm's and the head's tensors.
+// HeadRefs visits the final norm's and the head's tensors.
 func (s *Spec) HeadRefs(visit func(*Ref)) {
 	s.Final.Refs(visit)
 	s.Head.Project.Refs(visit)

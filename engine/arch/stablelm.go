@@ -9,7 +9,7 @@ func init() {
 }
 
 func buildStableLM(b *Builder) *Spec {
-	parallel, eps := b.BoolOr("use_parallel_residual", false), b.FloatOr("layer_norm_eps|norm_eps", 1e-5)
+	parallel, eps := b.BoolOr("use_parallel_residual", false), b.Eps("layer_norm_eps|norm_eps", 1e-5)
 	norms := [2]string{}
 	if parallel {
 		norms[1] = "-"

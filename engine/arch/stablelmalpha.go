@@ -14,12 +14,12 @@ func init() {
 func buildStableLMAlpha(b *Builder) *Spec {
 	b.Prefix("embed.weight", "transformer.", "")
 	hidden, heads := b.Int("hidden_size"), b.Int("num_heads|num_attention_heads")
-	headDim, eps := hidden/heads, b.FloatOr("norm_eps|layer_norm_eps", 1e-8)
+	headDim, eps := hidden/heads, b.Eps("norm_eps|layer_norm_eps", 1e-8)
 	const multiple = 256
 	inner := multiple * ((8*hidden/3 + multiple - 1) / multiple)
 	act := b.Activation("hidden_act", "silu")
 	rope := b.Rope(headDim, 10000, 0.25, "")
-	s := &Spec{Hidden: hidden, Vocab: b.Int("vocab_size"), Context: b.IntOr("max_position_embeddings", 4096), BlockPrefix: b.prefix + "layers.%d."}
+	s := &Spec{Hidden: hidden, Vocab: b.Int("vocab_size"), Context: b.Context("max_position_embeddings", 4096), BlockPrefix: b.prefix + "layers.%d."}
 	s.Embed.Table = b.Matrix("embed.weight", s.Vocab, hidden)
 	for i := range b.Int("num_hidden_layers") {
 		l := b.Layer("layers", i)

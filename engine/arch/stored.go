@@ -23,6 +23,14 @@ func (r *Ref) Matrix(s weights.Tensors) (device.Weight, error) {
 		rows -= r.Offset / max(cols, 1)
 	}
 	w.Stride = cols
+	if stored.Widened() {
+		wide, err := weights.Widen(stored, r.Offset, rows*cols)
+		if err != nil {
+			return device.Weight{}, err
+		}
+		w.Type, w.Data = wide.Type, wide.Data
+		return w, w.Check()
+	}
 	values, size, err := stored.Type.Block()
 	if err != nil {
 		return device.Weight{}, fmt.Errorf("%w (tensor %s)", err, r.Name)

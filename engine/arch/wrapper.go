@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"avssnative/engine/weights"
+	"avssnative/failure"
 )
 
 // Models that see or hear wrap a language model: config.json describes it in text_config, its tensors stand behind a prefix, and beside
@@ -58,7 +59,7 @@ func textOf(c *Config, source weights.Tensors) (textModel, error) {
 	name := c.StringOr("model_type", "")
 	if _, wraps := wrappers[name]; !wraps {
 		if inside := c.Section("text_config"); len(inside.values) > 0 && architectures[name] == nil {
-			return textModel{}, fmt.Errorf("model_type %q: wraps a text model (%s) in a way that is not known here; known wrappers: %s",
+			return textModel{}, failure.Unsupported.Errorf("model_type %q: wraps a text model (%s) in a way that is not known here; known wrappers: %s",
 				name, inside.StringOr("model_type", "of no model_type"), knownWrappers())
 		}
 		return textModel{c, source, ""}, nil
@@ -78,7 +79,8 @@ func textOf(c *Config, source weights.Tensors) (textModel, error) {
 		family = other
 	}
 	if architectures[family] == nil {
-		return textModel{}, fmt.Errorf("model_type %q: its text_config.model_type %q is an unknown architecture; known: %s", name, kind, strings.Join(ModelTypes(), ", "))
+		return textModel{}, failure.Unsupported.Errorf("model_type %q: its text_config.model_type %q is an unknown architecture; known: %s", name, kind,
+			strings.Join(ModelTypes(), ", "))
 	}
 	view := textTensors{Tensors: source}
 	found := slices.IndexFunc(wrapperNames, func(names textNames) bool {
@@ -86,7 +88,8 @@ func textOf(c *Config, source weights.Tensors) (textModel, error) {
 		return view.has("model.embed_tokens.weight")
 	})
 	if found < 0 {
-		return textModel{}, fmt.Errorf("model_type %q: no tensor embed_tokens.weight where wrappers have their text model's: behind model.language_model, language_model.model, model.text_model or model", name)
+		return textModel{}, fmt.Errorf("model_type %q: no tensor embed_tokens.weight where wrappers have their text model's: "+
+			"behind model.language_model, language_model.model, model.text_model or model", name)
 	}
 	text := &Config{values: maps.Clone(inside.values), where: inside.where, fault: c.fault}
 	addDefaults(text.values, kind)
@@ -115,7 +118,7 @@ func tiedText(c, inside *Config) bool {
 	return tied || !denied
 }
 
-// textSource shows a wrapper's text model under the names that its own files would have, and nothing else.
+// textTensors shows a wrapper's text model under the names that its own files would have, and nothing else.
 type textTensors struct {
 	weights.Tensors
 	textNames

@@ -38,10 +38,11 @@ var sizesOf = map[string]textSizes{
 
 // textExtras are further defaults that tell a wrapped text model from the family whose block it is.
 var textExtras = map[string]map[string]any{
-	"qwen2_5_vl_text":   {"max_window_layers": jsonNumber(80)},
-	"qwen2_vl_text":     {"max_window_layers": jsonNumber(80)},
-	"qwen3_5_moe_text":  {"num_experts|num_local_experts": jsonNumber(256)},
-	"qwen3_vl_moe_text": {"norm_topk_prob": true, "num_experts|num_local_experts": jsonNumber(60), "num_experts_per_tok": jsonNumber(4), "moe_intermediate_size": jsonNumber(1408)},
+	"qwen2_5_vl_text":  {"max_window_layers": jsonNumber(80)},
+	"qwen2_vl_text":    {"max_window_layers": jsonNumber(80)},
+	"qwen3_5_moe_text": {"num_experts|num_local_experts": jsonNumber(256)},
+	"qwen3_vl_moe_text": {"norm_topk_prob": true, "num_experts|num_local_experts": jsonNumber(60), "num_experts_per_tok": jsonNumber(4),
+		"moe_intermediate_size": jsonNumber(1408)},
 }
 
 // addDefaults adds what a text_config of one model_type leaves out, and says which keys it added.

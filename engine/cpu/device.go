@@ -12,7 +12,7 @@ import (
 
 func init() { device.Register("cpu", driver{}) }
 
-// cpuDriver opens device "cpu": the kernels of kernels/cpu on goroutines.
+// driver opens device "cpu": the kernels of kernels/cpu on goroutines.
 type driver struct{}
 
 func (driver) Automatic() int { return 0 }
@@ -61,7 +61,7 @@ func (driver) Open(index int, o device.Options) (device.Device, error) {
 	return d, nil
 }
 
-// cpuDevice computes at once: when an operation returns, it is done.
+// processor is the device. It computes at once: when an operation returns, it is done.
 type processor struct {
 	kernels *kernels.Kernels
 	threads int
@@ -76,6 +76,7 @@ type processor struct {
 	packed   []scratch      // packed activations, one a variant of the head
 	packedX  tensor         // what packed[0] holds, until another operation than a product has run
 	products []product      // put off: products of packedX
+	few      []fewProduct   // put off: products of few rows
 	chain    rowChain       // put off: operations on rows
 	pins     runtime.Pinner // what the arguments of an operation that is done at once point to
 	turns    []rotaryTable  // rotary tables in use
@@ -132,7 +133,7 @@ func (d *processor) fail(format string, a ...any) {
 	}
 }
 
-// cpuBlock is memory outside Go's heap.
+// block is memory outside Go's heap.
 type block struct {
 	kernels *kernels.Kernels
 	data    []float32
@@ -145,7 +146,7 @@ func (b *block) release() {
 	}
 }
 
-// cpuMemory is a block that grows to the largest size asked for.
+// scratch is memory that grows to the largest size asked for.
 type scratch struct{ data []float32 }
 
 // grow returns at least bytes of memory, nil where there is none.
@@ -164,7 +165,7 @@ func (m *scratch) free(k *kernels.Kernels) {
 	}
 }
 
-// cpuTensor is rows × cols float32 values, stride apart, that begin at data[0]. block is what Free returns, nil in a view.
+// tensor is rows × cols float32 values, stride apart, that begin at data[0]. block is what Free returns, nil in a view.
 type tensor struct {
 	data               []float32
 	rows, cols, stride int

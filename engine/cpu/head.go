@@ -47,7 +47,8 @@ func (d *processor) Head(h *device.Head) {
 // targets checks that the wanted tokens are of the vocabulary and shared out among the rows.
 func (d *processor) targets(h *device.Head, offsets []int32, rows, vocab int) bool {
 	if !d.want(len(offsets) == rows+1, "head: %d offsets, want %d", len(offsets), rows+1) ||
-		!d.want(offsets[0] == 0 && int(offsets[rows]) == len(h.Targets), "head: offsets from %d to %d, want 0 to %d", offsets[0], offsets[rows], len(h.Targets)) {
+		!d.want(offsets[0] == 0 && int(offsets[rows]) == len(h.Targets), "head: offsets from %d to %d, want 0 to %d", offsets[0], offsets[rows],
+			len(h.Targets)) {
 		return false
 	}
 	for r := range rows {
@@ -88,7 +89,8 @@ func (d *processor) headRows(h *device.Head, weight *matrix, bias *tensor, varia
 	logits := make([]float32, len(variants)*len(targets))
 	args := kernels.HeadArguments{
 		W: weight.args, Bias: bias.vector(), Packed: pinned(&d.pins, packed), Offsets: pinned(&d.pins, own), Targets: pinned(&d.pins, targets),
-		TargetLogits: pinned(&d.pins, logits), Parts: pinned(&d.pins, parts), Variants: int64(len(variants)), Rows: int64(n), TargetCount: int64(len(targets)),
+		TargetLogits: pinned(&d.pins, logits), Parts: pinned(&d.pins, parts),
+		Variants: int64(len(variants)), Rows: int64(n), TargetCount: int64(len(targets)),
 		RowsJob: int64(rowsJob), Chunk: headChunk, Scale: h.Scale, SoftCap: h.SoftCap,
 	}
 	if args.Scale == 0 {

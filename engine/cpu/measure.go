@@ -13,22 +13,8 @@ const measureRows = 16
 
 func (d *processor) Measure(m *device.Measure) {
 	x, y, attn, mlp, act := d.of("measure", m.X), d.of("measure", m.Y), d.of("measure", m.Attn), d.of("measure", m.MLP), d.of("measure", m.Act)
-	if d.err != nil || !d.want(len(m.Eps) <= device.MaxEps, "measure: %d thresholds, at most %d", len(m.Eps), device.MaxEps) ||
-		!d.want(y != nil || attn == nil && mlp == nil, "measure: attn and mlp are relative to y, which is missing") {
-		return
-	}
-	rows := 0
-	for _, t := range []*tensor{x, y, attn, mlp, act} {
-		if t != nil {
-			rows = t.rows
-		}
-	}
-	for _, t := range []*tensor{x, y, attn, mlp, act} {
-		if t != nil && !d.want(t.rows == rows && (t == act || y == nil || t.cols == y.cols), "measure: [%d × %d] beside %d rows", t.rows, t.cols, rows) {
-			return
-		}
-	}
-	if !d.layout("measure", m.Layout, rows) {
+	rows, fit := d.measurable(m, x, y, attn, mlp, act)
+	if !fit {
 		return
 	}
 	m.Out = make([]device.SequenceMeasure, m.Layout.Sequences())
@@ -42,11 +28,7 @@ func (d *processor) Measure(m *device.Measure) {
 		X: x.arguments(), Y: y.arguments(), Attn: attn.arguments(), MLP: mlp.arguments(), Act: act.arguments(),
 		Blocks: pinned(&d.chain.pins, blocks), Out: pinned(&d.chain.pins, sums), EpsCount: int64(len(m.Eps)), Near: m.Relative,
 	}
-	order := make([]int, len(m.Eps)) // the kernel takes the thresholds in ascending order
-	for i := range order {
-		order[i] = i
-	}
-	sort.SliceStable(order, func(a, b int) bool { return m.Eps[order[a]] < m.Eps[order[b]] })
+	order := ascending(m.Eps) // as the kernel takes the thresholds
 	for i, e := range order {
 		args.Eps[i] = m.Eps[e]
 	}
@@ -83,6 +65,35 @@ func (d *processor) Measure(m *device.Measure) {
 	if m.Pooled {
 		d.pool(m, [device.Sites]*tensor{y, deltaOf(x, y), attn, mlp, act}, x)
 	}
+}
+
+// measurable says whether the tensors fit one another, and how many rows they have.
+func (d *processor) measurable(m *device.Measure, x, y, attn, mlp, act *tensor) (rows int, fit bool) {
+	if d.err != nil || !d.want(len(m.Eps) <= device.MaxEps, "measure: %d thresholds, at most %d", len(m.Eps), device.MaxEps) ||
+		!d.want(y != nil || attn == nil && mlp == nil, "measure: attn and mlp are relative to y, which is missing") {
+		return 0, false
+	}
+	for _, t := range []*tensor{x, y, attn, mlp, act} {
+		if t != nil {
+			rows = t.rows
+		}
+	}
+	for _, t := range []*tensor{x, y, attn, mlp, act} {
+		if t != nil && !d.want(t.rows == rows && (t == act || y == nil || t.cols == y.cols), "measure: [%d × %d] beside %d rows", t.rows, t.cols, rows) {
+			return 0, false
+		}
+	}
+	return rows, d.layout("measure", m.Layout, rows)
+}
+
+// ascending is the order of some values, the least first.
+func ascending(values []float32) []int {
+	order := make([]int, len(values))
+	for i := range order {
+		order[i] = i
+	}
+	sort.SliceStable(order, func(a, b int) bool { return values[order[a]] < values[order[b]] })
+	return order
 }
 
 // deltaOf is y where there is a difference to measure.

@@ -106,7 +106,7 @@ func (d *processor) Activate(dst, gate, up device.Tensor, a device.Activation) {
 	d.step(kernels.Activate, &args, 160*float64(to.cols))
 }
 
-// cpuTurns is a table of rotations: for positions 0..n the cosines, then the sines, of all pairs.
+// rotaryTable is a table of rotations: for positions 0..n the cosines, then the sines, of all pairs.
 type rotaryTable struct {
 	frequencies []float64
 	scale       float32
@@ -201,7 +201,8 @@ func (d *processor) Rope(x device.Tensor, r device.Rope, positions []int32) {
 		}
 	}
 	d.rowwise([]*tensor{t})
-	args := kernels.RotateArguments{X: t.arguments(), Turns: pinned(&d.chain.pins, turns), At: pinned(&d.chain.pins, at), HeadDim: int64(r.HeadDim), Offset: int64(r.Offset), Pairs: int64(pairs)}
+	args := kernels.RotateArguments{X: t.arguments(), Turns: pinned(&d.chain.pins, turns), At: pinned(&d.chain.pins, at), HeadDim: int64(r.HeadDim),
+		Offset: int64(r.Offset), Pairs: int64(pairs)}
 	if r.Interleaved {
 		args.Interleaved = 1
 	}
@@ -210,7 +211,8 @@ func (d *processor) Rope(x device.Tensor, r device.Rope, positions []int32) {
 
 func (d *processor) Embed(dst device.Tensor, table device.Matrix, ids []int32, scale float32) {
 	to, from := d.of("embed", dst), d.matrix("embed", table)
-	if d.err != nil || !d.want(len(ids) == to.rows && from.In() == to.cols, "embed: %d ids of %d values into [%d × %d]", len(ids), from.In(), to.rows, to.cols) {
+	if d.err != nil || !d.want(len(ids) == to.rows && from.In() == to.cols, "embed: %d ids of %d values into [%d × %d]", len(ids), from.In(), to.rows,
+		to.cols) {
 		return
 	}
 	for _, id := range ids {
@@ -240,7 +242,8 @@ func (d *processor) matrix(operation string, m device.Matrix) *matrix {
 
 func (d *processor) Gather(dst, src device.Tensor, rows []int32) {
 	to, from := d.of("gather", dst), d.of("gather", src)
-	if d.err != nil || !d.want(len(rows) == to.rows && from.cols == to.cols, "gather: %d rows of %d values into [%d × %d]", len(rows), from.cols, to.rows, to.cols) ||
+	if d.err != nil || !d.want(len(rows) == to.rows && from.cols == to.cols, "gather: %d rows of %d values into [%d × %d]", len(rows), from.cols,
+		to.rows, to.cols) ||
 		!d.inside("gather", rows, from.rows) || !d.same("gather", to) {
 		return
 	}
@@ -261,7 +264,8 @@ func (d *processor) inside(operation string, rows []int32, n int) bool {
 
 func (d *processor) Scatter(dst, src device.Tensor, rows []int32, weights []float32) {
 	to, from := d.of("scatter", dst), d.of("scatter", src)
-	if d.err != nil || !d.want(len(rows) == from.rows && from.cols == to.cols, "scatter: %d rows, [%d × %d] into rows of %d", len(rows), from.rows, from.cols, to.cols) ||
+	if d.err != nil || !d.want(len(rows) == from.rows && from.cols == to.cols, "scatter: %d rows, [%d × %d] into rows of %d", len(rows), from.rows,
+		from.cols, to.cols) ||
 		!d.want(weights == nil || len(weights) == len(rows), "scatter: %d weights, want %d", len(weights), len(rows)) ||
 		!d.inside("scatter", rows, to.rows) || !d.same("scatter", from) {
 		return

@@ -35,14 +35,24 @@ type product struct {
 	flops     float64 // of a job
 }
 
+// productOperands takes what a product is given; ready where there is something to do.
+func (d *processor) productOperands(dst, x device.Tensor, w device.Matrix, bias device.Tensor) (
+	to, from *tensor, weight *matrix, shift *tensor, ready bool,
+) {
+	to, from, weight, shift = d.of("product", dst), d.of("product", x), d.matrix("product", w), d.of("product", bias)
+	ready = d.err == nil && d.want(to.rows == from.rows && from.cols == weight.In() && to.cols == weight.Out(),
+		"product: %s: [%d × %d] = [%d × %d] · [%d × %d]ᵀ", weight.weight.Name, to.rows, to.cols, from.rows, from.cols, weight.Out(), weight.In()) &&
+		d.want(shift == nil || shift.rows == 1 && shift.cols == to.cols, "product: %s: bias for %d outputs", weight.weight.Name, to.cols) &&
+		to.rows > 0 && to.cols > 0
+	return to, from, weight, shift, ready
+}
+
 func (d *processor) Product(dst, x device.Tensor, w device.Matrix, bias device.Tensor) {
-	to, from, weight, shift := d.of("product", dst), d.of("product", x), d.matrix("product", w), d.of("product", bias)
-	if d.err != nil || !d.want(to.rows == from.rows && from.cols == weight.In() && to.cols == weight.Out(),
-		"product: %s: [%d × %d] = [%d × %d] · [%d × %d]ᵀ", weight.weight.Name, to.rows, to.cols, from.rows, from.cols, weight.Out(), weight.In()) ||
-		!d.want(shift == nil || shift.rows == 1 && shift.cols == to.cols, "product: %s: bias for %d outputs", weight.weight.Name, to.cols) ||
-		to.rows == 0 || to.cols == 0 {
+	to, from, weight, shift, ready := d.productOperands(dst, x, w, bias)
+	if !ready {
 		return
 	}
+	d.runFew()
 	turn := max(mostPacked/(4*max(from.cols, 1))/mostRowsJob, 1) * mostRowsJob
 	for row := 0; row < from.rows && d.err == nil; row += turn {
 		n := min(turn, from.rows-row)
@@ -104,6 +114,7 @@ func cutRows(rows, high, inner int64) (block, cut int64) {
 
 // runProducts does the products that wait. A portion is several panels at first, and part of the rows of one at the end, so that the threads end together.
 func (d *processor) runProducts() {
+	d.runFew()
 	products := d.products
 	if len(products) == 0 {
 		return
@@ -121,7 +132,7 @@ func (d *processor) runProducts() {
 		least = flops
 	}
 	var next atomic.Int64
-	d.share(portions, scratch, func(room unsafe.Pointer) {
+	d.share(portions, scratch, func(scratch unsafe.Pointer) {
 		for {
 			i := next.Load()
 			p, at := 0, i // job at of product p is job i of all
@@ -140,7 +151,7 @@ func (d *processor) runProducts() {
 				n -= n % cuts
 			}
 			if next.CompareAndSwap(i, i+n) {
-				d.kernels.Run(kernels.Multiply, products[p].args, at, at+n, room)
+				d.kernels.Run(kernels.Multiply, products[p].args, at, at+n, scratch)
 			}
 		}
 	})

@@ -9,15 +9,15 @@ import (
 )
 
 // How work is shared: an operation is a number of jobs, taken in portions from a counter by as many goroutines as the device has threads,
-// one foreign call a portion. Nobody spins for longer than a moment (cpu_crew.go): a goroutine that finds no portion left ends. Work of
+// one foreign call a portion. Nobody spins for longer than a moment (team.go): a goroutine that finds no portion left ends. Work of
 // less than a portion is done where it is asked for. Which goroutine does a job never changes what the job computes. What may wait for
-// company waits: operations on rows until they can be done row by row together (cpu_chain.go), products until all of one input are known
-// (cpu_product.go).
+// company waits: operations on rows until they can be done row by row together (chain.go), products until all of one input are known
+// (product.go).
 
 // portionFlops is the work of a portion: about 100 µs of a product.
 const portionFlops = 12e6
 
-// cpuPortion is how many jobs of the given work (in operations of a product's speed) make a portion.
+// portionOf is how many jobs of the given work (in operations of a product's speed) make a portion.
 func portionOf(perJob float64) int64 {
 	if perJob <= 0 {
 		return 1 << 40
@@ -40,35 +40,35 @@ func (d *processor) do(operation kernels.Operation, a kernels.Arguments, jobs, p
 		return
 	}
 	portions := (jobs + portion - 1) / portion
-	d.portions(portions, d.kernels.Scratch(operation, a), func(i int64, room unsafe.Pointer) {
-		d.kernels.Run(operation, a, i*portion, min((i+1)*portion, jobs), room)
+	d.portions(portions, d.kernels.Scratch(operation, a), func(i int64, scratch unsafe.Pointer) {
+		d.kernels.Run(operation, a, i*portion, min((i+1)*portion, jobs), scratch)
 	})
 }
 
 // portions calls run for the portions 0 to n, each once, with a worker's scratch.
-func (d *processor) portions(n, scratch int64, run func(i int64, room unsafe.Pointer)) {
+func (d *processor) portions(n, bytes int64, run func(i int64, scratch unsafe.Pointer)) {
 	var next atomic.Int64
-	d.share(n, scratch, func(room unsafe.Pointer) {
+	d.share(n, bytes, func(scratch unsafe.Pointer) {
 		for i := next.Add(1) - 1; i < n; i = next.Add(1) - 1 {
-			run(i, room)
+			run(i, scratch)
 		}
 	})
 }
 
 // share lets at most as many workers work as there are portions, each with scratch of its own, and waits for them.
-func (d *processor) share(portions, scratch int64, work func(room unsafe.Pointer)) {
+func (d *processor) share(portions, bytes int64, work func(scratch unsafe.Pointer)) {
 	workers := int(min(int64(d.threads), portions))
-	rooms := make([]unsafe.Pointer, workers)
-	if scratch > 0 {
-		for i := range rooms {
-			if rooms[i] = d.workers[i].grow(d.kernels, scratch); rooms[i] == nil {
-				d.fail("no memory for %d bytes of scratch", scratch)
+	memory := make([]unsafe.Pointer, workers)
+	if bytes > 0 {
+		for i := range memory {
+			if memory[i] = d.workers[i].grow(d.kernels, bytes); memory[i] == nil {
+				d.fail("no memory for %d bytes of scratch", bytes)
 				return
 			}
 		}
 	}
 	if workers > 0 {
-		d.team.share(workers, func(worker int) { work(rooms[worker]) })
+		d.team.share(workers, func(worker int) { work(memory[worker]) })
 	}
 }
 

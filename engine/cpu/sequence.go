@@ -23,6 +23,18 @@ func (d *processor) layout(operation string, l *device.Layout, rows int) bool {
 }
 
 func (d *processor) Attention(dst, q, k, v device.Tensor, a device.Attention, l *device.Layout) {
+	d.attend(kernels.Attend, dst, q, k, v, a, l)
+}
+
+func (d *processor) AttentionFew(dst, q, k, v device.Tensor, a device.Attention, l *device.Layout) {
+	how := kernels.AttendFew
+	if d.bf16 {
+		how = kernels.Attend // whose packers round operands
+	}
+	d.attend(how, dst, q, k, v, a, l)
+}
+
+func (d *processor) attend(how kernels.Operation, dst, q, k, v device.Tensor, a device.Attention, l *device.Layout) {
 	to, query, key, value := d.of("attention", dst), d.of("attention", q), d.of("attention", k), d.of("attention", v)
 	if d.err != nil || !d.want(a.Heads > 0 && a.KVHeads > 0 && a.Heads%a.KVHeads == 0, "attention: %d heads with %d key heads", a.Heads, a.KVHeads) ||
 		!d.want(a.HeadDim > 0 && a.ValueDim > 0 && a.Window >= 0 && a.Chunk >= 0 && a.SoftCap >= 0,
@@ -58,7 +70,10 @@ func (d *processor) Attention(dst, q, k, v device.Tensor, a device.Attention, l 
 		longest = max(longest, int(l.Start[i+1]-l.Start[i]))
 	}
 	// Late blocks of long sequences see the most keys: they come first, so that the last jobs are short.
-	block := attentionBlock(longest, l.Sequences()*a.KVHeads, d.threads)
+	block, together := attentionBlock(longest, l.Sequences()*a.KVHeads, d.threads), a.KVHeads
+	if how == kernels.AttendFew {
+		block, together = 1, a.Heads
+	}
 	for i := l.Sequences() - 1; i >= 0; i-- {
 		first, end := l.PrefixOf(i)
 		start, n, before := int(l.Start[i]), int(l.Start[i+1]-l.Start[i]), l.Before(i)
@@ -88,8 +103,12 @@ func (d *processor) Attention(dst, q, k, v device.Tensor, a device.Attention, l 
 	if d.bf16 {
 		args.BF16 = 1
 	}
-	count := blocks * int64(a.KVHeads)
-	d.do(kernels.Attend, &args, count, portionOf(2*work/float64(count)))
+	count := blocks * int64(together)
+	perJob := 2 * work / float64(count)
+	if how == kernels.AttendFew {
+		perJob *= 4 * portionFlops / fewPortion // it reads memory
+	}
+	d.do(how, &args, count, portionOf(perJob))
 }
 
 // attentionBlock is how many query rows make a job: whole blocks of 84, fewer where there are not enough jobs for the threads. It does not

@@ -8,13 +8,15 @@ import (
 	kernels "avssnative/kernels/cpu"
 )
 
-// cpuTypes maps data types to the kernels' numbers.
+// weightTypes maps data types to the kernels' numbers.
 var weightTypes = map[device.DType]kernels.Type{
-	device.F32: kernels.F32, device.F16: kernels.F16, device.BF16: kernels.BF16, device.F64: kernels.F64, device.Q4_0: kernels.Q40, device.Q4_1: kernels.Q41, device.Q5_0: kernels.Q50, device.Q5_1: kernels.Q51, device.Q8_0: kernels.Q80,
-	device.Q2_K: kernels.Q2K, device.Q3_K: kernels.Q3K, device.Q4_K: kernels.Q4K, device.Q5_K: kernels.Q5K, device.Q6_K: kernels.Q6K, device.MXFP4: kernels.MXFP4,
+	device.F32: kernels.F32, device.F16: kernels.F16, device.BF16: kernels.BF16, device.F64: kernels.F64,
+	device.Q4_0: kernels.Q40, device.Q4_1: kernels.Q41, device.Q5_0: kernels.Q50, device.Q5_1: kernels.Q51, device.Q8_0: kernels.Q80,
+	device.Q2_K: kernels.Q2K, device.Q3_K: kernels.Q3K, device.Q4_K: kernels.Q4K, device.Q5_K: kernels.Q5K, device.Q6_K: kernels.Q6K,
+	device.MXFP4: kernels.MXFP4,
 }
 
-// cpuMatrix reads a weight where it lies: nothing is copied, products widen or dequantise it panel by panel.
+// matrix reads a weight where it lies: nothing is copied, products widen or dequantise it panel by panel.
 type matrix struct {
 	device   *processor
 	weight   device.Weight

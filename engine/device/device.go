@@ -114,7 +114,7 @@ type Matrix interface {
 	Release()
 }
 
-// DeviceOptions say how a device shall be opened. The zero value is right.
+// Options say how a device shall be opened. The zero value is right.
 type Options struct {
 	// Threads compute on cpu; 0: as many as GOMAXPROCS, and no more than it was when the program began. While they do, Go's scheduler takes its
 	// processors from them and gives them back unless it has some to spare: a program that computes for long gains some per cent by
@@ -132,6 +132,9 @@ type Unsupported struct{ Reason string }
 
 func (u Unsupported) Error() string { return u.Reason }
 
+// ErrUnknown is what the error of a device of a kind that nobody registered wraps.
+var ErrUnknown = errors.New("unknown")
+
 // A Driver opens the devices of one kind. Packages register theirs in init.
 type Driver interface {
 	// List names what is there; an error says why nothing is.
@@ -144,7 +147,7 @@ type Driver interface {
 
 var drivers = map[string]Driver{}
 
-// RegisterDriver makes a kind of device known under the name in front of the colon.
+// Register makes a kind of device known under the name in front of the colon.
 func Register(kind string, d Driver) {
 	if _, known := drivers[kind]; known {
 		panic("device: two drivers for device " + kind)
@@ -152,7 +155,7 @@ func Register(kind string, d Driver) {
 	drivers[kind] = d
 }
 
-// DeviceKinds lists the registered kinds in alphabetical order.
+// Kinds lists the registered kinds in alphabetical order.
 func Kinds() []string {
 	kinds := make([]string, 0, len(drivers))
 	for kind := range drivers {
@@ -162,7 +165,7 @@ func Kinds() []string {
 	return kinds
 }
 
-// Devices lists what the drivers of one kind find.
+// List lists what the drivers of one kind find.
 func List(kind string) ([]Info, error) {
 	d, known := drivers[kind]
 	if !known {
@@ -171,7 +174,7 @@ func List(kind string) ([]Info, error) {
 	return d.List()
 }
 
-// OpenDevice opens a device by name: "cpu", "cuda:0", "reference", or "auto", which alone chooses by itself.
+// Open opens a device by name: "cpu", "cuda:0", "reference", or "auto", which alone chooses by itself.
 func Open(name string, o Options) (Device, error) {
 	if name == "" || name == "auto" {
 		return openBest(o)
@@ -218,5 +221,5 @@ func openBest(o Options) (Device, error) {
 }
 
 func unknownDevice(name string) error {
-	return fmt.Errorf("device %q: unknown; known kinds: auto, %s", name, strings.Join(Kinds(), ", "))
+	return fmt.Errorf("device %q: %w; known kinds: auto, %s", name, ErrUnknown, strings.Join(Kinds(), ", "))
 }

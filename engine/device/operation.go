@@ -201,7 +201,7 @@ type Moments struct {
 	SumAbs                    float64
 	Min, Max                  float64
 	RelativeSum, RelativeSum2 float64
-	RelativeBelow             int64         // relative values below Measure.Relative in magnitude; −1: not counted (Wants.Near)
+	RelativeBelow             int64         // relative values below Measure.Relative in magnitude; −1: not counted (engine.Wants)
 	Below                     [MaxEps]int64 // values below Measure.Eps[i] in magnitude
 	NaN, Inf                  int64         // values that are no numbers: counted here and in N, and left in the sums, which they spoil
 	PooledVariance            float64       // unbiased variance over columns of the mean over tokens, where Measure.Pooled
@@ -229,8 +229,9 @@ type Measure struct {
 	Eps                  []float32 // at most MaxEps thresholds
 	Relative             float32   // threshold of relative values
 	Pooled               bool      // fill PooledVariance
-	SkipRelativeBelow    bool      // Near of SiteAttn and SiteMLP is not wanted and may be anything, so that their rows need not be read again (Summing)
-	Out                  []SequenceMeasure
+	// RelativeBelow of SiteAttn and SiteMLP is not wanted and may be anything, so that their rows need not be read again (Summing)
+	SkipRelativeBelow bool
+	Out               []SequenceMeasure
 }
 
 // Head asks for log-probabilities: logits = Scale·(x·Wᵀ + Bias), then SoftCap·tanh(·/SoftCap). X holds the final-normed rows of one or more

@@ -9,9 +9,9 @@ import (
 	"avssnative/engine/device"
 )
 
-// Device "reference" says what every operation of Device means: plain loops in Go over float64, in the order a reader would write
-// them. It is the slow twin that all other devices are held against, and the device of choice where a result looks wrong. Weights are
-// kept decoded, 8 bytes a value. Work is spread over rows, never within a sum, so the number of threads cannot change a bit.
+// plain is device "reference", which says what every operation of device.Device means: plain loops in Go over float64, in the order a reader would
+// write them. It is the slow twin that all other devices are held against, and the device of choice where a result looks wrong. Weights are kept
+// decoded, 8 bytes a value. Work is spread over rows, never within a sum, so the number of threads cannot change a bit.
 //
 // It is also the strictest device: every shape, index and overlap that the interface forbids is refused here with an error that says
 // what was found and what is wanted.
@@ -110,7 +110,7 @@ func (c check) want(holds bool, format string, args ...any) {
 	}
 }
 
-// any stands for rows or columns that may be any number.
+// anyExtent stands for rows or columns that may be any number.
 const anyExtent = -1
 
 // tensor takes a tensor of a given shape.

@@ -78,7 +78,8 @@ func refuses(t *testing.T, d device.Device, words ...string) {
 
 func matrixOf(t *testing.T, d device.Device, rows ...[]float32) device.Matrix {
 	t.Helper()
-	m, err := d.Matrix(device.Weight{Name: "w", Type: device.F32, Data: bytesOf(slices.Concat(rows...)), Out: len(rows), In: len(rows[0]), Stride: len(rows[0])})
+	m, err := d.Matrix(device.Weight{Name: "w", Type: device.F32, Data: bytesOf(slices.Concat(rows...)), Out: len(rows), In: len(rows[0]),
+		Stride: len(rows[0])})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -80,7 +80,7 @@ func (c check) targets(h *device.Head, rows, vocab int) {
 	}
 }
 
-// logit finishes a logit from its dot product.
+// logitOf finishes a logit from its dot product.
 func logitOf(h *device.Head, product float64, bias *tensor, o int) float64 {
 	logit := product
 	if bias != nil {

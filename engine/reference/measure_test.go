@@ -36,7 +36,8 @@ func TestReferenceMeasure(t *testing.T) {
 	first.Sites[device.SiteAct] = device.Moments{N: 8, Sum: 2, Sum2: 4, Sum3: 2, Sum4: 4, SumAbs: 4, Min: -1, Max: 1,
 		RelativeSum: 2, RelativeSum2: 4, RelativeBelow: 4, Below: [device.MaxEps]int64{4, 4, 8}, PooledVariance: 0.25}
 	last := device.SequenceMeasure{Tokens: 1, Pairs: device.Pairs{Cosine: 0, Distance: 2, Relative: math.Sqrt2}}
-	last.Sites[device.SiteBlock] = device.Moments{N: 2, Sum2: 2, Sum4: 2, SumAbs: 2, Min: -1, Max: 1, RelativeSum2: 2, Below: [device.MaxEps]int64{0, 0, 2}, PooledVariance: 2}
+	last.Sites[device.SiteBlock] = device.Moments{N: 2, Sum2: 2, Sum4: 2, SumAbs: 2, Min: -1, Max: 1, RelativeSum2: 2,
+		Below: [device.MaxEps]int64{0, 0, 2}, PooledVariance: 2}
 	last.Sites[device.SiteDelta] = device.Moments{N: 2, Sum: -2, Sum2: 4, Sum3: -8, Sum4: 16, SumAbs: 2, Min: -2, Max: 0,
 		RelativeSum: -2, RelativeSum2: 4, RelativeBelow: 1, Below: [device.MaxEps]int64{1, 1, 2}, PooledVariance: 2}
 	last.Sites[device.SiteAct] = device.Moments{N: 4, Sum: 2, Sum2: 4, Sum3: 8, Sum4: 16, SumAbs: 2, Min: 0, Max: 2,
@@ -126,12 +127,14 @@ func TestReferenceHead(t *testing.T) {
 
 	// Logits 3·(0 + b) capped at 2: 2·tanh(3b/2). Without targets there are none, without Diverge no divergence.
 	b := float32(math.Log(3) * 2 / 3)
-	h = device.Head{X: []device.Tensor{put(d, []float32{0}), put(d, []float32{1})}, Weight: h.Weight, Bias: put(d, []float32{0, 0, b}), Scale: 3, SoftCap: 2}
+	h = device.Head{X: []device.Tensor{put(d, []float32{0}), put(d, []float32{1})}, Weight: h.Weight, Bias: put(d, []float32{0, 0, b}), Scale: 3,
+		SoftCap: 2}
 	d.Head(&h)
 	if err := d.Sync(); err != nil {
 		t.Fatal(err)
 	}
-	if want := log(2 + math.Exp(1.6)); math.Abs(h.Rows[0][0].LogSum-want) > 1e-7 || h.Rows[0][0].Top != 2 || len(h.LogProbs[0]) != 0 || h.Rows[1][0].KL != 0 {
+	if want := log(2 + math.Exp(1.6)); math.Abs(h.Rows[0][0].LogSum-want) > 1e-7 || h.Rows[0][0].Top != 2 || len(h.LogProbs[0]) != 0 ||
+		h.Rows[1][0].KL != 0 {
 		t.Errorf("%+v, want log-sum %g", h, want)
 	}
 }

@@ -6,7 +6,7 @@ import (
 
 // Device "reference": weights, and what multiplies or looks them up.
 
-// referenceMatrix is a weight decoded to [out × in] float64.
+// matrix is a weight decoded to [out × in] float64.
 type matrix struct {
 	device   *plain
 	name     string

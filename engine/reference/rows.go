@@ -162,7 +162,7 @@ func gated(a device.Activation, gate, up float64) float64 {
 	return activation(a, gate) * up
 }
 
-// of is f(x).
+// activation is f(x).
 func activation(a device.Activation, x float64) float64 {
 	switch a.Kind {
 	case device.SiLU:

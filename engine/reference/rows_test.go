@@ -82,7 +82,8 @@ func TestReferenceActivate(t *testing.T) {
 		{"sigmoid", device.Activation{Kind: device.Sigmoid}, -ln3, 0.25},
 		{"tanh", device.Activation{Kind: device.Tanh}, ln3, 0.8},
 		{"xielu above", device.Activation{Kind: device.XIELU, AlphaP: 2, AlphaN: 3, Beta: 0.5}, 2, 9},
-		{"xielu below", device.Activation{Kind: device.XIELU, AlphaP: 2, AlphaN: 3, Beta: 0.5, Eps: -1e-6}, -ln3, (1.0/3-1+math.Log(3))*3 - 0.5*math.Log(3)},
+		{"xielu below", device.Activation{Kind: device.XIELU, AlphaP: 2, AlphaN: 3, Beta: 0.5, Eps: -1e-6}, -ln3,
+			(1.0/3-1+math.Log(3))*3 - 0.5*math.Log(3)},
 		{"xielu near zero", device.Activation{Kind: device.XIELU, AlphaP: 2, AlphaN: 3, Beta: 0.5, Eps: -1}, 0, 3 * (math.Exp(-1) - 1)},
 	} {
 		x := put(d, []float32{c.x})

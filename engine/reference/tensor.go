@@ -4,7 +4,7 @@ import (
 	"avssnative/engine/device"
 )
 
-// referenceTensor is a window of rows × cols on a buffer, whose rows lie stride apart.
+// tensor is a window of rows × cols on a buffer, whose rows lie stride apart.
 type tensor struct {
 	device     *plain
 	buffer     *buffer

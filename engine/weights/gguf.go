@@ -13,7 +13,7 @@ import (
 	"avssnative/internal/mapped"
 )
 
-// GGUF is Tensors over one GGUF file. It shows the file's tensors under the names that the family's file in this package asks for:
+// GGUF are the tensors of one GGUF file. It shows the file's tensors under the names that the family's file in this package asks for:
 // renamed, and cut along the outermost dimension where a family keeps apart what GGUF stacks (queries, keys and values; experts). All of
 // them stay views of the mapped file.
 type GGUF struct {

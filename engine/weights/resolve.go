@@ -8,12 +8,14 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"avssnative/failure"
 )
 
-// A Locator finds the files of models that are asked for by name. Packages register theirs in init, and programs import them for that:
+// A Source finds the files of models that are asked for by name. Packages register theirs in init, and programs import them for that:
 // avssnative/engine/weights/demo, avssnative/engine/weights/hub.
 type Source interface {
-	// Known says whether a reference has the form of this locator's names.
+	// Known says whether a reference has the form of this source's names.
 	Known(ref string) bool
 	// Find gives the folder or file of a reference whose form is known.
 	Find(ref string) (path string, err error)
@@ -23,7 +25,7 @@ type Source interface {
 
 var sources = map[string]Source{}
 
-// RegisterLocator makes a way of finding models known.
+// RegisterSource makes a way of finding models known.
 func RegisterSource(name string, l Source) {
 	if sources[name] != nil {
 		panic("weights: two sources " + name)
@@ -46,14 +48,14 @@ func Resolve(ref string) (string, error) {
 		if l := sources[name]; l.Known(ref) {
 			path, err := l.Find(ref)
 			if err != nil {
-				return "", fmt.Errorf("weights: model %s: no such folder or file; as a name: %w", ref, err)
+				return "", failure.NotFound.Unless(fmt.Errorf("weights: model %s: no such folder or file; as a name: %w", ref, err))
 			}
 			return path, nil
 		}
 		forms = append(forms, sources[name].Form())
 	}
 	if len(forms) == 0 {
-		return "", fmt.Errorf("weights: model %s: no such folder or file", ref)
+		return "", failure.NotFound.Errorf("weights: model %s: no such folder or file", ref)
 	}
-	return "", fmt.Errorf("weights: model %s: no such folder or file, and no name of a model (%s)", ref, strings.Join(forms, ", "))
+	return "", failure.NotFound.Errorf("weights: model %s: no such folder or file, and no name of a model (%s)", ref, strings.Join(forms, ", "))
 }

@@ -1,7 +1,6 @@
 package weights
 
 import (
-	"fmt"
 	"strings"
 
 	"avssnative/engine/device"
@@ -9,7 +8,7 @@ import (
 	"avssnative/internal/safetensors"
 )
 
-// safetensorsSource is a Source over a folder's safetensors files.
+// folderTensors are the tensors of a folder's safetensors files.
 type folderTensors struct {
 	set   *safetensors.Set
 	names []string
@@ -18,7 +17,7 @@ type folderTensors struct {
 func openSafetensors(folder string) (Tensors, error) {
 	set, err := safetensors.OpenDir(folder)
 	if err != nil {
-		return nil, fmt.Errorf("weights: model %s: %w", folder, err)
+		return nil, err
 	}
 	s := &folderTensors{set: set}
 	for _, t := range set.Tensors() {

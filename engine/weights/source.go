@@ -10,9 +10,13 @@ type Stored struct {
 	Type  device.DType
 	Shape []int
 	Data  []byte
+	// Scales multiply values of eight bits; nil: they are what their type says.
+	Scales *Scales
+
+	fault error // what is wrong with the scales
 }
 
-// Source finds a model's stored tensors.
+// Tensors finds a model's stored tensors.
 type Tensors interface {
 	Lookup(name string) (Stored, bool)
 	Names() []string // in file order

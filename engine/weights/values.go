@@ -7,8 +7,11 @@ import (
 	"avssnative/engine/device"
 )
 
-// decode gives count values of a stored tensor from the first on.
+// Decode gives count values of a stored tensor from the first on.
 func Decode(stored Stored, first, count int) ([]float32, error) {
+	if stored.Widened() {
+		return stored.widen(first, count)
+	}
 	block, size, err := stored.Type.Block()
 	if err != nil {
 		return nil, fmt.Errorf("%w (tensor %s)", err, stored.Name)
@@ -25,7 +28,7 @@ func Decode(stored Stored, first, count int) ([]float32, error) {
 	return all, w.Float32s(all, 0)
 }
 
-// spoiled names the first stored tensor that holds a NaN or an infinity, and how many; empty if none does. It reads every weight, so it
+// NotNumbers names the first stored tensor that holds a NaN or an infinity, and how many; empty if none does. It reads every weight, so it
 // is asked only when a result has turned out not to be a number.
 func NotNumbers(s Tensors) (name string, values int) {
 	for _, name := range s.Names() {

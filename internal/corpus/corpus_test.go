@@ -192,7 +192,8 @@ func TestRefused(t *testing.T) {
 	}
 	for _, c := range cases {
 		_, err := read(c.path, "")
-		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), filepath.Base(c.path)) || strings.Contains(err.Error(), "\n") {
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), filepath.Base(c.path)) || strings.Contains(err.Error(),
+			"\n") {
 			t.Errorf("%s: error %v, want %s", c.name, err, c.want)
 		}
 	}
@@ -274,7 +275,8 @@ func TestSplitter(t *testing.T) {
 }
 
 func TestRealFiles(t *testing.T) {
-	for path, want := range map[string]int{"eval/tinystories/stories.txt": 2317, "eval/small_world/calibration.txt": 300, "eval/wikitext-2/valid.txt": 1} {
+	for path, want := range map[string]int{"eval/tinystories/stories.txt": 2317, "eval/small_world/calibration.txt": 300,
+		"eval/wikitext-2/valid.txt": 1} {
 		got, err := read(need.Data(t, path), "")
 		if err != nil || len(got) != want {
 			t.Errorf("%s: %d documents, want %d (%v)", path, len(got), want, err)

@@ -40,7 +40,8 @@ func tableOf(t testing.TB, n int, options ...parquet.WriterOption) []byte {
 	w := parquet.NewGenericWriter[record](&out, options...)
 	for i := range n {
 		text := fmt.Sprintf("maybe %d", i)
-		r := record{Text: fmt.Sprintf("text %d ö", i), A: inner{fmt.Sprintf("b%d", i), int64(i)}, Gold: int32(i % 3), Score: 0.5, Yes: i%2 == 0, Choices: []string{"x", "y"}}
+		r := record{Text: fmt.Sprintf("text %d ö", i), A: inner{fmt.Sprintf("b%d", i), int64(i)}, Gold: int32(i % 3), Score: 0.5, Yes: i%2 == 0,
+			Choices: []string{"x", "y"}}
 		if i%2 == 0 {
 			r.Maybe = &text
 		}
@@ -55,7 +56,8 @@ func tableOf(t testing.TB, n int, options ...parquet.WriterOption) []byte {
 }
 
 func TestParquet(t *testing.T) {
-	for _, options := range [][]parquet.WriterOption{nil, {parquet.Compression(&parquet.Snappy)}, {parquet.Compression(&parquet.Zstd)}, {parquet.Compression(&parquet.Gzip), parquet.DataPageVersion(1)},
+	for _, options := range [][]parquet.WriterOption{nil, {parquet.Compression(&parquet.Snappy)}, {parquet.Compression(&parquet.Zstd)},
+		{parquet.Compression(&parquet.Gzip), parquet.DataPageVersion(1)},
 		{parquet.Compression(&parquet.Snappy), parquet.DataPageVersion(1)}} {
 		path := save(t, "x.parquet", tableOf(t, 250, options...))
 		for field, form := range map[string]string{"": "text %d ö", "a.b": "b%d"} {

@@ -7,7 +7,8 @@ import (
 )
 
 // The parquet library trusts the counts and sizes in a file's footer and page headers and allocates what they say. They are therefore
-// walked here first, without allocating: Thrift's compact protocol (https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md).
+// walked here first, without allocating: Thrift's compact protocol
+// (https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md).
 const (
 	maxFooter  = 64 << 20 // bytes
 	maxStructs = 1 << 16  // in one list: columns, row groups, elements of the schema

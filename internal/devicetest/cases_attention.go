@@ -108,20 +108,24 @@ func attentionCase(name string, of []family, amplitude float64, a device.Attenti
 			dst := r.output(len(p.rows), a.Heads*a.ValueDim)
 			return step{func() { r.device.Attention(dst, q, k, v, a, &p.layout) }, func() [][]float64 { return p.gather(r.lines(dst)) }}
 		},
-		// A result is a mean of values within ±1. A score that is off by δ moves the weights by 2·δ of themselves at most, and with them
-		// the mean. δ is the dot product's error times Scale, where ‖q‖·‖k‖ is HeadDim·amplitude²/3 give or take a half, and the rounding
-		// of the score and of the slope's share. Weights and values of bf16 are off by 2⁻⁸, twice p.operand, of themselves at most, and
-		// move the mean by as much each; that a sum of weights not yet rounded divides it is part of this.
-		tolerance: func(p precision, _, _ int, want float64) float64 {
-			size := 1.5 * float64(a.HeadDim) * amplitude * amplitude / 3
-			delta := p.product(a.HeadDim, math.Sqrt(size), math.Sqrt(size)) * float64(a.Scale)
-			delta += 4 * u * size * float64(a.Scale) / math.Sqrt(float64(a.HeadDim)) * 3
-			if a.Slopes != nil {
-				delta += 2 * u * 0.5 * float64(longest)
-			}
-			return 2*delta + sum(longest)*2 + 4*p.operand
-		},
-		flops: 2 * pairs * float64(a.Heads) * float64(a.HeadDim+a.ValueDim),
+		tolerance: attentionTolerance(a, amplitude, longest),
+		flops:     2 * pairs * float64(a.Heads) * float64(a.HeadDim+a.ValueDim),
+	}
+}
+
+// A result is a mean of values within ±1. A score that is off by δ moves the weights by 2·δ of themselves at most, and with them
+// the mean. δ is the dot product's error times Scale, where ‖q‖·‖k‖ is HeadDim·amplitude²/3 give or take a half, and the rounding
+// of the score and of the slope's share. Weights and values of bf16 are off by 2⁻⁸, twice p.operand, of themselves at most, and
+// move the mean by as much each; that a sum of weights not yet rounded divides it is part of this.
+func attentionTolerance(a device.Attention, amplitude float64, longest int) func(precision, int, int, float64) float64 {
+	return func(p precision, _, _ int, _ float64) float64 {
+		size := 1.5 * float64(a.HeadDim) * amplitude * amplitude / 3
+		delta := p.product(a.HeadDim, math.Sqrt(size), math.Sqrt(size)) * float64(a.Scale)
+		delta += 4 * u * size * float64(a.Scale) / math.Sqrt(float64(a.HeadDim)) * 3
+		if a.Slopes != nil {
+			delta += 2 * u * 0.5 * float64(longest)
+		}
+		return 2*delta + sum(longest)*2 + 4*p.operand
 	}
 }
 
@@ -186,28 +190,7 @@ func deltaRuleCase(of []family, heads, keyHeads, keyDim, valueDim int) testCase 
 			longest = max(longest, f.root+n)
 		}
 	}
-	// As models have them: keys of length one, decays from nothing to most, β within 0 and 1.
-	unit := func(tensor string, row, cols int) []float32 {
-		out := uniform(tensor, row, cols)
-		for first := 0; first < cols; first += keyDim {
-			n := length(out[first : first+keyDim])
-			for j := first; j < first+keyDim; j++ {
-				out[j] = float32(float64(out[j]) / n)
-			}
-		}
-		return out
-	}
-	mapped := func(f func(v float64) float64) filling {
-		return func(tensor string, row, cols int) []float32 {
-			out := uniform(tensor, row, cols)
-			for j, v := range out {
-				out[j] = float32(f(float64(v)))
-			}
-			return out
-		}
-	}
-	decay := mapped(func(v float64) float64 { return -3 * (1 + v) * (1 + v) * (1 + v) / 8 })
-	strength := mapped(func(v float64) float64 { return (1 + v) / 2 })
+	unit, decay, strength := deltaFillings(keyDim)
 	return testCase{
 		operation: "DeltaRule",
 		name:      fmt.Sprintf("heads=%d/keyheads=%d/key=%d/value=%d/rows=%d", heads, keyHeads, keyDim, valueDim, rows),
@@ -226,12 +209,42 @@ func deltaRuleCase(of []family, heads, keyHeads, keyDim, valueDim int) testCase 
 			dst := r.output(len(p.rows), heads*valueDim)
 			return step{func() { r.device.DeltaRule(dst, rule, &p.layout) }, func() [][]float64 { return p.gather(r.lines(dst)) }}
 		},
-		// With ‖k‖ = 1 and β ≤ 1 a step takes away from the state along k and adds v: an error made earlier does not grow. Each of the
-		// steps since adds its own, of a sum over the keys of a state whose columns are no longer than √steps, as the values are within ±1.
-		tolerance: func(p precision, _, _ int, _ float64) float64 {
-			steps := math.Sqrt(float64(longest))
-			return (sum(keyDim) + 8*p.operand/math.Sqrt(float64(keyDim))) * (2 + steps) * 2
-		},
-		flops: 7 * float64(rows) * float64(heads) * float64(keyDim) * float64(valueDim),
+		tolerance: deltaTolerance(keyDim, longest),
+		flops:     7 * float64(rows) * float64(heads) * float64(keyDim) * float64(valueDim),
+	}
+}
+
+// deltaFillings are keys and queries, gates and β as models have them: keys of length one, decays from nothing to most, β within 0 and 1.
+func deltaFillings(keyDim int) (unit, decay, strength filling) {
+	unit = func(tensor string, row, cols int) []float32 {
+		out := uniform(tensor, row, cols)
+		for first := 0; first < cols; first += keyDim {
+			n := length(out[first : first+keyDim])
+			for j := first; j < first+keyDim; j++ {
+				out[j] = float32(float64(out[j]) / n)
+			}
+		}
+		return out
+	}
+	mapped := func(f func(v float64) float64) filling {
+		return func(tensor string, row, cols int) []float32 {
+			out := uniform(tensor, row, cols)
+			for j, v := range out {
+				out[j] = float32(f(float64(v)))
+			}
+			return out
+		}
+	}
+	decay = mapped(func(v float64) float64 { return -3 * (1 + v) * (1 + v) * (1 + v) / 8 })
+	strength = mapped(func(v float64) float64 { return (1 + v) / 2 })
+	return unit, decay, strength
+}
+
+// With ‖k‖ = 1 and β ≤ 1 a step takes away from the state along k and adds v: an error made earlier does not grow. Each of the
+// steps since adds its own, of a sum over the keys of a state whose columns are no longer than √steps, as the values are within ±1.
+func deltaTolerance(keyDim, longest int) func(precision, int, int, float64) float64 {
+	return func(p precision, _, _ int, _ float64) float64 {
+		steps := math.Sqrt(float64(longest))
+		return (sum(keyDim) + 8*p.operand/math.Sqrt(float64(keyDim))) * (2 + steps) * 2
 	}
 }

@@ -15,7 +15,8 @@ func moveCases() []testCase {
 		columnsCase("none", 5, 5, nil),
 		columnsCase("whole", 16, 16, []device.Move{{From: 0, To: 0, Count: 16}}),
 		columnsCase("swap", 70, 70, []device.Move{{From: 0, To: 37, Count: 33}, {From: 33, To: 0, Count: 37}}),
-		columnsCase("repeat", 3, 20, []device.Move{{From: 2, To: 0, Count: 1}, {From: 2, To: 19, Count: 1}, {From: 0, To: 7, Count: 3}, {From: 1, To: 4, Count: 0}}),
+		columnsCase("repeat", 3, 20, []device.Move{{From: 2, To: 0, Count: 1}, {From: 2, To: 19, Count: 1}, {From: 0, To: 7, Count: 3},
+			{From: 1, To: 4, Count: 0}}),
 	)
 	large := gatherCase(2048, 1024)
 	large.large = true

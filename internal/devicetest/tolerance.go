@@ -15,7 +15,8 @@ import (
 // that occur.
 //
 // With bf16 operands each operand is off by 2⁻⁹ of itself, which no order of summing can help. These errors are independent too: the sum
-// of n products is off by about 2⁻⁹·√2·√Σ(x·w)², which for vectors without outliers is 2⁻⁹·√2·‖x‖·‖w‖/√n, times λ = 4.
+// of n products is off by about 2⁻⁹·√2·√Σ(x·w)², which for vectors without outliers is 2⁻⁹·√2·‖x‖·‖w‖/√n, times λ
+// = 4.
 //
 // Where results pass through functions, the derivative multiplies; the cases say so.
 type precision struct {

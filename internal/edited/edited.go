@@ -4,6 +4,7 @@ package edited
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -88,6 +89,47 @@ func GGUF(t testing.TB, path string, keys map[string]any, tensors ...gguf.Source
 		}
 	}
 	to := filepath.Join(t.TempDir(), "edited.gguf")
+	if err := gguf.Write(context.Background(), to, metadata, tensors); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+// WideGGUF is a llama of three layers whose matrices, but for embeddings and head, are blocks of a type: rows of 256 values, zero bytes where
+// data gives none.
+func WideGGUF(t testing.TB, kind gguf.Type, data func(bytes int) []byte) string {
+	t.Helper()
+	const hidden, heads, kvHeads, vocab = 256, 4, 2, 97
+	var tensors []gguf.Source
+	add := func(name string, kind gguf.Type, shape ...int64) {
+		size, err := kind.Size(shape)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tensors = append(tensors, gguf.Bytes(name, kind, shape, data(int(size))))
+	}
+	add("token_embd.weight", gguf.BF16, vocab, hidden)
+	add("output.weight", gguf.BF16, vocab, hidden)
+	add("output_norm.weight", gguf.F32, hidden)
+	for layer := range 3 {
+		name := func(rest string) string { return fmt.Sprintf("blk.%d.%s.weight", layer, rest) }
+		for _, norm := range []string{"attn_norm", "ffn_norm"} {
+			add(name(norm), gguf.F32, hidden)
+		}
+		for _, wide := range []string{"attn_q", "attn_output", "ffn_gate", "ffn_up", "ffn_down"} {
+			add(name(wide), kind, hidden, hidden)
+		}
+		for _, narrow := range []string{"attn_k", "attn_v"} {
+			add(name(narrow), kind, hidden*kvHeads/heads, hidden)
+		}
+	}
+	metadata := []gguf.KV{
+		{Key: "general.architecture", Value: "llama"}, {Key: "llama.block_count", Value: uint32(3)}, {Key: "llama.context_length", Value: uint32(64)},
+		{Key: "llama.embedding_length", Value: uint32(hidden)}, {Key: "llama.feed_forward_length", Value: uint32(hidden)},
+		{Key: "llama.attention.head_count", Value: uint32(heads)}, {Key: "llama.attention.head_count_kv", Value: uint32(kvHeads)},
+		{Key: "llama.attention.layer_norm_rms_epsilon", Value: float32(1e-5)},
+	}
+	to := filepath.Join(t.TempDir(), "wide.gguf")
 	if err := gguf.Write(context.Background(), to, metadata, tensors); err != nil {
 		t.Fatal(err)
 	}

@@ -106,7 +106,8 @@ func TestDequantiseErrors(t *testing.T) {
 func TestDequantiseAgainstPython(t *testing.T) {
 	python := need.Python(t, "gguf", "numpy")
 	random := rand.New(rand.NewPCG(3, 5))
-	places := map[Type][]int{Q4_0: {0}, Q4_1: {0, 2}, Q5_0: {0}, Q5_1: {0, 2}, Q8_0: {0}, Q2_K: {80, 82}, Q3_K: {108}, Q4_K: {0, 2}, Q5_K: {0, 2}, Q6_K: {208},
+	places := map[Type][]int{Q4_0: {0}, Q4_1: {0, 2}, Q5_0: {0}, Q5_1: {0, 2}, Q8_0: {0}, Q2_K: {80, 82}, Q3_K: {108}, Q4_K: {0, 2}, Q5_K: {0, 2},
+		Q6_K:   {208},
 		IQ4_NL: {0}, IQ4_XS: {0}, MXFP4: nil}
 	for kind, scales := range places {
 		elements, bytes := kind.Block()

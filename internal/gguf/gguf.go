@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 
+	"avssnative/failure"
 	"avssnative/internal/mapped"
 )
 
@@ -226,9 +227,9 @@ func parse(file []byte) (*contents, error) {
 	switch {
 	case c.err != nil:
 	case f.version == 2<<24 || f.version == 3<<24:
-		return nil, fmt.Errorf("written big endian, which is not read here")
+		return nil, failure.Unsupported.Errorf("written big endian, which is not read here")
 	case f.version != 2 && f.version != 3:
-		return nil, fmt.Errorf("version %d, want 2 or 3", f.version)
+		return nil, failure.Unsupported.Errorf("version %d, want 2 or 3", f.version)
 	}
 	tensors, entries := c.uint64(), c.uint64()
 	if err := f.readMetadata(c, entries); err != nil {

@@ -67,7 +67,8 @@ var periods = map[string][]period{
 
 // otherPeriods are keys that hold such an n for architectures that periods does not know.
 var otherPeriods = []period{
-	{rest: -1, every: windowList}, {rest: -1, every: attendsEvery}, {rest: -1, every: "interleave_moe_layer_step"}, {rest: 1, every: "moe_every_n_layers"},
+	{rest: -1, every: windowList}, {rest: -1, every: attendsEvery}, {rest: -1, every: "interleave_moe_layer_step"}, {rest: 1,
+		every: "moe_every_n_layers"},
 }
 
 // kinds returns the lists that must be written so that the kept blocks remain what they were, or an error where none could say it.

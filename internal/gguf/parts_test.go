@@ -152,7 +152,8 @@ func TestOddParts(t *testing.T) {
 			p[1].metadata = numbered(1, 3, KV{"general.architecture", "gemma"})
 			return p
 		}, 0, "not what the first part says"},
-		{"more metadata", func(p []partOf) []partOf { p[1].metadata = numbered(1, 3, KV{"a", true}); return p }, 0, "not what the first part says, or not in it"},
+		{"more metadata", func(p []partOf) []partOf { p[1].metadata = numbered(1, 3, KV{"a", true}); return p }, 0,
+			"not what the first part says, or not in it"},
 	} {
 		parts := c.change(three())
 		_, err := Open(filepath.Join(writeParts(t, parts), parts[c.open].name))
@@ -176,7 +177,8 @@ func TestCheckOfParts(t *testing.T) {
 	if err := f.Check(); err == nil || !strings.Contains(err.Error(), cut+": cut short") {
 		t.Errorf("error %v", err)
 	}
-	if _, err := Open(filepath.Join(dir, "m-00001-of-00003.gguf")); err == nil || !strings.Contains(err.Error(), cut) || !strings.Contains(err.Error(), "truncated") {
+	if _, err := Open(filepath.Join(dir, "m-00001-of-00003.gguf")); err == nil || !strings.Contains(err.Error(), cut) || !strings.Contains(err.Error(),
+		"truncated") {
 		t.Errorf("opened again: %v", err)
 	}
 }

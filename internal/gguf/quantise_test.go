@@ -127,7 +127,8 @@ func TestPutHalf(t *testing.T) {
 			next = float32(math.Copysign(65536, float64(next)))
 		}
 		middle := half(source)/2 + next/2
-		for step, want := range map[float32]int{math.Nextafter32(middle, half(source)): bits, middle: bits + bits&1, math.Nextafter32(middle, next): bits + 1} {
+		for step, want := range map[float32]int{math.Nextafter32(middle, half(source)): bits, middle: bits + bits&1, math.Nextafter32(middle, next): bits +
+			1} {
 			finite := putHalf(dst[:], step)
 			if got := int(binary.LittleEndian.Uint16(dst[:])); got != want || finite != (want&0x7fff < 0x7c00) {
 				t.Fatalf("%g: %04x, want %04x", step, got, want)

@@ -106,7 +106,8 @@ func Parse(ref string) (Name, error) {
 		rev = "main"
 	}
 	parts := strings.Split(repository, "/")
-	fits := len(parts) <= 2 && len(ref) <= 300 && revision.MatchString(rev) && filepath.IsLocal(rev) && !strings.Contains(rev, "..") && !strings.Contains(rev, "//")
+	fits := len(parts) <= 2 && len(ref) <= 300 && revision.MatchString(rev) && filepath.IsLocal(rev) && !strings.Contains(rev, "..") &&
+		!strings.Contains(rev, "//")
 	for _, p := range parts {
 		fits = fits && part.MatchString(p) && !strings.Contains(p, "--") && !strings.Contains(p, "..")
 	}

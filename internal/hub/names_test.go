@@ -18,7 +18,8 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s: %v %v", ref, got, err)
 		}
 	}
-	for _, ref := range []string{"", "/", "a/", "/a", "a/b/c", "../a", "a/..", "a@", "a@../x", "a@/x", "a@x/../../y", "a b", "a--b/c", ".", "a@b@c", "a@x//y", "a\x00", strings.Repeat("a", 400)} {
+	for _, ref := range []string{"", "/", "a/", "/a", "a/b/c", "../a", "a/..", "a@", "a@../x", "a@/x", "a@x/../../y", "a b", "a--b/c", ".", "a@b@c",
+		"a@x//y", "a\x00", strings.Repeat("a", 400)} {
 		if got, err := Parse(ref); err == nil {
 			t.Errorf("%q: %v", ref, got)
 		}
@@ -111,7 +112,8 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if !filepath.IsLocal(filepath.Join(name.folder(), "refs", name.Revision)) || strings.Contains(name.folder(), "/") || strings.Contains(name.Revision, "..") {
+		if !filepath.IsLocal(filepath.Join(name.folder(), "refs", name.Revision)) || strings.Contains(name.folder(), "/") || strings.Contains(name.Revision,
+			"..") {
 			t.Fatalf("%q gives %v", ref, name)
 		}
 	})

@@ -176,7 +176,8 @@ func (p *puller) listing(ctx context.Context) ([]string, error) {
 }
 
 // patterns are the files beside the weights that a model needs, in the repository's root.
-var patterns = []string{"config*.json", "configuration*.json", "generation_config*.json", "tokenizer*", "special_tokens_map.json", "added_tokens.json",
+var patterns = []string{"config*.json", "configuration*.json", "generation_config*.json", "tokenizer*", "special_tokens_map.json",
+	"added_tokens.json",
 	"vocab.*", "merges.txt", "chat_template*", "spiece.model", "sentencepiece*.model"}
 
 // needed picks from a repository's files: patterns, and one whole file of weights or the index of many.

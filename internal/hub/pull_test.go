@@ -85,7 +85,8 @@ func TestPullLaysOutTheCache(t *testing.T) {
 		if name == "model.safetensors" {
 			git = lfs
 		}
-		want = append(want, "models--org--tiny/blobs/"+git, "models--org--tiny/snapshots/"+sha+"/"+name+" -> ../../blobs/"+git, ".locks/models--org--tiny/"+git+".lock")
+		want = append(want, "models--org--tiny/blobs/"+git, "models--org--tiny/snapshots/"+sha+"/"+name+" -> ../../blobs/"+git,
+			".locks/models--org--tiny/"+git+".lock")
 	}
 	want = append(want, "models--org--tiny/refs/main")
 	slices.Sort(want)

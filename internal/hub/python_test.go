@@ -22,7 +22,8 @@ func TestPythonSharesTheCache(t *testing.T) {
 	run := func(cache, offline, script string) string {
 		t.Helper()
 		command := exec.Command(python, "-c", script)
-		command.Env = append(os.Environ(), "HF_HUB_CACHE="+cache, "HF_HUB_OFFLINE="+offline, "HF_ENDPOINT="+s.URL, "HF_HUB_DISABLE_PROGRESS_BARS=1", "HF_HUB_DISABLE_XET=1")
+		command.Env = append(os.Environ(), "HF_HUB_CACHE="+cache, "HF_HUB_OFFLINE="+offline, "HF_ENDPOINT="+s.URL, "HF_HUB_DISABLE_PROGRESS_BARS=1",
+			"HF_HUB_DISABLE_XET=1")
 		out, err := command.Output()
 		if err != nil {
 			t.Fatalf("%v: %s %s", err, out, err.(*exec.ExitError).Stderr)

@@ -82,7 +82,8 @@ func (s *server) hub(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
-	if r.URL.Path == "/api/models/org/tiny/revision/main" || r.URL.Path == "/api/models/org/tiny/revision/"+sha || r.URL.Path == "/api/models/org/tiny/revision/refs/pr/1" {
+	if r.URL.Path == "/api/models/org/tiny/revision/main" || r.URL.Path == "/api/models/org/tiny/revision/"+sha ||
+		r.URL.Path == "/api/models/org/tiny/revision/refs/pr/1" {
 		for s.endless && r.Context().Err() == nil {
 			if _, err := w.Write(make([]byte, 1<<20)); err != nil {
 				return

@@ -95,7 +95,8 @@ func (j *Job) UseScores(f *avss.File) error {
 	calibration := f.Calibration
 	j.Report.Calibration = &calibration
 	if calibration.Tokens < strongly {
-		j.Report.Warnings = append(j.Report.Warnings, fmt.Sprintf("calibration: the scores were measured on only %d tokens: they are not to be relied on", calibration.Tokens))
+		j.Report.Warnings = append(j.Report.Warnings, fmt.Sprintf("calibration: the scores were measured on only %d tokens: "+
+			"they are not to be relied on", calibration.Tokens))
 	}
 	var cited []string
 	for _, key := range f.Keys() {

@@ -127,13 +127,15 @@ func TestDemoRetention(t *testing.T) {
 	cases := []struct {
 		drop engine.Drop
 		kept float64
-	}{{engine.Layers(12, 13, 14, 15), 1.03}, {engine.Layers(0, 13, 14, 15), 0.32}, {engine.Layers(1, 3, 4, 5), 0.87}, {engine.Layers(11, 12, 13, 14), 1.03},
+	}{{engine.Layers(12, 13, 14, 15), 1.03}, {engine.Layers(0, 13, 14, 15), 0.32}, {engine.Layers(1, 3, 4, 5), 0.87}, {engine.Layers(11, 12, 13, 14),
+		1.03},
 		{engine.Layers(9, 11, 12, 14), 1.01}, {engine.Layers(1, 3, 4, 15), 0.92}, {engine.Layers(0, 1, 2, 3), 0.36}}
 	items, tolerance := 200, 0.045
 	if os.Getenv("AVSSNATIVE_THOROUGH") != "1" {
 		items, tolerance, cases = 30, 0.05, cases[:3]
 	}
-	suite, err := j.Suite(t.Context(), Evaluation{Sets: loaded(t, data, items, "small_world_qa", "small_world_sentiment", "sst2", "small_world", "tinystories_rolling")})
+	suite, err := j.Suite(t.Context(), Evaluation{Sets: loaded(t, data, items, "small_world_qa", "small_world_sentiment", "sst2", "small_world",
+		"tinystories_rolling")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -339,7 +341,8 @@ func TestCalibrate(t *testing.T) {
 			}
 			total += len(s.IDs)
 		}
-		if info := j.Report.Calibration; total > c.most || int64(total) != info.Tokens || info.Source != path || info.Sequences != int64(len(j.calibration)) || len(info.SHA256) != 64 {
+		if info := j.Report.Calibration; total > c.most || int64(total) != info.Tokens || info.Source != path ||
+			info.Sequences != int64(len(j.calibration)) || len(info.SHA256) != 64 {
 			t.Errorf("%+v: %d tokens, %+v", c, total, info)
 		}
 	}
@@ -364,7 +367,8 @@ func TestGenerate(t *testing.T) {
 		t.Fatal(err)
 	}
 	whole := slices.Concat(prompt, said[0])
-	outcome, err := j.Model.Run(t.Context(), engine.Pass{Sequences: []engine.Sequence{{IDs: whole, ScoreFrom: 16, ScoreTo: len(whole)}}, Variants: []engine.Drop{drop}})
+	outcome, err := j.Model.Run(t.Context(), engine.Pass{Sequences: []engine.Sequence{{IDs: whole, ScoreFrom: 16, ScoreTo: len(whole)}},
+		Variants: []engine.Drop{drop}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -387,7 +391,8 @@ func TestGenerate(t *testing.T) {
 // A sweep judges what several metrics choose as judging each choice by itself does: it checks that itself and fails where they differ.
 func TestSweepAlone(t *testing.T) {
 	j := measured(t, demoModel(), 600, Scoring{})
-	err := j.Sweep(t.Context(), Sweeping{Evaluation: Evaluation{Sets: loaded(t, "", 4, "small_world_qa", "small_world")}, Metrics: []string{"avss", "l2"}, Shares: []float64{0.125, 0.25},
+	err := j.Sweep(t.Context(), Sweeping{Evaluation: Evaluation{Sets: loaded(t, "", 4, "small_world_qa", "small_world")},
+		Metrics: []string{"avss", "l2"}, Shares: []float64{0.125, 0.25},
 		Alone: true})
 	if err != nil {
 		t.Fatal(err)
@@ -395,7 +400,8 @@ func TestSweepAlone(t *testing.T) {
 	if s := j.Report.Sweep; len(s.Points) != 10 || s.SecondsAlone == 0 || s.Blocks >= s.BlocksAlone || s.Passes != 1 {
 		t.Errorf("%d points, %d blocks of %d, %d passes", len(s.Points), s.Blocks, s.BlocksAlone, s.Passes)
 	}
-	err = j.Sweep(t.Context(), Sweeping{Evaluation: Evaluation{Sets: loaded(t, "", 4, DefaultTasks...)}, Metrics: []string{"avss"}, Shares: []float64{0.99}})
+	err = j.Sweep(t.Context(), Sweeping{Evaluation: Evaluation{Sets: loaded(t, "", 4, DefaultTasks...)}, Metrics: []string{"avss"},
+		Shares: []float64{0.99}})
 	if err == nil || !strings.Contains(err.Error(), "at least one must stay") {
 		t.Errorf("%v", err)
 	}

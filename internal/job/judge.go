@@ -11,12 +11,13 @@ import (
 	"avssnative/engine"
 	"avssnative/internal/report"
 	"avssnative/internal/smallworld"
+	"avssnative/tokenizer"
 )
 
 // Evaluation says how models are judged.
 type Evaluation struct {
 	Sets    []bench.Set // the tasks with their items; nil: DefaultTasks
-	BOS     bench.BOS
+	BOS     tokenizer.BOS
 	Length  int       // tokens at a time; 0: what the model takes
 	Seed    uint64    // of the paired bootstrap
 	Samples io.Writer // gets one JSON line an item; may be nil

@@ -2,12 +2,16 @@ package job
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"avssnative/calib"
 	"avssnative/engine"
 	"avssnative/prune"
 )
+
+// ErrTooLittle says that there is too little calibration text to repair by.
+var ErrTooLittle = errors.New("repair")
 
 // Repair changes the layers that stay so that the pruned model comes nearer to the dense one, and keeps what does so on the half of the calibration
 // text that nothing was fitted on. What is judged, said and written afterwards is the repaired model.
@@ -18,7 +22,7 @@ func (j *Job) Repair(ctx context.Context, drop engine.Drop, method prune.RepairM
 	defer j.phase("repair")()
 	fit, held := (&calib.Text{Sequences: j.calibration}).Split()
 	if len(held.Sequences) == 0 {
-		return fmt.Errorf("repair: the calibration text has %d sequences: some must be fitted on and others judged by", len(j.calibration))
+		return fmt.Errorf("%w: the calibration text has %d sequences: some must be fitted on and others judged by", ErrTooLittle, len(j.calibration))
 	}
 	r, err := prune.Repair(ctx, j.Model, drop, prune.RepairOptions{Method: method, Fit: fit.Sequences, Held: held.Sequences, Memory: j.Memory,
 		Progress: func(m prune.RepairMethod, s engine.Step) {

@@ -100,7 +100,8 @@ func TestCutWhileCReads(t *testing.T) {
 	add := func() {
 		cols := 1024
 		rows := len(values) / cols
-		a := cpu.AddArguments{Dst: cpu.TensorOf(dst, rows, cols, cols), A: cpu.TensorOf(values, rows, cols, cols), B: cpu.TensorOf(values, rows, cols, cols), Factor: 1}
+		a := cpu.AddArguments{Dst: cpu.TensorOf(dst, rows, cols, cols), A: cpu.TensorOf(values, rows, cols, cols),
+			B: cpu.TensorOf(values, rows, cols, cols), Factor: 1}
 		kernels.Run(cpu.Add, &a, 0, int64(rows), nil)
 	}
 	if add(); sum(dst) != float32(2*len(values)) {

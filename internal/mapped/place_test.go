@@ -125,12 +125,14 @@ func TestPlaces(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			base := t.TempDir()
 			dir := filepath.Join(base, "dir")
-			for path, text := range map[string]string{"former": "mine", "formers/mine": "mine", "nothing": "", "text": "thesis", "photos/a": "1", "home/me/mine": "mine",
-				"models/mine": "mine", "models/a/mine": "mine", "models/one": "mine", "store/mine": "mine", "store/blob": "mine"} {
+			for path, text := range map[string]string{"former": "mine", "formers/mine": "mine", "nothing": "", "text": "thesis", "photos/a": "1",
+				"home/me/mine": "mine",
+				"models/mine":  "mine", "models/a/mine": "mine", "models/one": "mine", "store/mine": "mine", "store/blob": "mine"} {
 				put(t, filepath.Join(dir, path), text)
 			}
 			err := errors.Join(os.Mkdir(filepath.Join(dir, "empty"), 0o755), os.Symlink("text", filepath.Join(dir, "link")),
-				os.Symlink("photos", filepath.Join(dir, "linked")), os.Symlink("../../store/blob", filepath.Join(dir, "models/a/link")), os.Symlink("nowhere", filepath.Join(dir, "dangling")),
+				os.Symlink("photos", filepath.Join(dir, "linked")), os.Symlink("../../store/blob", filepath.Join(dir, "models/a/link")), os.Symlink("nowhere",
+					filepath.Join(dir, "dangling")),
 				syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o644), os.Link(filepath.Join(dir, "models/one"), filepath.Join(dir, "hard")))
 			if err != nil {
 				t.Fatal(err)

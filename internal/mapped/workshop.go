@@ -72,6 +72,7 @@ func openWorkshop(path string) (*workshop, error) {
 		if err != nil {
 			return nil, errors.Join(err, w.close())
 		}
+		w.began()
 		return w, nil
 	}
 	return nil, fmt.Errorf("%s: no folder to work in lasts", parent)
@@ -91,6 +92,7 @@ func (w *workshop) try() error {
 
 // close removes the workshop. The lock goes last, so that what a second kill leaves is recognised too.
 func (w *workshop) close() error {
+	w.ended()
 	if err := errors.Join(os.RemoveAll(filepath.Join(w.folder, "made")), os.RemoveAll(filepath.Join(w.folder, "old"))); err != nil {
 		return errors.Join(err, w.lock.Close())
 	}

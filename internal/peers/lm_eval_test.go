@@ -126,7 +126,8 @@ func holdAgainstHarness(t *testing.T, theirs judgedByHarness, folder string, sou
 	for _, ours := range judgeOurselves(t, folder, source, items, tasks...) {
 		peer, found := theirs.Tasks[ours.Task]
 		if !found || len(peer.Items) != items || len(ours.Items) != items || len(peer.Metrics) == 0 {
-			t.Errorf("%s: %d items and %d metrics from the harness, %d items from us, want %d", ours.Task, len(peer.Items), len(peer.Metrics), len(ours.Items), items)
+			t.Errorf("%s: %d items and %d metrics from the harness, %d items from us, want %d", ours.Task, len(peer.Items), len(peer.Metrics), len(ours.Items),
+				items)
 			continue
 		}
 		worst, close := 0.0, 0
@@ -149,7 +150,8 @@ func holdAgainstHarness(t *testing.T, theirs judgedByHarness, folder string, sou
 				close++
 			}
 		}
-		t.Logf("%s: %d items, lm_eval %s: largest difference %.4f of what is allowed; %d items too close to call", ours.Task, items, theirs.Version, worst, close)
+		t.Logf("%s: %d items, lm_eval %s: largest difference %.4f of what is allowed; %d items too close to call", ours.Task, items, theirs.Version, worst,
+			close)
 		for name, value := range peer.Metrics {
 			m, found := ours.Metric(name)
 			if !found || math.Abs(m.Value-value) > 1e-12+float64(close)/float64(items) {

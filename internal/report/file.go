@@ -29,7 +29,7 @@ func Read(dir string) (*Report, error) {
 	path := filepath.Join(dir, FileName)
 	data, err := mapped.ReadSmall(path, maxBytes)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("report: %s: there is no %s in this folder", dir, FileName)
+		return nil, fmt.Errorf("report: %s: no %s in this folder (%w)", dir, FileName, fs.ErrNotExist)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)

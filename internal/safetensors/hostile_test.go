@@ -322,7 +322,8 @@ func TestFolderWithoutSafetensors(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "pytorch_model.bin"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenDir(dir); err == nil || !strings.Contains(err.Error(), "never loaded; convert it: python3 -c") || strings.Contains(err.Error(), "\n") {
+	if _, err := OpenDir(dir); err == nil || !strings.Contains(err.Error(), "never loaded; convert it: python3 -c") || strings.Contains(err.Error(),
+		"\n") {
 		t.Errorf("pickle: %v", err)
 	}
 }
@@ -334,7 +335,8 @@ func FuzzParse(f *testing.F) {
 			f.Add(bad.file)
 		}
 	}
-	f.Add(image(`{"__metadata__":{"a":"b"},"a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},"b":{"dtype":"NEW","shape":[],"data_offsets":[8,9]}}`, 9))
+	f.Add(image(`{"__metadata__":{"a":"b"},"a":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},"b":{"dtype":"NEW","shape":[],"data_offsets":[8,9]}}`,
+		9))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		found, err := parse(file)
 		if err != nil {

@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"avssnative/failure"
+	"avssnative/internal/mapped"
 )
 
 const (
@@ -34,7 +36,7 @@ func OpenDir(dir string) (*Set, error) {
 	if _, err := os.Stat(filepath.Join(dir, singleName)); err == nil {
 		return openShards(dir, []string{singleName}, nil)
 	}
-	text, err := readIndex(filepath.Join(dir, indexName))
+	text, err := mapped.ReadSmall(filepath.Join(dir, indexName), maxHeader)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, noWeights(dir)
 	}
@@ -119,19 +121,6 @@ func inside(dir, name string) (string, error) {
 	return "", fmt.Errorf("a link that leads out of the folder, to %s", target)
 }
 
-func readIndex(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxHeader+1))
-	if err == nil && len(text) > maxHeader {
-		err = fmt.Errorf("%s: more than %d bytes", path, maxHeader)
-	}
-	return text, err
-}
-
 // parseIndex returns the file name of each tensor.
 func parseIndex(text []byte) (map[string]string, error) {
 	if !json.Valid(text) {
@@ -174,13 +163,15 @@ func noWeights(dir string) error {
 	if _, err := os.Stat(dir); err != nil {
 		return fmt.Errorf("safetensors: %w", err)
 	}
-	for _, name := range []string{"pytorch_model.bin", "pytorch_model.bin.index.json"} {
-		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
-			return fmt.Errorf("safetensors: %s: only %s, a pickle, which is never loaded; convert it: python3 -c \"import sys; "+
+	entries, _ := os.ReadDir(dir)
+	for _, entry := range entries {
+		switch name := entry.Name(); filepath.Ext(strings.TrimSuffix(name, ".index.json")) {
+		case ".bin", ".pt", ".pth", ".ckpt", ".pkl":
+			return failure.Unsupported.Errorf("safetensors: %s: only %s, a pickle, which is never loaded; convert it: python3 -c \"import sys; "+
 				"from transformers import AutoModelForCausalLM as M; M.from_pretrained(sys.argv[1]).save_pretrained(sys.argv[2])\" %s NEW_FOLDER", dir, name, dir)
 		}
 	}
-	return fmt.Errorf("safetensors: %s: neither %s nor %s", dir, singleName, indexName)
+	return failure.NotFound.Errorf("safetensors: %s: neither %s nor %s", dir, singleName, indexName)
 }
 
 // Files returns the open files, in the order of their names.

@@ -259,7 +259,8 @@ func TestRoundTrip(t *testing.T) {
 		var copies []Source
 		for _, source := range sources {
 			tensor, ok := set.Lookup(source.Name)
-			if !ok || tensor.DType != source.DType || !cmp.Equal(tensor.Shape, source.Shape, cmpopts.EquateEmpty()) || !bytes.Equal(tensor.Data, data[source.Name]) {
+			if !ok || tensor.DType != source.DType || !cmp.Equal(tensor.Shape, source.Shape, cmpopts.EquateEmpty()) || !bytes.Equal(tensor.Data,
+				data[source.Name]) {
 				t.Fatalf("%q: read %v, wrote %v", source.Name, tensor, source)
 			}
 			copies = append(copies, tensor.Source(tensor.Name))

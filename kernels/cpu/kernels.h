@@ -65,8 +65,16 @@ typedef struct {
   int32_t bf16, pad;
 } avss_product;
 
+/* dst = x·Wᵀ + bias for few rows, whose weight is not transposed: see product_few.c. Jobs are outputs. */
+typedef struct {
+  avss_tensor dst, x;
+  avss_weight w;
+  const float *bias; /* [out] or NULL */
+} avss_few;
+
 /* Softmax attention: job i is key head i % kv_heads of block i / kv_heads of query rows. A block is seven numbers: first query row, query
- * rows (≤ AVSS_QUERY_ROWS), position of the first, first row and rows of its sequence, first row and rows of the prefix. */
+ * rows (≤ AVSS_QUERY_ROWS), position of the first, first row and rows of its sequence, first row and rows of the prefix. For attend_few a
+ * block is one query row, and job i head i % heads of block i / heads. */
 typedef struct {
   avss_tensor dst, q, k, v;
   const int64_t *jobs; /* blocks × 7 */

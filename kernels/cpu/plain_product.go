@@ -80,6 +80,24 @@ func (a *ProductArguments) multiply(scratch unsafe.Pointer, from, to int64) {
 	}
 }
 
+// multiplyFew is a product of few rows, an output at a time.
+func (a *FewArguments) multiplyFew(_ unsafe.Pointer, from, to int64) {
+	weight, bias := make([]float32, a.W.In), slice[float32](a.Bias, a.W.Out)
+	for n := from; n < to; n++ {
+		a.W.output(weight, n)
+		for row := range a.X.Rows {
+			sum := 0.0
+			for k, v := range a.X.row(row) {
+				sum += float64(v) * float64(weight[k])
+			}
+			if bias != nil {
+				sum += float64(bias[n])
+			}
+			a.Dst.row(row)[n] = float32(sum)
+		}
+	}
+}
+
 // peak is what plain Go reaches without memory.
 func (a *PeakArguments) peak(_ unsafe.Pointer, from, to int64) {
 	const turns = 100000

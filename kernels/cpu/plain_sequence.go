@@ -35,6 +35,12 @@ func (a *AttentionArguments) attend(_ unsafe.Pointer, from, to int64) {
 	}
 }
 
+func (a *AttentionArguments) attendFew(_ unsafe.Pointer, from, to int64) {
+	for i := from; i < to; i++ {
+		a.row(slice[int64](a.Jobs, (i/a.Heads+1)*7)[i/a.Heads*7:], 0, i%a.Heads)
+	}
+}
+
 // operand is a value as the products take it.
 func (a *AttentionArguments) operand(v float32) float32 {
 	if a.BF16 != 0 {

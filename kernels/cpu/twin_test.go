@@ -171,6 +171,39 @@ func TestProductOfEveryType(t *testing.T) {
 	})
 }
 
+// A product of few rows against plain Go, and against itself with other rows beside each.
+func TestProductOfFewRows(t *testing.T) {
+	against(t, func(t *testing.T, k, slow *Kernels) {
+		for kind := F32; kind <= MXFP4; kind++ {
+			b := newBench(t)
+			const m, n = 17, 43
+			inner := 768
+			if blockSize[kind].values == 1 {
+				inner += 45
+			}
+			data := b.stored(kind, n+3, inner)
+			segments := keep(b, []int64{20, 26, 2, 17})
+			w := Weight{Data: Pointer(data), Out: n, In: int64(inner), Stride: int64(inner), Type: int32(kind), Segments: Pointer(segments), SegmentCount: 2}
+			x, bias, got, want, part := b.values(m*inner), b.values(n), b.values(m*n), b.values(m*n), b.values(m*n)
+			a := FewArguments{Dst: TensorOf(want, m, n, n), X: TensorOf(x, m, inner, inner), W: w, Bias: Pointer(bias)}
+			do(b, slow, MultiplyFew, &a, n)
+			a.Dst = TensorOf(got, m, n, n)
+			do(b, k, MultiplyFew, &a, n)
+			// sums of 813 products in two orders, as TestProductOfEveryType has them
+			near(t, fmt.Sprintf("type %d", kind), got, want, 3e-5)
+			for rows := 1; rows <= m; rows++ {
+				a.X, a.Dst = TensorOf(x[(m-rows)*inner:], rows, inner, inner), TensorOf(part, rows, n, n)
+				do(b, k, MultiplyFew, &a, n)
+				for i := range rows * n {
+					if part[i] != got[(m-rows)*n+i] {
+						t.Fatalf("type %d: %d rows: value %d: %g, want exactly %g", kind, rows, i, part[i], got[(m-rows)*n+i])
+					}
+				}
+			}
+		}
+	})
+}
+
 // An attentionCase is one sequence of `own` rows behind a prefix of `before`.
 type attentionCase struct {
 	own, before, heads, kvHeads, dim, valueDim int64

@@ -1,25 +1,7 @@
 /* Stored weights, widened: a run of values of one stored row becomes float32, whatever its type. The block formats are those of GGUF
  * (ggml-quants.c describes them); each value is computed as ggml does, so that widening is exact to the bit. */
 #ifndef BODY
-#include "internal.h"
-#include <string.h>
-
-static inline float half(const uint8_t *p) {
-  uint16_t h;
-  memcpy(&h, p, 2);
-  return half_value(h);
-}
-
-/* The 6-bit scale and minimum j of a Q4_K or Q5_K block. */
-static inline void scale_min(int j, const uint8_t *q, uint8_t *d, uint8_t *m) {
-  if (j < 4) {
-    *d = q[j] & 63;
-    *m = q[j + 4] & 63;
-  } else {
-    *d = (uint8_t)((q[j + 4] & 0xF) | ((q[j - 4] >> 6) << 4));
-    *m = (uint8_t)((q[j + 4] >> 4) | ((q[j] >> 6) << 4));
-  }
-}
+#include "blocks.h"
 
 /* The values of four bits E2M1, doubled (OCP Microscaling Formats 1.0, section 5.3.3). */
 static const float mxfp4_codes[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
@@ -88,10 +70,7 @@ TARGET static void NAME(q3_k)(const uint8_t *b, float *y) {
   const uint8_t *mask = b, *q = b + 32, *packed = b + 96;
   float d = half(b + 108);
   int8_t scales[16];
-  for (int i = 0; i < 16; i++) {
-    int low = i < 8 ? packed[i] & 0xF : packed[i - 8] >> 4, high = (packed[8 + i % 4] >> (2 * (i / 4))) & 3;
-    scales[i] = (int8_t)((low | high << 4) - 32);
-  }
+  six_bit_scales(packed, scales);
   int at = 0, bit = 1;
   for (int n = 0; n < 2; n++, q += 32)
     for (int shift = 0; shift < 8; shift += 2, bit <<= 1)

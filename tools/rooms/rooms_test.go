@@ -36,7 +36,8 @@ func TestLightRoomsStayLight(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, dependency := range strings.Fields(string(out)) {
-			if slices.Contains(packages, dependency) || strings.HasPrefix(dependency, module+"/internal/demo") || strings.HasPrefix(dependency, module+"/internal/hub") {
+			if slices.Contains(packages, dependency) || strings.HasPrefix(dependency, module+"/internal/demo") || strings.HasPrefix(dependency,
+				module+"/internal/hub") {
 				t.Errorf("%s brings %s", room, dependency)
 			}
 		}

@@ -44,7 +44,8 @@ func open(ctx context.Context, model, shape, ids string, o device.Options) (*wor
 	}
 	if w.model.Layers() != w.shape.Layers || w.model.Spec.Hidden != w.shape.Hidden {
 		w.model.Close()
-		return nil, fmt.Errorf("timed: model %s: %d layers × %d, shape %s has %d × %d", model, w.model.Layers(), w.model.Spec.Hidden, shape, w.shape.Layers, w.shape.Hidden)
+		return nil, fmt.Errorf("timed: model %s: %d layers × %d, shape %s has %d × %d", model, w.model.Layers(), w.model.Spec.Hidden, shape,
+			w.shape.Layers, w.shape.Hidden)
 	}
 	return w, nil
 }
@@ -101,7 +102,8 @@ func (w *worker) forward(ctx context.Context, r request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{Flops: float64(r.Sequences) * w.shape.Flops(r.Tokens, w.shape.Layers, r.Tokens-1), Found: map[string]numbers{"loss": {loss(o, 0)}}}, nil
+	return answer{Flops: float64(r.Sequences) * w.shape.Flops(r.Tokens, w.shape.Layers, r.Tokens-1),
+		Found: map[string]numbers{"loss": {loss(o, 0)}}}, nil
 }
 
 // loss is the mean negative log-likelihood of a variant's scored tokens.
@@ -164,5 +166,6 @@ func (w *worker) removal(ctx context.Context, r request) (answer, error) {
 	for v := range variants {
 		losses = append(losses, loss(o, v))
 	}
-	return answer{Flops: float64(r.Sequences) * w.shape.Flops(r.Tokens, o.Blocks, len(variants)*(r.Tokens-1)), Found: map[string]numbers{"losses": losses}}, nil
+	return answer{Flops: float64(r.Sequences) * w.shape.Flops(r.Tokens, o.Blocks, len(variants)*(r.Tokens-1)),
+		Found: map[string]numbers{"losses": losses}}, nil
 }

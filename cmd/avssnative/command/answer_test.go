@@ -26,7 +26,7 @@ func TestEvalOfAnswers(t *testing.T) {
 	}
 	task := "mine=" + filepath.Join(dir, "mine.jsonl")
 	for _, framed := range [][]string{nil, {"--shots=1"}, {"--shots=1", "--chat"}} {
-		samples := filepath.Join(dir, "samples.jsonl")
+		samples := filepath.Join(t.TempDir(), "samples.jsonl")
 		out := done(t, append([]string{"eval", "--model", folder, "--tasks", task, "--drop=3", "--samples", samples, "--json"}, framed...)...)
 		var report struct {
 			Tasks map[string]struct {

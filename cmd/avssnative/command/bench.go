@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,13 +21,13 @@ func benchCommand() *cli.Command {
 			text("metrics", strings.Join(rankings(false), ","), "rankings to compare, by the names that score prints; all adds the other formulas and "+
 				strings.Join(avss.Names(avss.Removal), ", ")),
 			text("shares", "12.5,25,37.5,50", "shares of the layers to drop, in per cent"),
-			text("avss-mode", "robust", "formula that avss means: robust, paper or reference"),
+			modeFlag(),
 			text("site", "delta", "what avss looks at: delta, block, attn, mlp or act"),
 			number("random", 3, "seeds of the random baseline"),
-			number("seed", 0, "first seed of the random baseline; seed of intervals and samples"),
+			seedFlag(),
 			number("protect-first", 0, "layers at the input that stay"), number("protect-last", 0, "layers at the output that stay"),
 			toggle("one-by-one", "also judge every plan by itself, to show what walking them together saves")},
-			taskFlags(), []cli.Flag{reportFlag(), jsonFlag()}),
+			taskFlags(), []cli.Flag{reportFlag(), forceFlag(), jsonFlag()}),
 		Action: sweep,
 	}
 }
@@ -58,11 +59,25 @@ func sweep(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	j, err := open(c)
+	if !slices.Contains(metrics, "avss") {
+		if err := idle(c, "avss is not among --metrics", "avss-mode", "site"); err != nil {
+			return err
+		}
+	}
+	if err := idleCalibration(c); err != nil {
+		return err
+	}
+	if c.Int("random") < 0 {
+		return usage("--random %d: want 0 or more", c.Int("random"))
+	}
+	j, err := open(c, nil)
 	if err != nil {
 		return err
 	}
 	defer j.Close()
+	if _, err := job.Counts(j.Model.Layers(), shares, protect(c)); err != nil {
+		return usage("--shares %s: %w", c.String("shares"), err)
+	}
 	widest := 0.0
 	for _, s := range shares {
 		widest = max(widest, s)
@@ -78,7 +93,7 @@ func sweep(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return finish(c, j.Report)
+	return finish(c, j.Report, saveReport(c, j.Report))
 }
 
 // rankings are those compared unless others are asked for: every activation metric, with the first of its further formulas, the published one;

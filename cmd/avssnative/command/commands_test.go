@@ -284,8 +284,8 @@ func TestTrace(t *testing.T) {
 	refused(t, exitUsage, []string{"--ids"}, "trace", "--out", path)
 	refused(t, exitUsage, []string{"--out"}, "trace", "--ids", "5")
 	refused(t, exitUsage, []string{"--ids", "x"}, "trace", "--ids", "5,x", "--out", path)
-	refused(t, exitFailed, []string{"99999"}, "trace", "--ids", "5,99999", "--out", path)
-	refused(t, exitFailed, []string{"16"}, "trace", "--ids", "5", "--without", "16", "--out", path)
+	refused(t, exitUsage, []string{"99999"}, "trace", "--ids", "5,99999", "--force", "--out", path)
+	refused(t, exitUsage, []string{"16"}, "trace", "--ids", "5", "--without", "16", "--force", "--out", path)
 }
 
 // A flag's variable stands for it, and the flag wins.

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/urfave/cli/v2"
@@ -45,10 +44,10 @@ func showDevices(c *cli.Context) error {
 	}
 	for _, d := range all {
 		if d.Absent != "" {
-			fmt.Fprintf(c.App.Writer, "%-10s none: %s\n", d.Kind, d.Absent)
+			fmt.Fprintf(c.App.Writer, "%-10s none: %s\n", d.Kind, shown(d.Absent))
 			continue
 		}
-		fmt.Fprintf(c.App.Writer, "%-10s %s, %s", d.Name, d.About, d.ISA)
+		fmt.Fprintf(c.App.Writer, "%-10s %s, %s", shown(d.Name), shown(d.About), shown(d.ISA))
 		if d.Threads > 0 {
 			fmt.Fprintf(c.App.Writer, ", %d threads", d.Threads)
 		}
@@ -57,31 +56,8 @@ func showDevices(c *cli.Context) error {
 		}
 		fmt.Fprintln(c.App.Writer)
 		for _, note := range d.Notes {
-			fmt.Fprintf(c.App.Writer, "%-10s   %s\n", "", note)
+			fmt.Fprintf(c.App.Writer, "%-10s   %s\n", "", shown(note))
 		}
 	}
 	return nil
-}
-
-// printJSON prints one JSON object on stdout.
-func printJSON(c *cli.Context, value any) error {
-	e := json.NewEncoder(c.App.Writer)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(value)
-}
-
-// printMerged prints the fields of a JSON object and those of a map as one object; the former win.
-func printMerged(c *cli.Context, object []byte, more map[string]any) error {
-	merged := map[string]json.RawMessage{}
-	for key, v := range more {
-		var err error
-		if merged[key], err = json.Marshal(v); err != nil {
-			return err
-		}
-	}
-	if err := json.Unmarshal(object, &merged); err != nil {
-		return err
-	}
-	return printJSON(c, merged)
 }

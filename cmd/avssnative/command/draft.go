@@ -1,10 +1,12 @@
 package command
 
 import (
+	"errors"
 	"fmt"
 
 	"avssnative/bench"
 	"avssnative/internal/job"
+	"avssnative/prune"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/urfave/cli/v2"
@@ -32,6 +34,8 @@ type draftJSON struct {
 	Candidates []bench.DraftCandidate `json:"candidates"` // the best first
 	Measured   *job.Drafted           `json:"measured"`   // of the best
 	Output     string                 `json:"output,omitempty"`
+	Unwritten  string                 `json:"output_error,omitempty"`
+	Warnings   []string               `json:"warnings,omitempty"`
 }
 
 func draft(c *cli.Context) error {
@@ -50,15 +54,26 @@ func draft(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	write, err := writing(c)
+	model, err := prunedModel(c)
 	if err != nil {
 		return err
 	}
-	j, err := open(c)
+	if model.path == "" {
+		if err := idle(c, "without --out no draft is written", "format"); err != nil {
+			return err
+		}
+	}
+	if err := idleCalibration(c); err != nil {
+		return err
+	}
+	j, err := open(c, nil)
 	if err != nil {
 		return err
 	}
 	defer j.Close()
+	if err := model.check(c, j.Model, prune.Count(1)); err != nil {
+		return err
+	}
 	scoring := job.Scoring{Metrics: wanted, Seed: uint64(c.Int("seed"))}
 	for _, share := range shares {
 		scoring.Greedy = max(scoring.Greedy, int(share*float64(j.Model.Layers())+0.5))
@@ -76,16 +91,31 @@ func draft(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if out := c.String("out"); out != "" {
-		if err := j.Write(c.Context, best.Drop, out, write); err != nil {
-			return err
+	// What was found is printed before the draft is written, so that nothing found is lost with it.
+	if !c.Bool("json") {
+		showDrafts(c, found, measured)
+	}
+	answer := draftJSON{Model: j.Model.Ref, Candidates: found, Measured: measured}
+	var failed error
+	if model.path != "" {
+		if err := j.Write(c.Context, best.Drop, model.path, model.options); err != nil {
+			failed = asFlags(c, err)
+			answer.Unwritten = j.Report.Unwritten
+		} else {
+			answer.Output = model.path
 		}
 	}
+	answer.Warnings = j.Report.AllWarnings()
 	if c.Bool("json") {
-		return printJSON(c, draftJSON{j.Model.Ref, found, measured, c.String("out")})
+		return errors.Join(failed, printJSON(c, answer))
 	}
-	showDrafts(c, found, measured)
-	return nil
+	for _, warning := range answer.Warnings {
+		fmt.Fprintf(c.App.Writer, "Warning: %s\n", shown(warning))
+	}
+	if out := shown(answer.Output); out != "" {
+		fmt.Fprintf(c.App.Writer, "The draft is in %s: generate --draft %s --draft-tokens %d.\n", out, out, best.Proposed)
+	}
+	return failed
 }
 
 // showDrafts prints the candidates and what the best one came to.
@@ -106,8 +136,5 @@ func showDrafts(c *cli.Context, found []bench.DraftCandidate, measured *job.Draf
 		best.Dropped, best.Proposed, best.Gain, measured.Gain, measured.Tokens, 100*measured.Acceptance)
 	if best.Gain <= 1 {
 		fmt.Fprintln(c.App.Writer, "No draft of these makes this model faster here.")
-	}
-	if out := c.String("out"); out != "" {
-		fmt.Fprintf(c.App.Writer, "The draft is in %s: generate --draft %s --draft-tokens %d.\n", out, out, best.Proposed)
 	}
 }

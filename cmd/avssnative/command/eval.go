@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"io"
 
 	"avssnative/bench"
@@ -14,11 +15,11 @@ func evalCommand() *cli.Command {
 	return &cli.Command{
 		Name: "eval", Usage: "judge a model on tasks; with --drop, the model without some layers beside it",
 		Flags: flags(modelFlags(), []cli.Flag{bosFlag(), number("seq-len", 0, "tokens the model takes at a time; 0: what it was made for"),
-			text("drop", "", "layers to leave out, as 3,7,11: judged beside the whole model"),
-			toggle("alone", "with --drop: judge the smaller model alone"),
+			text("drop", "", "layers to leave out, as 3,7,11: judged beside the dense model"),
+			toggle("alone", "with --drop: judge the pruned model alone"),
 			repairFlag("none"),
-			number("seed", 0, "seed of samples and of the paired bootstrap")}, calibrationFlags()[:3], taskFlags(),
-			[]cli.Flag{samplesFlag(), reportFlag(), jsonFlag()}),
+			seedFlag()}, calibrationFlags()[:3], taskFlags(),
+			[]cli.Flag{samplesFlag(), reportFlag(), forceFlag(), jsonFlag()}),
 		Action: eval,
 	}
 }
@@ -37,7 +38,12 @@ func eval(c *cli.Context) error {
 	if err != nil {
 		return usage("--drop %q: want layers as 3,7,11: %v", c.String("drop"), err)
 	}
-	j, err := open(c)
+	if len(layers) == 0 {
+		if err := idle(c, "without --drop there is one model", "alone"); err != nil {
+			return err
+		}
+	}
+	j, err := open(c, nil)
 	if err != nil {
 		return err
 	}
@@ -45,14 +51,14 @@ func eval(c *cli.Context) error {
 	var drop engine.Drop
 	if len(layers) > 0 {
 		if drop, err = j.Named(layers); err != nil {
-			return err
+			return usageError{asFlags(c, err)}
 		}
 	}
 	if err := calibrateAndRepair(c, j, drop, repair); err != nil {
 		return err
 	}
 	var results []bench.Result
-	err = withSamples(c, func(w io.Writer) error {
+	judged, kept := withSamples(c, func(w io.Writer) (err error) {
 		evaluation.Samples = w
 		if c.Bool("alone") {
 			results, err = j.JudgeOnly(c.Context, evaluation, drop)
@@ -61,21 +67,17 @@ func eval(c *cli.Context) error {
 		}
 		return err
 	})
-	if err != nil {
-		return err
+	if judged != nil {
+		return judged
 	}
+	saved := saveReport(c, j.Report)
 	if !c.Bool("json") {
-		return finish(c, j.Report)
-	}
-	if dir := c.String("report"); dir != "" {
-		if err := j.Report.Save(dir); err != nil {
-			return err
-		}
+		return finish(c, j.Report, kept, saved)
 	}
 	// The report's own keys and lm-evaluation-harness's stand side by side, so that readers of either find theirs.
 	data, err := j.Report.JSON()
 	if err != nil {
 		return err
 	}
-	return printMerged(c, data, bench.Harness(results))
+	return errors.Join(kept, saved, printMerged(c, data, bench.Harness(results)))
 }

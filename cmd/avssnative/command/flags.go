@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -15,10 +12,11 @@ import (
 	"avssnative/bench"
 	"avssnative/calib"
 	"avssnative/engine"
+	"avssnative/engine/device"
 	"avssnative/failure"
 	"avssnative/internal/job"
-
-	"avssnative/engine/device"
+	"avssnative/internal/mapped"
+	"avssnative/tokenizer"
 	"github.com/urfave/cli/v2"
 )
 
@@ -57,7 +55,8 @@ func modelFlags() []cli.Flag {
 
 func calibrationFlags() []cli.Flag {
 	return []cli.Flag{
-		list("calib", "calibration text: .txt, .jsonl, .parquet, also .gz and .zst, - for stdin, demo, or self: the model writes it; default: demo for the demo, self for others"),
+		list("calib", "calibration text: .txt, .jsonl, .parquet, also .gz and .zst, - for stdin, demo, or self: the model writes it; "+
+			"default: demo for the demo, self for others"),
 		text("calib-field", "", "where a .jsonl or .parquet holds its text; with --calib -, stdin is .jsonl"),
 		number("calib-tokens", calib.DefaultTokens, "calibration tokens"),
 		number("seq-len", 512, "tokens a calibration sequence has at most"),
@@ -67,9 +66,9 @@ func calibrationFlags() []cli.Flag {
 func metricFlags() []cli.Flag {
 	return []cli.Flag{
 		text("metric", "avss", "what ranks the layers: "+metricNames(avss.Activation, avss.Removal, avss.Baseline)),
-		text("avss-mode", "robust", "formula of avss: robust, paper or reference"),
+		modeFlag(),
 		text("site", "delta", "what avss looks at: delta, block, attn, mlp or act"),
-		number("seed", 0, "seed of intervals, samples and the random baseline"),
+		seedFlag(),
 	}
 }
 
@@ -116,6 +115,14 @@ func taskFlags() []cli.Flag {
 	}
 }
 
+func modeFlag() cli.Flag {
+	return text("avss-mode", "robust", "formula that avss means: robust, paper or reference")
+}
+
+func seedFlag() cli.Flag {
+	return number("seed", 0, "seed of all that is drawn: intervals, paired tests, samples of tasks, the random baseline")
+}
+
 func bosFlag() cli.Flag {
 	return text("bos", "auto", "beginning-of-sequence token: auto (the tokenizer's own habit), yes or no")
 }
@@ -129,7 +136,7 @@ func reportFlag() cli.Flag {
 }
 
 func outFlag() cli.Flag {
-	return text("out", "", "write the smaller model here")
+	return text("out", "", "write the pruned model here")
 }
 
 func formatFlag() cli.Flag {
@@ -137,7 +144,7 @@ func formatFlag() cli.Flag {
 }
 
 func forceFlag() cli.Flag {
-	return toggle("force", "replace what stands at the output's place")
+	return toggle("force", "replace what the same flag wrote at its place before")
 }
 
 func jsonFlag() cli.Flag {
@@ -152,18 +159,22 @@ func flags(groups ...[]cli.Flag) []cli.Flag {
 	return all
 }
 
-// open opens the model and device that the flags name. Mistakes in flags are found before anything is read.
-func open(c *cli.Context) (*job.Job, error) { return openModel(c, c.String("model")) }
+// open opens the model and device that the flags name. Mistakes in flags, and places that cannot be written to, are found before anything is
+// read; out is the place of --out where that is no model.
+func open(c *cli.Context, out *mapped.Place) (*job.Job, error) {
+	return openModel(c, c.String("model"), out)
+}
 
 // openModel opens a model as the flags say that --model is opened.
-func openModel(c *cli.Context, ref string) (*job.Job, error) {
+func openModel(c *cli.Context, ref string, out *mapped.Place) (*job.Job, error) {
 	if c.Args().Present() {
 		return nil, usage("%s: unexpected %q; flags come first and there is nothing after them", c.Command.Name, c.Args().First())
 	}
-	for _, flag := range []string{"out", "report", "samples"} {
-		if err := writable(c.String(flag)); err != nil {
-			return nil, fmt.Errorf("--%s %s: %w", flag, c.String(flag), err)
-		}
+	if err := checkPlaces(c, out); err != nil {
+		return nil, err
+	}
+	if c.Int("seed") < 0 {
+		return nil, usage("--seed %d: want 0 or more", c.Int("seed"))
 	}
 	memory, err := byteSize(c.String("memory"))
 	if err != nil {
@@ -175,8 +186,8 @@ func openModel(c *cli.Context, ref string) (*job.Job, error) {
 	default:
 		return nil, usage("--compute %s: want auto, f32 or bf16", compute)
 	}
-	if c.Int("threads") < 0 {
-		return nil, usage("--threads %d: want 0 or more", c.Int("threads"))
+	if n := c.Int("threads"); n < 0 || n > mostThreads {
+		return nil, usage("--threads %d: want 0 (all) to %d", n, mostThreads)
 	}
 	o := engine.Options{Device: c.String("device"), Options: device.Options{Threads: c.Int("threads"), Compute: compute, Memory: memory}}
 	j, err := job.Open(c.Context, ref, o, command(c))
@@ -222,7 +233,7 @@ func byteSize(size string) (int64, error) {
 			continue
 		}
 		n, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
-		if err != nil || n <= 0 || n*math.Exp2(float64(unit.shift)) > math.MaxInt64/2 {
+		if bytes := n * math.Exp2(float64(unit.shift)); err != nil || !(1 <= bytes && bytes <= math.MaxInt64/2) { // NaN is neither
 			break
 		}
 		return int64(n * math.Exp2(float64(unit.shift))), nil
@@ -230,9 +241,12 @@ func byteSize(size string) (int64, error) {
 	return 0, fmt.Errorf("want a size as 8GiB or 512MiB")
 }
 
-func bos(c *cli.Context) (bench.BOS, error) {
-	switch b := bench.BOS(c.String("bos")); b {
-	case bench.BOSAuto, bench.BOSYes, bench.BOSNo:
+// mostThreads and mostTokens are far above what anybody has and below what overflows.
+const mostThreads, mostTokens = 1 << 12, 1 << 40
+
+func bos(c *cli.Context) (tokenizer.BOS, error) {
+	switch b := tokenizer.BOS(c.String("bos")); b {
+	case tokenizer.BOSAuto, tokenizer.BOSYes, tokenizer.BOSNo:
 		return b, nil
 	default:
 		return "", usage("--bos %s: want auto, yes or no", b)
@@ -245,10 +259,13 @@ func calibration(c *cli.Context) (calib.Options, error) {
 	if err != nil {
 		return calib.Options{}, err
 	}
-	if c.Int("calib-tokens") < 2 || c.Int("seq-len") < 2 {
-		return calib.Options{}, usage("--calib-tokens %d --seq-len %d: want 2 or more of both", c.Int("calib-tokens"), c.Int("seq-len"))
+	for _, flag := range []string{"calib-tokens", "seq-len"} {
+		if n := c.Int(flag); n < 2 || n > mostTokens {
+			return calib.Options{}, usage("--%s %d: want 2 to %d", flag, n, mostTokens)
+		}
 	}
-	return calib.Options{Files: c.StringSlice("calib"), Stdin: c.App.Reader, Field: c.String("calib-field"), Tokens: c.Int("calib-tokens"), Length: c.Int("seq-len"), BOS: calib.BOS(b), Seed: uint64(c.Int("seed"))}, nil
+	return calib.Options{Files: c.StringSlice("calib"), Stdin: c.App.Reader, Field: c.String("calib-field"), Tokens: c.Int("calib-tokens"),
+		Length: c.Int("seq-len"), BOS: b, Seed: uint64(c.Int("seed"))}, nil
 }
 
 // scoring reads the metric flags. metrics are those the command wants measured beside the activation metrics.
@@ -325,34 +342,5 @@ func calibrate(ctx context.Context, j *job.Job, calibration calib.Options) error
 		return fmt.Errorf("%w, as --bos yes asks", err)
 	default:
 		return err
-	}
-}
-
-// writable makes sure that something can be made at a path, before hours are spent on what shall stand there: in the nearest folder
-// that is there already, a file can be made. Empty is no path.
-func writable(path string) error {
-	if path == "" {
-		return nil
-	}
-	folder := filepath.Clean(path)
-	for {
-		info, err := os.Stat(folder)
-		switch {
-		case errors.Is(err, fs.ErrNotExist) && filepath.Dir(folder) != folder:
-			folder = filepath.Dir(folder)
-			continue
-		case err != nil:
-			return err
-		case !info.IsDir() && folder == filepath.Clean(path):
-			folder = filepath.Dir(folder) // a file to be replaced
-			continue
-		case !info.IsDir():
-			return fmt.Errorf("%s is no folder", folder)
-		}
-		probe, err := os.CreateTemp(folder, ".probe-*")
-		if err != nil {
-			return fmt.Errorf("nothing can be written in %s: %w", folder, errors.Unwrap(err))
-		}
-		return errors.Join(probe.Close(), os.Remove(probe.Name()))
 	}
 }

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -81,7 +82,7 @@ func generate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	j, err := open(c)
+	j, err := open(c, nil)
 	if err != nil {
 		return err
 	}
@@ -95,7 +96,7 @@ func generate(c *cli.Context) error {
 		}
 		other = &second{"pruned", "Without " + drop.String(), j, drop}
 	case c.String("beside") != "":
-		beside, err := openModel(c, c.String("beside"))
+		beside, err := openModel(c, c.String("beside"), nil)
 		if err != nil {
 			return fmt.Errorf("--beside: %w", err)
 		}
@@ -156,7 +157,7 @@ func useDraft(c *cli.Context, j *job.Job, o *job.Continuing) (end func(), err er
 		fmt.Fprintf(c.App.ErrWriter, "draft: without layers %s, %d tokens ahead, predicted %.2f x\n", found[0].Dropped, o.Draft.Tokens, found[0].Gain)
 		return func() {}, nil
 	}
-	draft, err := openModel(c, c.String("draft"))
+	draft, err := openModel(c, c.String("draft"), nil)
 	if err != nil {
 		return nil, fmt.Errorf("--draft: %w", err)
 	}
@@ -198,10 +199,12 @@ func generateAlone(c *cli.Context, j *job.Job, text string, o job.Continuing) er
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancel(c.Context)
+	defer cancel()
 	if !c.Bool("json") {
-		o.Show = func(piece string) { fmt.Fprint(c.App.Writer, piece) }
+		o.Show = say(c, cancel)
 	}
-	said, err := j.Continue(c.Context, ids, o, nil)
+	said, err := j.Continue(ctx, ids, o, nil)
 	if err != nil {
 		return err
 	}
@@ -213,22 +216,33 @@ func generateAlone(c *cli.Context, j *job.Job, text string, o job.Continuing) er
 	return nil
 }
 
+// say prints what a model says as it comes. When nobody takes it, the model stops.
+func say(c *cli.Context, stop func()) func(piece string) {
+	return func(piece string) {
+		if _, err := fmt.Fprint(c.App.Writer, shownText(piece)); err != nil {
+			stop()
+		}
+	}
+}
+
 // generateBeside shows what two models say, one under the other, and where they part.
 func generateBeside(c *cli.Context, j *job.Job, text string, o job.Continuing, other *second) error {
-	shown := saidJSON{Model: j.Model.Ref, Prompt: text}
+	ctx, cancel := context.WithCancel(c.Context)
+	defer cancel()
+	answer := saidJSON{Model: j.Model.Ref, Prompt: text}
 	for i, s := range []second{{"", "Dense", j, nil}, *other} {
 		ids, err := promptIDs(c, s.model, text)
 		if err != nil {
 			return err
 		}
 		if !c.Bool("json") {
-			fmt.Fprintf(c.App.Writer, "%s\n", s.title)
-			o.Show = func(piece string) { fmt.Fprint(c.App.Writer, piece) }
+			fmt.Fprintf(c.App.Writer, "%s\n", shown(s.title))
+			o.Show = say(c, cancel)
 		}
 		if i > 0 {
 			o.Draft = nil // it is the first model's
 		}
-		said, err := s.model.Continue(c.Context, ids, o, s.drop)
+		said, err := s.model.Continue(ctx, ids, o, s.drop)
 		if err != nil {
 			return err
 		}
@@ -237,17 +251,17 @@ func generateBeside(c *cli.Context, j *job.Job, text string, o job.Continuing, o
 		}
 		switch {
 		case i == 0:
-			shown.Continued = said
+			answer.Continued = said
 		case s.key == "pruned":
-			shown.Pruned = said
+			answer.Pruned = said
 		default:
-			shown.Beside = said
+			answer.Beside = said
 		}
 	}
 	if c.Bool("json") {
-		return printJSON(c, shown)
+		return printJSON(c, answer)
 	}
-	if same, of := shown.agree(); same == of {
+	if same, of := answer.agree(); same == of {
 		fmt.Fprintln(c.App.Writer, "Both say the same.")
 	} else {
 		fmt.Fprintf(c.App.Writer, "They part after %d characters.\n", same)

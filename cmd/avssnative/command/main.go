@@ -10,14 +10,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"avssnative/internal/job"
+	"avssnative/internal/mapped"
+	"avssnative/internal/report/escape"
 
 	// Devices, and where models are found, as database/sql programs import a driver.
 	_ "avssnative/cuda"
@@ -42,11 +48,64 @@ func Main() {
 	// Computing threads are inside foreign calls, where Go's scheduler takes their processors from them as long as it has none to spare, fifty
 	// times a millisecond. The number of threads stays what it was (device.Options).
 	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
-	stop()
+	// Writing to a pipe that nobody reads shall be an error like any other, not the end of the process.
+	signal.Ignore(syscall.SIGPIPE)
+	signals, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	ctx, cancel := context.WithCancelCause(signals)
+	stdout := &begun{Writer: os.Stdout}
+	go watch(ctx, stdout, cancel)
+	go abandon(ctx)
+	code := run(ctx, os.Args, os.Stdin, stdout, os.Stderr)
+	if err := os.Stdout.Close(); err != nil && code == exitDone { // some file systems say only now that they are full
+		fmt.Fprintf(os.Stderr, "avssnative: stdout: %v\n", err)
+		code = exitFailed
+	}
 	os.Exit(code)
 }
+
+// patience is how long an interrupted run has to end by itself.
+const patience = 700 * time.Millisecond
+
+// abandon ends the process soon after it was interrupted, also out of what does not look at the context: a slow disk, a large header. What was
+// being made is removed first.
+func abandon(ctx context.Context) {
+	<-ctx.Done()
+	time.Sleep(patience)
+	mapped.Abandon()
+	os.Exit(stopped(ctx, os.Stderr))
+}
+
+// stopped is the exit code of a run whose context was cancelled, which it says.
+func stopped(ctx context.Context, stderr io.Writer) int {
+	if errors.Is(context.Cause(ctx), syscall.EPIPE) {
+		return exitFailed
+	}
+	fmt.Fprintln(stderr, interrupted)
+	return exitInterrupted
+}
+
+// begun is a writer that knows whether anything was written to it.
+type begun struct {
+	io.Writer
+	yes atomic.Bool
+}
+
+func (b *begun) Write(data []byte) (int, error) {
+	b.yes.Store(true)
+	return b.Writer.Write(data)
+}
+
+// watch ends a run whose results nobody is there to read. Once some are printed it goes on: what is left is to write the pruned model.
+func watch(ctx context.Context, stdout *begun, cancel context.CancelCauseFunc) {
+	for ctx.Err() == nil && !stdout.yes.Load() {
+		if unread(os.Stdout, 200) && !stdout.yes.Load() {
+			cancel(syscall.EPIPE)
+		}
+	}
+}
+
+const interrupted = "avssnative: interrupted; nothing half-written was left behind"
 
 // usageError is a mistake in how the program was called.
 type usageError struct{ error }
@@ -57,6 +116,7 @@ func usage(format string, arguments ...any) error {
 
 // run is the program: it never exits, so that tests can call it.
 func run(ctx context.Context, arguments []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	out := &remembering{Writer: stdout}
 	app := &cli.App{
 		Name:                 "avssnative",
 		Usage:                "find the layers a language model can do without, leave them out, and prove what that cost",
@@ -64,7 +124,8 @@ func run(ctx context.Context, arguments []string, stdin io.Reader, stdout, stder
 		Suggest:              true,
 		EnableBashCompletion: true,
 		Reader:               stdin,
-		Writer:               stdout,
+		Writer:               out,
+		Metadata:             map[string]any{typedArguments: arguments},
 		ErrWriter:            stderr,
 		ExitErrHandler:       func(*cli.Context, error) {},
 		OnUsageError:         func(c *cli.Context, err error, _ bool) error { return usageError{withNearestFlag(c, err)} },
@@ -94,18 +155,69 @@ func run(ctx context.Context, arguments []string, stdin io.Reader, stdout, stder
 		command.OnUsageError = app.OnUsageError
 	}
 	err := app.RunContext(ctx, arguments)
-	switch {
-	case err == nil:
-		return exitDone
-	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		fmt.Fprintln(stderr, "avssnative: interrupted; nothing half-written was left behind")
-		return exitInterrupted
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return stopped(ctx, stderr)
 	}
-	fmt.Fprintf(stderr, "avssnative: %v\n", err)
+	if out.failed != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		err = out.failed
+	}
+	if err == nil {
+		return exitDone
+	}
+	if line := complaint(err); line != "" {
+		fmt.Fprintf(stderr, "avssnative: %s\n", line)
+	}
 	if wrong := (usageError{}); errors.As(err, &wrong) {
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// remembering is stdout. Whoever prints need not look whether all of it got there: the first error is kept, and makes the run one that failed.
+type remembering struct {
+	io.Writer
+	failed error
+}
+
+func (r *remembering) Write(data []byte) (int, error) {
+	n, err := r.Writer.Write(data)
+	if err == nil && n < len(data) {
+		err = io.ErrShortWrite
+	}
+	if err != nil {
+		err = fmt.Errorf("stdout: %w", unwrapped(err))
+		if r.failed == nil {
+			r.failed = err
+		}
+	}
+	return n, err
+}
+
+// unwrapped is the system's word without the name of a file.
+func unwrapped(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+// complaint is an error in one line, with nothing in it that acts on a terminal. Several that came together stand one behind the other; that
+// nobody reads what was printed is not worth a word.
+func complaint(err error) string {
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		var lines []string
+		for _, one := range several.Unwrap() {
+			if line := complaint(one); line != "" && !slices.Contains(lines, line) {
+				lines = append(lines, line)
+			}
+		}
+		return strings.Join(lines, "; ")
+	}
+	if errors.Is(err, syscall.EPIPE) {
+		return ""
+	}
+	return escape.Terminal(err.Error())
 }
 
 // nearestCommand suggests a command for one that does not exist, as ", perhaps score", where one is near enough.

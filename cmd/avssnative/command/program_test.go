@@ -16,8 +16,14 @@ import (
 	"avssnative/internal/demo"
 )
 
+// asProgram is the variable by which a process of the tests is the program itself.
+const asProgram = "AVSSNATIVE_TEST_AS_PROGRAM"
+
 // The demo's model is unpacked into a cache folder of the tests' own, and no variable of the environment sets a flag.
 func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		Main()
+	}
 	cache, err := os.MkdirTemp("", "avssnative-cache-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -10,7 +10,7 @@ import (
 
 func pruneCommand() *cli.Command {
 	return &cli.Command{
-		Name: "prune", Usage: "write the smaller model: by the scores of a file (--scores), or without the layers named (--drop 3,7,11)",
+		Name: "prune", Usage: "write the pruned model: by the scores of a file (--scores), or without the layers named (--drop 3,7,11)",
 		Flags: flags(modelFlags(), metricFlags(), dropFlags(), calibrationFlags(), []cli.Flag{bosFlag(), repairFlag("none"),
 			text("scores", "", "scores.json that score wrote for this model"),
 			outFlag(), formatFlag(), forceFlag(), jsonFlag(),
@@ -21,28 +21,46 @@ func pruneCommand() *cli.Command {
 
 func pruneModel(c *cli.Context) error {
 	if c.String("out") == "" {
-		return usage("--out is missing: where the smaller model shall be written")
+		return usage("--out is missing: where the pruned model shall be written")
 	}
 	choice, err := choice(c)
 	if err != nil {
 		return err
 	}
-	if !choice.Rule.Listed() && c.String("scores") == "" {
+	metric, err := avss.Lookup(choice.Metric)
+	if err != nil {
+		return usageError{err}
+	}
+	if !choice.Rule.Listed() && metric.Kind() != avss.Baseline && c.String("scores") == "" {
 		return usage("--drop %s needs scores: give --scores FILE (avssnative score --out FILE), or name the layers as 3,7,11", choice.Rule)
 	}
 	repair, err := repairing(c, prune.RepairNone)
 	if err != nil {
 		return err
 	}
-	write, err := writing(c)
+	if err := idleChoice(c, choice); err != nil {
+		return err
+	}
+	if !metric.Seeded || choice.Rule.Listed() {
+		if err := idle(c, "nothing is drawn by chance", "seed"); err != nil {
+			return err
+		}
+	}
+	model, err := prunedModel(c)
 	if err != nil {
 		return err
 	}
-	j, err := open(c)
+	j, err := open(c, nil)
 	if err != nil {
 		return err
 	}
 	defer j.Close()
+	if err := followed(c, j, choice.Rule); err != nil {
+		return err
+	}
+	if err := model.check(c, j.Model, choice.Rule); err != nil {
+		return err
+	}
 	if path := c.String("scores"); path != "" && !choice.Rule.Listed() {
 		if err := useScores(j, path); err != nil {
 			return err
@@ -50,15 +68,12 @@ func pruneModel(c *cli.Context) error {
 	}
 	drop, err := j.Choose(choice)
 	if err != nil {
-		return err
+		return asFlags(c, err)
 	}
 	if err := calibrateAndRepair(c, j, drop, repair); err != nil {
 		return err
 	}
-	if err := j.Write(c.Context, drop, c.String("out"), write); err != nil {
-		return err
-	}
-	return finish(c, j.Report)
+	return conclude(c, j, drop, model)
 }
 
 // useScores takes the scores of a file that was made for this very model.

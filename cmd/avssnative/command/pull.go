@@ -30,14 +30,14 @@ func pull(c *cli.Context) error {
 	dir, err := hub.Pull(c.Context, c.Args().First(), hub.Options{Timeout: timeout, Progress: func(p hub.Progress) {
 		if p.File != last {
 			last = p.File
-			fmt.Fprintf(c.App.ErrWriter, "%s: %.1f MiB\n", p.File, float64(p.Size)/(1<<20))
+			fmt.Fprintf(c.App.ErrWriter, "%s: %.1f MiB\n", shown(p.File), float64(p.Size)/(1<<20))
 		}
 	}})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(c.App.Writer, dir)
-	return nil
+	_, err = fmt.Fprintln(c.App.Writer, shown(dir))
+	return err
 }
 
 // duration reads a time with a unit, or a number of seconds.

@@ -6,7 +6,8 @@ import (
 )
 
 func TestDuration(t *testing.T) {
-	for text, want := range map[string]time.Duration{"30s": 30 * time.Second, "2m": 2 * time.Minute, "5": 5 * time.Second, "0.5": time.Second / 2, "1e2": 100 * time.Second} {
+	for text, want := range map[string]time.Duration{"30s": 30 * time.Second, "2m": 2 * time.Minute, "5": 5 * time.Second, "0.5": time.Second / 2,
+		"1e2": 100 * time.Second} {
 		if got, err := duration(text); err != nil || got != want {
 			t.Errorf("%s: %v %v", text, got, err)
 		}

@@ -1,6 +1,10 @@
 package command
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
+
 	"avssnative/internal/report"
 
 	"github.com/urfave/cli/v2"
@@ -20,6 +24,9 @@ func showReport(c *cli.Context) error {
 	}
 	dir := c.Args().First()
 	r, err := report.Read(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w; give a folder that --report made", err)
+	}
 	if err != nil {
 		return err
 	}
@@ -36,7 +43,7 @@ func showReport(c *cli.Context) error {
 	case "json":
 		data, err := r.JSON()
 		if err == nil {
-			_, err = out.Write(data)
+			_, err = out.Write(visibleJSON(data))
 		}
 		return err
 	case "all":

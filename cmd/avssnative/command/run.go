@@ -1,14 +1,11 @@
 package command
 
 import (
-	"fmt"
+	"errors"
 	"io"
-	"os"
 
 	"avssnative/avss"
 	"avssnative/internal/job"
-	"avssnative/internal/mapped"
-	"avssnative/internal/report"
 	"avssnative/prune"
 
 	"github.com/urfave/cli/v2"
@@ -16,7 +13,7 @@ import (
 
 func runCommand() *cli.Command {
 	return &cli.Command{
-		Name: "run", Usage: "the whole job: score the layers, choose what goes, judge before and after, report, and with --out write the smaller model",
+		Name: "run", Usage: "the whole job: score the layers, choose what goes, judge before and after, report, and with --out write the pruned model",
 		Description: metricsAbout(),
 		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), dropFlags(), []cli.Flag{repairFlag("auto; none for the demo")}, taskFlags(),
 			[]cli.Flag{samplesFlag(), number("generate", 24, "tokens that both models say after the beginnings of two calibration texts; 0: none"), reportFlag(), outFlag(), formatFlag(), forceFlag(), jsonFlag()}),
@@ -49,42 +46,60 @@ func runAll(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	write, err := writing(c)
+	if err := errors.Join(idleChoice(c, choice), idleCalibration(c)); err != nil {
+		return err
+	}
+	model, err := prunedModel(c)
 	if err != nil {
 		return err
 	}
-	j, err := open(c)
+	if model.path == "" {
+		if err := idle(c, "without --out no model is written", "format"); err != nil {
+			return err
+		}
+	}
+	j, err := open(c, nil)
 	if err != nil {
 		return err
 	}
 	defer j.Close()
+	if err := followed(c, j, choice.Rule); err != nil {
+		return err
+	}
+	if err := model.check(c, j.Model, choice.Rule); err != nil {
+		return err
+	}
 	scoring.Keep = choice.Protect.Keep(j.Model.Layers())
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
 		return err
 	}
 	drop, err := j.Choose(choice)
 	if err != nil {
+		return asFlags(c, err)
+	}
+	if err := repair.repair(c, j, drop); err != nil {
 		return err
 	}
-	if err := j.Repair(c.Context, drop, repair.of(j)); err != nil {
-		return err
-	}
-	if err := withSamples(c, func(w io.Writer) error {
+	judged, kept := withSamples(c, func(w io.Writer) error {
 		evaluation.Samples = w
 		_, err := j.Judge(c.Context, evaluation, drop)
 		return err
-	}); err != nil {
-		return err
+	})
+	if judged != nil {
+		return judged
 	}
 	if err := j.Generate(c.Context, job.Generating{Tokens: c.Int("generate")}, drop); err != nil {
 		return err
 	}
-	if c.String("out") != "" {
-		if err := j.Write(c.Context, drop, c.String("out"), write); err != nil {
-			return err
-		}
+	return conclude(c, j, drop, model, kept)
+}
+
+// followed refuses a rule that no scores of the model could make possible.
+func followed(c *cli.Context, j *job.Job, rule prune.Rule) error {
+	if err := rule.Check(j.Model.Layers(), protect(c)); err != nil {
+		return usageError{asFlags(c, err)}
 	}
-	return finish(c, j.Report)
+	return nil
 }
 
 // removals are the removal metrics that a metric's name asks for.
@@ -119,76 +134,22 @@ func choice(c *cli.Context) (job.Choice, error) {
 	return job.Choice{Metric: metric, Rule: rule, Protect: protect(c), Mode: mode, Site: site, Seed: uint64(c.Int("seed"))}, nil
 }
 
-// rule reads --drop and --drop-mass.
+// rule reads --drop and --drop-mass. What was typed goes before what the environment says.
 func rule(c *cli.Context) (prune.Rule, error) {
-	if mass := c.String("drop-mass"); mass != "" {
-		if c.IsSet("drop") {
-			return prune.Rule{}, usage("--drop and --drop-mass: want one of them")
-		}
-		r, err := prune.ParseMass(mass)
-		if err != nil {
-			return r, usageError{err}
-		}
-		return r, nil
+	if typed(c, "drop") && typed(c, "drop-mass") {
+		return prune.Rule{}, usage("--drop and --drop-mass: want one of them")
 	}
-	r, err := prune.ParseRule(c.String("drop"))
+	parse, flag := prune.ParseRule, "drop"
+	if c.String("drop-mass") != "" && !typed(c, "drop") {
+		parse, flag = prune.ParseMass, "drop-mass"
+	}
+	r, err := parse(c.String(flag))
 	if err != nil {
-		return r, usageError{err}
+		return r, usageError{asFlags(c, err)}
 	}
 	return r, nil
 }
 
 func protect(c *cli.Context) prune.Protect {
 	return prune.Protect{First: c.Int("protect-first"), Last: c.Int("protect-last")}
-}
-
-// writing reads the flags of the output and refuses one that stands in the way before any work is done.
-func writing(c *cli.Context) (prune.Options, error) {
-	o := prune.Options{Force: c.Bool("force")}
-	if f := c.String("format"); f != "" {
-		format, err := prune.ParseFormat(f)
-		if err != nil {
-			return o, usageError{err}
-		}
-		o.Format = format
-	}
-	if out := c.String("out"); out != "" && !o.Force {
-		if _, err := os.Lstat(out); err == nil {
-			return o, usage("--out %s: exists already; choose another name or add --force to replace it", out)
-		}
-	}
-	return o, nil
-}
-
-// withSamples gives the file of --samples, whole or not at all, to what writes it.
-func withSamples(c *cli.Context, write func(io.Writer) error) error {
-	path := c.String("samples")
-	if path == "" {
-		return write(nil)
-	}
-	return mapped.Write(path, write)
-}
-
-// finish shows the report and saves it where it was asked for.
-func finish(c *cli.Context, r *report.Report) error {
-	if dir := c.String("report"); dir != "" {
-		if err := r.Save(dir); err != nil {
-			return err
-		}
-	}
-	if c.Bool("json") {
-		data, err := r.JSON()
-		if err != nil {
-			return err
-		}
-		_, err = c.App.Writer.Write(data)
-		return err
-	}
-	if err := r.Terminal(c.App.Writer); err != nil {
-		return err
-	}
-	if dir := c.String("report"); dir != "" {
-		fmt.Fprintf(c.App.Writer, "\nReport: %s/report.html\n", dir)
-	}
-	return nil
 }

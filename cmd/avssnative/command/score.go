@@ -1,10 +1,10 @@
 package command
 
 import (
+	"slices"
 	"strings"
 
 	"avssnative/avss"
-	"avssnative/internal/job"
 
 	"github.com/urfave/cli/v2"
 )
@@ -15,7 +15,7 @@ func scoreCommand() *cli.Command {
 		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), []cli.Flag{
 			text("metrics", "", "removal metrics to measure as well: "+strings.Join(avss.Names(avss.Removal), ", ")+" or all"),
 			number("greedy-layers", 0, "layers that the greedy search drops; 0: a quarter of them"),
-			reportFlag(), text("out", "", "write the scores to this .json"), jsonFlag(),
+			reportFlag(), text("out", "", "write the scores to this .json"), forceFlag(), jsonFlag(),
 		}),
 		Action: score,
 	}
@@ -35,20 +35,27 @@ func score(c *cli.Context) error {
 		return err
 	}
 	scoring.Greedy = c.Int("greedy-layers")
-	j, err := open(c)
+	if !slices.Contains(wanted, "greedy") {
+		if err := idle(c, "greedy is not measured", "greedy-layers"); err != nil {
+			return err
+		}
+	}
+	if err := idleCalibration(c); err != nil {
+		return err
+	}
+	out := outputPlace(c, "out", avss.FormerFile)
+	j, err := open(c, out)
 	if err != nil {
 		return err
 	}
 	defer j.Close()
+	if most := j.Model.Layers() - 1; scoring.Greedy < 0 || scoring.Greedy > most {
+		return usage("--greedy-layers %d: want 0 (a quarter of them) to %d", scoring.Greedy, most)
+	}
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
 		return err
 	}
-	if out := c.String("out"); out != "" {
-		if err := writeScores(j, out); err != nil {
-			return err
-		}
-	}
-	return finish(c, j.Report)
+	return finish(c, j.Report, writeScores(j, out), saveReport(c, j.Report))
 }
 
 // removalFlag reads --metrics; what --metric ranks by is measured too.
@@ -63,17 +70,4 @@ func removalFlag(c *cli.Context, metric string) ([]string, error) {
 		}
 	}
 	return removals(append(names, metric)...), nil
-}
-
-func writeScores(j *job.Job, path string) error {
-	var all []avss.Scores
-	for _, key := range j.Report.Keys() {
-		all = append(all, j.Report.Scores[key])
-	}
-	file, err := avss.NewFile(j.Report.Model, *j.Report.Calibration, j.Report.Layers, all...)
-	if err != nil {
-		return err
-	}
-	file.Tool = j.Report.Tool
-	return file.WriteFile(path)
 }

@@ -36,7 +36,7 @@ func tokenize(c *cli.Context) error {
 		return err
 	}
 	for _, note := range t.Notes() {
-		fmt.Fprintf(c.App.ErrWriter, "tokenize: %s\n", note)
+		fmt.Fprintf(c.App.ErrWriter, "tokenize: %s\n", shown(note))
 	}
 	out := bufio.NewWriter(c.App.Writer)
 	in := json.NewDecoder(bufio.NewReader(c.App.Reader))
@@ -66,7 +66,7 @@ func tokenize(c *cli.Context) error {
 		if err != nil {
 			return errors.Join(fmt.Errorf("tokenize: line %d: %w", line, err), out.Flush())
 		}
-		fmt.Fprintf(out, "%s\n", answer)
+		fmt.Fprintf(out, "%s\n", visibleJSON(answer))
 	}
 }
 

@@ -18,7 +18,7 @@ func traceCommand() *cli.Command {
 		Flags: flags(modelFlags(), []cli.Flag{
 			text("ids", "", "token ids of the sequence, as 5,6,7"),
 			text("without", "", "layers to leave out, as 3,7"),
-			outFlag(),
+			text("out", "", "write the trace to this .safetensors"), forceFlag(),
 		}),
 		Action: trace,
 	}
@@ -36,11 +36,23 @@ func trace(c *cli.Context) error {
 	if c.String("out") == "" {
 		return usage("--out is missing: the .safetensors file to write")
 	}
-	j, err := open(c)
+	out := outputPlace(c, "out", formerTrace)
+	j, err := open(c, out)
 	if err != nil {
 		return err
 	}
 	defer j.Close()
+	for _, u := range drop {
+		if u.Layer >= j.Model.Layers() {
+			return usage("--without %s: layer %d does not exist: the model has the layers 0 to %d",
+				c.String("without"), u.Layer, j.Model.Layers()-1)
+		}
+	}
+	for _, id := range ids {
+		if id >= j.Model.Spec.Vocab {
+			return usage("--ids %s: the model has no token %d: its vocabulary ends at %d", c.String("ids"), id, j.Model.Spec.Vocab-1)
+		}
+	}
 	sequence := engine.Sequence{}
 	for _, id := range ids {
 		sequence.IDs = append(sequence.IDs, int32(id))
@@ -57,11 +69,11 @@ func trace(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := safetensors.WriteFile(c.Context, c.String("out"), sources, nil); err != nil {
+	if err := out.Write(func(path string) error { return safetensors.WriteFile(c.Context, path, sources, nil) }); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.App.Writer, "%s: %d tensors\n", c.String("out"), len(sources))
-	return nil
+	_, err = fmt.Fprintf(c.App.Writer, "%s: %d tensors\n", shown(c.String("out")), len(sources))
+	return err
 }
 
 // integers reads whole numbers between commas; empty is none.

@@ -10,9 +10,9 @@ import (
 // TestCrew shares work in quick succession, after pauses in which the helpers go, and where nobody looks out: each worker is called once, and
 // nobody after share has returned.
 func TestCrew(t *testing.T) {
-	for _, lingers := range []bool{true, false} {
+	for _, spins := range []bool{true, false} {
 		c := newTeam(5)
-		c.spins = lingers
+		c.spins = spins
 		before := runtime.NumGoroutine()
 		var sink atomic.Int64
 		for turn := range 3000 {
@@ -36,7 +36,7 @@ func TestCrew(t *testing.T) {
 					want = 1
 				}
 				if got := called[w].Load(); got != want {
-					t.Fatalf("lingers %v, turn %d: worker %d of %d was called %d times", lingers, turn, w, n, got)
+					t.Fatalf("spins %v, turn %d: worker %d of %d was called %d times", spins, turn, w, n, got)
 				}
 			}
 			if turn%100 == 0 {
@@ -45,7 +45,7 @@ func TestCrew(t *testing.T) {
 		}
 		for wait := time.Now(); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
 			if time.Since(wait) > 10*time.Second {
-				t.Fatalf("lingers %v: %d goroutines are left, %d were there", lingers, runtime.NumGoroutine(), before)
+				t.Fatalf("spins %v: %d goroutines are left, %d were there", spins, runtime.NumGoroutine(), before)
 			}
 		}
 	}

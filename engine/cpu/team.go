@@ -8,29 +8,31 @@ import (
 )
 
 // Operations follow one another closely, and to wake a sleeping thread takes longer (a quarter of a millisecond on a virtual machine) than
-// many of them do. So a helper that has done its share looks out for the next operation for a moment before it goes, and whoever shared the
-// work looks out for a helper's end before he sleeps. The moment is short: on a busy machine it is all that waiting can cost an operation.
+// many of them do. So a worker that has done its share waits, spinning, for the next operation for a moment before it ends, and so does
+// whoever shared the work for the workers' end before sleeping. The moment is short: on a busy machine it is all that spinning can cost an
+// operation.
 
-// linger is how long that moment is.
+// spinTime is how long that moment is.
 const spinTime = 100 * time.Microsecond
 
-// crew is the goroutines that help with the operations of a device, which shares its work with them from one goroutine.
+// team is the workers of a device: goroutines that its operations are shared with, from one goroutine, which is worker 0.
 type team struct {
-	slots []atomic.Pointer[share] // one a helper: nil while it looks out, away where there is none, otherwise what it does
+	slots []atomic.Pointer[share] // one a worker but the first: nil while it spins, &idle where there is none, otherwise its work
 	spins bool
 }
 
-// crewWork is one operation's share.
+// share is one operation.
 type share struct {
 	do   func(worker int)
-	left atomic.Int64 // helpers that have not finished
+	left atomic.Int64 // workers that have not finished
 	done sync.WaitGroup
 }
 
+// idle marks the slot of a worker that has ended.
 var idle share
 
 func newTeam(workers int) *team {
-	// Where processors are fewer than workers, looking out would keep somebody from working.
+	// Where processors are fewer than workers, spinning would keep somebody from working.
 	c := &team{slots: make([]atomic.Pointer[share], workers-1), spins: workers <= min(runtime.GOMAXPROCS(0), runtime.NumCPU())}
 	for i := range c.slots {
 		c.slots[i].Store(&idle)
@@ -48,8 +50,8 @@ func (c *team) share(n int, do func(worker int)) {
 	w.left.Store(int64(n - 1))
 	w.done.Add(n - 1)
 	for i := range n - 1 {
-		if post := &c.slots[i]; !post.CompareAndSwap(nil, w) {
-			post.Store(w)
+		if slot := &c.slots[i]; !slot.CompareAndSwap(nil, w) {
+			slot.Store(w)
 			go c.help(i + 1)
 		}
 	}
@@ -60,23 +62,23 @@ func (c *team) share(n int, do func(worker int)) {
 	w.done.Wait()
 }
 
-// help is a helper, from its first work until it has looked out in vain.
+// help is a worker, from its first work until it has spun in vain.
 func (c *team) help(worker int) {
-	post := &c.slots[worker-1]
+	slot := &c.slots[worker-1]
 	for {
-		w := post.Load()
+		w := slot.Load()
 		w.do(worker)
-		post.Store(nil) // first: whoever shares next may find it so
+		slot.Store(nil) // first: whoever shares next may find it so
 		w.left.Add(-1)
 		w.done.Done()
-		come := c.spins && spin(func() bool { return post.Load() != nil })
-		if !come && post.CompareAndSwap(nil, &idle) {
+		come := c.spins && spin(func() bool { return slot.Load() != nil })
+		if !come && slot.CompareAndSwap(nil, &idle) {
 			return
 		}
 	}
 }
 
-// lookOut waits a moment for something to come true.
+// spin waits a moment for something to come true.
 func spin(come func() bool) bool {
 	for begin := time.Now(); time.Since(begin) < spinTime; {
 		for range 16 {

@@ -1,0 +1,14 @@
+//go:build !unix
+
+package command
+
+import (
+	"os"
+	"time"
+)
+
+// unread waits for a time; whether a pipe is read shows when it is written to.
+func unread(_ *os.File, milliseconds int) bool {
+	time.Sleep(time.Duration(milliseconds) * time.Millisecond)
+	return false
+}

@@ -1,0 +1,96 @@
+package cpu
+
+import (
+	"sync/atomic"
+	"unsafe"
+
+	"avssnative/engine/device"
+	kernels "avssnative/kernels/cpu"
+)
+
+// Products of few rows (device.FewRows). Those that read what has been computed wait for one another, so that the threads meet once for all
+// products of one input; their outputs are shared out in portions that become smaller towards the end.
+
+// fewValue and fewRow are what a value of a weight costs when it is read, and with each row that it meets, in operations of a product's speed;
+// fewPortion is the least that is worth a meeting of threads that look out for one: about 10 µs.
+const fewValue, fewRow, fewPortion = 10, 3, 1.2e6
+
+// fewProduct is one that waits.
+type fewProduct struct {
+	args       *kernels.FewArguments
+	reads      *block // memory of x
+	writes     *block // memory of dst
+	bias       *block // memory of the bias, or nil
+	outputs    int64
+	costOutput float64
+}
+
+func (d *processor) ProductFew(dst, x device.Tensor, w device.Matrix, bias device.Tensor) {
+	to, from, weight, shift, ready := d.productOperands(dst, x, w, bias)
+	if !ready {
+		return
+	}
+	if weight.weight.Transposed || d.bf16 {
+		d.Product(dst, x, w, bias) // an output's weights are no run of the file; or operands are to be rounded, which the packers do
+		return
+	}
+	d.runChain()
+	if len(d.products) > 0 {
+		d.runProducts()
+	}
+	p := fewProduct{args: &kernels.FewArguments{Dst: to.arguments(), X: from.arguments(), W: weight.args, Bias: shift.vector()}, reads: from.guard,
+		writes: to.guard, outputs: int64(to.cols), costOutput: float64(from.cols) * (fewValue + fewRow*float64(from.rows))}
+	if shift != nil {
+		p.bias = shift.guard
+	}
+	for i := range d.few {
+		other := &d.few[i]
+		if other.writes == p.reads || other.writes == p.writes || other.writes == p.bias || other.reads == p.writes || other.bias == p.writes {
+			d.runFew()
+			break
+		}
+	}
+	if to.guard == d.packedX.guard {
+		d.packedX = tensor{}
+	}
+	d.few = append(d.few, p)
+}
+
+// runFew does the products of few rows that wait.
+func (d *processor) runFew() {
+	products := d.few
+	if len(products) == 0 {
+		return
+	}
+	var total int64
+	cost := 0.0
+	for i := range products {
+		total += products[i].outputs
+		cost += products[i].costOutput * float64(products[i].outputs)
+	}
+	portions := min(total, int64(cost/fewPortion)+1)
+	workers := min(int64(d.threads), portions)
+	var next atomic.Int64
+	d.share(portions, 0, func(unsafe.Pointer) {
+		for {
+			i := next.Load()
+			p, at := 0, i // output at of product p is output i of all
+			for p < len(products) && at >= products[p].outputs {
+				at -= products[p].outputs
+				p++
+			}
+			if p == len(products) {
+				return
+			}
+			n := min(max((total-i)/(2*workers), int64(fewPortion/products[p].costOutput), 1), products[p].outputs-at)
+			if workers == 1 {
+				n = products[p].outputs - at
+			}
+			if next.CompareAndSwap(i, i+n) {
+				d.kernels.Run(kernels.MultiplyFew, products[p].args, at, at+n, nil)
+			}
+		}
+	})
+	clear(products)
+	d.few = products[:0]
+}
