@@ -219,49 +219,48 @@ func TestMemoryShrinks(t *testing.T) {
 	if err := shape.Write(t.Context(), folder, "F32"); err != nil {
 		t.Fatal(err)
 	}
-	run := func(memory int64, sequences, tokens int) (*engine.Outcome, []float64, int64, error) {
-		o := engine.Options{Device: "cuda:0", Options: device.Options{Compute: device.ComputeF32, Memory: memory}}
-		model, err := engine.Open(t.Context(), folder, o)
+	run := func(memory int64, tokens int) (o *engine.Outcome, scores []float64, held int64, launches int, err error) {
+		options := engine.Options{Device: "cuda:0", Options: device.Options{Compute: device.ComputeF32, Memory: memory}}
+		model, err := engine.Open(t.Context(), folder, options)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer model.Close()
 		on, err := model.Device()
 		if err != nil {
-			t.Fatal(err)
+			return nil, nil, 0, 0, err // too little for its self-test
 		}
 		metric := avss.NewAVSS(avss.Options{})
 		p := engine.Pass{Observe: []engine.Observer{metric}}
-		for _, ids := range shape.IDs(sequences, tokens) {
+		for _, ids := range shape.IDs(6, tokens) {
 			p.Sequences = append(p.Sequences, engine.Sequence{IDs: ids, ScoreFrom: 1, ScoreTo: len(ids)})
 		}
-		outcome, err := model.Run(t.Context(), p)
-		if err != nil {
-			return nil, nil, 0, err
+		if o, err = model.Run(t.Context(), p); err != nil {
+			return nil, nil, 0, 0, err
 		}
-		scores, err := metric.Scores()
-		return outcome, scores.Values, on.(*gpu).memory.held, err
+		found, err := metric.Scores()
+		d := on.(*gpu)
+		return o, found.Values, d.memory.held, d.launches, err
 	}
-	free, want, held, err := run(0, 12, 20)
+	free, want, held, launches, err := run(0, 12)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, alone, err := run(0, 1, 20)
-	if err != nil {
-		t.Fatal(err)
+	shrunk := false
+	for limit := held * 3 / 4; !shrunk; limit -= held / 16 {
+		small, got, took, more, err := run(limit, 12)
+		if err != nil {
+			t.Fatalf("%d bytes of %d that it takes freely: %v, and batches never shrank", limit, held, err)
+		}
+		if took > limit {
+			t.Errorf("%d bytes held, allowed %d", took, limit)
+		}
+		if !reflect.DeepEqual(free.Scores, small.Scores) || !reflect.DeepEqual(want, got) {
+			t.Errorf("%d bytes: other bits", limit)
+		}
+		shrunk = more > launches
 	}
-	limit := held - (held-alone)/4 // too little for all, enough for a few
-	small, got, peak, err := run(limit, 12, 20)
-	if err != nil {
-		t.Fatalf("%d bytes, of which one sequence takes %d and all take %d: %v", limit, alone, held, err)
-	}
-	if peak > limit {
-		t.Errorf("%d bytes held of %d allowed; without a limit %d", peak, limit, held)
-	}
-	if !reflect.DeepEqual(free.Scores, small.Scores) || !reflect.DeepEqual(want, got) {
-		t.Error("smaller batches have other bits")
-	}
-	_, _, _, err = run(alone/2, 1, 20)
+	_, _, _, _, err = run(held/8, 12)
 	oneLine(t, err, "out of memory")
 }
 
