@@ -235,6 +235,33 @@ func BenchmarkCublas(b *testing.B) {
 	}
 }
 
+// BenchmarkRows is a weight of 4096 × 4096 with 1 to 2048 rows: where the shapes of the product take over from each other.
+func BenchmarkRows(b *testing.B) {
+	onGPU(b)
+	d := open(b, device.ComputeBF16)
+	n := benchedSizes().edge
+	m, err := d.Matrix(weight(n, n))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer m.Release()
+	peak := peaksOf(b, d)
+	for rows := 1; rows <= 2048; rows *= 2 {
+		x, y := filled(d, rows, n), d.NewTensor(rows, n)
+		b.Run(fmt.Sprintf("rows=%d", rows), func(b *testing.B) {
+			seconds := repeat(b, d, func() { d.Product(y, x, m, nil) })
+			flops, bytes := 2*float64(rows)*float64(n)*float64(n), float64(2*n*n+(2+4)*rows*n)
+			b.ReportMetric(flops/seconds/1e12, "TFLOP/s")
+			b.ReportMetric(bytes/seconds/1e9, "GB/s")
+			if peak.tensor > 0 && peak.memory > 0 { // of what the roofline allows
+				b.ReportMetric(100*max(flops/peak.tensor, bytes/peak.memory)/seconds, "%roofline")
+			}
+		})
+		x.Free()
+		y.Free()
+	}
+}
+
 // BenchmarkTokens is a random Llama of 12 layers × 768 through the whole engine, every token scored.
 func BenchmarkTokens(b *testing.B) {
 	onGPU(b)

@@ -88,6 +88,24 @@ func (registration) Open(index int, o device.Options) (device.Device, error) {
 }
 
 func openOn(drv driver, index int, o device.Options) (device.Device, error) {
+	d, err := described(drv, index, o)
+	if err != nil {
+		return nil, err
+	}
+	// The trial comes first: a GPU may be one that a single process has at a time.
+	trial, hopper, note := hopperOn(drv, index, d.card, d.compute)
+	d.hopperNote = note
+	if err := d.begin(o.Memory); err != nil {
+		return nil, err
+	}
+	if hopper {
+		d.useHopper(trial)
+	}
+	return d, nil
+}
+
+// described checks that a GPU can be had, and holds nothing of it yet.
+func described(drv driver, index int, o device.Options) (*gpu, error) {
 	compute := o.Compute
 	switch compute {
 	case "", device.ComputeAuto:
@@ -113,19 +131,29 @@ func openOn(drv driver, index int, o device.Options) (device.Device, error) {
 	}
 	d := &gpu{drv: drv, index: index, card: c, compute: compute, notes: o.Notes, sync: os.Getenv("AVSSNATIVE_CUDA_SYNC") == "1",
 		modules: map[string]module{}, functions: map[string]function{}, profile: map[string]*timing{}}
-	if err := d.start(o.Memory); err != nil {
+	return d, nil
+}
+
+// openPlain opens a GPU without the Hopper product.
+func openPlain(drv driver, index int, o device.Options) (*gpu, error) {
+	d, err := described(drv, index, o)
+	if err != nil {
+		return nil, err
+	}
+	return d, d.begin(o.Memory)
+}
+
+// begin takes what the device holds, and tests it; where that fails nothing is held.
+func (d *gpu) begin(memory int64) error {
+	if err := d.start(memory); err != nil {
 		d.stop()
-		return nil, fmt.Errorf("cuda: cuda:%d: %w", index, err)
+		return fmt.Errorf("cuda: cuda:%d: %w", d.index, err)
 	}
 	if err := d.selfTest(); err != nil {
 		d.stop()
-		return nil, fmt.Errorf("cuda: cuda:%d: self-test failed, the device is not used: %w", index, err)
+		return fmt.Errorf("cuda: cuda:%d: self-test failed, the device is not used: %w", d.index, err)
 	}
-	if !d.tryHopper() {
-		d.stop()
-		return openOn(drv, index, o)
-	}
-	return d, nil
+	return nil
 }
 
 // device is one open GPU. Its methods may be called from any goroutine, one at a time; mu keeps them from the uploads that run beside them.
@@ -144,6 +172,7 @@ type gpu struct {
 	modules            map[string]module   // by source, loaded when a kernel of theirs is first launched
 	functions          map[string]function // by kernel; memory.mu keeps both
 	memory             memory
+	staging            *staging
 	uploads            *uploader
 
 	mu       sync.Mutex
@@ -183,6 +212,9 @@ func (d *gpu) start(limit int64) error {
 			return err
 		}
 		if d.copying, err = d.drv.newStream(); err != nil {
+			return err
+		}
+		if d.staging, err = newStaging(d); err != nil {
 			return err
 		}
 		d.uploads, err = newUploader(d)
@@ -290,6 +322,10 @@ func (d *gpu) stop() {
 		d.uploads.close()
 	}
 	_ = d.bound(func() error {
+		if d.staging != nil {
+			_ = d.drv.waitStream(d.computing)
+			_ = d.staging.close()
+		}
 		d.memory.freeAll()
 		if d.computing != 0 {
 			_ = d.drv.freeStream(d.computing)

@@ -18,7 +18,7 @@ type driver interface {
 	free(p pointer) error
 	allocPinned(bytes int64) (unsafe.Pointer, error)
 	freePinned(p unsafe.Pointer) error
-	toDevice(dst pointer, src unsafe.Pointer, bytes int64, s stream) error // src may be reused on return where it is not pinned
+	toDevice(dst pointer, src unsafe.Pointer, bytes int64, s stream) error // src is pinned, and read at some time from then on
 	toHost(dst unsafe.Pointer, src pointer, bytes int64, s stream) error
 	zero(dst pointer, words int64, s stream) error // words of 4 bytes
 

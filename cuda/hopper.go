@@ -3,7 +3,6 @@ package cuda
 import (
 	"fmt"
 	"os"
-	"sync"
 
 	"avssnative/engine/device"
 )
@@ -11,15 +10,16 @@ import (
 // hopper is the product by wgmma and TMA (kernels/cuda/hopper), on a device of compute capability 9.0 that has shown that it computes what
 // product_bf16 computes. Products of more than 64 rows go there; below, a weight's bytes count and not the multiplications.
 //
-// A row's result does not depend on how many rows stand beside it as long as the same kernel serves. Where the tensor cores round wgmma's sums
-// otherwise than mma.sync's, which the self-test finds out, the Hopper product serves all rows.
+// A row's result does not depend on how many rows stand beside it as long as the kernels that serve give the same bits. Where the tensor cores
+// round wgmma's sums otherwise than mma.sync's, which the trial finds out, the Hopper product serves all but few rows: few rows on its tiles
+// would take many times as long, and where results are compared bit by bit they are those of as many rows.
 type hopper struct {
-	always bool // its last bits differ from mma.sync's here, so that all products must be its for a row not to depend on its neighbours
-	drv    hopperDriver
-	maps   map[mapped]*tensorMap // of weights and activations: a map depends on nothing else
-	forced *hopperTile           // for tests: take this shape
-	blocks int                   // for tests: at most so many blocks; 0: one a multiprocessor
-	off    bool                  // for tests: let mma.sync serve
+	differs bool // its last bits differ from mma.sync's here: it serves wherever rows are not few
+	drv     hopperDriver
+	maps    map[mapped]*tensorMap // of weights and activations: a map depends on nothing else
+	forced  *hopperTile           // for tests: take this shape
+	blocks  int                   // for tests: at most so many blocks; 0: one a multiprocessor
+	off     bool                  // for tests: let mma.sync serve
 }
 
 // hopperTile is one of the shapes of hopper/product.cu. Both give the same bits.
@@ -48,50 +48,37 @@ var hopperKernels = map[string]int{hopperWhole.kernel: hopperWhole.shared, hoppe
 // hopperShared is four stages of both tiles, their mbarriers, and what it takes to begin at a multiple of 1024.
 func hopperShared(cols int) int { return 4*(hopperRows+cols)*boxCols*2 + 4*2*8 + 1024 }
 
-// hopperFailed holds, by device, why the Hopper product broke the context in which it was tried.
-var hopperFailed sync.Map
-
-// tryHopper sets the Hopper product up where the device has what it takes and its self-test holds; hopperNote says why not. It gives false
-// where the trial has left the context unusable: the device must be opened again, and will be without.
-func (d *gpu) tryHopper() bool {
-	if d.card.major != 9 || d.card.minor != 0 || d.compute != device.ComputeBF16 {
-		return true
+// hopperOn says whether a GPU is to have the Hopper product, what its trial said, and the note that goes with it; no note where the GPU is none
+// of those it is for.
+func hopperOn(drv driver, index int, c card, compute device.Compute) (v verdict, uses bool, note string) {
+	if c.major != 9 || c.minor != 0 || compute != device.ComputeBF16 {
+		return v, false, ""
 	}
-	refuse := func(why string) { d.hopperNote = "products by mma.sync, not wgmma: " + why }
-	if os.Getenv("AVSSNATIVE_CUDA_HOPPER") == "off" {
-		refuse("AVSSNATIVE_CUDA_HOPPER=off")
-		return true
+	if v.Why = "AVSSNATIVE_CUDA_HOPPER=off"; os.Getenv("AVSSNATIVE_CUDA_HOPPER") != "off" {
+		v = verdictOn(drv, index, c)
 	}
-	if why, failed := hopperFailed.Load(d.index); failed {
-		refuse(why.(string))
-		return true
+	switch {
+	case v.Why != "":
+		return v, false, "products by mma.sync, not wgmma: " + v.Why
+	case !v.Same:
+		return v, true, fmt.Sprintf("products of more than %d rows by wgmma, whose last bits differ from mma.sync's: a row's depend on whether it "+
+			"stands beside more than %d others", fewRows, fewRows-1)
 	}
-	h := &hopper{maps: map[mapped]*tensorMap{}}
-	if err := d.bound(func() error { return h.load(d) }); err != nil {
-		refuse(err.Error())
-		return true
-	}
-	d.hopper = h
-	same, err := d.testHopper()
-	if err == nil {
-		d.hopperNote = "products of more than 64 rows by wgmma"
-		if h.always = !same; h.always {
-			d.hopperNote = "all products by wgmma, whose last bits differ from mma.sync's"
-		}
-		return true
-	}
-	why := "self-test: " + err.Error()
-	refuse(why)
-	if d.bound(func() error { return d.drv.waitStream(d.computing) }) != nil {
-		hopperFailed.Store(d.index, why)
-		return false
-	}
-	d.hopper = nil
-	_ = d.bound(func() error { return h.unload(d) })
-	return true
+	return v, true, fmt.Sprintf("products of more than %d rows by wgmma", hopperLeast-1)
 }
 
-func (h *hopper) load(d *gpu) error {
+// useHopper loads the Hopper product, or notes why it cannot be.
+func (d *gpu) useHopper(trial verdict) {
+	h := &hopper{maps: map[mapped]*tensorMap{}, differs: !trial.Same}
+	if err := d.bound(func() error { return h.load(d, trial.image) }); err != nil {
+		d.hopperNote = "products by mma.sync, not wgmma: " + err.Error()
+		return
+	}
+	d.hopper = h
+}
+
+// load loads the kernels from the form that was tried.
+func (h *hopper) load(d *gpu, image string) error {
 	var able bool
 	if h.drv, able = d.drv.(hopperDriver); !able {
 		return fmt.Errorf("driver interface %s has no tensor maps", driverName)
@@ -99,6 +86,11 @@ func (h *hopper) load(d *gpu) error {
 	if d.card.sharedPerBlock < hopperWhole.shared {
 		return fmt.Errorf("%d bytes of shared memory, the device has %d", hopperWhole.shared, d.card.sharedPerBlock)
 	}
+	m, err := d.drv.load(image)
+	if err != nil {
+		return fmt.Errorf("kernels of %s: %w", hopperSource, err)
+	}
+	d.modules[hopperSource] = m
 	for name, shared := range hopperKernels {
 		if _, err := d.kernel(name, hopperSource, shared); err != nil {
 			_ = h.unload(d)
@@ -125,7 +117,7 @@ func (h *hopper) unload(d *gpu) error {
 
 // hopperServes says whether products of so many rows are the Hopper product's.
 func (d *gpu) hopperServes(rows int) bool {
-	return d.hopper != nil && !d.hopper.off && d.forced == nil && (rows >= hopperLeast || d.hopper.always)
+	return d.hopper != nil && !d.hopper.off && d.forced == nil && (rows >= hopperLeast || d.hopper.differs && rows > fewRows)
 }
 
 // mapOf gives the map of a matrix.

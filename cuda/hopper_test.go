@@ -30,7 +30,8 @@ func openHopper(t testing.TB) *gpu {
 	return d
 }
 
-// asHopper makes the PTX machine pose as a GPU of compute capability 9.0 for the test.
+// asHopper makes the PTX machine pose as a GPU of compute capability 9.0 for the test, also in the processes that it starts, and keeps what they
+// find out away from other machines.
 func asHopper(t testing.TB) machine {
 	t.Helper()
 	m := openMachine(t)
@@ -43,6 +44,8 @@ func asHopper(t testing.TB) machine {
 		t.Fatal(err)
 	}
 	m.set(t, "sm=90")
+	t.Setenv("PTXMACHINE", "sm=90")
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	t.Cleanup(func() { m.set(t, fmt.Sprintf("sm=%d%d", before.major, before.minor)) })
 	return m
 }
@@ -345,7 +348,7 @@ func hopperFaults(text string) []fault {
 
 // TestHopperRefused: a Hopper product that computes something else, or fails, is not used; mma.sync serves and the notes say so.
 func TestHopperRefused(t *testing.T) {
-	m := asHopper(t)
+	asHopper(t)
 	shipped, err := kernels.PTX(hopperSource)
 	if err != nil {
 		t.Fatal(err)
@@ -357,9 +360,7 @@ func TestHopperRefused(t *testing.T) {
 		}
 		return kernels.PTX(source)
 	}
-	t.Cleanup(func() { compiled = kernels.PTX; hopperFailed.Clear(); m.clear() })
-	m.set(t, "quiet=1")
-	defer m.set(t, "quiet=0")
+	t.Cleanup(func() { compiled = kernels.PTX })
 	c := newHopperCase(70, 40, 12)
 	refused := func(t *testing.T, note string) {
 		d := open(t, device.ComputeBF16)
@@ -385,19 +386,85 @@ func TestHopperRefused(t *testing.T) {
 	t.Run("fails", func(t *testing.T) {
 		hopper = strings.Replace(shipped, "fence.mbarrier_init", "trap; fence.mbarrier_init", 1)
 		refused(t, "self-test: ")
+		verdicts.Clear() // as in another process
+		refused(t, "remembered in ")
+	})
+	t.Run("ends without a verdict", func(t *testing.T) {
+		hopper = shipped + "\n// another key"
+		machineName := os.Getenv("AVSSNATIVE_LIBCUDA")
+		t.Setenv("AVSSNATIVE_LIBCUDA", "/nowhere/libcuda.so.1") // this process has its own open
+		refused(t, "/nowhere/libcuda.so.1 cannot be opened")
+		t.Setenv("AVSSNATIVE_LIBCUDA", machineName)
+		if d := open(t, device.ComputeBF16); d.hopper == nil {
+			t.Errorf("what was never tried is remembered: %s", d.hopperNote)
+		}
 	})
 	t.Run("no PTX", func(t *testing.T) {
-		hopperFailed.Clear()
 		hopper = "nothing"
 		refused(t, "cuModuleLoadDataEx")
 	})
 	t.Run("served", func(t *testing.T) {
 		hopper = shipped
-		hopperFailed.Clear()
 		if notes := strings.Join(openHopper(t).Info().Notes, "; "); !strings.Contains(notes, "rows by wgmma") {
 			t.Errorf("notes: %s", notes)
 		}
 	})
+}
+
+// TestTrapStaysApart: a kernel that fails in a trial costs the process of the trial its GPU, and this one nothing.
+func TestTrapStaysApart(t *testing.T) {
+	d := openHopper(t)
+	shipped, err := kernels.PTX(hopperSource)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := tryApart(0, strings.Replace(shipped, "fence.mbarrier_init", "trap; fence.mbarrier_init", 1))
+	if err != nil || !strings.Contains(v.Why, "self-test: ") {
+		t.Fatalf("the trial of a kernel that fails: %+v, %v", v, err)
+	}
+	c := newHopperCase(70, 40, 12)
+	got, err := c.run(t, d, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if wrong := c.wrong(got, 0); wrong != "" {
+		t.Error(wrong)
+	}
+}
+
+// TestHopperDiffers: where wgmma's last bits are not mma.sync's, few rows keep their tiles, all others go to wgmma, and the notes say so.
+func TestHopperDiffers(t *testing.T) {
+	m := asHopper(t)
+	shipped, err := kernels.PTX(hopperSource)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiled = func(source string) (string, error) {
+		if source == hopperSource {
+			return shipped + "\n// differs", nil
+		}
+		return kernels.PTX(source)
+	}
+	t.Cleanup(func() { compiled = kernels.PTX })
+	first := open(t, device.ComputeBF16)
+	key, err := trialKey(first.drv, first.card, shipped+"\n// differs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	verdicts.Store(key, verdict{Same: false})
+	d := open(t, device.ComputeBF16)
+	if notes := strings.Join(d.Info().Notes, "; "); !strings.Contains(notes, "more than 32 rows by wgmma, whose last bits differ") {
+		t.Errorf("notes: %s", notes)
+	}
+	for rows, want := range map[int]string{fewRows: tileFew.kernel, fewRows + 1: hopperHalf.kernel, 65: hopperHalf.kernel} {
+		m.clear()
+		if _, err := newHopperCase(rows, 40, 12).run(t, d, 0); err != nil {
+			t.Fatal(err)
+		}
+		if n := m.counted(t, want).launches; n != 1 {
+			t.Errorf("%d rows: %d launches of %s", rows, n, want)
+		}
+	}
 }
 
 // onMachine says whether the driver library is the PTX machine.

@@ -297,8 +297,8 @@ func kernelConvolve(dst, x, taps view[float32], bias address[float32], places ad
 }
 
 // kernelDelta calls delta of delta.cu.
-func kernelDelta(dst, q, k, v, gate, beta view[float32], spans address[[4]int32], keyDim, valueDim, heads, keyHeads int) kernelCall {
-	c := newCall("delta", "delta.cu", 17)
+func kernelDelta(dst, q, k, v, gate, beta, states view[float32], spans address[[4]int32], keyDim, valueDim, heads, keyHeads int) kernelCall {
+	c := newCall("delta", "delta.cu", 19)
 	c.address(uint64(dst.at))
 	c.int64(dst.ld)
 	c.address(uint64(q.at))
@@ -311,6 +311,8 @@ func kernelDelta(dst, q, k, v, gate, beta view[float32], spans address[[4]int32]
 	c.int64(gate.ld)
 	c.address(uint64(beta.at))
 	c.int64(beta.ld)
+	c.address(uint64(states.at))
+	c.int64(states.ld)
 	c.address(uint64(spans))
 	c.int32("key_dim", keyDim)
 	c.int32("value_dim", valueDim)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -115,23 +116,48 @@ func (d *gpu) kernel(name, source string, shared int) (function, error) {
 // compiled gives the PTX of a source; tests put other texts there.
 var compiled = kernels.PTX
 
+// machineCode gives the machine code of a source, nil where there is none; tests put other code there.
+var machineCode = kernels.MachineCode
+
 // module loads the module of a source once. The driver compiles it then: a device that needs few kernels is ready sooner.
 func (d *gpu) module(source string) (module, error) {
 	if m, known := d.modules[source]; known {
 		return m, nil
 	}
-	ptx, err := compiled(source)
+	forms, err := imagesOf(source, d.card)
 	if err != nil {
 		return 0, err
 	}
-	began := time.Now()
-	m, err := d.drv.load(ptx)
-	if err != nil {
-		return 0, fmt.Errorf("kernels of %s: %w", source, err)
+	var m module
+	for i, image := range forms {
+		began := time.Now()
+		if m, err = d.drv.load(image); err == nil {
+			slog.Debug("cuda: kernels loaded", "device", d.index, "source", source, "compiled", i == len(forms)-1, "took", time.Since(began))
+			d.modules[source] = m
+			return m, nil
+		}
+		if i+1 < len(forms) { // made by a newer assembler than the driver knows
+			slog.Debug("cuda: the machine code is refused, the driver compiles the kernels", "device", d.index, "source", source, "error", err)
+		}
 	}
-	slog.Debug("cuda: kernels loaded", "device", d.index, "source", source, "took", time.Since(began))
-	d.modules[source] = m
-	return m, nil
+	return 0, fmt.Errorf("kernels of %s: %w", source, err)
+}
+
+// imagesOf gives the forms in which a source can be loaded on a GPU: machine code, where the program holds some, and last the PTX, which the
+// driver compiles.
+func imagesOf(source string, c card) ([]string, error) {
+	ptx, err := compiled(source)
+	if err != nil {
+		return nil, err
+	}
+	code, err := machineCode(source, c.major, c.minor)
+	if err != nil {
+		return nil, err
+	}
+	if code == nil {
+		return []string{ptx}, nil
+	}
+	return []string{string(code), ptx}, nil
 }
 
 const mostRecent = 5
@@ -144,7 +170,11 @@ func (d *gpu) withRecent(err error) error {
 	}
 	d.memory.mu.Lock()
 	defer d.memory.mu.Unlock()
-	return fmt.Errorf("%w; the kernels launched last: %s; AVSSNATIVE_CUDA_SYNC=1 tells which one fails", err, strings.Join(d.recent, ", "))
+	hint := "AVSSNATIVE_CUDA_SYNC=1 tells which one fails"
+	if slices.ContainsFunc(d.recent, func(kernel string) bool { _, is := hopperKernels[kernel]; return is }) {
+		hint += ", AVSSNATIVE_CUDA_HOPPER=off does without wgmma"
+	}
+	return fmt.Errorf("%w; the kernels launched last: %s; %s", err, strings.Join(d.recent, ", "), hint)
 }
 
 // largestShared is the most dynamic shared memory that kernels with a variable amount ask for, in bytes.
@@ -223,7 +253,7 @@ func upload[T any](d *gpu, values []T) (*block, error) {
 	if err != nil || bytes == 0 {
 		return b, err
 	}
-	if err := d.drv.toDevice(b.at, unsafe.Pointer(unsafe.SliceData(values)), bytes, d.computing); err != nil {
+	if err := d.staging.send(b.at, bytesOf(values)); err != nil {
 		d.release(&err, b)
 		return nil, err
 	}

@@ -16,16 +16,17 @@ import (
 // and pointers only, so that purego.SyscallN serves for all of them.
 type library struct{ at map[string]uintptr }
 
-// What the device cannot do without. Pinned memory is optional: without it uploads go through ordinary memory.
+// What the device cannot do without.
 var required = []string{
 	"cuInit", "cuDriverGetVersion", "cuDeviceGetCount", "cuDeviceGet", "cuDeviceGetName", "cuDeviceTotalMem_v2", "cuDeviceGetAttribute",
 	"cuDevicePrimaryCtxRetain", "cuDevicePrimaryCtxRelease_v2", "cuCtxSetCurrent", "cuMemGetInfo_v2", "cuMemAlloc_v2", "cuMemFree_v2",
 	"cuMemcpyHtoDAsync_v2", "cuMemcpyDtoHAsync_v2", "cuMemsetD32Async", "cuModuleLoadDataEx", "cuModuleUnload", "cuModuleGetFunction",
 	"cuFuncSetAttribute", "cuLaunchKernel", "cuStreamCreate", "cuStreamDestroy_v2", "cuStreamSynchronize", "cuStreamWaitEvent",
 	"cuEventCreate", "cuEventDestroy_v2", "cuEventRecord", "cuEventSynchronize", "cuEventElapsedTime", "cuGetErrorName", "cuGetErrorString",
+	"cuMemHostAlloc", "cuMemFreeHost",
 }
 
-var optional = []string{"cuMemHostAlloc", "cuMemFreeHost", "cuTensorMapEncodeTiled"}
+var optional = []string{"cuTensorMapEncodeTiled"}
 
 // openLibrary opens the driver library once a process; cuInit has succeeded where the error is nil.
 var openLibrary = sync.OnceValues(func() (*library, error) {
@@ -196,11 +197,7 @@ func (l *library) free(p pointer) error {
 	return l.check("cuMemFree", call(l.at["cuMemFree_v2"], uintptr(p)))
 }
 
-// allocPinned gives nil without an error where the driver has no pinned memory.
 func (l *library) allocPinned(bytes int64) (unsafe.Pointer, error) {
-	if l.at["cuMemHostAlloc"] == 0 || l.at["cuMemFreeHost"] == 0 {
-		return nil, nil
-	}
 	var p unsafe.Pointer
 	err := l.check("cuMemHostAlloc", call(l.at["cuMemHostAlloc"], uintptr(unsafe.Pointer(&p)), uintptr(bytes), 0))
 	return p, err

@@ -121,7 +121,7 @@ func TestSelfTest(t *testing.T) {
 	}{
 		{"product_f32", "product at row", device.ComputeF32, `fma\.rn\.f32 (\S+), (\S+), (\S+), (\S+);`, "fma.rn.f32 $1, $2, $2, $4;"},
 		{"product_bf16_few", "product at row", device.ComputeBF16, `mma\.sync[^;]*;`, ""},
-		{"merge", "statistics", device.ComputeF32, `add\.f64`, "sub.f64"},
+		{"merge", "statistics", device.ComputeF32, `add\.rn\.f64`, "sub.rn.f64"},
 	} {
 		changed := 0
 		change := func(ptx string) string {
@@ -209,6 +209,59 @@ func TestOutOfMemory(t *testing.T) {
 	if err := d.Sync(); err != nil {
 		t.Errorf("after a failure that was reported: %v", err)
 	}
+}
+
+// TestMemoryShrinks: where a device cannot hold a pass's batch it computes smaller ones, to the same bits; a sequence that it cannot hold is an
+// error.
+func TestMemoryShrinks(t *testing.T) {
+	silent(t)
+	shape, folder := yardstick.Shapes["quick"], t.TempDir()
+	if err := shape.Write(t.Context(), folder, "F32"); err != nil {
+		t.Fatal(err)
+	}
+	run := func(memory int64, tokens int) (o *engine.Outcome, scores []float64, held int64, launches int, err error) {
+		options := engine.Options{Device: "cuda:0", Options: device.Options{Compute: device.ComputeF32, Memory: memory}}
+		model, err := engine.Open(t.Context(), folder, options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer model.Close()
+		on, err := model.Device()
+		if err != nil {
+			return nil, nil, 0, 0, err // too little for its self-test
+		}
+		metric := avss.NewAVSS(avss.Options{})
+		p := engine.Pass{Observe: []engine.Observer{metric}}
+		for _, ids := range shape.IDs(6, tokens) {
+			p.Sequences = append(p.Sequences, engine.Sequence{IDs: ids, ScoreFrom: 1, ScoreTo: len(ids)})
+		}
+		if o, err = model.Run(t.Context(), p); err != nil {
+			return nil, nil, 0, 0, err
+		}
+		found, err := metric.Scores()
+		d := on.(*gpu)
+		return o, found.Values, d.memory.held, d.launches, err
+	}
+	free, want, held, launches, err := run(0, 12)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shrunk := false
+	for limit := held * 3 / 4; !shrunk; limit -= held / 16 {
+		small, got, took, more, err := run(limit, 12)
+		if err != nil {
+			t.Fatalf("%d bytes of %d that it takes freely: %v, and batches never shrank", limit, held, err)
+		}
+		if took > limit {
+			t.Errorf("%d bytes held, allowed %d", took, limit)
+		}
+		if !reflect.DeepEqual(free.Scores, small.Scores) || !reflect.DeepEqual(want, got) {
+			t.Errorf("%d bytes: other bits", limit)
+		}
+		shrunk = more > launches
+	}
+	_, _, _, _, err = run(held/8, 12)
+	oneLine(t, err, "out of memory")
 }
 
 // TestSharedPass: two GPUs that share the sequences of a pass give the bits of one, scores and statistics.

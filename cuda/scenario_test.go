@@ -187,6 +187,8 @@ func scenarios() []scenario {
 			q, v, g, to := filled(d, rows, 40), filled(d, rows, 80), filled(d, rows, 2), d.NewTensor(rows, 80)
 			rule := device.DeltaRule{Q: q, K: q, V: v, Gate: g, Beta: g, Heads: 2, KeyHeads: 1, KeyDim: 40, ValueDim: 40}
 			d.DeltaRule(to, rule, &device.Layout{Start: []int32{0, rows}})
+			rule.State = filled(d, 2, 2*40*40)
+			d.DeltaRule(to, rule, &device.Layout{Start: []int32{0, 4, rows}})
 			done(d)
 		}},
 		{"add", f32, func(d *gpu) { x := filled(d, 5, 70); d.Add(x, x, x, 2); done(d) }},

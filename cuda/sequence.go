@@ -1,9 +1,6 @@
 package cuda
 
 import (
-	"errors"
-	"fmt"
-
 	"avssnative/engine/device"
 )
 
@@ -34,9 +31,6 @@ func (d *gpu) Convolve(dst, x, kernel, bias device.Tensor, l *device.Layout) {
 // DeltaRule is the gated delta rule along each sequence.
 func (d *gpu) DeltaRule(dst device.Tensor, r device.DeltaRule, l *device.Layout) {
 	d.do("delta rule", func() error {
-		if r.State != nil {
-			return fmt.Errorf("a delta rule that goes on from a state: %w", errors.ErrUnsupported)
-		}
 		a := arguments{d: d}
 		a.want(r.Heads > 0 && r.KeyHeads > 0 && r.Heads%max(r.KeyHeads, 1) == 0, "%d heads with %d key heads", r.Heads, r.KeyHeads)
 		a.want(r.KeyDim > 0 && r.ValueDim > 0 && r.KeyDim <= maxHead, "keys of %d, values of %d; keys of at most %d", r.KeyDim, r.ValueDim, maxHead)
@@ -46,17 +40,28 @@ func (d *gpu) DeltaRule(dst device.Tensor, r device.DeltaRule, l *device.Layout)
 		gate := a.tensor("gate", r.Gate, q.rows, r.Heads)
 		beta := a.tensor("beta", r.Beta, q.rows, r.Heads)
 		to := a.tensor("dst", dst, q.rows, r.Heads*r.ValueDim)
-		a.apart(to, q, k, v, gate, beta)
 		a.layout(l, q.rows)
+		if a.err != nil {
+			return a.err
+		}
+		kept := a.optional("state", r.State, l.Sequences(), r.Heads*r.KeyDim*r.ValueDim)
+		a.want(kept == nil || l.Prefix == nil, "a state for sequences that have prefixes")
+		a.apart(to, q, k, v, gate, beta, kept)
+		a.apart(kept, q, k, v, gate, beta)
 		if a.err != nil || to.empty() {
 			return a.err
+		}
+		if kept != nil {
+			if err := kept.wrote(); err != nil {
+				return err
+			}
 		}
 		p, err := d.placeOf(to, l)
 		if err != nil {
 			return err
 		}
 		blocks := grid(32, l.Sequences(), r.Heads*upTo(r.ValueDim, 32), 34*4*r.KeyDim)
-		return d.launch(blocks, kernelDelta(to.view(), q.view(), k.view(), v.view(), gate.view(), beta.view(), address[[4]int32](p.spans.at),
-			r.KeyDim, r.ValueDim, r.Heads, r.KeyHeads))
+		return d.launch(blocks, kernelDelta(to.view(), q.view(), k.view(), v.view(), gate.view(), beta.view(), kept.view(),
+			address[[4]int32](p.spans.at), r.KeyDim, r.ValueDim, r.Heads, r.KeyHeads))
 	})
 }

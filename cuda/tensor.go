@@ -180,6 +180,9 @@ func (a *arguments) optional(name string, t device.Tensor, rows, cols int) *tens
 }
 
 func (a *arguments) apart(dst *tensor, others ...*tensor) {
+	if dst == nil {
+		return
+	}
 	for _, t := range others {
 		a.want(t == nil || t.in == nil || t.in != dst.in || !overlap(dst, t), "dst is an input too")
 	}
@@ -225,7 +228,7 @@ func (d *gpu) upload(t *tensor, row int, src []float32) error {
 	}
 	to := t.at().plus(row * t.stride)
 	if t.stride == t.cols || len(src) == t.cols {
-		return d.drv.toDevice(pointer(to), unsafe.Pointer(unsafe.SliceData(src)), int64(len(src))*4, d.computing)
+		return d.staging.send(pointer(to), bytesOf(src))
 	}
 	rows := len(src) / t.cols
 	return with(d, src, func(at address[float32]) error {

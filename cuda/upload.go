@@ -21,11 +21,10 @@ type uploader struct {
 
 // stage is one piece on its way.
 type stage struct {
-	host   []byte
-	pinned unsafe.Pointer // what host is made of; nil where it is ordinary memory
-	raw    *block
-	free   event // recorded behind the piece's last use
-	used   bool
+	host []byte
+	raw  *block
+	free event // recorded behind the piece's last use
+	used bool
 }
 
 // pieceBytes is how much is copied at a time; a row of a weight may be longer.
@@ -63,8 +62,8 @@ func (u *uploader) close() {
 		err := u.d.drv.waitStream(u.d.copying)
 		for i := range u.stages {
 			s := &u.stages[i]
-			if s.pinned != nil {
-				err = errors.Join(err, u.d.drv.freePinned(s.pinned))
+			if s.host != nil {
+				err = errors.Join(err, u.d.drv.freePinned(unsafe.Pointer(&s.host[0])))
 			}
 			err = errors.Join(err, u.d.drv.freeEvent(s.free))
 		}
@@ -210,12 +209,12 @@ func (u *uploader) grow(s *stage, bytes int) error {
 		if err := d.memory.give(s.raw, d.copying); err != nil {
 			return err
 		}
-		if s.pinned != nil {
-			if err := d.drv.freePinned(s.pinned); err != nil {
+		if s.host != nil {
+			if err := d.drv.freePinned(unsafe.Pointer(&s.host[0])); err != nil {
 				return err
 			}
 		}
-		s.raw, s.host, s.pinned = nil, nil, nil
+		s.raw, s.host = nil, nil
 	}
 	var err error
 	if s.raw, err = d.memory.take(int64(bytes)); err != nil {
@@ -226,14 +225,11 @@ func (u *uploader) grow(s *stage, bytes int) error {
 			return err
 		}
 	}
-	if s.pinned, err = d.drv.allocPinned(int64(bytes)); err != nil {
+	p, err := d.drv.allocPinned(int64(bytes))
+	if err != nil {
 		return err
 	}
-	if s.pinned != nil {
-		s.host = unsafe.Slice((*byte)(s.pinned), bytes)
-	} else {
-		s.host = make([]byte, bytes)
-	}
+	s.host = unsafe.Slice((*byte)(p), bytes)
 	return nil
 }
 

@@ -111,6 +111,15 @@ type span struct {
 
 // batches makes runs of about `most` rows: the first groups[i] prompt groups of every state i.
 func (p *packing) batches(groups []int, most int) []batch {
+	spans := make([]span, len(groups))
+	for state, count := range groups {
+		spans[state] = span{state: state, last: count}
+	}
+	return p.divide(batch{spans: spans}, most)
+}
+
+// divide parts a batch into smaller ones of about `most` rows, in the same order.
+func (p *packing) divide(whole batch, most int) []batch {
 	var all []batch
 	var b batch
 	finish := func() {
@@ -121,17 +130,17 @@ func (p *packing) batches(groups []int, most int) []batch {
 		}
 		b = batch{}
 	}
-	for state, count := range groups {
-		for i := range count {
+	for _, s := range whole.spans {
+		for i := s.first; i < s.last; i++ {
 			f := &p.groups[i]
 			if b.rows > 0 && b.rows+f.rows > most {
 				finish()
 			}
-			if n := len(b.spans); n > 0 && b.spans[n-1].state == state && b.spans[n-1].last == i {
+			if n := len(b.spans); n > 0 && b.spans[n-1].state == s.state && b.spans[n-1].last == i {
 				b.spans[n-1].last++
 				b.spans[n-1].rows += f.rows
 			} else {
-				b.spans = append(b.spans, span{state: state, first: i, last: i + 1, start: f.start, rows: f.rows})
+				b.spans = append(b.spans, span{state: s.state, first: i, last: i + 1, start: f.start, rows: f.rows})
 			}
 			b.rows += f.rows
 		}

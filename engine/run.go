@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -143,6 +144,7 @@ type walker struct {
 	step     Step
 
 	pool   *pool
+	shrunk bool // the device could not hold a batch, and batches are smaller from then on
 	states []state
 	watch  bool // observers and traces see the first state of this walk
 }
@@ -173,7 +175,7 @@ func (w *walker) walk(ctx context.Context, group []int, watch bool) (err error) 
 		return nil
 	}
 	w.pool = newPool(w.device, min(rows, w.pass.Rows))
-	defer w.pool.close()
+	defer func() { w.pool.close() }() // it may be another by then
 	first.hidden = w.device.NewTensor(rows, w.model.Spec.Hidden)
 	w.states = []state{first}
 	defer func() {
@@ -325,17 +327,47 @@ func (w *walker) apply(ctx context.Context, layer int, part Part, weights *layer
 	}
 	look := w.watch && len(moves) > 0 && moves[0].to.variants[0] == 0
 	watched := newWatched(w, layer, look)
-	for _, b := range w.packing.batches(groups, w.pass.Rows) {
+	batches := w.packing.batches(groups, w.pass.Rows)
+	for len(batches) > 0 {
+		b := batches[0]
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		w.compute(b, layer, part, weights, moves, watched)
-		if err := w.device.Sync(); err != nil {
-			return fmt.Errorf("engine: layer %d: %w", layer, err)
+		err := w.device.Sync()
+		if err == nil {
+			err = watched.fail
+		}
+		if err != nil {
+			if batches = w.shrink(err, batches); batches == nil {
+				return fmt.Errorf("engine: layer %d: %w", layer, err)
+			}
+			watched.fail = nil
+			continue
 		}
 		w.advance(b.rows)
+		batches = batches[1:]
 	}
 	return watched.deliver()
+}
+
+// shrink parts batches anew, and all that follow in the walk, where the first has ended in want of memory and a smaller one may not: once a
+// walk, and where nothing of the first has reached the states yet, which is so while it is of one state. Otherwise it gives nil. No result
+// depends on how rows are batched.
+func (w *walker) shrink(err error, batches []batch) (smaller []batch) {
+	if w.shrunk || !errors.Is(err, failure.Memory) || len(batches[0].spans) > 1 {
+		return nil
+	}
+	w.shrunk, w.pass.Rows = true, max(batches[0].rows/4, 1)
+	for _, b := range batches {
+		smaller = append(smaller, w.packing.divide(b, w.pass.Rows)...)
+	}
+	if smaller[0].rows == batches[0].rows {
+		return nil
+	}
+	w.pool.close() // it may hold tensors without memory
+	w.pool = newPool(w.device, w.pass.Rows)
+	return smaller
 }
 
 // rowsOf is the number of rows of the first prompt groups.
@@ -363,6 +395,9 @@ func (w *walker) compute(b batch, layer int, part Part, weights *layerWeights, m
 	y := f.take(hidden)
 	seen := f.block(y, x, &w.model.Spec.Blocks[layer], part)
 	watched.see(b, x, y, seen)
+	if watched.fail != nil { // y is nothing to go on with
+		return
+	}
 	row = 0
 	for _, s := range b.spans {
 		w.copyRows(moves[s.state].to.hidden.Slice(s.start, s.rows), y.Slice(row, s.rows))

@@ -1,6 +1,6 @@
-# Beside the suites of the step test: the goldens of every architecture on the PTX machine.
+# Beside the suites of the step test: the goldens of every architecture, and decoders, on the PTX machine.
 # debian: gcc g++ libc6-dev cmake make
 # data: yes
 ptx_machine
-names='TestGoldens|TestVariants|TestGrouping|TestBranches|TestObservers'
+names='TestGoldens|TestVariants|TestGrouping|TestBranches|TestObservers|TestDecoderEqualsTheWalk'
 AVSSNATIVE_TEST_DEVICES="cuda:0 f32,cuda:0 bf16" tests_named "$names" ./engine -timeout 20m

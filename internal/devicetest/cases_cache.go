@@ -154,7 +154,6 @@ func stateCase(heads, keyHeads, keyDim, valueDim int) testCase {
 		name:      fmt.Sprintf("state/heads=%d/keyheads=%d/key=%d/value=%d", heads, keyHeads, keyDim, valueDim),
 		units:     len(lengths),
 		prefixes:  true,
-		optional:  true,
 		prepare: func(r *rig, units []int) step {
 			type part struct {
 				rule   device.DeltaRule

@@ -15,7 +15,6 @@
 package devicetest
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -39,7 +38,6 @@ type testCase struct {
 
 	inPlace  bool // dst may be the first input
 	prefixes bool // has sequences with a prefix that may be joined to it
-	optional bool // a device may say that it cannot (errors.ErrUnsupported)
 	large    bool // for timing: of the checks only the first, on a few units, and the last unit alone
 	flops    float64
 	bytes    float64 // read and written at least
@@ -57,28 +55,11 @@ func Run(t *testing.T, open func(testing.TB) device.Device) {
 	promises(t, device)
 	for _, c := range chosen() {
 		t.Run(c.operation+"/"+c.name, func(t *testing.T) {
-			if err := refusal(device, c); err != nil {
-				t.Skip(err)
-			}
 			for _, failure := range check(device, openReference(t), c) {
 				t.Error(failure)
 			}
 		})
 	}
-}
-
-// refusal is how a device says that it cannot do what a case may ask in vain.
-func refusal(d device.Device, c testCase) error {
-	if !c.optional {
-		return nil
-	}
-	r := &rig{device: d}
-	defer r.release()
-	c.prepare(r, c.all()).call()
-	if err := d.Sync(); errors.Is(err, errors.ErrUnsupported) {
-		return err
-	}
-	return nil
 }
 
 // Threads checks that a device gives the same bits with 1, 2, 3 and 7 threads.

@@ -13,10 +13,15 @@ var files embed.FS
 // PTX is the compiled form of a source, which is named relative to this folder: "add.cu" is for GPUs of compute capability 8.0 and later, what
 // lies in hopper for those of 9.0 alone. The driver makes machine code of it when it is loaded, which takes a while: load what is needed.
 func PTX(source string) (string, error) {
+	text, err := files.ReadFile("ptx/" + fileOf(source) + ".ptx")
+	return string(text), err
+}
+
+// fileOf is the name of a source's compiled form.
+func fileOf(source string) string {
 	name, target := strings.TrimSuffix(source, ".cu"), "sm_80"
 	if strings.HasPrefix(name, "hopper/") {
 		target = "sm_90a"
 	}
-	text, err := files.ReadFile("ptx/" + strings.ReplaceAll(name, "/", "_") + "." + target + ".ptx")
-	return string(text), err
+	return strings.ReplaceAll(name, "/", "_") + "." + target
 }

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Assembles the committed PTX with NVIDIA's ptxas for every architecture and writes what each kernel takes: registers, spills, local
 memory, shared memory, and how many of its blocks a multiprocessor holds. With --compare the table is held against ptxas.txt; spills or
-local memory anywhere are an error in any case. With --disassemble the machine code is searched for the instructions that the fast kernels
-rest on.
+local memory anywhere are an error in any case, and so is a warning: that wgmma is put in sequence (C7510 to C7515), that setmaxnreg is ignored.
+With --disassemble the machine code is searched for the instructions that the fast kernels rest on, and must be the same where ptxas may
+contract sums and products and where it may not, so that what the PTX machine computes is what a GPU computes.
 
     ptxas.py FOLDER_OF_PTXAS [--compare] [--disassemble]
 
@@ -29,6 +30,14 @@ WANTED = {"product_bf16": ["HMMA.16816.F32.BF16", "LDGSTS", "LDSM"], "product_bf
           "product_hopper": ["HGMMA.64x256x16.F32.BF16", "UTMALDG", "SYNCS"], "product_hopper_half": ["HGMMA.64x128x16.F32.BF16", "UTMALDG", "SYNCS"],
           "product_q8_0_few": ["HMMA.16816.F32.BF16", "LDGSTS", "LDSM"], "product_q4_k_few": ["HMMA.16816.F32.BF16", "LDGSTS", "LDSM"]}
 WANTED.update({name + suffix: WANTED[name] for name in REDUCED for suffix in ("_sums", "_head")})
+
+
+# what ptxas says where it does otherwise than the source wants
+TELLING = re.compile(r"C751[0-5]|setmaxnreg|warning", re.I)
+
+
+def disassembled(folder, cubin):
+    return subprocess.run([os.path.join(folder, "nvdisasm"), "-c", cubin], capture_output=True, text=True, check=True).stdout
 
 
 def threads_of(ptx):
@@ -58,8 +67,13 @@ def main():
                 run = subprocess.run([os.path.join(folder, "ptxas"), "-v", "-arch=" + arch, path, "-o", cubin], capture_output=True, text=True)
                 if run.returncode:
                     sys.exit("%s for %s: %s" % (file, arch, run.stderr))
+                faults += ["%s for %s: %s" % (file, arch, line) for line in run.stderr.splitlines() if TELLING.search(line)]
                 if "--disassemble" in options and arch in ("sm_80", "sm_90", "sm_90a"):
-                    code = subprocess.run([os.path.join(folder, "nvdisasm"), "-c", cubin], capture_output=True, text=True, check=True).stdout
+                    code = disassembled(folder, cubin)
+                    for free in ("true", "false"):
+                        subprocess.run([os.path.join(folder, "ptxas"), "-fmad=" + free, "-arch=" + arch, path, "-o", cubin], check=True)
+                        if disassembled(folder, cubin) != code:
+                            faults.append("%s for %s: other machine code with -fmad=%s" % (file, arch, free))
                     for name, body in re.findall(r"\.text\.(\w+):\n(.*?)(?=\n\.section|\Z|\n\.text\.)", code, re.S):
                         for wanted in WANTED.get(name, []):
                             if wanted not in body:

@@ -18,7 +18,7 @@ var allowed = map[string][]string{
 	"engine/weights/hub":  {"engine/weights", "internal/hub"},
 	"engine/arch":         {"engine/device", "engine/weights", "internal/gguf", "failure"},
 	"engine":              {"engine/device", "engine/arch", "engine/weights", "failure"},
-	"cuda":                {"engine/device", "kernels/cuda", "failure"},
+	"cuda":                {"engine/device", "internal/home", "kernels/cuda", "failure"},
 	"kernels/cpu":         {"internal/gguf"},
 	"kernels/cuda":        {},
 	"tokenizer":           {"internal/gguf", "internal/mapped", "failure"},

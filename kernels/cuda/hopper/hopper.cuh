@@ -30,12 +30,14 @@ DEVICE void mbarrier_arrive(u32 barrier) { asm volatile("mbarrier.arrive.shared:
 DEVICE void mbarrier_arrive_expect(u32 barrier, u32 bytes) {
   asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
 }
-// Waits for the end of the phase of this parity; the one before the first counts as ended. A wait that has not ended after 2^24 tries never
-// will (a try lasts at least some ten cycles, a copy some thousands): the kernel fails instead of hanging the device.
+// Waits for the end of the phase of this parity; the one before the first counts as ended. A wait of more than ten seconds never ends (a copy
+// takes microseconds, what other programs are given of the device milliseconds): the kernel fails instead of hanging the device. How long a try
+// lasts is the hardware's own affair, so that tries say nothing; the clock is read once a try has failed.
 DEVICE void mbarrier_wait(u32 barrier, u32 parity) {
-  asm volatile("{\n\t.reg .pred done; .reg .b32 tries;\n\tmov.b32 tries, 0;\n\t"
+  asm volatile("{\n\t.reg .pred done; .reg .b64 began, now;\n\tmov.b64 began, 0;\n\t"
                "WAIT:\n\tmbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n\t@done bra DONE;\n\t"
-               "add.u32 tries, tries, 1;\n\tsetp.lt.u32 done, tries, 16777216;\n\t@done bra WAIT;\n\ttrap;\n\tDONE:\n\t}" ::"r"(barrier),
+               "mov.u64 now, %%globaltimer;\n\tsetp.eq.u64 done, began, 0;\n\t@done mov.b64 began, now;\n\t"
+               "sub.u64 now, now, began;\n\tsetp.lt.u64 done, now, 10000000000;\n\t@done bra WAIT;\n\ttrap;\n\tDONE:\n\t}" ::"r"(barrier),
                "r"(parity)
                : "memory");
 }

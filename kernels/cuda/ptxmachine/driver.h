@@ -1,7 +1,8 @@
 // What the parts of the driver's interface share: the lock, contexts, handles, error codes.
 //
 // Work is done in the order of the calls, whatever the stream: an order that every program with correct events allows. A
-// launch that fails leaves a sticky error in its context, as with the real driver; ptxmachineClear forgets it.
+// launch that fails is the end of the process's work on GPUs, as with the real driver: every call gives that error from then on, in every
+// context and in new ones; only ptxmachineClear forgets it.
 #pragma once
 #include <mutex>
 #include <set>
@@ -21,7 +22,6 @@ enum Error : int {
 
 struct Context {
   int device;
-  int sticky = 0;
   bool primary = false;
   u32 references = 0, flags = 0;
 };
@@ -47,6 +47,7 @@ struct Driver {
   std::set<Kernel*> kernels;
   std::vector<std::unique_ptr<Module>> loaded;  // all ever loaded: reports name their lines
   u64 launches = 0;
+  int lost = 0;  // the error of the first launch that failed
 };
 Driver& driver();
 std::vector<Context*>& contextStack();  // of this thread

@@ -18,7 +18,7 @@ int enter(Context*& context) {
   auto& stack = contextStack();
   if (stack.empty() || !driver().contexts.count(stack.back())) return InvalidContext;
   context = stack.back();
-  return context->sticky;
+  return driver().lost;
 }
 
 const Sm& device() {
@@ -175,6 +175,7 @@ PTX_API int cuDevicePrimaryCtxRetain(Context** c, int d) {
   PTX_INITIALIZED
   if (!c) return InvalidValue;
   if (!known(d)) return InvalidDevice;
+  if (driver().lost) return driver().lost;
   *c = primaryOf(d);
   (*c)->references++;
   driver().contexts.insert(*c);
@@ -184,7 +185,6 @@ PTX_API int cuDevicePrimaryCtxRetain(Context** c, int d) {
 PTX_API int cuDevicePrimaryCtxReset_v2(int d) {
   PTX_INITIALIZED
   if (!known(d)) return InvalidDevice;
-  primaryOf(d)->sticky = 0;
   for (Module* m : driver().modules)
     if (m->device == d) m->owned.clear();
   memory().forgetDevice(d);
@@ -225,7 +225,8 @@ PTX_API int cuCtxCreate_v2(Context** c, unsigned flags, int d) {
   PTX_INITIALIZED
   if (!c) return InvalidValue;
   if (!known(d)) return InvalidDevice;
-  *c = new Context{d, 0, false, 1, flags};
+  if (driver().lost) return driver().lost;
+  *c = new Context{d, false, 1, flags};
   driver().contexts.insert(*c);
   contextStack().push_back(*c);
   return Success;

@@ -43,7 +43,7 @@ int launchChecked(Context* context, Kernel* f, const u32 (&grid)[3], const u32 (
       std::memcpy(l.parameters.data() + f->parameters[k].offset, parameters[k], f->parameters[k].size);
     }
   }
-  context->sticky = runLaunch(l);
+  driver().lost = runLaunch(l);  // none runs behind one that failed
   return Success;
 }
 

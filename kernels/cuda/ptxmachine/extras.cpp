@@ -45,7 +45,7 @@ PTX_API void ptxmachineClear(void) {
   PTX_LOCK;
   Driver& d = driver();
   results() = Results{};
-  for (Context* c : d.contexts) c->sticky = 0;
+  d.lost = 0;
   eachKernel(nullptr, clearCounters);
   // Modules that were unloaded were kept for their counters alone.
   for (auto it = d.loaded.begin(); it != d.loaded.end();) it = (*it)->unloaded ? d.loaded.erase(it) : it + 1;

@@ -19,7 +19,7 @@ int ptxmachineOption(const char* assignment);
 // "trap", or NULL for all.
 uint64_t ptxmachineFindings(const char* kind);
 
-// Forgets findings and counters, and the sticky error a failed launch left behind.
+// Forgets findings and counters, and that a launch has failed.
 void ptxmachineClear(void);
 
 // The findings, one a line, each "kind: count: text", then for every kernel that ran its counters. Writes at most n bytes

@@ -209,7 +209,9 @@ TEST(faults_memory) {
   CHECK_EQUAL(cuMemFree_v2(freed), 0);
   CHECK_EQUAL(launch(k, {}, freed, freed), 700);
   CHECK(findings().find("in freed memory") != std::string::npos);
-  CHECK_EQUAL(cuCtxSynchronize(), 700);  // sticky
+  CHECK_EQUAL(cuCtxSynchronize(), 700);  // for good, and not in this context alone
+  void* other = nullptr;
+  CHECK_EQUAL(cuDevicePrimaryCtxRetain(&other, 0), 700);
   ptxmachineClear();
   CHECK_EQUAL(cuCtxSynchronize(), 0);
   Buffer<uint32_t> small(16);
