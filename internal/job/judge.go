@@ -35,10 +35,13 @@ func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]benc
 	p := j.pass("judging")
 	p.Sequences = suite.Sequences
 	p.Variants = []engine.Drop{nil}
+	if err := j.note("judging", []any{o.BOS, o.Length, o.Seed, drop}); err != nil {
+		return nil, err
+	}
 	if drop != nil {
 		p.Variants, p.Diverge = append(p.Variants, drop), true
 	}
-	outcome, err := j.Model.Run(ctx, p)
+	outcome, err := j.passes().Run(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +65,7 @@ func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]benc
 		return nil, err
 	}
 	end()
-	if o.Speed {
+	if o.Speed && j.alone() {
 		return smaller, j.time(ctx, drop)
 	}
 	return smaller, nil
@@ -77,7 +80,10 @@ func (j *Job) JudgeOnly(ctx context.Context, o Evaluation, drop engine.Drop) ([]
 	}
 	p := j.pass("judging")
 	p.Sequences, p.Variants = suite.Sequences, []engine.Drop{drop}
-	outcome, err := j.Model.Run(ctx, p)
+	if err := j.note("judging", []any{o.BOS, o.Length, o.Seed, drop, "alone"}); err != nil {
+		return nil, err
+	}
+	outcome, err := j.passes().Run(ctx, p)
 	if err != nil {
 		return nil, err
 	}

@@ -61,13 +61,16 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 		}
 		s.Scores[scores.Key()] = scores.Importance()
 	}
-	if o.Speed {
+	if o.Speed && j.alone() {
 		if s.Speed, err = j.speed(); err != nil {
 			return err
 		}
 	}
+	if err := j.note("sweep", []any{o.BOS, o.Length, o.Seed, o.Metrics, o.Shares, o.Protect, o.Mode, o.Site, o.Random, o.Alone}); err != nil {
+		return err
+	}
 	end, start := j.phase("judging all plans"), time.Now()
-	table, err := s.Run(ctx, j.Model)
+	table, err := s.Run(ctx, j.passes())
 	if err != nil {
 		return err
 	}
@@ -76,19 +79,19 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 	j.Report.Sweep = sweep(table)
 	j.Report.Sweep.Seconds = time.Since(start).Seconds()
 	if o.Alone {
-		return j.alone(ctx, table, suite)
+		return j.oneByOne(ctx, table, suite)
 	}
 	return nil
 }
 
-// alone judges every distinct plan by itself beside the whole model and notes the time that takes.
-func (j *Job) alone(ctx context.Context, t *bench.Table, suite *bench.Suite) error {
+// oneByOne judges every distinct plan by itself beside the whole model and notes the time that takes.
+func (j *Job) oneByOne(ctx context.Context, t *bench.Table, suite *bench.Suite) error {
 	defer j.phase("judging plans one by one")()
 	start := time.Now()
 	for i, set := range t.Sets {
 		p := j.pass("one by one")
 		p.Sequences, p.Variants, p.Diverge = suite.Sequences, []engine.Drop{nil, set.Drop}, true
-		outcome, err := j.Model.Run(ctx, p)
+		outcome, err := j.passes().Run(ctx, p)
 		if err != nil {
 			return err
 		}

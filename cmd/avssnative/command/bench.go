@@ -26,7 +26,7 @@ func benchCommand() *cli.Command {
 			number("seed", 0, "first seed of the random baseline; seed of intervals and samples"),
 			number("protect-first", 0, "layers at the input that stay"), number("protect-last", 0, "layers at the output that stay"),
 			toggle("one-by-one", "also judge every plan by itself, to show what walking them together saves")},
-			taskFlags(), []cli.Flag{reportFlag(), jsonFlag()}),
+			taskFlags(), shardFlags(), []cli.Flag{reportFlag(), jsonFlag()}),
 		Action: sweep,
 	}
 }

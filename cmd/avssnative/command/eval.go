@@ -15,7 +15,7 @@ func evalCommand() *cli.Command {
 		Flags: flags(modelFlags(), []cli.Flag{bosFlag(), number("seq-len", 0, "tokens the model takes at a time; 0: what it was made for"),
 			text("drop", "", "layers to leave out, as 3,7,11: judged beside the whole model"),
 			toggle("alone", "with --drop: judge the smaller model alone"),
-			number("seed", 0, "seed of samples and of the paired bootstrap")}, taskFlags(),
+			number("seed", 0, "seed of samples and of the paired bootstrap")}, taskFlags(), shardFlags(),
 			[]cli.Flag{samplesFlag(), reportFlag(), jsonFlag()}),
 		Action: eval,
 	}

@@ -174,7 +174,7 @@ func open(c *cli.Context) (*job.Job, error) {
 		return nil, usage("--threads %d: want 0 or more", c.Int("threads"))
 	}
 	o := engine.Options{Device: c.String("device"), Options: device.Options{Threads: c.Int("threads"), Compute: compute, Memory: memory}}
-	j, err := job.Open(c.Context, c.String("model"), o, command(c))
+	j, err := shared(c, o)
 	if err != nil {
 		return nil, err
 	}

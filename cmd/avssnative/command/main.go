@@ -75,7 +75,7 @@ func run(ctx context.Context, arguments []string, stdin io.Reader, stdout, stder
 			return cli.ShowAppHelp(c)
 		},
 		Commands: []*cli.Command{
-			runCommand(), scoreCommand(), pruneCommand(), evalCommand(), benchCommand(), reportCommand(), devicesCommand(), pullCommand(),
+			runCommand(), scoreCommand(), mergeCommand(), pruneCommand(), evalCommand(), benchCommand(), reportCommand(), devicesCommand(), pullCommand(),
 			tokenizeCommand(), traceCommand(),
 		},
 		Flags: []cli.Flag{
@@ -95,7 +95,7 @@ func run(ctx context.Context, arguments []string, stdin io.Reader, stdout, stder
 	}
 	err := app.RunContext(ctx, arguments)
 	switch {
-	case err == nil:
+	case err == nil || waiting(app, err):
 		return exitDone
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		fmt.Fprintln(stderr, "avssnative: interrupted; nothing half-written was left behind")

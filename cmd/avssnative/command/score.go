@@ -12,7 +12,7 @@ import (
 func scoreCommand() *cli.Command {
 	return &cli.Command{
 		Name: "score", Usage: "measure the layers, print the table, and with --out write scores.json", Description: metricsAbout(),
-		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), []cli.Flag{
+		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), shardFlags(), []cli.Flag{
 			text("metrics", "", "removal metrics to measure as well: "+strings.Join(avss.Names(avss.Removal), ", ")+" or all"),
 			number("greedy-layers", 0, "layers that the greedy search drops; 0: a quarter of them"),
 			reportFlag(), text("out", "", "write the scores to this .json"), jsonFlag(),
