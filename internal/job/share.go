@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"avssnative/avss"
 	"avssnative/engine"
@@ -12,7 +13,8 @@ import (
 )
 
 // Share lets the job be one part of several: its passes walk that part of the sequences and leave what they came to in a folder.
-func (j *Job) Share(part shard.Part, folder string, command []string) error {
+// It waits so long for the other parts where their results are needed.
+func (j *Job) Share(part shard.Part, folder string, wait time.Duration, command []string) error {
 	device, err := json.Marshal(j.Report.Device)
 	if err != nil {
 		return fmt.Errorf("job: %w", err)
@@ -20,6 +22,7 @@ func (j *Job) Share(part shard.Part, folder string, command []string) error {
 	if j.shared, err = shard.Compute(j.Model, part, folder, shard.Origin{Command: command, Device: device}); err != nil {
 		return err
 	}
+	j.shared.Wait = wait
 	j.noteOrigin()
 	return nil
 }

@@ -8,9 +8,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"avssnative/avss"
 	"avssnative/engine"
@@ -25,6 +27,8 @@ type Model interface {
 
 // Runner stands where a model runs passes, and answers them from a folder.
 type Runner struct {
+	Wait time.Duration // for parts that have not come yet, a pass; 0: not at all
+
 	model   Model // nil: nothing is computed, what is missing is an error
 	layers  int
 	part    Part
@@ -33,7 +37,6 @@ type Runner struct {
 	facts   []Fact
 	phase   string
 	passes  map[string]int // how many each phase has asked for
-	parts   []*file        // of all passes, where nothing is computed
 }
 
 // Compute is a runner that computes a part of every pass and leaves it in a folder, which is made if it is not there. What lies there already is
@@ -47,19 +50,26 @@ func Compute(m Model, p Part, folder string, origin Origin) (*Runner, error) {
 
 // Merge is a runner that computes nothing: all passes come from the parts in some folders. Parts of different jobs, parts of jobs taken apart
 // differently, damaged ones and such as are there twice with different contents are refused by name.
-func Merge(folders ...string) (*Runner, error) {
-	paths, err := list(folders, nil)
+// Where there is nothing yet it waits so long, and then at every pass.
+func Merge(ctx context.Context, wait time.Duration, folders ...string) (*Runner, error) {
+	var paths []string
+	err := poll(ctx, wait, func() (done bool, err error) {
+		paths, err = list(folders, nil)
+		return len(paths) > 0 || err != nil && (wait <= 0 || !errors.Is(err, fs.ErrNotExist)), err
+	})
 	if err != nil {
 		return nil, err
 	}
-	r := &Runner{folders: folders, passes: map[string]int{}}
+	r := &Runner{Wait: wait, folders: folders, passes: map[string]int{}}
+	var first *file
 	for _, path := range paths {
 		f, err := read(path)
 		if err != nil {
 			return nil, err
 		}
-		if len(r.parts) > 0 {
-			first := r.parts[0]
+		if first == nil {
+			first = f
+		} else {
 			if f.Shards != first.Shards {
 				return nil, fmt.Errorf("shard: %s is of a job in %d shards, %s of one in %d", f.path, f.Shards, first.path, first.Shards)
 			}
@@ -67,12 +77,11 @@ func Merge(folders ...string) (*Runner, error) {
 				return nil, err
 			}
 		}
-		r.parts = append(r.parts, f)
 	}
-	if len(r.parts) == 0 {
+	if first == nil {
 		return nil, failure.NotFound.Errorf("shard: %s: %w in it: run the job with --shard i/n --state DIR", strings.Join(folders, ", "), errNone)
 	}
-	r.part.Count, r.origin = r.parts[0].Shards, r.parts[0].Origin
+	r.part.Count, r.origin = first.Shards, first.Origin
 	return r, nil
 }
 
@@ -174,16 +183,22 @@ func (r *Runner) Run(ctx context.Context, p engine.Pass) (*engine.Outcome, error
 		if parts[r.part.Index], err = r.compute(ctx, p, h, metrics); err != nil {
 			return nil, err
 		}
-		// Others may have come meanwhile.
-		if parts, err = r.gather(h, len(p.Sequences)); err != nil {
-			return nil, err
-		}
 	}
 	var missing []int
-	for i, f := range parts {
-		if f == nil {
-			missing = append(missing, i)
+	err = poll(ctx, r.Wait, func() (bool, error) {
+		if parts, err = r.gather(h, len(p.Sequences)); err != nil {
+			return true, err
 		}
+		missing = nil
+		for i, f := range parts {
+			if f == nil {
+				missing = append(missing, i)
+			}
+		}
+		return len(missing) == 0, nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	if len(missing) > 0 {
 		return nil, &Missing{Phase: r.phase, Pass: h.Pass, Shards: missing, Count: h.Shards, Folders: r.folders, Merges: r.model == nil}
@@ -213,16 +228,6 @@ func (r *Runner) gather(want head, sequences int) ([]*file, error) {
 		parts[f.Shard] = f
 		return nil
 	}
-	if r.model == nil {
-		for _, f := range r.parts {
-			if f.Phase == want.Phase && f.Pass == want.Pass {
-				if err := add(f); err != nil {
-					return nil, err
-				}
-			}
-		}
-		return parts, nil
-	}
 	paths, err := list(r.folders, &want)
 	if err != nil {
 		return nil, err
@@ -237,6 +242,24 @@ func (r *Runner) gather(want head, sequences int) ([]*file, error) {
 		}
 	}
 	return parts, nil
+}
+
+// poll asks until something is done, fails or so long has gone by: at once, and then ever less often, up to every ten seconds.
+func poll(ctx context.Context, wait time.Duration, ask func() (done bool, err error)) error {
+	const longest = 10 * time.Second
+	end := time.Now().Add(wait)
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, longest) {
+		done, err := ask()
+		left := time.Until(end)
+		if done || left <= 0 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(min(pause, left)):
+		}
+	}
 }
 
 // shifted shows a metric the sequences of a part under the numbers that they have in the whole.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"avssnative/avss"
 	"avssnative/engine"
@@ -108,7 +109,7 @@ func part(t testing.TB, m Model, folder string, p Part) *Runner {
 
 func merged(t testing.TB, m *engine.Model, folders ...string) (*Runner, error) {
 	t.Helper()
-	r, err := Merge(folders...)
+	r, err := Merge(context.Background(), 0, folders...)
 	if err != nil {
 		return nil, err
 	}
@@ -184,6 +185,42 @@ func TestPartsCoverAllSequencesOnce(t *testing.T) {
 		if at != len(sequences) {
 			t.Fatalf("%d parts end at %d of %d", n, at, len(sequences))
 		}
+	}
+}
+
+// A merge that may wait sees the shards come in, the folder among them.
+func TestAMergeWaits(t *testing.T) {
+	m := openDemo(t)
+	want, err := walk(t, m, passes(m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(t.TempDir(), "later")
+	go func() {
+		for i := range 2 {
+			r, err := Compute(m, Part{i, 2}, folder, Origin{})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			r.Note("model", "m")
+			r.Phase("a phase")
+			_, _ = walk(t, r, passes(m))
+		}
+	}()
+	r, err := Merge(context.Background(), time.Minute, folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Note("model", "m")
+	r.Phase("a phase")
+	if got, err := walk(t, r, passes(m)); err != nil || !reflect.DeepEqual(want, got) {
+		t.Errorf("waited for, the merge differs: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := Merge(ctx, time.Hour, filepath.Join(t.TempDir(), "never")); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a cancelled wait ends with %v", err)
 	}
 }
 

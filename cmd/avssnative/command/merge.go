@@ -14,7 +14,7 @@ func mergeCommand() *cli.Command {
 		Name: "merge", ArgsUsage: "DIR…", Usage: "put the shards of a job together: scores, judgements, sweeps; the same bits as a single run",
 		Description: "The job's own files are read again (the model's headers, texts, tasks) and held against what the shards were made from; nothing is computed.\n" +
 			"Where a job goes on from what its shards have found (bench, a greedy search), merge names the shards that are to be run once more.",
-		Flags:  []cli.Flag{text("out", "", "write the scores to this .json"), samplesFlag(), reportFlag(), jsonFlag()},
+		Flags:  []cli.Flag{text("out", "", "write the scores to this .json"), samplesFlag(), waitFlag(), reportFlag(), jsonFlag()},
 		Action: merge,
 	}
 }
@@ -23,7 +23,7 @@ func merge(c *cli.Context) error {
 	if !c.Args().Present() {
 		return usage("merge: want the folders of the shards, as given with --state")
 	}
-	parts, err := shard.Merge(c.Args().Slice()...)
+	parts, err := shard.Merge(c.Context, c.Duration("wait"), c.Args().Slice()...)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,13 @@ func shardFlags() []cli.Flag {
 	return []cli.Flag{
 		text("shard", "", "do part i of n, as 0/4, and leave it in --state; merge puts the parts together"),
 		text("state", "", "folder for the parts; all may share one, and what lies there is not done again"),
+		waitFlag(),
 	}
+}
+
+// waitFlag lets shards and their merge wait for what others leave.
+func waitFlag() cli.Flag {
+	return &cli.DurationFlag{Name: "wait", Usage: "how long to wait for shards that have not come yet, as 2h", EnvVars: env("wait")}
 }
 
 // partsKey is where a merge leaves its parts for the command that it calls again.
@@ -56,7 +62,7 @@ func shared(c *cli.Context, o engine.Options) (*job.Job, error) {
 	if err != nil || c.String("state") == "" {
 		return j, err
 	}
-	if err := j.Share(part, c.String("state"), again(c)); err != nil {
+	if err := j.Share(part, c.String("state"), c.Duration("wait"), again(c)); err != nil {
 		j.Close()
 		return nil, err
 	}
@@ -64,7 +70,7 @@ func shared(c *cli.Context, o engine.Options) (*job.Job, error) {
 }
 
 // own are flags that say nothing about what a job finds out: where it runs, and what becomes of it.
-var own = []string{"device", "threads", "memory", "shard", "state", "report", "out", "json", "samples", "force"}
+var own = []string{"device", "threads", "memory", "shard", "state", "wait", "report", "out", "json", "samples", "force"}
 
 // again is how a merge calls the command to do the job again.
 func again(c *cli.Context) []string {
