@@ -10,6 +10,7 @@ import (
 	"avssnative/avss"
 	"avssnative/bench"
 	"avssnative/engine"
+	"avssnative/failure"
 	"avssnative/internal/report"
 	"avssnative/internal/shard"
 	"avssnative/tokenizer"
@@ -45,6 +46,10 @@ func Open(ctx context.Context, ref string, o engine.Options, command []string) (
 		return nil, err
 	}
 	info := d.Info()
+	if info.Name == "null" {
+		m.Close()
+		return nil, failure.Unsupported.Errorf("device null computes nothing: avssnative plan uses it")
+	}
 	j := begin(m, ref, command)
 	j.Report.Device = report.Device{Name: info.Name, Description: info.Description, ISA: info.ISA, Threads: info.Threads, Compute: string(info.Compute)}
 	return j, nil

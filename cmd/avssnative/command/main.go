@@ -75,7 +75,7 @@ func run(ctx context.Context, arguments []string, stdin io.Reader, stdout, stder
 			return cli.ShowAppHelp(c)
 		},
 		Commands: []*cli.Command{
-			runCommand(), scoreCommand(), mergeCommand(), launchCommand(), pruneCommand(), evalCommand(), benchCommand(), reportCommand(), devicesCommand(), pullCommand(),
+			runCommand(), scoreCommand(), mergeCommand(), launchCommand(), planCommand(), pruneCommand(), evalCommand(), benchCommand(), reportCommand(), devicesCommand(), pullCommand(),
 			tokenizeCommand(), traceCommand(),
 		},
 		Flags: []cli.Flag{
