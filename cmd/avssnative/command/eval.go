@@ -58,6 +58,9 @@ func eval(c *cli.Context) error {
 	if !c.Bool("json") {
 		return finish(c, j.Report)
 	}
+	if j.Report, err = settle(c, j.Report); err != nil {
+		return err
+	}
 	if dir := c.String("report"); dir != "" {
 		if err := j.Report.Save(dir); err != nil {
 			return err

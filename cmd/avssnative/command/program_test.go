@@ -16,8 +16,14 @@ import (
 	"avssnative/internal/demo"
 )
 
+// asProgram makes the tests' own binary the program, for tests that kill it.
+const asProgram = "COMMAND_TEST_AS_PROGRAM"
+
 // The demo's model is unpacked into a cache folder of the tests' own, and no variable of the environment sets a flag.
 func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		Main()
+	}
 	cache, err := os.MkdirTemp("", "avssnative-cache-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

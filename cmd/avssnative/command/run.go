@@ -18,7 +18,7 @@ func runCommand() *cli.Command {
 		Name: "run", Usage: "the whole job: score the layers, choose what goes, judge before and after, report, and with --out write the smaller model",
 		Description: metricsAbout(),
 		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), dropFlags(), taskFlags(),
-			[]cli.Flag{samplesFlag(), number("generate", 24, "tokens that both models say after the beginnings of two calibration texts; 0: none"), reportFlag(), outFlag(), formatFlag(), forceFlag(), jsonFlag()}),
+			[]cli.Flag{samplesFlag(), number("generate", 24, "tokens that both models say after the beginnings of two calibration texts; 0: none"), reportFlag(), outFlag(), formatFlag(), forceFlag(), resumeFlag(), jsonFlag()}),
 		Action: runAll,
 	}
 }
@@ -71,7 +71,7 @@ func runAll(c *cli.Context) error {
 	if err := j.Generate(c.Context, job.Generating{Tokens: c.Int("generate")}, drop); err != nil {
 		return err
 	}
-	if c.String("out") != "" {
+	if c.String("out") != "" && !resumed(c) {
 		if err := j.Write(c.Context, drop, c.String("out"), write); err != nil {
 			return err
 		}
@@ -144,7 +144,7 @@ func writing(c *cli.Context) (prune.Options, error) {
 		}
 		o.Format = format
 	}
-	if out := c.String("out"); out != "" && !o.Force {
+	if out := c.String("out"); out != "" && !o.Force && !resumed(c) {
 		if _, err := os.Lstat(out); err == nil {
 			return o, usage("--out %s: exists already; choose another name or add --force to replace it", out)
 		}
@@ -163,6 +163,10 @@ func withSamples(c *cli.Context, write func(io.Writer) error) error {
 
 // finish shows the report and saves it where it was asked for.
 func finish(c *cli.Context, r *report.Report) error {
+	r, err := settle(c, r)
+	if err != nil {
+		return err
+	}
 	if dir := c.String("report"); dir != "" {
 		if err := r.Save(dir); err != nil {
 			return err

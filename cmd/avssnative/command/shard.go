@@ -18,7 +18,7 @@ func shardFlags() []cli.Flag {
 	return []cli.Flag{
 		text("shard", "", "do part i of n, as 0/4, and leave it in --state; merge puts the parts together"),
 		text("state", "", "folder for the parts; all may share one, and what lies there is not done again"),
-		waitFlag(),
+		waitFlag(), resumeFlag(),
 	}
 }
 
@@ -34,6 +34,8 @@ const partsKey = "parts"
 func sharedPart(c *cli.Context) (shard.Part, error) {
 	state, text := c.String("state"), c.String("shard")
 	switch {
+	case c.String("resume") != "" && (state != "" || text != ""):
+		return shard.Part{}, usage("--resume and --state: want one of them: a shard's --state keeps what it has done, too")
 	case state == "" && text != "":
 		return shard.Part{}, usage("--shard %s: --state is missing, the folder that keeps what the shard comes to", text)
 	case text == "":
@@ -59,10 +61,14 @@ func shared(c *cli.Context, o engine.Options) (*job.Job, error) {
 		return nil, err
 	}
 	j, err := job.Open(c.Context, c.String("model"), o, command(c))
-	if err != nil || c.String("state") == "" {
+	folder := c.String("state")
+	if kept := c.String("resume"); kept != "" {
+		folder = kept
+	}
+	if err != nil || folder == "" {
 		return j, err
 	}
-	if err := j.Share(part, c.String("state"), c.Duration("wait"), again(c)); err != nil {
+	if err := j.Share(part, folder, c.Duration("wait"), again(c)); err != nil {
 		j.Close()
 		return nil, err
 	}
@@ -70,7 +76,7 @@ func shared(c *cli.Context, o engine.Options) (*job.Job, error) {
 }
 
 // own are flags that say nothing about what a job finds out: where it runs, and what becomes of it.
-var own = []string{"device", "threads", "memory", "shard", "state", "wait", "report", "out", "json", "samples", "force"}
+var own = []string{"device", "threads", "memory", "shard", "state", "wait", "resume", "report", "out", "json", "samples", "force"}
 
 // again is how a merge calls the command to do the job again.
 func again(c *cli.Context) []string {
