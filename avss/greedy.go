@@ -19,6 +19,7 @@ func init() {
 		About:  "drops one layer a round, the one whose absence costs least given those gone before",
 		Unit:   "round",
 		Papers: []Citation{sleb},
+		Rounds: true,
 		Search: &Search{Name: "greedy removal", Run: func(ctx context.Context, r Runner, p engine.Pass, o Options) ([]Scores, error) {
 			if o.Rounds == 0 {
 				o.Rounds = max(1, (r.Layers()+2)/4)

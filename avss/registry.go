@@ -36,6 +36,8 @@ type Definition struct {
 	New func(d Definition, o Options) Metric
 	// Search measures models that lack layers. Metrics with the same Search are measured together.
 	Search *Search
+	// Rounds says that the search asks for one pass after the other, each by what the one before has found.
+	Rounds bool
 	// Order scores so many layers without looking at them. Seeded says that another seed gives another order.
 	Order  func(layers int, seed uint64) []float64
 	Seeded bool

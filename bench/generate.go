@@ -2,6 +2,8 @@ package bench
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"math"
 	"slices"
@@ -58,13 +60,31 @@ type Saying struct {
 	Ends     []int32 // tokens that end a text
 	Memory   int64
 	Progress func(ended, prompts, tokens int) // may be nil
+	First    int                              // prompts from here
+	End      int                              // to before here; 0: to the last
 }
 
-// Say lets a model answer all prompts of the suite's generative tasks, in their order.
+// Prompts counts those of the suite's generative tasks.
+func (s *Suite) Prompts() int { return len(s.asked) }
+
+// Fingerprint is the SHA-256 of the prompts and of what ends their answers, in hexadecimal.
+func (s *Suite) Fingerprint() string {
+	sum := sha256.New()
+	for _, a := range s.asked {
+		fmt.Fprintf(sum, "%d %q %v\n", a.most, a.until, a.ids)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// Say lets a model answer the prompts of the suite's generative tasks, in their order.
 func (s *Suite) Say(ctx context.Context, generator Generator, o Saying) ([]string, error) {
-	requests := make([]engine.Request, len(s.asked))
+	asked := s.asked[o.First:]
+	if o.End > 0 {
+		asked = s.asked[o.First:o.End]
+	}
+	requests := make([]engine.Request, len(asked))
 	var failed error
-	for i, a := range s.asked {
+	for i, a := range asked {
 		requests[i] = engine.Request{IDs: a.ids, Tokens: a.most, Stop: func(made []int32) bool {
 			if slices.Contains(o.Ends, made[len(made)-1]) {
 				return true
@@ -95,7 +115,7 @@ func (s *Suite) Say(ctx context.Context, generator Generator, o Saying) ([]strin
 		if err != nil {
 			return nil, fmt.Errorf("bench: %w", err)
 		}
-		said[i], _ = CutAt(text, s.asked[i].until)
+		said[i], _ = CutAt(text, asked[i].until)
 	}
 	return said, nil
 }

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 
@@ -49,6 +51,21 @@ func (r *Repair) Names() []string {
 
 // Stored is a replaced tensor.
 func (r *Repair) Stored(name string) weights.Stored { return r.replaced[name] }
+
+// Fingerprint is the SHA-256 of all that the repair replaces, in hexadecimal; empty where it replaces nothing.
+func (r *Repair) Fingerprint() string {
+	names := r.Names()
+	if len(names) == 0 {
+		return ""
+	}
+	sum := sha256.New()
+	for _, name := range names {
+		s := r.replaced[name]
+		fmt.Fprintln(sum, name, s.Type, s.Shape, len(s.Data))
+		sum.Write(s.Data)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
 
 // touches says whether a layer computes otherwise.
 func (r *Repair) touches(layer int) bool { return r != nil && r.layers[layer] }

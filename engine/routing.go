@@ -133,12 +133,20 @@ func mixSparsely(r *arch.Routing, scores []float64) (ids []int, weights []float6
 
 // largest lists the n largest values' places, the largest first, the first of equals first.
 func largest(values []float64, n int) []int {
-	order := make([]int, len(values))
-	for i := range order {
-		order[i] = i
+	// Few of many are wanted, so most values cost one comparison, with the least of those kept.
+	kept := make([]int, 0, n+1)
+	for i, v := range values {
+		if len(kept) == n && (n == 0 || cmp.Compare(v, values[kept[n-1]]) <= 0) {
+			continue
+		}
+		at := len(kept)
+		for at > 0 && cmp.Compare(v, values[kept[at-1]]) > 0 {
+			at--
+		}
+		kept = slices.Insert(kept, at, i)
+		kept = kept[:min(n, len(kept))]
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(values[b], values[a]) })
-	return order[:n]
+	return kept
 }
 
 // softmax turns scores into weights that sum to one.

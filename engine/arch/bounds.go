@@ -25,8 +25,8 @@ var sizeBounds = map[string]int{
 	"linear_conv_kernel_dim": columnBound, "conv_L_cache": columnBound,
 }
 
-// bound refuses sizes beyond those, and more layers than there are stored tensors.
-func (b *Builder) bound() {
+// bound refuses sizes beyond those, and more layers than the most there can be.
+func (b *Builder) bound(layers int) {
 	check := func(key string, most int) {
 		if b.Has(key) {
 			if n := b.IntOr(key, 0); n < 0 || n > most {
@@ -38,7 +38,7 @@ func (b *Builder) bound() {
 		check(key, sizeBounds[key])
 	}
 	for _, key := range layerCounts {
-		check(key, len(b.tensors.Names()))
+		check(key, layers)
 	}
 }
 

@@ -59,7 +59,8 @@ func build(config *Config, source weights.Tensors, copied string) (*Spec, error)
 		return nil, err
 	}
 	b := &Builder{Config: text.config, tensors: text.tensors}
-	if b.bound(); config.Err() != nil {
+	// A layer has at least one stored tensor.
+	if b.bound(len(text.tensors.Names())); config.Err() != nil {
 		return nil, config.Err()
 	}
 	spec := family.Build(b)

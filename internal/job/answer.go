@@ -2,16 +2,19 @@ package job
 
 import (
 	"context"
+	"encoding/json"
 
 	"avssnative/bench"
 	"avssnative/engine"
+	"avssnative/failure"
+	"avssnative/internal/shard"
 )
 
 // judged walks a suite's sequences and lets every variant answer its prompts.
 func (j *Job) judged(ctx context.Context, suite *bench.Suite, p engine.Pass) ([][]bench.Result, error) {
 	scores := make([][]engine.SequenceScore, len(p.Variants))
 	if len(p.Sequences) > 0 {
-		outcome, err := j.Model.Run(ctx, p)
+		outcome, err := j.passes().Run(ctx, p)
 		if err != nil {
 			return nil, err
 		}
@@ -50,5 +53,40 @@ func (j *Job) answers(ctx context.Context, suite *bench.Suite, drop engine.Drop)
 	if drop != nil {
 		m = m.Repaired(j.repair)
 	}
-	return suite.Say(ctx, m, o)
+	if j.shared == nil {
+		return suite.Say(ctx, m, o)
+	}
+	return j.sharedAnswers(ctx, suite, drop, func(part shard.Part) ([]string, error) {
+		if o.First, o.End = part.Share(suite.Prompts()); o.First == o.End {
+			return nil, nil
+		}
+		return suite.Say(ctx, m, o)
+	})
+}
+
+// sharedAnswers are those of all parts of a job, each of which answers a run of the prompts.
+func (j *Job) sharedAnswers(ctx context.Context, suite *bench.Suite, drop engine.Drop, say func(shard.Part) ([]string, error)) ([]string, error) {
+	asked := []any{drop, "", suite.Fingerprint()}
+	if drop != nil {
+		asked[1] = j.repair.Fingerprint()
+	}
+	pieces, err := j.shared.Keep(ctx, "answering", asked, func(part shard.Part) ([]byte, error) {
+		said, err := say(part)
+		if err != nil {
+			return nil, err
+		}
+		return json.Marshal(said)
+	})
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, piece := range pieces {
+		var said []string
+		if err := json.Unmarshal(piece, &said); err != nil {
+			return nil, failure.Corrupt.Errorf("the answers of a shard: %w", err)
+		}
+		all = append(all, said...)
+	}
+	return all, nil
 }

@@ -32,6 +32,9 @@ func (j *Job) Calibrate(ctx context.Context, o calib.Options) error {
 		return err
 	}
 	j.calibration = text.Sequences
+	if err := j.note("calibration text", text.SHA256); err != nil {
+		return err
+	}
 	j.Report.Calibration = &avss.CalibrationInfo{Source: text.Source, SHA256: text.SHA256, Sequences: int64(len(text.Sequences)), Tokens: int64(text.Tokens)}
 	if few := fewTokens(text); few != "" {
 		j.Report.Warnings = append(j.Report.Warnings, few)

@@ -11,8 +11,10 @@ import (
 	"avssnative/avss"
 	"avssnative/bench"
 	"avssnative/engine"
+	"avssnative/failure"
 	"avssnative/internal/chat"
 	"avssnative/internal/report"
+	"avssnative/internal/shard"
 	"avssnative/tokenizer"
 )
 
@@ -32,6 +34,7 @@ type Job struct {
 	repair      *engine.Repair // of the layers that stay; nil: none
 	avss        *avss.AVSS
 	scores      []avss.Scores // in the order they are shown
+	shared      *shard.Runner // where the job is one part of several
 }
 
 // Open opens a model and its device and begins a report.
@@ -46,6 +49,17 @@ func Open(ctx context.Context, ref string, o engine.Options, command []string) (
 		return nil, err
 	}
 	info := d.Info()
+	if info.Name == "null" {
+		m.Close()
+		return nil, failure.Unsupported.Errorf("device null computes nothing: avssnative plan uses it")
+	}
+	j := begin(m, ref, command)
+	j.Report.Device = report.Device{Name: info.Name, Description: info.Description, ISA: info.ISA, Threads: info.Threads, Compute: string(info.Compute)}
+	return j, nil
+}
+
+// begin begins the report on a model.
+func begin(m *engine.Model, ref string, command []string) *Job {
 	parameters, bytes := m.Size(nil)
 	j := &Job{Model: m}
 	j.Report = &report.Report{
@@ -55,9 +69,8 @@ func Open(ctx context.Context, ref string, o engine.Options, command []string) (
 		Command: command,
 		Model: avss.ModelInfo{Ref: ref, Architecture: m.Spec.Family, Layers: m.Layers(), Hidden: m.Spec.Hidden, Parameters: parameters,
 			Bytes: bytes, SHA256: m.Fingerprint()},
-		Device: report.Device{Name: info.Name, Description: info.Description, ISA: info.ISA, Threads: info.Threads, Compute: string(info.Compute)},
 	}
-	return j, nil
+	return j
 }
 
 // Close gives the model back.
@@ -93,6 +106,9 @@ func (j *Job) Tokenizer() (*tokenizer.Tokenizer, error) {
 func (j *Job) phase(name string) (end func()) {
 	if j.Phase != nil {
 		j.Phase(name)
+	}
+	if j.shared != nil {
+		j.shared.Phase(name)
 	}
 	start := time.Now()
 	return func() {

@@ -39,6 +39,9 @@ func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]benc
 	p := j.pass("judging")
 	p.Sequences = suite.Sequences
 	p.Variants = []engine.Drop{nil}
+	if err := j.note("judging", []any{o.BOS, o.Length, o.Seed, drop}); err != nil {
+		return nil, err
+	}
 	if drop != nil {
 		p.Variants, p.Diverge = append(p.Variants, drop), true
 		p.Repairs = []*engine.Repair{nil, j.repair}
@@ -61,7 +64,7 @@ func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]benc
 		return nil, err
 	}
 	end()
-	if o.Speed {
+	if o.Speed && j.alone() {
 		return smaller, j.time(ctx, drop)
 	}
 	return smaller, nil
@@ -76,6 +79,9 @@ func (j *Job) JudgeOnly(ctx context.Context, o Evaluation, drop engine.Drop) ([]
 	}
 	p := j.pass("judging")
 	p.Sequences, p.Variants, p.Repairs = suite.Sequences, []engine.Drop{drop}, []*engine.Repair{j.repair}
+	if err := j.note("judging", []any{o.BOS, o.Length, o.Seed, drop, "alone"}); err != nil {
+		return nil, err
+	}
 	judged, err := j.judged(ctx, suite, p)
 	if err != nil {
 		return nil, err

@@ -24,12 +24,13 @@ func (j *Job) Repair(ctx context.Context, drop engine.Drop, method prune.RepairM
 	if len(held.Sequences) == 0 {
 		return fmt.Errorf("%w: the calibration text has %d sequences: some must be fitted on and others judged by", ErrTooLittle, len(j.calibration))
 	}
-	r, err := prune.Repair(ctx, j.Model, drop, prune.RepairOptions{Method: method, Fit: fit.Sequences, Held: held.Sequences, Memory: j.Memory,
+	o := prune.RepairOptions{Method: method, Fit: fit.Sequences, Held: held.Sequences, Memory: j.Memory,
 		Progress: func(m prune.RepairMethod, s engine.Step) {
 			if j.Progress != nil {
 				j.Progress("repairing ("+string(m)+")", s)
 			}
-		}})
+		}}
+	r, err := j.keepRepair(ctx, []any{drop, method}, func() (*prune.Repaired, error) { return prune.Repair(ctx, j.Model, drop, o) })
 	if err != nil {
 		return err
 	}

@@ -2,12 +2,14 @@ package job
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"avssnative/avss"
 	"avssnative/engine"
 	"avssnative/failure"
 	"avssnative/internal/report"
+	"avssnative/internal/shard"
 )
 
 // Scoring says what is measured.
@@ -31,11 +33,19 @@ func (j *Job) Score(ctx context.Context, s Scoring) error {
 		s.Batch = DefaultBatch
 	}
 	o := avss.Options{Mode: s.Mode, Site: s.Site, Eps: s.Eps, Batch: s.Batch, Seed: s.Seed, Rounds: s.Greedy, Keep: s.Keep}
-	if err := j.observe(ctx, o); err != nil {
+	if err := j.note("scoring", s); err != nil {
 		return err
 	}
-	if err := j.remove(ctx, s.Metrics, o); err != nil {
+	// What a shard of one phase lacks keeps it from no other phase.
+	var missing *shard.Missing
+	if err := j.observe(ctx, o); err != nil && !errors.As(err, &missing) {
 		return err
+	}
+	if err := j.remove(ctx, s.Metrics, o, &missing); err != nil {
+		return err
+	}
+	if missing != nil {
+		return missing
 	}
 	rows, err := avss.Rows(j.avss, j.scores...)
 	if err != nil {
@@ -79,7 +89,7 @@ func (j *Job) observe(ctx context.Context, o avss.Options) error {
 		metrics = append(metrics, m)
 		p.Observe = append(p.Observe, m)
 	}
-	if _, err := j.Model.Run(ctx, p); err != nil {
+	if _, err := j.passes().Run(ctx, p); err != nil {
 		return err
 	}
 	for _, m := range metrics {
@@ -110,8 +120,8 @@ func (j *Job) scored() []engine.Sequence {
 	return sequences
 }
 
-// remove runs the passes of the removal metrics wanted; those that come from one search are measured together.
-func (j *Job) remove(ctx context.Context, wanted []string, o avss.Options) error {
+// remove runs the passes of the removal metrics wanted; those that come from one search are measured together. Parts that are missing are noted.
+func (j *Job) remove(ctx context.Context, wanted []string, o avss.Options, missing **shard.Missing) error {
 	var done []*avss.Search
 	for _, d := range avss.Metrics(avss.Removal) {
 		if !slices.Contains(wanted, d.Name) || slices.Contains(done, d.Search) {
@@ -121,8 +131,8 @@ func (j *Job) remove(ctx context.Context, wanted []string, o avss.Options) error
 		end := j.phase(d.Search.Name)
 		p := j.pass(d.Search.Name)
 		p.Sequences = j.scored()
-		scores, err := d.Search.Run(ctx, j.Model, p, o)
-		if err != nil {
+		scores, err := d.Search.Run(ctx, j.passes(), p, o)
+		if err != nil && !errors.As(err, missing) {
 			return err
 		}
 		j.scores = append(j.scores, scores...)

@@ -54,14 +54,17 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 		}
 		s.Scores[scores.Key()] = scores.Importance()
 	}
-	if o.Speed {
+	if o.Speed && j.alone() {
 		if s.Speed, err = j.speed(2 * (1 + len(s.Counts))); err != nil {
 			return err
 		}
 	}
 	s.Say = func(ctx context.Context, drop engine.Drop) ([]string, error) { return j.answers(ctx, suite, drop) }
+	if err := j.note("sweep", []any{o.BOS, o.Length, o.Seed, o.Metrics, o.Shares, o.Protect, o.Mode, o.Site, o.Random, o.Alone}); err != nil {
+		return err
+	}
 	end, start := j.phase("judging all plans"), time.Now()
-	table, err := s.Run(ctx, j.Model)
+	table, err := s.Run(ctx, j.passes())
 	if err != nil {
 		return err
 	}
@@ -80,7 +83,7 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 	}
 	j.Report.Sweep.Seconds = time.Since(start).Seconds()
 	if o.Alone {
-		return j.alone(ctx, table, suite)
+		return j.oneByOne(ctx, table, suite)
 	}
 	return nil
 }
@@ -101,8 +104,8 @@ func Counts(layers int, shares []float64, protect prune.Protect) ([]int, error) 
 	return counts, nil
 }
 
-// alone judges every distinct plan by itself beside the whole model and notes the time that takes.
-func (j *Job) alone(ctx context.Context, t *bench.Table, suite *bench.Suite) error {
+// oneByOne judges every distinct plan by itself beside the dense model and notes the time that takes.
+func (j *Job) oneByOne(ctx context.Context, t *bench.Table, suite *bench.Suite) error {
 	defer j.phase("judging plans one by one")()
 	start := time.Now()
 	for i, set := range t.Sets {

@@ -27,7 +27,7 @@ func benchCommand() *cli.Command {
 			seedFlag(),
 			number("protect-first", 0, "layers at the input that stay"), number("protect-last", 0, "layers at the output that stay"),
 			toggle("one-by-one", "also judge every plan by itself, to show what walking them together saves")},
-			taskFlags(), []cli.Flag{reportFlag(), forceFlag(), jsonFlag()}),
+			taskFlags(), shardFlags(), []cli.Flag{reportFlag(), forceFlag(), jsonFlag()}),
 		Action: sweep,
 	}
 }
@@ -93,7 +93,11 @@ func sweep(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return finish(c, j.Report, saveReport(c, j.Report))
+	r, err := settle(c, j.Report)
+	if err != nil {
+		return err
+	}
+	return finish(c, r, saveReport(c, r))
 }
 
 // rankings are those compared unless others are asked for: every activation metric, with the first of its further formulas, the published one;

@@ -18,7 +18,7 @@ func evalCommand() *cli.Command {
 			text("drop", "", "layers to leave out, as 3,7,11: judged beside the dense model"),
 			toggle("alone", "with --drop: judge the pruned model alone"),
 			repairFlag("none"),
-			seedFlag()}, calibrationFlags()[:3], taskFlags(),
+			seedFlag()}, calibrationFlags()[:3], taskFlags(), shardFlags(),
 			[]cli.Flag{samplesFlag(), reportFlag(), forceFlag(), jsonFlag()}),
 		Action: eval,
 	}
@@ -69,6 +69,9 @@ func eval(c *cli.Context) error {
 	})
 	if judged != nil {
 		return judged
+	}
+	if j.Report, err = settle(c, j.Report); err != nil {
+		return errors.Join(kept, err)
 	}
 	saved := saveReport(c, j.Report)
 	if !c.Bool("json") {

@@ -59,7 +59,7 @@ func calibrationFlags() []cli.Flag {
 			"default: demo for the demo, self for others"),
 		text("calib-field", "", "where a .jsonl or .parquet holds its text; with --calib -, stdin is .jsonl"),
 		number("calib-tokens", calib.DefaultTokens, "calibration tokens"),
-		number("seq-len", 512, "tokens a calibration sequence has at most"),
+		number("seq-len", calibrationLength, "tokens a calibration sequence has at most"),
 	}
 }
 
@@ -190,7 +190,7 @@ func openModel(c *cli.Context, ref string, out *mapped.Place) (*job.Job, error) 
 		return nil, usage("--threads %d: want 0 (all) to %d", n, mostThreads)
 	}
 	o := engine.Options{Device: c.String("device"), Options: device.Options{Threads: c.Int("threads"), Compute: compute, Memory: memory}}
-	j, err := job.Open(c.Context, ref, o, command(c))
+	j, err := shared(c, ref, o)
 	if err != nil {
 		return nil, err
 	}
@@ -253,19 +253,26 @@ func bos(c *cli.Context) (tokenizer.BOS, error) {
 	}
 }
 
+// calibrationLength is how many tokens a calibration sequence has unless another number is asked for.
+const calibrationLength = 512
+
 // calibration reads the calibration flags.
 func calibration(c *cli.Context) (calib.Options, error) {
 	b, err := bos(c)
 	if err != nil {
 		return calib.Options{}, err
 	}
-	for _, flag := range []string{"calib-tokens", "seq-len"} {
-		if n := c.Int(flag); n < 2 || n > mostTokens {
+	length := c.Int("seq-len")
+	if length == 0 && !c.IsSet("seq-len") { // of eval, where it means the tasks
+		length = calibrationLength
+	}
+	for flag, n := range map[string]int{"calib-tokens": c.Int("calib-tokens"), "seq-len": length} {
+		if n < 2 || n > mostTokens {
 			return calib.Options{}, usage("--%s %d: want 2 to %d", flag, n, mostTokens)
 		}
 	}
 	return calib.Options{Files: c.StringSlice("calib"), Stdin: c.App.Reader, Field: c.String("calib-field"), Tokens: c.Int("calib-tokens"),
-		Length: c.Int("seq-len"), BOS: b, Seed: uint64(c.Int("seed"))}, nil
+		Length: length, BOS: b, Seed: uint64(c.Int("seed"))}, nil
 }
 
 // scoring reads the metric flags. metrics are those the command wants measured beside the activation metrics.

@@ -136,8 +136,8 @@ func run(ctx context.Context, arguments []string, stdin io.Reader, stdout, stder
 			return cli.ShowAppHelp(c)
 		},
 		Commands: []*cli.Command{
-			runCommand(), scoreCommand(), pruneCommand(), evalCommand(), benchCommand(), generateCommand(), draftCommand(), reportCommand(), devicesCommand(),
-			pullCommand(), tokenizeCommand(), traceCommand(),
+			runCommand(), scoreCommand(), mergeCommand(), launchCommand(), planCommand(), pruneCommand(), evalCommand(), benchCommand(), generateCommand(),
+			draftCommand(), reportCommand(), devicesCommand(), pullCommand(), tokenizeCommand(), traceCommand(),
 		},
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "log-level", Value: "warn", Usage: "debug, info, warn or error; debug also times kernels", EnvVars: env("log-level")},
@@ -161,7 +161,7 @@ func run(ctx context.Context, arguments []string, stdin io.Reader, stdout, stder
 	if out.failed != nil && (err == nil || errors.Is(err, context.Canceled)) {
 		err = out.failed
 	}
-	if err == nil {
+	if err == nil || waiting(app, err) {
 		return exitDone
 	}
 	if line := complaint(err); line != "" {

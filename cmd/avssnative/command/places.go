@@ -36,7 +36,7 @@ func outputPlace(c *cli.Context, flag string, former func(path string) error) *m
 	if path == "" {
 		return nil
 	}
-	return &mapped.Place{Path: path, Force: c.Bool("force"), Reading: reading(c), Former: former}
+	return &mapped.Place{Path: path, Force: c.Bool("force") || resuming(c), Reading: reading(c), Former: former}
 }
 
 // checkPlaces looks at the places of a command's outputs. out is that of --out, where that is no model, whose place package prune knows.
@@ -121,7 +121,7 @@ func reportPlace(c *cli.Context) *mapped.Place {
 	if dir == "" {
 		return nil
 	}
-	place := report.Place(dir, c.Bool("force") || bare(dir), reading(c)...)
+	place := report.Place(dir, c.Bool("force") || resuming(c) || bare(dir), reading(c)...)
 	return &place
 }
 
@@ -170,7 +170,7 @@ type pruned struct {
 
 // prunedModel reads the flags of the pruned model's place.
 func prunedModel(c *cli.Context) (pruned, error) {
-	p := pruned{c.String("out"), prune.Options{Force: c.Bool("force") || bare(c.String("out")), Reading: reading(c)}}
+	p := pruned{c.String("out"), prune.Options{Force: c.Bool("force") || resuming(c) || bare(c.String("out")), Reading: reading(c)}}
 	if f := c.String("format"); f != "" && p.path != "" {
 		format, err := prune.ParseFormat(f)
 		if err != nil {
@@ -228,8 +228,15 @@ func asFlags(c *cli.Context, err error) error {
 // conclude saves and prints what was found, and only then writes the pruned model, so that nothing found is lost with it; in the end the report
 // says what became of it. Of several things that fail, none keeps the others from being tried.
 func conclude(c *cli.Context, j *job.Job, drop engine.Drop, model pruned, kept ...error) error {
+	done, err := finishedBefore(c)
+	if err != nil {
+		return errors.Join(append(kept, err)...)
+	}
+	if done != nil {
+		return finish(c, done, append(kept, saveReport(c, done))...)
+	}
 	if model.path == "" {
-		return finish(c, j.Report, append(kept, saveReport(c, j.Report))...)
+		return finish(c, j.Report, append(kept, saveReport(c, j.Report), keepFinished(c, j.Report))...)
 	}
 	j.Announce(model.path)
 	saved := saveReport(c, j.Report)
@@ -242,6 +249,9 @@ func conclude(c *cli.Context, j *job.Job, drop engine.Drop, model pruned, kept .
 	}
 	if dir := c.String("report"); dir != "" && saved == nil {
 		kept = append(kept, j.Report.Save(dir))
+	}
+	if errors.Join(kept...) == nil {
+		kept = append(kept, keepFinished(c, j.Report))
 	}
 	if c.Bool("json") {
 		return finish(c, j.Report, kept...)

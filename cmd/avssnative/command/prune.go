@@ -13,7 +13,7 @@ func pruneCommand() *cli.Command {
 		Name: "prune", Usage: "write the pruned model: by the scores of a file (--scores), or without the layers named (--drop 3,7,11)",
 		Flags: flags(modelFlags(), metricFlags(), dropFlags(), calibrationFlags(), []cli.Flag{bosFlag(), repairFlag("none"),
 			text("scores", "", "scores.json that score wrote for this model"),
-			outFlag(), formatFlag(), forceFlag(), jsonFlag(),
+			outFlag(), formatFlag(), forceFlag(), resumeFlag(), jsonFlag(),
 		}),
 		Action: pruneModel,
 	}

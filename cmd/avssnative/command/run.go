@@ -16,7 +16,8 @@ func runCommand() *cli.Command {
 		Name: "run", Usage: "the whole job: score the layers, choose what goes, judge before and after, report, and with --out write the pruned model",
 		Description: metricsAbout(),
 		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), dropFlags(), []cli.Flag{repairFlag("auto; none for the demo")}, taskFlags(),
-			[]cli.Flag{samplesFlag(), number("generate", 24, "tokens that both models say after the beginnings of two calibration texts; 0: none"), reportFlag(), outFlag(), formatFlag(), forceFlag(), jsonFlag()}),
+			[]cli.Flag{samplesFlag(), number("generate", 24, "tokens that both models say after the beginnings of two calibration texts; 0: none"),
+				reportFlag(), outFlag(), formatFlag(), forceFlag(), resumeFlag(), jsonFlag()}),
 		Action: runAll,
 	}
 }

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -12,7 +13,7 @@ import (
 func scoreCommand() *cli.Command {
 	return &cli.Command{
 		Name: "score", Usage: "measure the layers, print the table, and with --out write scores.json", Description: metricsAbout(),
-		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), []cli.Flag{
+		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), shardFlags(), []cli.Flag{
 			text("metrics", "", "removal metrics to measure as well: "+strings.Join(avss.Names(avss.Removal), ", ")+" or all"),
 			number("greedy-layers", 0, "layers that the greedy search drops; 0: a quarter of them"),
 			reportFlag(), text("out", "", "write the scores to this .json"), forceFlag(), jsonFlag(),
@@ -55,7 +56,12 @@ func score(c *cli.Context) error {
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
 		return err
 	}
-	return finish(c, j.Report, writeScores(j, out), saveReport(c, j.Report))
+	written := writeScores(j, out)
+	r, err := settle(c, j.Report)
+	if err != nil {
+		return errors.Join(written, err)
+	}
+	return finish(c, r, written, saveReport(c, r))
 }
 
 // removalFlag reads --metrics; what --metric ranks by is measured too.

@@ -1,0 +1,43 @@
+# The script that launch prints, on a real Slurm: four shards, one of which fails, its resubmission, and the merge, bit for bit a single run's.
+# debian: gcc libc6-dev munge slurmctld slurmd slurm-client
+dir=$(mktemp -d)
+trap '.ci/slurm/stop.sh "$dir/cluster"; rm -rf "$dir"' EXIT
+go build -o "$dir/avssnative" ./cmd/avssnative
+export "$(.ci/slurm/start.sh "$dir/cluster")"
+
+# Shard 2 fails the first time.
+cat >"$dir/program" <<PROGRAM
+#!/bin/bash
+if [ "\${SLURM_ARRAY_TASK_ID:-}" = 2 ] && [ ! -e "$dir/failed" ]; then
+  touch "$dir/failed"
+  exit 1
+fi
+exec "$dir/avssnative" "\$@"
+PROGRAM
+chmod +x "$dir/program"
+job=(score --calib-tokens=2000 --seq-len=64 --metrics=ppl,kl)
+"$dir/avssnative" launch slurm --program "$dir/program" --shards 4 --state "$dir/state" --out "$dir/merged.json" -- "${job[@]}" >"$dir/job.sh"
+
+ended() { [ -z "$(squeue -h -j "$1")" ]; }
+until_ended() { # until_ended JOB: two minutes at most
+  local i
+  for ((i = 0; i < 600; i++)); do
+    if ended "$1"; then return; fi
+    sleep 0.2
+  done
+  echo "job $1 has not ended" >&2
+  return 1
+}
+merge_of() { sed -n 's/^merge: job //p' "$1"; }
+state_of() { squeue -h -t all -j "$1" -o %T; }
+
+bash "$dir/job.sh" | tee "$dir/first"
+until_ended "$(merge_of "$dir/first")"
+[ "$(state_of "$(merge_of "$dir/first")")" = CANCELLED ] # its dependency can never be fulfilled
+[ ! -e "$dir/merged.json" ]
+bash "$dir/job.sh" 2 | tee "$dir/second"
+until_ended "$(merge_of "$dir/second")"
+grep -h "still to come" "$dir"/state/*.log
+[ "$(state_of "$(merge_of "$dir/second")")" = COMPLETED ]
+"$dir/avssnative" "${job[@]}" --out "$dir/single.json" >/dev/null
+cmp "$dir/merged.json" "$dir/single.json"

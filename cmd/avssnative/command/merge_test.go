@@ -1,0 +1,125 @@
+package command
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// shards runs the shards of a command in one folder, the last first, and wants each to say what is still to come.
+func shards(t *testing.T, n int, state string, arguments ...string) {
+	t.Helper()
+	for i := n - 1; i >= 0; i-- {
+		out := done(t, append(arguments, "--state", state, fmt.Sprintf("--shard=%d/%d", i, n))...)
+		if i > 0 && !strings.Contains(out, "avssnative merge "+state) {
+			t.Errorf("shard %d of %d says %q", i, n, out)
+		}
+	}
+}
+
+func TestShardsMergeToWhatASingleRunFinds(t *testing.T) {
+	dir := t.TempDir()
+	command := with("score", quickText, []string{"--metrics=ppl,kl", "--seed=3"})
+	single := filepath.Join(dir, "single.json")
+	done(t, append(command, "--out", single)...)
+	for _, n := range []int{1, 2, 7} {
+		state, merged := filepath.Join(dir, fmt.Sprint(n)), filepath.Join(dir, fmt.Sprint(n, ".json"))
+		shards(t, n, state, command...)
+		// The folder may be elsewhere by then, and what is not the job's own does not matter.
+		moved := state + "-moved"
+		if err := os.Rename(state, moved); err != nil {
+			t.Fatal(err)
+		}
+		done(t, "merge", "--out", merged, moved)
+		if readFile(t, merged) != readFile(t, single) {
+			t.Errorf("%d shards: scores.json differs from a single run's", n)
+		}
+	}
+}
+
+func TestSearchesAndSweepsGoOnWithWhatTheirShardsHaveFound(t *testing.T) {
+	dir := t.TempDir()
+	// Two rounds of a search are two rounds of shards; one that finds the others' first round there goes on at once.
+	greedy := with("score", []string{"--calib-tokens=200", "--seq-len=50", "--metrics=greedy", "--greedy-layers=2"})
+	single, merged, state := filepath.Join(dir, "single.json"), filepath.Join(dir, "merged.json"), filepath.Join(dir, "greedy")
+	done(t, append(greedy, "--out", single)...)
+	for i := range 2 {
+		done(t, append(greedy, "--state", state, fmt.Sprintf("--shard=%d/2", i))...)
+	}
+	refused(t, exitFailed, []string{"greedy removal (pass 1)", "shards 0 of 2 are missing"}, "merge", state)
+	shards(t, 2, state, greedy...)
+	done(t, "merge", "--out", merged, state)
+	if readFile(t, merged) != readFile(t, single) {
+		t.Error("greedy: the merged scores differ from a single run's")
+	}
+
+	sweep := with("bench", quickText, quickTasks, []string{"--metrics=avss", "--shares=25", "--random=1"})
+	want := object(t, done(t, append(sweep, "--json")...))
+	state = filepath.Join(dir, "sweep")
+	for range 2 {
+		for i := range 2 {
+			done(t, append(sweep, "--state", state, fmt.Sprintf("--shard=%d/2", i))...)
+		}
+	}
+	got := object(t, done(t, "merge", "--json", state))
+	for _, o := range []map[string]any{want, got} { // times are a single run's alone
+		s := o["sweep"].(map[string]any)
+		delete(s, "seconds")
+		for _, p := range s["points"].([]any) {
+			delete(p.(map[string]any), "tokens_per_s")
+			delete(p.(map[string]any), "generated_per_s")
+		}
+	}
+	for _, key := range []string{"scores", "sweep", "model", "calibration", "device"} {
+		if diff := cmp.Diff(want[key], got[key]); diff != "" {
+			t.Errorf("bench: %s: %s", key, diff)
+		}
+	}
+
+	asks := filepath.Join(dir, "asks.jsonl")
+	items := `{"prompt":"Tom has a red","until":["."],"answers":["ball"]}` + "\n" + `{"prompt":"Anna likes","until":["."],"answers":["dogs"]}` + "\n"
+	if err := os.WriteFile(asks, []byte(items), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for name, judge := range map[string][]string{
+		"eval":                 with("eval", quickTasks, []string{"--drop=14,15"}),
+		"eval of what it says": with("eval", []string{"--tasks=asks=" + asks, "--drop=14,15"}),
+		"eval of a repair":     with("eval", quickTasks, []string{"--drop=4,5", "--repair=scale", "--calib=demo", "--calib-tokens=200"}),
+	} {
+		want = object(t, done(t, append(judge, "--json")...))
+		state = filepath.Join(dir, name)
+		for range 2 { // the others begin with the repair that the first one leaves
+			for i := range 3 {
+				done(t, append(judge, "--state", state, fmt.Sprintf("--shard=%d/3", i))...)
+			}
+		}
+		got = object(t, done(t, "merge", "--json", state))
+		for _, key := range []string{"tasks", "results", "retention", "divergence", "repair"} {
+			if diff := cmp.Diff(want[key], got[key]); diff != "" {
+				t.Errorf("%s: %s: %s", name, key, diff)
+			}
+		}
+	}
+}
+
+func TestShardsOfOtherJobsAreRefused(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state")
+	quick := []string{"--calib-tokens=100", "--seq-len=50"}
+	one := with("score", quick, []string{"--state", state})
+	done(t, append(one, "--shard=0/2")...)
+	refused(t, exitFailed, []string{state, "scoring is"}, append(one, "--shard=1/2", "--seed=9")...)
+	refused(t, exitFailed, []string{state, "calibration text is"}, with("score", []string{"--calib-tokens=150", "--seq-len=50", "--state", state, "--shard=1/2"})...)
+	refused(t, exitFailed, []string{state, "model is"}, append(one, "--shard=1/2", "--model", damaged(t, func(map[string][]byte) {}))...)
+	refused(t, exitFailed, []string{state, "in 2 shards", "has 3"}, append(one, "--shard=1/3")...)
+	refused(t, exitFailed, []string{state, "shards 1 of 2 are missing"}, "merge", state)
+	refused(t, exitUsage, []string{"--shard 0/2", "--state"}, with("score", quick, []string{"--shard=0/2"})...)
+	refused(t, exitUsage, []string{"--shard", "2/2"}, append(one, "--shard=2/2")...)
+	refused(t, exitUsage, []string{"--calib -"}, append(one, "--shard=1/2", "--calib=-")...)
+	refused(t, exitUsage, []string{"merge", "--state"}, "merge")
+	refused(t, exitUsage, []string{"--samples", "score"}, "merge", "--samples=x.jsonl", state)
+	refused(t, exitFailed, []string{"no such file"}, "merge", state+"-nowhere")
+}

@@ -1,0 +1,81 @@
+package job
+
+import (
+	"bytes"
+	"context"
+	"encoding/gob"
+
+	"avssnative/engine"
+	"avssnative/engine/device"
+	"avssnative/engine/weights"
+	"avssnative/failure"
+	"avssnative/internal/shard"
+	"avssnative/prune"
+)
+
+// A repair depends on all of its text at once and is worth keeping whole: the first of several parts solves it, the others and a merge take what it
+// left, and a job that was killed behind it does not solve it again.
+
+// keptRepair is a repair as bytes carry it.
+type keptRepair struct {
+	Method  prune.RepairMethod
+	Trials  []prune.Trial
+	Types   map[string]int
+	Tensors []keptTensor
+}
+
+type keptTensor struct {
+	Name  string
+	Type  device.DType
+	Shape []int
+	Data  []byte
+}
+
+// keepRepair answers a repair from the folder of a job that has one; asked is what it depends on.
+func (j *Job) keepRepair(ctx context.Context, asked any, solve func() (*prune.Repaired, error)) (*prune.Repaired, error) {
+	if j.shared == nil {
+		return solve()
+	}
+	pieces, err := j.shared.Keep(ctx, "repair", asked, func(part shard.Part) ([]byte, error) {
+		if part.Index > 0 {
+			return nil, nil
+		}
+		r, err := solve()
+		if err != nil {
+			return nil, err
+		}
+		kept := keptRepair{Method: r.Method, Trials: r.Trials, Types: r.Types}
+		for _, name := range r.Repair.Names() {
+			s := r.Repair.Stored(name)
+			kept.Tensors = append(kept.Tensors, keptTensor{s.Name, s.Type, s.Shape, s.Data})
+		}
+		var out bytes.Buffer
+		err = gob.NewEncoder(&out).Encode(kept)
+		return out.Bytes(), err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return j.takeRepair(pieces[0])
+}
+
+// takeRepair reads what keepRepair wrote.
+func (j *Job) takeRepair(data []byte) (*prune.Repaired, error) {
+	var kept keptRepair
+	if err := gob.NewDecoder(bytes.NewReader(data)).Decode(&kept); err != nil {
+		return nil, failure.Corrupt.Errorf("the repair that was kept: %w", err)
+	}
+	r := &prune.Repaired{Method: kept.Method, Trials: kept.Trials, Types: kept.Types}
+	var repair *engine.Repair
+	for _, t := range kept.Tensors {
+		if _, found := j.Model.Tensors.Lookup(t.Name); !found {
+			return nil, failure.Corrupt.Errorf("the repair that was kept: tensor %q: the model has none of that name", t.Name)
+		}
+		if repair == nil {
+			repair = j.Model.NewRepair()
+		}
+		repair.Set(weights.Stored{Name: t.Name, Type: t.Type, Shape: t.Shape, Data: t.Data})
+	}
+	r.Repair = repair
+	return r, nil
+}

@@ -1,0 +1,202 @@
+package shard
+
+// How a part of a pass lies in a file:
+//
+//	"AVSSPART" · version (1 byte) · length of the head (4 bytes) · head, JSON · length of the body (8 bytes) · body · SHA-256 of all before
+//
+// Numbers are little-endian. The head says what the part is of; the body is an Outcome and the states of the observers. A file has the length
+// that it says it has and the sum that it ends with, or it is refused.
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"avssnative/failure"
+	"avssnative/internal/mapped"
+)
+
+const (
+	magic    = "AVSSPART"
+	version  = 1
+	maxHead  = 1 << 20
+	maxBytes = 1 << 32
+	prelude  = len(magic) + 1 + 4
+)
+
+// Fact is one thing that all parts of a job must have in common.
+type Fact struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// head says what a file holds.
+type head struct {
+	Phase  string `json:"phase"` // of the job, as a person calls it
+	Pass   int    `json:"pass"`  // of the phase, from 0
+	Key    string `json:"key"`   // a hash of all that the pass was asked for
+	Shard  int    `json:"shard"`
+	Shards int    `json:"shards"`
+	First  int    `json:"first"` // sequences first to before end
+	End    int    `json:"end"`
+	Facts  []Fact `json:"facts"`
+	Origin Origin `json:"origin"`
+}
+
+// Origin is what is carried along and never compared: from it a merge does the job again.
+type Origin struct {
+	Command []string        `json:"command"` // how the program was called, without what is one machine's own
+	Device  json.RawMessage `json:"device,omitempty"`
+}
+
+// file is a part with its place.
+type file struct {
+	head
+	path string
+	body []byte
+}
+
+// name of a part's file in a folder.
+func (h *head) name() string {
+	return fmt.Sprintf("%s-%d.%d-of-%d%s", notPlain.ReplaceAllString(strings.ToLower(h.Phase), "-"), h.Pass, h.Shard, h.Shards, extension)
+}
+
+const extension = ".shard"
+
+var notPlain = regexp.MustCompile(`[^a-z0-9]+`)
+
+// seal is a file's bytes.
+func seal(h head, body []byte) ([]byte, error) {
+	text, err := json.Marshal(h)
+	if err != nil {
+		return nil, fmt.Errorf("shard: %w", err)
+	}
+	if len(text) > maxHead {
+		return nil, fmt.Errorf("shard: the head takes %d bytes, at most %d", len(text), maxHead)
+	}
+	out := append(make([]byte, 0, prelude+len(text)+8+len(body)+sha256.Size), magic...)
+	out = append(out, version)
+	out = binary.LittleEndian.AppendUint32(out, uint32(len(text)))
+	out = append(out, text...)
+	out = binary.LittleEndian.AppendUint64(out, uint64(len(body)))
+	out = append(out, body...)
+	sum := sha256.Sum256(out)
+	return append(out, sum[:]...), nil
+}
+
+// unseal takes a file's bytes apart; an error is failure.Corrupt.
+func unseal(data []byte) (h head, body []byte, err error) {
+	refuse := func(format string, arguments ...any) (head, []byte, error) {
+		return head{}, nil, failure.Corrupt.Errorf(format, arguments...)
+	}
+	if len(data) < len(magic) || string(data[:len(magic)]) != magic {
+		return refuse("it does not begin with %q", magic)
+	}
+	if len(data) < prelude {
+		return refuse("truncated: %d bytes", len(data))
+	}
+	if v := data[len(magic)]; v != version {
+		return refuse("version %d, this program reads %d", v, version)
+	}
+	text := int(binary.LittleEndian.Uint32(data[len(magic)+1:]))
+	if text > maxHead || len(data) < prelude+text+8+sha256.Size {
+		return refuse("truncated: %d bytes, of which the head says it takes %d", len(data), text)
+	}
+	length := binary.LittleEndian.Uint64(data[prelude+text:])
+	if have := uint64(len(data) - prelude - text - 8 - sha256.Size); have < length {
+		return refuse("truncated: %d of %d bytes of its body", have, length)
+	} else if have > length {
+		return refuse("%d bytes too many at its end", have-length)
+	}
+	end := len(data) - sha256.Size
+	if sum := sha256.Sum256(data[:end]); !bytes.Equal(sum[:], data[end:]) {
+		return refuse("damaged: its checksum is %x, want %x", sum[:6], data[end:end+6])
+	}
+	if err := json.Unmarshal(data[prelude:prelude+text], &h); err != nil {
+		return refuse("its head: %w", err)
+	}
+	if h.Shards < 1 || h.Shards > maxShards || h.Shard < 0 || h.Shard >= h.Shards || h.Pass < 0 || h.First < 0 || h.End < h.First {
+		return refuse("its head: shard %d of %d, pass %d, sequences %d to %d", h.Shard, h.Shards, h.Pass, h.First, h.End)
+	}
+	return h, data[prelude+text+8 : end], nil
+}
+
+// read reads a part.
+func read(path string) (*file, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("shard: %w", err)
+	}
+	if info.Size() > maxBytes {
+		return nil, failure.Corrupt.Errorf("shard: %s: %d bytes, at most %d are read", path, info.Size(), int64(maxBytes))
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("shard: %w", err)
+	}
+	h, body, err := unseal(data)
+	if err != nil {
+		return nil, fmt.Errorf("shard: %s: %w", path, err)
+	}
+	if want := h.name(); filepath.Base(path) != want {
+		return nil, failure.Corrupt.Errorf("shard: %s: it holds what should be called %s", path, want)
+	}
+	return &file{h, path, body}, nil
+}
+
+// write puts a part into a folder, whole or not at all; several processes may do so at a time.
+func write(folder string, h head, body []byte) (*file, error) {
+	data, err := seal(h, body)
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(folder, h.name())
+	if err := mapped.WriteBytes(path, data); err != nil {
+		return nil, fmt.Errorf("shard: %w", err)
+	}
+	return &file{h, path, body}, nil
+}
+
+// list names the parts in some folders: of the pass that h is of, or of every pass where h is nil.
+func list(folders []string, h *head) ([]string, error) {
+	begin := ""
+	if h != nil {
+		begin, _, _ = strings.Cut(h.name(), ".")
+		begin += "."
+	}
+	var paths []string
+	for _, folder := range folders {
+		entries, err := os.ReadDir(folder)
+		if err != nil {
+			return nil, fmt.Errorf("shard: %w", err)
+		}
+		for _, e := range entries {
+			if n := e.Name(); strings.HasPrefix(n, begin) && strings.HasSuffix(n, extension) {
+				paths = append(paths, filepath.Join(folder, n))
+			}
+		}
+	}
+	return paths, nil
+}
+
+// agree says by which fact a file differs from what is wanted. A fact that only one of them knows is none that both have in common.
+func (f *file) agree(facts []Fact, where string) error {
+	for _, want := range facts {
+		at := slices.IndexFunc(f.Facts, func(have Fact) bool { return have.Name == want.Name })
+		if at >= 0 && f.Facts[at].Value != want.Value {
+			return fmt.Errorf("shard: %s: %s is %s, %s it is %s: parts of different jobs do not merge", f.path, want.Name, f.Facts[at].Value, where, want.Value)
+		}
+	}
+	return nil
+}
+
+// errNone is wrapped where a folder holds nothing to merge.
+var errNone = errors.New("no shards")
