@@ -67,7 +67,7 @@ func (m *ggufMetadata) keyValueHeads(heads int) int {
 	const key = "attention.head_count_kv"
 	value, _ := m.raw(key)
 	list := reflect.ValueOf(value)
-	if list.Kind() != reflect.Slice {
+	if list.Kind() != reflect.Slice || m.uneven {
 		return m.size(key, heads, mostHeads)
 	}
 	found := 0
