@@ -161,6 +161,9 @@ func (a *AVSS) Further() ([]Scores, error) {
 		site Site
 	}{{Robust, SiteDelta}, {Paper, SiteBlock}, {Paper, SiteDelta}, {Paper, SiteAttn}, {Paper, SiteMLP}, {Paper, SiteAct}, {Reference, SiteBlock}}
 	for _, f := range formulas {
+		if a.options.Halves && f.site != SiteDelta && f.site != SiteBlock {
+			continue
+		}
 		if f.mode == Reference && a.options.Batch <= 0 || f.mode == a.options.Mode && f.site == a.options.Site {
 			continue
 		}

@@ -124,19 +124,17 @@ func (f *fitter) supported() error {
 // A half is an attention (even) or an MLP (odd); half 2l+1 is the MLP of layer l.
 func (f *fitter) halves() (stay []int) {
 	for half := range 2 * f.model.Layers() {
-		if u := f.unit(half); f.model.Has(u) && !f.fit.Drop.Has(u) {
+		if u := Half(half); f.model.Has(u) && !f.fit.Drop.Has(u) {
 			stay = append(stay, half)
 		}
 	}
 	return stay
 }
 
-func (f *fitter) unit(half int) Unit { return Unit{half / 2, [...]Part{Attention, MLP}[half%2]} }
-
 // gone says whether the model has any of the halves from..to, all of which are dropped.
 func (f *fitter) gone(from, to int) bool {
 	for half := from; half < to; half++ {
-		if f.model.Has(f.unit(half)) {
+		if f.model.Has(Half(half)) {
 			return true
 		}
 	}
