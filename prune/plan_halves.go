@@ -15,6 +15,14 @@ import (
 // Sublayer is Plan.Unit of a plan whose numbers are halves (engine.Half), not layers.
 const Sublayer = "sublayer"
 
+// UnitName is what a person calls the unit with a number: 7, or 7.attn where halves are counted.
+func UnitName(unit string, number int) string {
+	if unit == Sublayer {
+		return engine.Half(number).String()
+	}
+	return fmt.Sprint(number)
+}
+
 // HalfBytes are the bytes of every half of a model's layers, by number; 0 of one that it lacks.
 func HalfBytes(m *engine.Model) []int64 {
 	bytes := make([]int64, 2*m.Layers())

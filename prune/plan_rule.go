@@ -35,6 +35,14 @@ func Layers(layers ...int) Rule {
 	return Rule{text: strings.Join(words, ","), layers: append([]int{}, layers...)}
 }
 
+// Units is the rule that drops these layers and halves of layers.
+func Units(drop engine.Drop) Rule {
+	if drop.Whole() {
+		return Layers(drop.Layers()...)
+	}
+	return Rule{text: drop.String(), halves: drop}
+}
+
 // ParseRule reads a share of the layers ("25%", rounded half up, at least one layer), a number of layers ("8") or a list of layers counted
 // from 0 ("3,7,11"; a single one is "8,"), of which only the attention or the MLP may be meant ("7.attn,11.mlp").
 func ParseRule(text string) (Rule, error) {

@@ -37,6 +37,18 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 	if s.Counts, err = Counts(s.Layers, o.Shares, o.Protect); err != nil {
 		return err
 	}
+	if j.Unit == prune.Sublayer {
+		s.Halves = true
+		s.Baseline = func(name string, seed uint64) bench.Chooser {
+			scores, err := avss.BaselineScores(name, j.Units(), seed)
+			return func(count int) (engine.Drop, error) {
+				if err != nil {
+					return nil, err
+				}
+				return j.choice(scores, count, prune.Protect{})
+			}
+		}
+	}
 	for seed := range max(1, o.Random) {
 		s.Seeds = append(s.Seeds, o.Seed+uint64(seed))
 	}
@@ -46,11 +58,7 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 			return err
 		}
 		s.Metrics[scores.Key()] = func(count int) (engine.Drop, error) {
-			plan, err := prune.Choose(scores, prune.Count(count), o.Protect)
-			if err != nil {
-				return nil, err
-			}
-			return plan.Drop(), nil
+			return j.choice(scores, count, o.Protect)
 		}
 		s.Scores[scores.Key()] = scores.Importance()
 	}
@@ -60,7 +68,7 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 		}
 	}
 	s.Say = func(ctx context.Context, drop engine.Drop) ([]string, error) { return j.answers(ctx, suite, drop) }
-	if err := j.note("sweep", []any{o.BOS, o.Length, o.Seed, o.Metrics, o.Shares, o.Protect, o.Mode, o.Site, o.Random, o.Alone}); err != nil {
+	if err := j.note("sweep", []any{o.BOS, o.Length, o.Seed, o.Metrics, o.Shares, o.Protect, o.Mode, o.Site, o.Random, o.Alone, j.Unit}); err != nil {
 		return err
 	}
 	end, start := j.phase("judging all plans"), time.Now()
@@ -70,7 +78,7 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 	}
 	end()
 	j.cite(table.Sets[0].Results)
-	j.Report.Sweep = sweep(table)
+	j.Report.Sweep = sweep(table, j.Unit)
 	if o.Speed {
 		j.Report.Sweep.CacheTokens = j.length(0)
 		dense, to := &table.Sets[0], j.Report.Speed
@@ -86,6 +94,15 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 		return j.oneByOne(ctx, table, suite)
 	}
 	return nil
+}
+
+// choice is what a ranking drops where count layers go, or halves of as many bytes.
+func (j *Job) choice(scores avss.Scores, count int, protect prune.Protect) (engine.Drop, error) {
+	plan, err := j.plan(scores, prune.Count(count), protect)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Drop(), nil
 }
 
 // Counts are how many of so many layers go at each share, ascending, each once. A share that leaves nothing is an error.
@@ -127,11 +144,15 @@ func (j *Job) oneByOne(ctx context.Context, t *bench.Table, suite *bench.Suite) 
 }
 
 // sweep turns a table into the report's form.
-func sweep(t *bench.Table) *report.Sweep {
-	s := &report.Sweep{Layers: t.Layers, Passes: t.Passes, PassesAlone: t.PassesAlone, Blocks: t.Blocks, BlocksAlone: t.BlocksAlone}
+func sweep(t *bench.Table, unit string) *report.Sweep {
+	s := &report.Sweep{Layers: t.Layers, Unit: unit, Passes: t.Passes, PassesAlone: t.PassesAlone, Blocks: t.Blocks, BlocksAlone: t.BlocksAlone}
 	for _, p := range t.Points {
 		set := &t.Sets[p.Set]
-		point := report.SweepPoint{Metric: p.Metric, Count: p.Count, Share: p.Share, Dropped: set.Drop.Layers(), Retention: *retention(set.Comparison),
+		dropped := set.Drop.Layers()
+		if unit == prune.Sublayer {
+			dropped = set.Drop.Numbers()
+		}
+		point := report.SweepPoint{Metric: p.Metric, Count: p.Count, Share: p.Share, Dropped: dropped, Retention: *retention(set.Comparison),
 			Divergence: report.Divergence{KL: set.Comparison.KL, SameTop: set.Comparison.SameTop, Tokens: set.Comparison.Tokens},
 			Parameters: set.Parameters, Bytes: set.Bytes, TokensPerSecond: set.TokensPerSecond, Generated: set.Generated}
 		for i := range set.Results {

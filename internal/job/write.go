@@ -44,6 +44,10 @@ func (j *Job) Write(ctx context.Context, drop engine.Drop, path string, o prune.
 		return err
 	}
 	j.Report.Unwritten, j.Report.Written = "", format
-	j.size(drop)
+	saved, err := prune.Saves(j.Model, drop, o.Format)
+	if err != nil {
+		return err
+	}
+	j.size(saved)
 	return nil
 }

@@ -23,7 +23,7 @@ func (r *Report) scorePicture(key string) (Picture, bool, error) {
 	if unit := r.about(s.Metric).Unit; unit != "" {
 		axis = "score, " + caption(unit) + " (" + r.firstToGo(key) + " goes first)"
 	}
-	p := newPicture("scores-"+key, caption(r.label(key)), "layer", axis)
+	p := newPicture("scores-"+key, caption(r.label(key)), r.unitAxis(), axis)
 	log := stretched(s.Values)
 	if log {
 		p.logarithmic()

@@ -23,6 +23,7 @@ type Report struct {
 	Calibration *avss.CalibrationInfo  `json:"calibration,omitempty"`
 	Scores      map[string]avss.Scores `json:"scores,omitempty"`  // by avss.Scores.Key
 	Metrics     map[string]Metric      `json:"metrics,omitempty"` // by avss.Scores.Metric, where there is more to say than a name
+	Unit        string                 `json:"unit,omitempty"`    // what scores and layers are of: empty: layers; prune.Sublayer: halves of layers
 	Layers      []avss.LayerRow        `json:"layers,omitempty"`
 	Plan        *prune.Plan            `json:"plan,omitempty"`
 	Others      []prune.Plan           `json:"others,omitempty"` // what other metrics of the same pass would have dropped
@@ -155,7 +156,8 @@ func (p *Phases) Add(name string, seconds float64) {
 // Sweep is what bench found: what several metrics choose at several counts, and what that costs.
 type Sweep struct {
 	Layers       int           `json:"layers"`
-	Points       []SweepPoint  `json:"points"` // metric by metric, counts ascending
+	Unit         string        `json:"unit,omitempty"` // of what is dropped, as in a plan
+	Points       []SweepPoint  `json:"points"`         // metric by metric, counts ascending
 	Metrics      []string      `json:"agreement_metrics,omitempty"`
 	Tau          []avss.Values `json:"agreement_tau,omitempty"` // Kendall's τ between metrics
 	Passes       int           `json:"passes"`

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"avssnative/avss"
+	"avssnative/prune"
 
 	"gonum.org/v1/gonum/stat"
 )
@@ -145,11 +146,17 @@ func (r *Report) Verdict() string {
 		return ""
 	}
 	dropped := r.Plan.Dropped
-	which := plural("layer", dropped)
+	which, all := plural("layer", dropped), fmt.Sprint(r.Model.Layers)
+	if r.Plan.Unit == prune.Sublayer {
+		which, all = UnitSet(dropped).shown(), fmt.Sprintf("%d halves of layers", 2*r.Model.Layers)
+	}
 	if len(which) > verdictLayers {
 		which = fmt.Sprintf("%d layers", len(dropped))
+		if r.Plan.Unit == prune.Sublayer {
+			which = fmt.Sprintf("%d halves of layers", len(dropped))
+		}
 	}
-	sentence := fmt.Sprintf("Without %s (%d of %d, %s) the model", which, len(dropped), r.Model.Layers, r.chosenBy())
+	sentence := fmt.Sprintf("Without %s (%d of %s, %s) the model", which, len(dropped), all, r.chosenBy())
 	if n := len(r.Tasks.tasksOf(counted)); isFinite(float64(kept.MeanOfRatios)) {
 		sentence += fmt.Sprintf(" keeps %s on %d %s (mean of ratios)", Percent(kept.MeanOfRatios), n, some("task", n))
 	} else {

@@ -107,7 +107,7 @@ func (r *Report) sweepPlansTable() (Table, bool) {
 		t.Rows[i].Cells[0] = Text(name)
 	}
 	for _, p := range r.Sweep.Points {
-		t.Rows[of[p.Metric]].Cells[at[p.Count]] = LayerSet(p.Dropped)
+		t.Rows[of[p.Metric]].Cells[at[p.Count]] = units(p.Dropped, r.Sweep.Unit, false)
 	}
 	return t, true
 }

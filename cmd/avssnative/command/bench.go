@@ -26,6 +26,7 @@ func benchCommand() *cli.Command {
 			number("random", 3, "seeds of the random baseline"),
 			seedFlag(),
 			number("protect-first", 0, "layers at the input that stay"), number("protect-last", 0, "layers at the output that stay"),
+			unitFlag(),
 			toggle("one-by-one", "also judge every plan by itself, to show what walking them together saves")},
 			taskFlags(), shardFlags(), []cli.Flag{reportFlag(), forceFlag(), jsonFlag()}),
 		Action: sweep,
@@ -82,8 +83,11 @@ func sweep(c *cli.Context) error {
 	for _, s := range shares {
 		widest = max(widest, s)
 	}
-	scoring.Greedy = int(widest*float64(j.Model.Layers()) + 0.5)
-	scoring.Keep = protect(c).Keep(j.Model.Layers())
+	if err := scoreUnits(c, j, c.String("site")); err != nil {
+		return err
+	}
+	scoring.Greedy = int(widest*float64(j.Units()) + 0.5)
+	scoring.Keep = j.Keep(protect(c))
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
 		return err
 	}

@@ -188,7 +188,7 @@ func (p pruned) check(c *cli.Context, m *engine.Model, rule prune.Rule) error {
 	}
 	var drop engine.Drop
 	if rule.Listed() {
-		plan, err := prune.Listed(m.Layers(), rule, protect(c))
+		plan, err := prune.ListedUnits(m.Layers(), rule, protect(c))
 		if err != nil {
 			return usageError{asFlags(c, err)}
 		}
@@ -344,7 +344,7 @@ func writeScores(j *job.Job, place *mapped.Place) error {
 	for _, key := range j.Report.Keys() {
 		all = append(all, j.Report.Scores[key])
 	}
-	file, err := avss.NewFile(j.Report.Model, *j.Report.Calibration, j.Report.Layers, all...)
+	file, err := avss.NewFile(j.Report.Model, *j.Report.Calibration, j.Unit, j.Report.Layers, all...)
 	if err != nil {
 		return err
 	}
