@@ -193,8 +193,8 @@ func (h *halving) tell(f Format, notice func(string, ...any)) {
 		case FormatGGUF:
 			notice("%s left out: the file's architecture is deci, which llama.cpp loads", list(h.out))
 		case FormatHF:
-			notice("%s left out: the folder's model_type is nemotron-nas, which vLLM and transformers load with trust_remote_code, by the code beside it",
-				list(h.out))
+			notice("%s left out: the folder's model_type is nemotron-nas, which transformers loads with trust_remote_code, by the code beside it, "+
+				"and whose form is vLLM's", list(h.out))
 		}
 	}
 	if len(h.zero) > 0 {

@@ -30,6 +30,8 @@ func (r *Report) unitAxis() string {
 // units are numbers of units in ascending order, or in an order that means something.
 func units(numbers []int, unit string, ordered bool) Cell {
 	switch {
+	case unit == prune.Sublayer && ordered:
+		return UnitOrder(numbers)
 	case unit == prune.Sublayer:
 		return UnitSet(numbers)
 	case ordered:
@@ -56,3 +58,17 @@ func (u UnitSet) words() []string {
 
 func (u UnitSet) shown() string { return strings.Join(u.words(), ", ") }
 func (u UnitSet) values() []any { return []any{strings.Join(u.words(), " ")} }
+
+// UnitOrder is halves of layers in an order that means something.
+type UnitOrder []int
+
+func (u UnitOrder) shown() string { return strings.Join(u.words(), ", ") }
+func (u UnitOrder) values() []any { return []any{strings.Join(u.words(), " ")} }
+
+func (u UnitOrder) words() []string {
+	words := make([]string, len(u))
+	for i, n := range u {
+		words[i] = prune.UnitName(prune.Sublayer, n)
+	}
+	return words
+}

@@ -239,6 +239,7 @@ func conclude(c *cli.Context, j *job.Job, drop engine.Drop, model pruned, kept .
 		return finish(c, j.Report, append(kept, saveReport(c, j.Report), keepFinished(c, j.Report))...)
 	}
 	j.Announce(model.path)
+	said := len(j.Report.AllWarnings())
 	saved := saveReport(c, j.Report)
 	kept = append(kept, saved)
 	if !c.Bool("json") {
@@ -256,7 +257,7 @@ func conclude(c *cli.Context, j *job.Job, drop engine.Drop, model pruned, kept .
 	if c.Bool("json") {
 		return finish(c, j.Report, kept...)
 	}
-	kept = append(kept, j.Report.Ending(c.App.Writer))
+	kept = append(kept, j.Report.Ending(c.App.Writer, said))
 	return errors.Join(append(kept, sayReport(c, saved))...)
 }
 
