@@ -101,9 +101,9 @@ func TestRepairOfHalves(t *testing.T) {
 	// It can be cut and fitted further: what it lacks already is no gap.
 	var fitted []int
 	_, err = written.Fit(t.Context(), engine.Fit{Sequences: fit.Sequences[:2], Drop: engine.Drop{{Layer: 9, Part: engine.MLP}},
-		Solve: func(_ context.Context, l *engine.LinearFit) (weight, bias []float32, err error) {
+		Solve: func(_ context.Context, l *engine.LinearFit) (*engine.Solution, error) {
 			fitted = append(fitted, l.Layer)
-			return nil, nil, nil
+			return nil, nil
 		}})
 	if err != nil || len(fitted) == 0 || slices.Min(fitted) != 9 {
 		t.Errorf("layers %v were fitted for a gap behind the attention of layer 9: %v", fitted, err)
