@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"math"
 
 	"avssnative/engine"
 	"avssnative/engine/arch"
@@ -94,4 +95,34 @@ func (r *Requantised) write(m *engine.Model, name string, encode bool) error {
 	}
 	r.Repair.Set(stored)
 	return nil
+}
+
+// Alternative judges what a pass found for the dense model with coarser weights, beside the dense one in the same pass. Where the suite asks for
+// answers in a model's own words it is not asked: there are no results then, and the comparison holds the divergence alone.
+func (s *Suite) Alternative(dense []Result, scores []engine.SequenceScore, seed uint64) ([]Result, *Comparison, error) {
+	if !s.Asks() {
+		results, err := s.Judge(scores, nil)
+		if err != nil {
+			return nil, nil, err
+		}
+		c, err := Compare(dense, results, seed)
+		return results, c, err
+	}
+	var sums, tokens []float64
+	c := &Comparison{MeanOfRatios: math.NaN(), MeanOfCorrected: math.NaN(), RatioOfMeans: math.NaN(), Flips: math.NaN(), RatiosInterval: interval(nil),
+		CorrectedInterval: interval(nil)}
+	same := 0
+	for _, sequence := range scores {
+		var sum engine.Score
+		for _, branch := range sequence.Branches {
+			sum = sum.Add(branch)
+		}
+		sums, tokens = append(sums, sum.KL), append(tokens, float64(sum.Tokens))
+		c.Tokens += sum.Tokens
+		same += sum.SameTop
+	}
+	if c.KL, c.KLStderr = perToken(sums, tokens); c.Tokens > 0 {
+		c.SameTop = float64(same) / float64(c.Tokens)
+	}
+	return nil, c, nil
 }

@@ -60,6 +60,7 @@ func (j *Job) Generate(ctx context.Context, o Generating, drop engine.Drop) erro
 		g.Pruned, g.Repeats = &said[i], bench.RepeatRate(ids[i])
 		j.Report.Generation[len(j.Report.Generation)-len(prompts)+i] = g
 	}
+	j.Report.Warn()
 	return nil
 }
 

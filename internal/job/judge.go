@@ -3,6 +3,7 @@ package job
 import (
 	"context"
 	"io"
+	"math"
 	"slices"
 	"time"
 
@@ -23,7 +24,9 @@ type Evaluation struct {
 	Samples io.Writer // gets one JSON line an item; may be nil
 	Speed   bool      // time the models on a fixed text
 	Shots   int       // answered examples in front of each question
-	Chat    bool      // questions are turns of a conversation, by the model's own template
+	// Alternatives says which types the dense model is judged in as well: what saves bytes without leaving layers out.
+	Alternatives Alternatives
+	Chat         bool // questions are turns of a conversation, by the model's own template
 }
 
 // DefaultTasks are judged unless others are asked for: they are inside the program.
@@ -39,14 +42,16 @@ func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]benc
 	p := j.pass("judging")
 	p.Sequences = suite.Sequences
 	p.Variants = []engine.Drop{nil}
-	if err := j.note("judging", []any{o.BOS, o.Length, o.Seed, drop}); err != nil {
+	if err := j.note("judging", []any{o.BOS, o.Length, o.Seed, drop, o.Alternatives}); err != nil {
 		return nil, err
 	}
 	if drop != nil {
 		p.Variants, p.Diverge = append(p.Variants, drop), true
 		p.Repairs = []*engine.Repair{nil, j.repair}
 	}
-	judged, err := j.judged(ctx, suite, p)
+	coarser := j.alternatives(o.Alternatives, drop)
+	p = j.beside(p, coarser)
+	judged, scores, err := j.judged(ctx, suite, p)
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +65,14 @@ func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]benc
 	} else {
 		j.Report.Tasks = tasks(whole, nil)
 	}
+	for i, a := range coarser {
+		_, c, err := suite.Alternative(whole, scores[len(scores)-len(coarser)+i], o.Seed)
+		if err != nil {
+			return nil, err
+		}
+		j.Report.Alternatives = append(j.Report.Alternatives, alternative(a, c))
+	}
+	j.Report.Warn()
 	if err := samples(o.Samples, whole, smaller, drop); err != nil {
 		return nil, err
 	}
@@ -82,7 +95,7 @@ func (j *Job) JudgeOnly(ctx context.Context, o Evaluation, drop engine.Drop) ([]
 	if err := j.note("judging", []any{o.BOS, o.Length, o.Seed, drop, "alone"}); err != nil {
 		return nil, err
 	}
-	judged, err := j.judged(ctx, suite, p)
+	judged, _, err := j.judged(ctx, suite, p)
 	if err != nil {
 		return nil, err
 	}
@@ -124,16 +137,54 @@ func (j *Job) compare(whole, smaller []bench.Result, seed uint64) error {
 	for i, change := range c.Tasks {
 		t := &j.Report.Tasks[i]
 		t.Change = &report.Change{Retention: avss.Value(change.Retention), ChanceCorrected: avss.Value(change.ChanceCorrected),
+			RetentionSpan: span(change.RetentionInterval), CorrectedSpan: span(change.CorrectedInterval),
 			P: avss.Value(change.Test.P), Test: change.Test.Name, KL: change.KL, SameTop: change.SameTop, Flips: avss.Value(change.Flips)}
 	}
 	j.Report.Warnings = append(j.Report.Warnings, j.Report.Tasks.Warnings()...)
-	j.Report.Retention = j.Report.Tasks.Means()
-	j.Report.Divergence = &report.Divergence{KL: c.KL, SameTop: c.SameTop, Tokens: c.Tokens}
+	j.Report.Retention = retention(c)
+	j.Report.Divergence = divergence(c)
 	return nil
 }
 
 func retention(c *bench.Comparison) *report.Retention {
-	return &report.Retention{MeanOfRatios: avss.Value(c.MeanOfRatios), MeanOfCorrected: avss.Value(c.MeanOfCorrected), RatioOfMeans: avss.Value(c.RatioOfMeans)}
+	return &report.Retention{MeanOfRatios: avss.Value(c.MeanOfRatios), MeanOfCorrected: avss.Value(c.MeanOfCorrected), RatioOfMeans: avss.Value(c.RatioOfMeans),
+		RatiosSpan: span(c.RatiosInterval), CorrectedSpan: span(c.CorrectedInterval)}
+}
+
+func divergence(c *bench.Comparison) *report.Divergence {
+	d := &report.Divergence{KL: c.KL, SameTop: c.SameTop, Tokens: c.Tokens}
+	if !math.IsNaN(c.KLStderr) {
+		d.Stderr = c.KLStderr
+	}
+	return d
+}
+
+// span is an interval in the report's form; none where there are no numbers.
+func span(i bench.Interval) *report.Span {
+	if math.IsNaN(i.Low) || math.IsNaN(i.High) {
+		return nil
+	}
+	return &report.Span{Low: avss.Value(i.Low), High: avss.Value(i.High)}
+}
+
+// answered is what was answered to questions with choices; pruned may be nil.
+func answered(dense, pruned *bench.Result) *report.Answers {
+	a, has := dense.Answers()
+	if !has {
+		return nil
+	}
+	to := &report.Answers{Choices: a.Choices, Right: a.Right, Dense: a.Shares}
+	if choice, constant := a.Constant(dense.N); constant {
+		to.ConstantDense = to.Name(choice)
+	}
+	if pruned != nil {
+		b, _ := pruned.Answers()
+		to.Pruned = b.Shares
+		if choice, constant := b.Constant(pruned.N); constant {
+			to.ConstantPruned = to.Name(choice)
+		}
+	}
+	return to
 }
 
 func figure(m bench.Metric) report.Figure {
@@ -147,10 +198,13 @@ func tasks(whole, smaller []bench.Result) report.Tasks {
 		r := &whole[i]
 		t := report.Task{Name: r.Task, Version: r.Version, N: r.N, Metric: r.Primary, Convention: r.Convention, BOS: r.BOS, MaxLength: r.MaxLength,
 			Chance: r.Chance, FewShot: r.FewShot, Chat: r.Chat, Dense: figure(r.Main()), Note: r.Note}
+		var pruned *bench.Result
 		if smaller != nil {
-			f := figure(smaller[i].Main())
+			pruned = &smaller[i]
+			f := figure(pruned.Main())
 			t.Pruned = &f
 		}
+		t.Answers = answered(r, pruned)
 		for k, m := range r.Metrics {
 			named := report.Named{Metric: m.Name, Dense: figure(m)}
 			if smaller != nil {

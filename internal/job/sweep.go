@@ -59,10 +59,11 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 			return err
 		}
 	}
-	s.Say = func(ctx context.Context, drop engine.Drop) ([]string, error) { return j.answers(ctx, suite, drop) }
-	if err := j.note("sweep", []any{o.BOS, o.Length, o.Seed, o.Metrics, o.Shares, o.Protect, o.Mode, o.Site, o.Random, o.Alone}); err != nil {
+	s.Say = func(ctx context.Context, drop engine.Drop) ([]string, error) { return j.answers(ctx, suite, drop, nil) }
+	if err := j.note("sweep", []any{o.BOS, o.Length, o.Seed, o.Metrics, o.Shares, o.Protect, o.Mode, o.Site, o.Random, o.Alone, o.Alternatives}); err != nil {
 		return err
 	}
+	s.Alternatives = j.alternatives(o.Alternatives, nil)
 	end, start := j.phase("judging all plans"), time.Now()
 	table, err := s.Run(ctx, j.passes())
 	if err != nil {
@@ -71,6 +72,10 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 	end()
 	j.cite(table.Sets[0].Results)
 	j.Report.Sweep = sweep(table)
+	for i, a := range s.Alternatives {
+		j.Report.Alternatives = append(j.Report.Alternatives, alternative(a, table.Alternatives[i].Comparison))
+	}
+	j.Report.Warn()
 	if o.Speed {
 		j.Report.Sweep.CacheTokens = j.length(0)
 		dense, to := &table.Sets[0], j.Report.Speed
@@ -80,6 +85,7 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 			p := &j.Report.Sweep.Points[i]
 			p.CacheBytes = j.cacheBytes(table.Sets[table.Points[i].Set].Drop)
 		}
+		j.Report.Sweep.Dense.CacheBytes = to.CacheBytesDense
 	}
 	j.Report.Sweep.Seconds = time.Since(start).Seconds()
 	if o.Alone {
@@ -111,7 +117,7 @@ func (j *Job) oneByOne(ctx context.Context, t *bench.Table, suite *bench.Suite) 
 	for i, set := range t.Sets {
 		p := j.pass("one by one")
 		p.Sequences, p.Variants, p.Diverge = suite.Sequences, []engine.Drop{nil, set.Drop}, true
-		judged, err := j.judged(ctx, suite, p)
+		judged, _, err := j.judged(ctx, suite, p)
 		if err != nil {
 			return err
 		}
@@ -129,18 +135,10 @@ func (j *Job) oneByOne(ctx context.Context, t *bench.Table, suite *bench.Suite) 
 // sweep turns a table into the report's form.
 func sweep(t *bench.Table) *report.Sweep {
 	s := &report.Sweep{Layers: t.Layers, Passes: t.Passes, PassesAlone: t.PassesAlone, Blocks: t.Blocks, BlocksAlone: t.BlocksAlone}
+	dense := point(bench.Point{Metric: "dense"}, &t.Sets[0])
+	s.Dense = &dense
 	for _, p := range t.Points {
-		set := &t.Sets[p.Set]
-		point := report.SweepPoint{Metric: p.Metric, Count: p.Count, Share: p.Share, Dropped: set.Drop.Layers(), Retention: *retention(set.Comparison),
-			Divergence: report.Divergence{KL: set.Comparison.KL, SameTop: set.Comparison.SameTop, Tokens: set.Comparison.Tokens},
-			Parameters: set.Parameters, Bytes: set.Bytes, TokensPerSecond: set.TokensPerSecond, Generated: set.Generated}
-		for i := range set.Results {
-			r := &set.Results[i]
-			f := figure(r.Main())
-			point.Tasks = append(point.Tasks, report.TaskPoint{Name: r.Task, Metric: r.Primary, Convention: r.Convention, Value: f.Value, Stderr: f.Stderr,
-				Retention: avss.Value(set.Comparison.Tasks[i].Retention)})
-		}
-		s.Points = append(s.Points, point)
+		s.Points = append(s.Points, point(p, &t.Sets[p.Set]))
 	}
 	if t.Agreement != nil {
 		s.Metrics = t.Agreement.Metrics
@@ -149,4 +147,22 @@ func sweep(t *bench.Table) *report.Sweep {
 		}
 	}
 	return s
+}
+
+// point turns one point of a table into the report's form.
+func point(p bench.Point, set *bench.Variant) report.SweepPoint {
+	c := set.Comparison
+	to := report.SweepPoint{Metric: p.Metric, Count: p.Count, Share: p.Share, Dropped: set.Drop.Layers(), Retention: *retention(c), Divergence: *divergence(c),
+		Flips: avss.Value(c.Flips), Parameters: set.Parameters, Bytes: set.Bytes, TokensPerSecond: set.TokensPerSecond, Generated: set.Generated}
+	for i := range set.Results {
+		r, change := &set.Results[i], &c.Tasks[i]
+		f := figure(r.Main())
+		t := report.TaskPoint{Name: r.Task, Metric: r.Primary, Convention: r.Convention, Value: f.Value, Stderr: f.Stderr, N: r.N, Chance: r.Chance,
+			Retention: avss.Value(change.Retention), Corrected: avss.Value(change.ChanceCorrected), Span: span(change.RetentionInterval)}
+		if answers := answered(r, nil); answers != nil {
+			t.Constant = answers.ConstantDense
+		}
+		to.Tasks = append(to.Tasks, t)
+	}
+	return to
 }

@@ -44,6 +44,9 @@ func (j *Job) Write(ctx context.Context, drop engine.Drop, path string, o prune.
 		return err
 	}
 	j.Report.Unwritten, j.Report.Written = "", format
+	if err := j.Model.Computable(); err != nil {
+		j.Report.Uncomputed = err.Error()
+	}
 	j.size(drop)
 	return nil
 }

@@ -49,8 +49,15 @@ func (r *Report) Results(out io.Writer) error {
 	for _, line := range r.heading() {
 		fmt.Fprintln(s, wrapped(line, "  "))
 	}
-	if verdict := r.Verdict(); verdict != "" {
-		fmt.Fprintf(s, "\n%s\n", wrapped(verdict, ""))
+	for i, sentence := range r.Verdict() {
+		if i == 0 {
+			s.WriteByte('\n')
+		}
+		if i == commandSentence { // a command that is folded cannot be pasted
+			fmt.Fprintln(s, escape.Terminal(sentence))
+			continue
+		}
+		fmt.Fprintln(s, wrapped(sentence, "  "))
 	}
 	for _, warning := range r.AllWarnings() {
 		fmt.Fprintf(s, "\n%s\n", wrapped("Warning: "+warning, "  "))

@@ -27,7 +27,7 @@ func benchCommand() *cli.Command {
 			seedFlag(),
 			number("protect-first", 0, "layers at the input that stay"), number("protect-last", 0, "layers at the output that stay"),
 			toggle("one-by-one", "also judge every plan by itself, to show what walking them together saves")},
-			taskFlags(), shardFlags(), []cli.Flag{reportFlag(), forceFlag(), jsonFlag()}),
+			taskFlags(), judgingFlags(), shardFlags(), []cli.Flag{reportFlag(), forceFlag(), jsonFlag()}),
 		Action: sweep,
 	}
 }
@@ -41,7 +41,9 @@ func sweep(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	evaluation.Speed = true
+	if err := judging(c, &evaluation); err != nil {
+		return err
+	}
 	shares, err := shares(c.String("shares"))
 	if err != nil {
 		return err
