@@ -136,9 +136,12 @@ func (s *Sweep) Run(ctx context.Context, runner Runner) (*Table, error) {
 		t.Alternatives = append(t.Alternatives, v)
 	}
 	if s.Speed != nil {
-		return t, s.time(ctx, runner, t)
+		if s.Speed.Whole == 0 {
+			return t, s.time(ctx, runner, t)
+		}
+		_, err = Within(ctx, s.Speed.Whole, func(ctx context.Context) error { return s.time(ctx, runner, t) })
 	}
-	return t, nil
+	return t, err
 }
 
 // time measures speeds. Sets that leave as many layers of as many bytes do the same work, so one of them is measured for all.

@@ -23,11 +23,12 @@ const Version = "0.1.0"
 
 // Job is one model being worked on.
 type Job struct {
-	Model    *engine.Model
-	Report   *report.Report
-	Memory   int64                             // bytes for hidden states; 0: the engine's choice
-	Progress func(phase string, s engine.Step) // may be nil
-	Phase    func(phase string)                // called when a phase begins; may be nil
+	Model     *engine.Model
+	Report    *report.Report
+	Memory    int64                             // bytes for hidden states; 0: the engine's choice
+	Progress  func(phase string, s engine.Step) // may be nil
+	Phase     func(phase string)                // called when a phase begins; may be nil
+	Expecting func([]Expected)                  // told by Expect what is to come; may be nil
 
 	tokenizer   *tokenizer.Tokenizer
 	calibration []engine.Sequence
@@ -35,6 +36,7 @@ type Job struct {
 	avss        *avss.AVSS
 	scores      []avss.Scores // in the order they are shown
 	shared      *shard.Runner // where the job is one part of several
+	layerTime   float64       // seconds of a token through a layer; 0: not measured
 }
 
 // Open opens a model and its device and begins a report.

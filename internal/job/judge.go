@@ -2,6 +2,7 @@ package job
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"math"
 	"slices"
@@ -221,21 +222,28 @@ func tasks(whole, smaller []bench.Result) report.Tasks {
 const (
 	// speedTokens is how much text a timing reads at most: enough that starting up does not show.
 	speedTokens = 4096
-	// speedTime is how long all timings of a run may take together, but for a model whose first pass takes longer.
+	// speedTime is how long all timings of a run may take together; what is not measured then stays unknown.
 	speedTime = 5 * time.Second
+	// speedLength is how long a sequence is that is timed, leastSpeedLength where a model is slow.
+	speedLength, leastSpeedLength = 256, 16
 )
 
-// speed prepares so many timings on the text inside the program.
+// speed prepares so many timings on the text inside the program. Of a slow model a pass reads less of it.
 func (j *Job) speed(timings int) (*bench.Speed, error) {
 	t, err := j.Tokenizer()
 	if err != nil {
 		return nil, err
 	}
-	sequences, err := bench.SpeedText(t, string(smallworld.Stories()), speedTokens, j.length(256))
+	length := j.length(speedLength)
+	budget := speedTime / time.Duration(timings)
+	if pass := j.layerTime * float64(j.Model.Layers()); pass > 0 {
+		length = max(min(leastSpeedLength, length), min(length, int(budget.Seconds()/2/pass)))
+	}
+	sequences, err := bench.SpeedText(t, string(smallworld.Stories()), speedTokens, length)
 	if err != nil {
 		return nil, err
 	}
-	return &bench.Speed{Sequences: sequences, Memory: j.Memory, Budget: speedTime / time.Duration(timings)}, nil
+	return &bench.Speed{Sequences: sequences, Memory: j.Memory, Budget: budget, Whole: speedTime}, nil
 }
 
 // timings is how often each model is timed; the fastest counts.
@@ -252,11 +260,34 @@ func (j *Job) time(ctx context.Context, drop engine.Drop) error {
 	if err != nil {
 		return err
 	}
-	// In turn, so that what else the machine does meets both.
-	s.Repeats = 1
 	read, made := make([]float64, 2), make([]float64, 2)
-	for range timings {
+	whole, err := bench.Within(ctx, speedTime, func(ctx context.Context) error { return j.timeInTurn(ctx, s, variants, read, made) })
+	if err != nil {
+		return err
+	}
+	if !whole && (read[0] == 0 || made[0] == 0 || len(variants) > 1 && (read[1] == 0 || made[1] == 0)) {
+		j.Report.Warnings = append(j.Report.Warnings, fmt.Sprintf("timing: %v are not enough for this model: what is not shown was not measured", speedTime))
+	}
+	to := j.Report.Speed
+	to.TokensPerSecondDense, to.TokensPerSecondPruned = read[0], read[1]
+	to.GeneratedPerSecondDense, to.GeneratedPerSecondPruned = made[0], made[1]
+	to.CacheTokens = j.length(0)
+	to.CacheBytesDense = j.cacheBytes(nil)
+	if drop != nil {
+		to.CacheBytesPruned = j.cacheBytes(drop)
+	}
+	return nil
+}
+
+// timeInTurn times models one after the other, so that what else the machine does meets all, and keeps the best.
+func (j *Job) timeInTurn(ctx context.Context, s *bench.Speed, variants []engine.Drop, read, made []float64) error {
+	s.Repeats = 1
+	for turn := range timings {
 		for i, v := range variants {
+			if j.Progress != nil {
+				layers := j.Model.Layers()
+				j.Progress("timing", engine.Step{Layer: layers - 1, Layers: layers, Done: float64(turn*len(variants) + i), Total: float64(timings * len(variants))})
+			}
 			speed, err := s.Measure(ctx, j.Model, v)
 			if err != nil {
 				return err
@@ -267,14 +298,6 @@ func (j *Job) time(ctx context.Context, drop engine.Drop) error {
 			}
 			made[i] = max(made[i], speed)
 		}
-	}
-	to := j.Report.Speed
-	to.TokensPerSecondDense, to.TokensPerSecondPruned = read[0], read[1]
-	to.GeneratedPerSecondDense, to.GeneratedPerSecondPruned = made[0], made[1]
-	to.CacheTokens = j.length(0)
-	to.CacheBytesDense = j.cacheBytes(nil)
-	if drop != nil {
-		to.CacheBytesPruned = j.cacheBytes(drop)
 	}
 	return nil
 }

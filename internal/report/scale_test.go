@@ -60,8 +60,8 @@ func TestEightyColumns(t *testing.T) {
 		}
 	}
 	records := sections(t, r)
-	// metric, count, share, retention and divergence stand beside the tasks.
-	if n := len(records["What each metric's choice keeps"][0]); n != 5+40 {
+	// metric, count, share, two retentions with their intervals, divergence, same top and flips stand beside the tasks.
+	if n := len(records["What each metric's choice keeps"][0]); n != 12+40 {
 		t.Errorf("the sweep has %d columns", n)
 	}
 	pictures, err := r.Pictures()

@@ -53,7 +53,7 @@ func (r *Report) sweepTable() (Table, bool) {
 			cells = append(cells, Quantity(p.Parameters), Bytes(p.Bytes))
 		}
 		if timed {
-			cells = append(cells, Number{Value: p.TokensPerSecond}, Number{Value: p.Generated}, Bytes(p.CacheBytes))
+			cells = append(cells, measured(p.TokensPerSecond), measured(p.Generated), Bytes(p.CacheBytes))
 		}
 		t.add(cells...)
 	}
@@ -148,4 +148,12 @@ func (r *Report) agreementTable() (Table, bool) {
 		t.add(cells...)
 	}
 	return t, true
+}
+
+// measured is a speed, empty where there was no time to measure it.
+func measured(speed float64) Cell {
+	if speed == 0 {
+		return nil
+	}
+	return Number{Value: speed}
 }

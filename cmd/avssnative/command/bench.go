@@ -86,6 +86,11 @@ func sweep(c *cli.Context) error {
 	}
 	scoring.Greedy = int(widest*float64(j.Model.Layers()) + 0.5)
 	scoring.Keep = protect(c).Keep(j.Model.Layers())
+	plans := len(shares) * (len(metrics) + 2 + max(1, c.Int("random")))
+	if err := j.Expect(c.Context, job.Ahead{Calibration: &calibration, Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy, Judge: &evaluation, Plans: plans,
+		Judging: "judging all plans"}); err != nil {
+		return err
+	}
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
 		return err
 	}

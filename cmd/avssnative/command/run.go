@@ -73,6 +73,11 @@ func runAll(c *cli.Context) error {
 		return err
 	}
 	scoring.Keep = choice.Protect.Keep(j.Model.Layers())
+	ahead := job.Ahead{Calibration: &calibration, Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy, Repair: repair.of(j), Judge: &evaluation, Plans: 1,
+		Generate: c.Int("generate"), Write: model.path != ""}
+	if err := j.Expect(c.Context, ahead); err != nil {
+		return err
+	}
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"avssnative/avss"
+	"avssnative/internal/job"
 
 	"github.com/urfave/cli/v2"
 )
@@ -52,6 +53,9 @@ func score(c *cli.Context) error {
 	defer j.Close()
 	if most := j.Model.Layers() - 1; scoring.Greedy < 0 || scoring.Greedy > most {
 		return usage("--greedy-layers %d: want 0 (a quarter of them) to %d", scoring.Greedy, most)
+	}
+	if err := j.Expect(c.Context, job.Ahead{Calibration: &calibration, Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy}); err != nil {
+		return err
 	}
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
 		return err
