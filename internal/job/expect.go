@@ -147,7 +147,11 @@ func (j *Job) expectJudging(a Ahead, layers, head float64) []Expected {
 	// Pruned models share the first layers with the dense one, and lack some.
 	shared := 0.6
 	all := []Expected{{name, tokens * ((1+shared*(models-1))*layers + 0.6*models*head) * j.layerTime}}
-	if a.Judge.Speed {
+	switch {
+	case !a.Judge.Speed:
+	case a.Judging != "": // a sweep times its sets on the way
+		all[0].Seconds += speedTime.Seconds()
+	default:
 		all = append(all, Expected{"timing", speedTime.Seconds()})
 	}
 	return all

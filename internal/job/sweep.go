@@ -17,13 +17,14 @@ import (
 // Sweeping says which choices are judged.
 type Sweeping struct {
 	Evaluation
-	Metrics []string  // names or keys of scores, judged beside first, last and random
-	Shares  []float64 // of the layers, each in (0, 1)
-	Protect prune.Protect
-	Mode    avss.Mode
-	Site    avss.Site
-	Random  int  // seeds of the random baseline; 0: one
-	Alone   bool // also judge every plan by itself, to show what sharing saves
+	Metrics    []string  // names or keys of scores, judged beside first, last and random
+	Shares     []float64 // of the layers, each in (0, 1)
+	Protect    prune.Protect
+	Mode       avss.Mode
+	Site       avss.Site
+	Random     int  // seeds of the random baseline; 0: one
+	Generating      // what every set says
+	Alone      bool // also judge every plan by itself, to show what sharing saves
 }
 
 // Sweep judges what the metrics would drop at every share, all in as few passes as the memory allows.
@@ -70,10 +71,14 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 		return err
 	}
 	end()
+	took := time.Since(start).Seconds()
 	j.cite(table.Sets[0].Results)
 	j.Report.Sweep = sweep(table)
 	for i, a := range s.Alternatives {
 		j.Report.Alternatives = append(j.Report.Alternatives, alternative(a, table.Alternatives[i].Comparison))
+	}
+	if err := j.speak(ctx, o.Generating, table); err != nil {
+		return err
 	}
 	j.Report.Warn()
 	if o.Speed {
@@ -87,7 +92,7 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 		}
 		j.Report.Sweep.Dense.CacheBytes = to.CacheBytesDense
 	}
-	j.Report.Sweep.Seconds = time.Since(start).Seconds()
+	j.Report.Sweep.Seconds = took
 	if o.Alone {
 		return j.oneByOne(ctx, table, suite)
 	}

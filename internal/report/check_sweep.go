@@ -59,6 +59,9 @@ func (c *checker) point(p *SweepPoint, s *Sweep, field string) {
 	c.number(p.TokensPerSecond, 0, maxCount, field, "tokens_per_s")
 	c.number(p.Generated, 0, maxCount, field, "generated_per_s")
 	c.count(p.CacheBytes, maxCount, field, "cache_bytes")
+	if p.Fluency != nil {
+		c.fluency(p.Fluency, field+".fluency")
+	}
 	if len(p.Tasks) != len(s.Points[0].Tasks) {
 		c.fail(field, "%d tasks, the first has %d", len(p.Tasks), len(s.Points[0].Tasks))
 	}

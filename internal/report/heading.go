@@ -4,6 +4,8 @@ package report
 
 import (
 	"fmt"
+	"path/filepath"
+	"strings"
 
 	"avssnative/prune"
 )
@@ -15,9 +17,21 @@ func (r *Report) heading() []string {
 		fmt.Sprintf("on %s (%s), compute %s", r.Device.Name, r.Device.ISA, r.Device.Compute),
 	}
 	if c := r.Calibration; c != nil {
-		lines = append(lines, fmt.Sprintf("measured on %s: %d tokens in %d sequences", c.Source, c.Tokens, c.Sequences))
+		lines = append(lines, fmt.Sprintf("measured on %s: %d tokens in %d sequences", r.text(), c.Tokens, c.Sequences))
 	}
 	return lines
+}
+
+// text is what the calibration text is called: files by their name and folder, not by where somebody's disk has them.
+func (r *Report) text() string {
+	var names []string
+	for _, source := range strings.Split(r.Calibration.Source, ", ") {
+		if parts := strings.Split(filepath.ToSlash(source), "/"); len(parts) > 2 {
+			source = strings.Join(parts[len(parts)-2:], "/")
+		}
+		names = append(names, source)
+	}
+	return named(names, inNote)
 }
 
 // became says what became of the pruned model, in a line or two; nothing where none was to be written.

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"avssnative/internal/report/escape"
@@ -25,6 +26,10 @@ func (r *Report) Markdown(out io.Writer) error {
 		}
 		if i == 0 {
 			fmt.Fprintf(s, "1. **%s**\n", escape.Markdown(sentence))
+			continue
+		}
+		if command := strings.TrimPrefix(sentence, next); i == commandSentence && pasted.MatchString(command) && !strings.Contains(command, "://") {
+			fmt.Fprintf(s, "%d. %s`%s`\n", i+1, next, command)
 			continue
 		}
 		fmt.Fprintf(s, "%d. %s\n", i+1, escape.Markdown(sentence))
@@ -87,3 +92,6 @@ func (t *Table) markdown(s *strings.Builder) {
 		fmt.Fprintf(s, "- %s\n", escape.Markdown(note))
 	}
 }
+
+// pasted are command lines that stand as they are: what escapes a text would be copied with it. Any other is escaped.
+var pasted = regexp.MustCompile(`^[A-Za-z0-9_./:=,%@+ '-]+$`)

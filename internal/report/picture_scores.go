@@ -70,7 +70,7 @@ func (r *Report) scorePicture(key string) (Picture, bool, error) {
 		switch v := s.Values[layer]; {
 		case broken && slices.Contains(towers, layer):
 			far.XYs = append(far.XYs, plotter.XY{X: float64(layer), Y: above})
-			far.Labels = append(far.Labels, " "+short(v)+" ↑")
+			far.Labels = append(far.Labels, "   "+short(v)+" ↑")
 		case math.IsInf(v, 1):
 			infinite = append(infinite, plotter.XY{X: float64(layer), Y: above})
 		case drawable(v):
@@ -146,7 +146,7 @@ func (p *Picture) towers(far plotter.XYLabels) error {
 		labels.TextStyle[i].YAlign = draw.YCenter
 		if far.XYs[i].X > 0.8*p.plot.X.Max { // at the right there is no room for it
 			labels.TextStyle[i].XAlign = draw.XRight
-			labels.Labels[i] = "↑ " + strings.Trim(labels.Labels[i], " ↑") + "  "
+			labels.Labels[i] = "↑ " + strings.Trim(labels.Labels[i], " ↑") + "   "
 		}
 	}
 	p.plot.Add(points, labels)

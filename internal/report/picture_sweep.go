@@ -101,11 +101,16 @@ func (r *Report) sweepPicture(what string) func() (Picture, bool, error) {
 			}
 		}
 		log := stretched(all)
+		// The dense model is where every line begins. A logarithm has no place for its 0, which then stands below all else.
+		begin := y.dense
+		if begin <= 0 && log {
+			begin = slices.Min(all) / 3
+			p.say("the dense model is at 0, drawn at the foot of the axis")
+		}
 		for _, i := range shown {
-			// The dense model is where every line begins, unless a logarithm has no place for it.
 			line := lines[i].XYs
-			if drawable(y.dense) && (y.dense > 0 || !log) {
-				line = append(plotter.XYs{{X: 0, Y: y.dense}}, line...)
+			if drawable(begin) {
+				line = append(plotter.XYs{{X: 0, Y: begin}}, line...)
 			}
 			l, points, err := plotter.NewLinePoints(line)
 			if err != nil {

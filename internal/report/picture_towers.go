@@ -3,46 +3,44 @@ package report
 // A score that towers above all others would press them to the floor of its picture: the axis is cut above the others, and what stands above the cut is
 // drawn at its edge with its value.
 
-import (
-	"slices"
-)
+import "slices"
 
 const (
-	// towering is how many times as far from the lowest as the highest of the others a value must be to be cut off.
+	// towering is how many times as far from the lowest as the highest of the bulk a value must be to be cut off.
 	towering = 4
-	// mostTowers is the share of the values that may be cut off.
-	mostTowers = 0.15
+	// worthCutting is the same for the highest: below it the picture still shows the others.
+	worthCutting = 8
+	// bulk is the share of the values that are never cut off.
+	bulk = 0.85
 )
 
-// cut is where the axis ends so that the other values can be told apart, and the places of those above; ok is false where none towers.
+// cut is where the axis ends so that the bulk of some values can be told apart, and the places of those above; ok is false where none towers, or where
+// what is left spans so much that only a logarithm shows it.
 func cut(values []float64) (top float64, above []int, ok bool) {
-	var order []int
-	for i, v := range values {
+	var sorted []float64
+	for _, v := range values {
 		if drawable(v) {
-			order = append(order, i)
+			sorted = append(sorted, v)
 		}
 	}
-	slices.SortFunc(order, func(a, b int) int {
-		switch {
-		case values[a] < values[b]:
-			return -1
-		case values[a] > values[b]:
-			return 1
-		}
-		return a - b
-	})
-	most := max(1, int(mostTowers*float64(len(order))))
-	if len(order) < 5 {
+	slices.Sort(sorted)
+	if len(sorted) < 6 {
 		return 0, nil, false
 	}
-	low := values[order[0]]
-	// The lowest cut that leaves few enough above and a wide gap between them and the rest.
-	for towers := most; towers >= 1; towers-- {
-		rest, tower := values[order[len(order)-towers-1]], values[order[len(order)-towers]]
-		if rest > low && tower-low > towering*(rest-low) {
-			above = slices.Sorted(slices.Values(order[len(order)-towers:]))
-			return rest, above, true
+	low, high := sorted[0], sorted[len(sorted)-1]
+	wide := sorted[min(len(sorted)-2, int(bulk*float64(len(sorted)))-1)] - low
+	if !(wide > 0) || high-low <= worthCutting*wide {
+		return 0, nil, false
+	}
+	var rest []float64
+	for i, v := range values {
+		switch {
+		case !drawable(v):
+		case v-low > towering*wide:
+			above = append(above, i)
+		default:
+			rest = append(rest, v)
 		}
 	}
-	return 0, nil, false
+	return slices.Max(rest), above, !stretched(rest)
 }

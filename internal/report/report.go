@@ -220,6 +220,7 @@ type SweepPoint struct {
 	TokensPerSecond float64     `json:"tokens_per_s,omitempty"`
 	Generated       float64     `json:"generated_per_s,omitempty"`
 	CacheBytes      int64       `json:"cache_bytes,omitempty"` // of a text of Sweep.CacheTokens
+	Fluency         *Fluency    `json:"fluency,omitempty"`     // of what it says after the beginnings of some texts
 }
 
 // TaskPoint is one task's figure at one point of a sweep.

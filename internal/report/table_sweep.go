@@ -25,6 +25,11 @@ func (r *Report) sweepTable() (Table, bool) {
 	for _, task := range first.Tasks {
 		t.column(task.Name, task.Name)
 	}
+	spoken := r.Sweep.Dense != nil && r.Sweep.Dense.Fluency != nil
+	if spoken {
+		t.column("repeats", "repeats itself")
+		t.column("drift", "other scripts")
+	}
 	sized, timed := first.Parameters > 0, first.TokensPerSecond > 0
 	if sized {
 		t.column("parameters", "parameters")
@@ -49,6 +54,11 @@ func (r *Report) sweepTable() (Table, bool) {
 		for _, task := range p.Tasks {
 			cells = append(cells, Number{Value: float64(task.Value), Places: 3})
 		}
+		if f := p.Fluency; spoken && f != nil {
+			cells = append(cells, Share(f.Repeats), Share((&Fluencies{*r.Sweep.Dense.Fluency, f}).Drift()))
+		} else if spoken {
+			cells = append(cells, nil, nil)
+		}
 		if sized {
 			cells = append(cells, Quantity(p.Parameters), Bytes(p.Bytes))
 		}
@@ -61,6 +71,10 @@ func (r *Report) sweepTable() (Table, bool) {
 		"accuracies. KL(dense ‖ pruned) is in nats a token, same top the share of tokens with the same most likely one, flips the share of items answered differently. Judged in %d %s through the model "+
 		"instead of %d, %d layer applications instead of %d, %.1f s.", r.Sweep.Passes, some("walk", r.Sweep.Passes), r.Sweep.PassesAlone, r.Sweep.Blocks,
 		r.Sweep.BlocksAlone, r.Sweep.Seconds)
+	if spoken {
+		t.Note += " Repeats itself: the share of the runs of four tokens that it said before, going on from some texts; other scripts: the share of its letters that " +
+			"left the dense model's alphabets."
+	}
 	if r.Sweep.CacheTokens > 0 {
 		t.Note += fmt.Sprintf(" Keys and values are those of a text of %d tokens.", r.Sweep.CacheTokens)
 	}

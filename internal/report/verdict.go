@@ -27,8 +27,11 @@ const (
 	unjudged              // nothing says
 )
 
-// commandSentence is the place of the sentence that is a command line.
-const commandSentence = 4
+// commandSentence is the place of the sentence that is a command line, behind next.
+const (
+	commandSentence = 4
+	next            = "Next: "
+)
 
 // The bounds of the grades: what the paper promises of a quarter of the layers, and where a model answers other questions than it was asked.
 const (
@@ -87,7 +90,7 @@ func (r *Report) Verdict() []string {
 	if s := r.Size; s != nil {
 		f.bytes, f.of = s.BytesPruned, s.BytesDense
 	}
-	return []string{r.whatGoes(f), r.whatItCosts(f), r.howSure(f), r.whatIsBetter(f), "Next: " + r.nextCommand(f)}
+	return []string{r.whatGoes(f), r.whatItCosts(f), r.howSure(f), r.whatIsBetter(f), next + r.nextCommand(f)}
 }
 
 // grown says what became of a perplexity.

@@ -12,7 +12,7 @@ func (r *Report) sweepVerdict() []string {
 	if f == nil {
 		return nil
 	}
-	return []string{r.whatGoes(f), r.whatItCosts(f), r.howSure(f), r.whatIsBetter(f), "Next: " + r.nextCommand(f)}
+	return []string{r.whatGoes(f), r.whatItCosts(f), r.howSure(f), r.whatIsBetter(f), next + r.nextCommand(f)}
 }
 
 // recommended is the cut to tell of: of each count the set with the least divergence, of the counts the largest that is spared, else the smallest.

@@ -21,7 +21,7 @@ func (r *Report) AllWarnings() []string {
 
 // Warn adds to the report's warnings those that its figures ask for, each once.
 func (r *Report) Warn() {
-	for _, warnings := range [][]string{r.rankingWarnings(), r.answerWarnings(), r.fluencyWarnings(), r.domainWarnings()} {
+	for _, warnings := range [][]string{r.rankingWarnings(), r.answerWarnings(), r.fluencyWarnings(), r.driftWarnings(), r.domainWarnings()} {
 		for _, warning := range warnings {
 			if !slices.Contains(r.Warnings, warning) {
 				r.Warnings = append(r.Warnings, warning)
@@ -102,6 +102,23 @@ func (r *Report) fluencyWarnings() []string {
 			100*f.Pruned.Repeats, 100*f.Dense.Repeats))
 	}
 	return all
+}
+
+// driftWarnings name the sets of a sweep that write in another alphabet.
+func (r *Report) driftWarnings() []string {
+	if r.Sweep == nil || r.Sweep.Dense == nil || r.Sweep.Dense.Fluency == nil {
+		return nil
+	}
+	var sets []string
+	for _, p := range r.Sweep.Points {
+		if p.Fluency != nil && (&Fluencies{*r.Sweep.Dense.Fluency, p.Fluency}).Drift() > drifted {
+			sets = append(sets, fmt.Sprintf("%s %d", p.Metric, p.Count))
+		}
+	}
+	if len(sets) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("language drift: more than a tenth of what is written by the sets of %s is in other scripts than the dense model's", named(sets, inSentence))}
 }
 
 // Drift is how much of the letters went to other scripts: half the sum of the differences between the two models' shares, 0 to 1.
