@@ -2,6 +2,7 @@ package job
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -66,6 +67,9 @@ func (j *Job) alternatives(o Alternatives, drop engine.Drop) []*bench.Requantise
 			continue
 		case len(r.Tensors) == 0:
 			leave("no matrix of the layers would become smaller")
+			continue
+		case slices.ContainsFunc(all, func(had *bench.Requantised) bool { return maps.Equal(had.Tensors, r.Tensors) && had.Bytes == r.Bytes }):
+			leave("its rows are no whole blocks of that type, and it comes to the same as the one before")
 			continue
 		case held+r.Held > mostHeld:
 			leave(fmt.Sprintf("its %d MiB are more than the %d MiB that are held for this", (held+r.Held)>>20, mostHeld>>20))

@@ -13,6 +13,7 @@ type Table struct {
 	Note    string         // below it
 	Notes   []string       // below that, one by one
 	single  bool           // it tells of single layers or of the run itself: its place is behind the pictures
+	labels  int            // how many of the first columns say what a row is about; 0: one
 	keys    map[string]int // how often columns asked for a key
 }
 

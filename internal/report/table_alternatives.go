@@ -26,7 +26,7 @@ func (r *Report) alternativeTable() (Table, bool) {
 	row := func(name string, bytes int64, d *Divergence, k *Retention) {
 		cells := []Cell{Text(name), Bytes(bytes), ratio(bytes, dense), nil, nil, nil, nil}
 		if d != nil {
-			cells[3], cells[4] = Number{Value: d.KL, Places: 4}, Share(d.SameTop)
+			cells[3], cells[4] = Number{Value: d.KL, Places: 5}, Share(d.SameTop)
 		}
 		if k != nil && isFinite(float64(k.MeanOfRatios)) {
 			cells[5], cells[6] = Share(k.MeanOfRatios), Share(k.MeanOfCorrected)
@@ -43,7 +43,7 @@ func (r *Report) alternativeTable() (Table, bool) {
 			continue
 		}
 		row("dense in "+a.Name, a.Bytes, a.Divergence, a.Retention)
-		if len(a.Tensors) > 1 {
+		if a.Tensors[a.Name] == 0 || len(a.Tensors) > 1 {
 			var types []string
 			for _, name := range slices.Sorted(maps.Keys(a.Tensors)) {
 				types = append(types, fmt.Sprintf("%d in %s", a.Tensors[name], name))

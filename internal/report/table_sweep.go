@@ -10,7 +10,7 @@ func (r *Report) sweepTable() (Table, bool) {
 	if r.Sweep == nil || len(r.Sweep.Points) == 0 {
 		return Table{}, false
 	}
-	t := Table{Title: "What each metric's choice keeps"}
+	t := Table{Title: "What each metric's choice keeps", labels: 2}
 	t.column("metric", "metric")
 	t.column("dropped", "dropped", portionParts...)
 	t.column("retention_beyond_chance", "beyond chance", keptParts...)

@@ -37,6 +37,7 @@ const (
 const (
 	sparedKept, ruinousKept = 0.9, 0.75
 	sparedKL, ruinousKL     = 0.5, 2.0
+	hardlyKL                = 0.1
 )
 
 // finding is a cut as the sentences tell of it: that of a run, or the best of a sweep.
@@ -58,7 +59,8 @@ func (f *finding) grade() grade {
 	if f.divergence != nil && f.divergence.Tokens > 0 {
 		kl, known = f.divergence.KL, true
 	}
-	if !isFinite(kept) {
+	// Where few items leave open what was kept, next words that hardly differ settle it.
+	if s := f.retention.CorrectedSpan; !isFinite(kept) || s != nil && float64(s.High-s.Low) > unsure && float64(s.High) > sparedKept && known && kl > 0 && kl < hardlyKL {
 		kept = 1
 	}
 	switch {
@@ -248,7 +250,11 @@ func (r *Report) betterAlternative(f *finding) *Alternative {
 func (r *Report) nextCommand(f *finding) string {
 	if r.Sweep != nil && r.Plan == nil {
 		words := append([]string{"avssnative", "run"}, r.flags("model", "calib", "calib-field", "calib-tokens", "tasks", "task-data", "limit", "device", "threads")...)
-		words = append(words, "--drop="+strings.Join(strings.Fields(spaced(f.dropped)), ","))
+		list := strings.ReplaceAll(spaced(f.dropped), " ", ",")
+		if len(f.dropped) == 1 { // a number alone is how many shall go
+			list += ","
+		}
+		words = append(words, "--drop="+list)
 		if len(f.dropped) > 0 && f.grade() != ruinous {
 			words = append(words, "--out="+r.proposedName(f))
 		}

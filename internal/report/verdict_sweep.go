@@ -114,8 +114,15 @@ func (s *Sweep) agreed(count int) string {
 			sets[spaced(p.Dropped)] = true
 		}
 	}
-	return fmt.Sprintf("%d %s %s %d different %s of that size", metrics, some("metric", metrics), map[bool]string{true: "names", false: "name"}[metrics == 1],
-		len(sets), some("set", len(sets)))
+	switch {
+	case metrics == 0:
+		return "no metric chose it, only a baseline did"
+	case metrics == 1:
+		return "one metric chose"
+	case len(sets) == 1:
+		return fmt.Sprintf("all %d metrics name the same set", metrics)
+	}
+	return fmt.Sprintf("%d metrics name %d different sets of that size", metrics, len(sets))
 }
 
 // betterChoice names another set of as many layers that was measured and came out better.
