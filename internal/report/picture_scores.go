@@ -70,7 +70,7 @@ func (r *Report) scorePicture(key string) (Picture, bool, error) {
 		switch v := s.Values[layer]; {
 		case broken && slices.Contains(towers, layer):
 			far.XYs = append(far.XYs, plotter.XY{X: float64(layer), Y: above})
-			far.Labels = append(far.Labels, "   "+short(v)+" ↑")
+			far.Labels = append(far.Labels, besideGlyph+short(v)+" ↑")
 		case math.IsInf(v, 1):
 			infinite = append(infinite, plotter.XY{X: float64(layer), Y: above})
 		case drawable(v):
@@ -130,6 +130,9 @@ func (r *Report) scorePicture(key string) (Picture, bool, error) {
 	return p, true, nil
 }
 
+// besideGlyph keeps a label off its point. Spaces that may break would be lost in SVG.
+const besideGlyph = "\u00a0\u00a0\u00a0"
+
 // towers draws what stands above the end of the axis, at its edge, and says so.
 func (p *Picture) towers(far plotter.XYLabels) error {
 	points, err := plotter.NewScatter(far.XYs)
@@ -146,7 +149,7 @@ func (p *Picture) towers(far plotter.XYLabels) error {
 		labels.TextStyle[i].YAlign = draw.YCenter
 		if far.XYs[i].X > 0.8*p.plot.X.Max { // at the right there is no room for it
 			labels.TextStyle[i].XAlign = draw.XRight
-			labels.Labels[i] = "↑ " + strings.Trim(labels.Labels[i], " ↑") + "   "
+			labels.Labels[i] = "↑ " + strings.Trim(labels.Labels[i], besideGlyph+"↑ ") + besideGlyph
 		}
 	}
 	p.plot.Add(points, labels)
