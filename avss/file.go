@@ -41,6 +41,7 @@ type ToolInfo struct {
 // ModelInfo identifies a model; SHA256 is (*engine.Model).Fingerprint.
 type ModelInfo struct {
 	Ref          string `json:"ref"`
+	Name         string `json:"name,omitempty"` // what a person calls it
 	Architecture string `json:"architecture"`
 	Layers       int    `json:"layers"`
 	Hidden       int    `json:"hidden"`

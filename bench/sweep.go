@@ -35,6 +35,8 @@ type Sweep struct {
 	Say func(ctx context.Context, drop engine.Drop) ([]string, error)
 	// Speed times sets in passes of their own, one of each count and size; nil leaves speeds out.
 	Speed *Speed
+	// Alternatives are the dense model with coarser weights, judged in the same passes.
+	Alternatives []*Requantised
 	// Pass carries the caller's Memory, Rows and Progress.
 	Pass engine.Pass
 	// BootstrapSeed is the paired bootstrap's.
@@ -63,11 +65,13 @@ type Variant struct {
 
 // A Table is what a sweep found.
 type Table struct {
-	Layers    int
-	Counts    []int
-	Points    []Point // metric by metric, baselines last, counts ascending
-	Sets      []Variant
-	Agreement *Agreement
+	Layers int
+	Counts []int
+	Points []Point // metric by metric, baselines last, counts ascending
+	Sets   []Variant
+	// Alternatives are the sweep's, in their order. Their Results are nil where the suite asks for answers in a model's own words.
+	Alternatives []Variant
+	Agreement    *Agreement
 	// Passes is how many times the weights were read to judge all sets, PassesAlone how many times judging every point by itself beside the
 	// dense model would have. Blocks and BlocksAlone count in the same way how many times a layer was applied to all the text.
 	Passes      int
@@ -91,14 +95,21 @@ func (s *Sweep) Run(ctx context.Context, runner Runner) (*Table, error) {
 	for _, set := range t.Sets {
 		pass.Variants = append(pass.Variants, set.Drop)
 	}
-	outcome := &engine.Outcome{Scores: make([][]engine.SequenceScore, len(t.Sets))}
+	pass.Repairs = nil
+	if len(s.Alternatives) > 0 {
+		pass.Repairs = make([]*engine.Repair, len(t.Sets))
+	}
+	for _, a := range s.Alternatives {
+		pass.Variants, pass.Repairs = append(pass.Variants, nil), append(pass.Repairs, a.Repair)
+	}
+	outcome := &engine.Outcome{Scores: make([][]engine.SequenceScore, len(pass.Variants))}
 	if len(pass.Sequences) > 0 {
 		if outcome, err = runner.Run(ctx, pass); err != nil {
 			return nil, err
 		}
 	}
-	if len(outcome.Scores) != len(t.Sets) {
-		return nil, fmt.Errorf("bench: sweep: scores of %d variants, want %d", len(outcome.Scores), len(t.Sets))
+	if len(outcome.Scores) != len(pass.Variants) {
+		return nil, fmt.Errorf("bench: sweep: scores of %d variants, want %d", len(outcome.Scores), len(pass.Variants))
 	}
 	t.Passes, t.Blocks = outcome.Passes, outcome.Blocks
 	for i := range t.Sets {
@@ -119,10 +130,20 @@ func (s *Sweep) Run(ctx context.Context, runner Runner) (*Table, error) {
 			set.Parameters, set.Bytes = s.Size(set.Drop)
 		}
 	}
-	if s.Speed != nil {
-		return t, s.time(ctx, runner, t)
+	for i, a := range s.Alternatives {
+		v := Variant{ChosenBy: []string{string(a.Type)}, Bytes: a.Bytes, Parameters: t.Sets[0].Parameters}
+		if v.Results, v.Comparison, err = s.Suite.Alternative(t.Sets[0].Results, outcome.Scores[len(t.Sets)+i], s.BootstrapSeed); err != nil {
+			return nil, fmt.Errorf("%w, in %s", err, a.Type)
+		}
+		t.Alternatives = append(t.Alternatives, v)
 	}
-	return t, nil
+	if s.Speed != nil {
+		if s.Speed.Whole == 0 {
+			return t, s.time(ctx, runner, t)
+		}
+		_, err = Within(ctx, s.Speed.Whole, func(ctx context.Context) error { return s.time(ctx, runner, t) })
+	}
+	return t, err
 }
 
 // time measures speeds. Sets that leave as many layers of as many bytes do the same work, so one of them is measured for all.

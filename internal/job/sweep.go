@@ -17,13 +17,14 @@ import (
 // Sweeping says which choices are judged.
 type Sweeping struct {
 	Evaluation
-	Metrics []string  // names or keys of scores, judged beside first, last and random
-	Shares  []float64 // of the layers, each in (0, 1)
-	Protect prune.Protect
-	Mode    avss.Mode
-	Site    avss.Site
-	Random  int  // seeds of the random baseline; 0: one
-	Alone   bool // also judge every plan by itself, to show what sharing saves
+	Metrics    []string  // names or keys of scores, judged beside first, last and random
+	Shares     []float64 // of the layers, each in (0, 1)
+	Protect    prune.Protect
+	Mode       avss.Mode
+	Site       avss.Site
+	Random     int  // seeds of the random baseline; 0: one
+	Generating      // what every set says
+	Alone      bool // also judge every plan by itself, to show what sharing saves
 }
 
 // Sweep judges what the metrics would drop at every share, all in as few passes as the memory allows.
@@ -67,18 +68,27 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 			return err
 		}
 	}
-	s.Say = func(ctx context.Context, drop engine.Drop) ([]string, error) { return j.answers(ctx, suite, drop) }
-	if err := j.note("sweep", []any{o.BOS, o.Length, o.Seed, o.Metrics, o.Shares, o.Protect, o.Mode, o.Site, o.Random, o.Alone, j.Unit}); err != nil {
+	s.Say = func(ctx context.Context, drop engine.Drop) ([]string, error) { return j.answers(ctx, suite, drop, nil) }
+	if err := j.note("sweep", []any{o.BOS, o.Length, o.Seed, o.Metrics, o.Shares, o.Protect, o.Mode, o.Site, o.Random, o.Alone, o.Alternatives, j.Unit}); err != nil {
 		return err
 	}
+	s.Alternatives = j.alternatives(o.Alternatives, nil)
 	end, start := j.phase("judging all plans"), time.Now()
 	table, err := s.Run(ctx, j.passes())
 	if err != nil {
 		return err
 	}
 	end()
+	took := time.Since(start).Seconds()
 	j.cite(table.Sets[0].Results)
 	j.Report.Sweep = sweep(table, j.Unit)
+	for i, a := range s.Alternatives {
+		j.Report.Alternatives = append(j.Report.Alternatives, alternative(a, table.Alternatives[i].Comparison))
+	}
+	if err := j.speak(ctx, o.Generating, table); err != nil {
+		return err
+	}
+	j.Report.Warn()
 	if o.Speed {
 		j.Report.Sweep.CacheTokens = j.length(0)
 		dense, to := &table.Sets[0], j.Report.Speed
@@ -88,8 +98,9 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 			p := &j.Report.Sweep.Points[i]
 			p.CacheBytes = j.cacheBytes(table.Sets[table.Points[i].Set].Drop)
 		}
+		j.Report.Sweep.Dense.CacheBytes = to.CacheBytesDense
 	}
-	j.Report.Sweep.Seconds = time.Since(start).Seconds()
+	j.Report.Sweep.Seconds = took
 	if o.Alone {
 		return j.oneByOne(ctx, table, suite)
 	}
@@ -128,7 +139,7 @@ func (j *Job) oneByOne(ctx context.Context, t *bench.Table, suite *bench.Suite) 
 	for i, set := range t.Sets {
 		p := j.pass("one by one")
 		p.Sequences, p.Variants, p.Diverge = suite.Sequences, []engine.Drop{nil, set.Drop}, true
-		judged, err := j.judged(ctx, suite, p)
+		judged, _, err := j.judged(ctx, suite, p)
 		if err != nil {
 			return err
 		}
@@ -146,22 +157,10 @@ func (j *Job) oneByOne(ctx context.Context, t *bench.Table, suite *bench.Suite) 
 // sweep turns a table into the report's form.
 func sweep(t *bench.Table, unit string) *report.Sweep {
 	s := &report.Sweep{Layers: t.Layers, Unit: unit, Passes: t.Passes, PassesAlone: t.PassesAlone, Blocks: t.Blocks, BlocksAlone: t.BlocksAlone}
+	dense := point(bench.Point{Metric: "dense"}, &t.Sets[0], unit)
+	s.Dense = &dense
 	for _, p := range t.Points {
-		set := &t.Sets[p.Set]
-		dropped := set.Drop.Layers()
-		if unit == prune.Sublayer {
-			dropped = set.Drop.Numbers()
-		}
-		point := report.SweepPoint{Metric: p.Metric, Count: p.Count, Share: p.Share, Dropped: dropped, Retention: *retention(set.Comparison),
-			Divergence: report.Divergence{KL: set.Comparison.KL, SameTop: set.Comparison.SameTop, Tokens: set.Comparison.Tokens},
-			Parameters: set.Parameters, Bytes: set.Bytes, TokensPerSecond: set.TokensPerSecond, Generated: set.Generated}
-		for i := range set.Results {
-			r := &set.Results[i]
-			f := figure(r.Main())
-			point.Tasks = append(point.Tasks, report.TaskPoint{Name: r.Task, Metric: r.Primary, Convention: r.Convention, Value: f.Value, Stderr: f.Stderr,
-				Retention: avss.Value(set.Comparison.Tasks[i].Retention)})
-		}
-		s.Points = append(s.Points, point)
+		s.Points = append(s.Points, point(p, &t.Sets[p.Set], unit))
 	}
 	if t.Agreement != nil {
 		s.Metrics = t.Agreement.Metrics
@@ -170,4 +169,25 @@ func sweep(t *bench.Table, unit string) *report.Sweep {
 		}
 	}
 	return s
+}
+
+// point turns one point of a table into the report's form.
+func point(p bench.Point, set *bench.Variant, unit string) report.SweepPoint {
+	c, dropped := set.Comparison, set.Drop.Layers()
+	if unit == prune.Sublayer {
+		dropped = set.Drop.Numbers()
+	}
+	to := report.SweepPoint{Metric: p.Metric, Count: p.Count, Share: p.Share, Dropped: dropped, Retention: *retention(c), Divergence: *divergence(c),
+		Flips: avss.Value(c.Flips), Parameters: set.Parameters, Bytes: set.Bytes, TokensPerSecond: set.TokensPerSecond, Generated: set.Generated}
+	for i := range set.Results {
+		r, change := &set.Results[i], &c.Tasks[i]
+		f := figure(r.Main())
+		t := report.TaskPoint{Name: r.Task, Metric: r.Primary, Convention: r.Convention, Value: f.Value, Stderr: f.Stderr, N: r.N, Chance: r.Chance,
+			Retention: avss.Value(change.Retention), Corrected: avss.Value(change.ChanceCorrected), Span: span(change.RetentionInterval)}
+		if answers := answered(r, nil); answers != nil {
+			t.Constant = answers.ConstantDense
+		}
+		to.Tasks = append(to.Tasks, t)
+	}
+	return to
 }

@@ -48,6 +48,9 @@ func (j *Job) Write(ctx context.Context, drop engine.Drop, path string, o prune.
 	if err != nil {
 		return err
 	}
+	if err := j.Model.Computable(); err != nil {
+		j.Report.Uncomputed = err.Error()
+	}
 	j.size(saved)
 	return nil
 }

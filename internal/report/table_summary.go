@@ -12,10 +12,10 @@ func (r *Report) summaryTable() (Table, bool) {
 	t.column("quantity", "")
 	t.column("dense", "dense")
 	t.column("pruned", "pruned")
-	t.column("kept", "kept")
+	t.column("kept", "kept", keptParts...)
 	if k := r.means(); k != nil {
-		t.add(Term{"retention_mean_of_ratios", "retention, mean of the tasks' ratios"}, nil, nil, Share(k.MeanOfRatios))
-		t.add(Term{"retention_beyond_chance_mean_of_ratios", "retention beyond chance, mean of ratios"}, nil, nil, Share(k.MeanOfCorrected))
+		t.add(Term{"retention_beyond_chance_mean_of_ratios", "retention beyond chance, mean of ratios"}, nil, nil, Kept{Share(k.MeanOfCorrected), k.CorrectedSpan})
+		t.add(Term{"retention_mean_of_ratios", "retention, mean of the tasks' ratios"}, nil, nil, Kept{Share(k.MeanOfRatios), k.RatiosSpan})
 		t.add(Term{"retention_ratio_of_mean_accuracies", "retention, ratio of mean accuracies"}, nil, nil, Share(k.RatioOfMeans))
 	}
 	if d := r.Divergence; d != nil {
@@ -43,6 +43,11 @@ func (r *Report) summaryTable() (Table, bool) {
 				cells[2], cells[3] = Bytes(s.CacheBytesPruned), ratio(s.CacheBytesPruned, s.CacheBytesDense)
 			}
 			t.add(cells...)
+		}
+	}
+	for _, row := range t.Rows {
+		if share, plain := row.Cells[3].(Share); plain { // one column, one kind of cell
+			row.Cells[3] = Kept{share, nil}
 		}
 	}
 	return t, len(t.Rows) > 0

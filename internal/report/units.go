@@ -19,6 +19,25 @@ func unitsOf(layers int, unit string) int {
 	return layers
 }
 
+// unit is what the plan or the sweep chooses from.
+func (r *Report) unit() string {
+	switch {
+	case r.Plan != nil:
+		return r.Plan.Unit
+	case r.Sweep != nil:
+		return r.Sweep.Unit
+	}
+	return ""
+}
+
+// which names some units in a sentence, and says of how many they are.
+func (r *Report) which(units []int) (names, of string) {
+	if r.unit() == prune.Sublayer {
+		return UnitSet(units).shown(), fmt.Sprintf("%d halves of layers", 2*r.Model.Layers)
+	}
+	return plural("layer", units), fmt.Sprint(r.Model.Layers)
+}
+
 // unitAxis is what pictures by unit have below.
 func (r *Report) unitAxis() string {
 	if r.Unit == prune.Sublayer {

@@ -7,6 +7,7 @@ import (
 
 	"avssnative/bench"
 	"avssnative/engine"
+	"avssnative/internal/job"
 	"avssnative/prune"
 
 	"github.com/urfave/cli/v2"
@@ -67,6 +68,20 @@ func eval(c *cli.Context) error {
 		if drop, err = j.Named(named); err != nil {
 			return usageError{asFlags(c, err)}
 		}
+	}
+	ahead := job.Ahead{Repair: repair.of(j), Judge: &evaluation}
+	if len(drop) > 0 && !c.Bool("alone") {
+		ahead.Plans = 1
+	}
+	if ahead.Repair != prune.RepairNone && len(drop) > 0 {
+		text, err := calibration(c)
+		if err != nil {
+			return err
+		}
+		ahead.Calibration = &text
+	}
+	if err := j.Expect(c.Context, ahead); err != nil {
+		return err
 	}
 	if err := calibrateAndRepair(c, j, drop, repair); err != nil {
 		return err

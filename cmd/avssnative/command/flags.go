@@ -196,7 +196,7 @@ func openModel(c *cli.Context, ref string, out *mapped.Place) (*job.Job, error) 
 	}
 	j.Memory = memory
 	bar := newProgress(c.App.ErrWriter)
-	j.Phase, j.Progress = bar.phase, bar.step
+	j.Phase, j.Progress, j.Expecting = bar.phase, bar.step, bar.expect
 	return j, nil
 }
 

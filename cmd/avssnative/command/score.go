@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"avssnative/avss"
+	"avssnative/internal/job"
 	"avssnative/prune"
 
 	"github.com/urfave/cli/v2"
@@ -58,6 +59,9 @@ func score(c *cli.Context) error {
 		return usage("--greedy-layers %d: want 0 (a quarter of them) to %d", scoring.Greedy, most)
 	}
 	scoring.Keep = j.Keep(prune.Protect{})
+	if err := j.Expect(c.Context, job.Ahead{Calibration: &calibration, Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy}); err != nil {
+		return err
+	}
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
 		return err
 	}
