@@ -201,7 +201,9 @@ func (w *walker) blocks(ctx context.Context) error {
 	spec, source := w.model.Spec, w.model.Tensors
 	var order []int
 	for layer := range spec.Blocks {
-		if slices.ContainsFunc(w.states[0].variants, func(v int) bool { return w.variants[v].of(layer) != Layer }) {
+		if slices.ContainsFunc(w.states[0].variants, func(v int) bool {
+			return w.variants[v].of(layer) != Layer || w.set.repairAt(v, layer) != nil
+		}) {
 			order = append(order, layer)
 		}
 	}
@@ -251,6 +253,12 @@ func (w *walker) layer(ctx context.Context, layer int, weights *layerWeights) er
 	w.states = after
 	for _, work := range works {
 		with := weights
+		if work.part == Layer {
+			if err := w.bypass(ctx, layer, work.repair.bypasses[layer], work.moves); err != nil {
+				return err
+			}
+			continue
+		}
 		if work.repair != nil {
 			var err error
 			if with, err = load(w.device, work.repair.tensors(), w.model.Spec.Blocks[layer].Refs); err != nil {
@@ -286,14 +294,15 @@ type work struct {
 func (w *walker) divide(layer int) (works []work, after []state) {
 	for _, s := range w.states {
 		cohorts := w.set.split(s.variants, layer)
+		someStay := slices.ContainsFunc(cohorts, cohort.stays)
 		for i, c := range cohorts {
 			to := s
 			to.variants = c.members
 			if to.variants[0] != s.variants[0] { // only the first variant's state walks the prompt groups that are not scored
 				to.groups = w.packing.scoredGroups
 			}
-			stays := c.part == Layer
-			if inPlace := i == len(cohorts)-1 && cohorts[0].part != Layer; !stays && !inPlace {
+			stays := c.stays()
+			if inPlace := i == len(cohorts)-1 && !someStay; !stays && !inPlace {
 				to.hidden = w.device.NewTensor(w.rowsOf(to.groups), w.model.Spec.Hidden)
 			}
 			after = append(after, to)
@@ -317,7 +326,7 @@ func (w *walker) divide(layer int) (works []work, after []state) {
 }
 
 // rank is a part's place in the order of moves.
-func rank(p Part) int { return slices.Index([]Part{none, Attention, MLP}, p) }
+func rank(p Part) int { return slices.Index([]Part{Layer, none, Attention, MLP}, p) }
 
 // apply makes the moves of one layer that leave out one part of it.
 func (w *walker) apply(ctx context.Context, layer int, part Part, weights *layerWeights, moves []move) error {
