@@ -1,0 +1,353 @@
+package prune
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"avssnative/avss"
+	"avssnative/engine"
+)
+
+// Search for the layers to drop: scores propose, what a set costs is measured, with the gaps repaired, on the calibration text. All sets are tried
+// where there are few; elsewhere a beam takes one layer a round (SLEB, arXiv 2402.09025, is a beam of one without repair), and then one layer is
+// swapped for another until no swap helps.
+
+// Objective is what a set costs.
+type Objective string
+
+const (
+	ObjectiveKL  Objective = "kl"  // KL(dense ‖ pruned), nats a token
+	ObjectiveNLL Objective = "nll" // negative log-likelihood, nats a token
+)
+
+// ParseObjective reads an objective's name.
+func ParseObjective(text string) (Objective, error) {
+	switch o := Objective(text); o {
+	case ObjectiveKL, ObjectiveNLL:
+		return o, nil
+	}
+	return "", fmt.Errorf("prune: objective %.40q: unknown; known: %s, %s", text, ObjectiveKL, ObjectiveNLL)
+}
+
+// SearchOptions say how sets are sought. The zero value but for Counts is right.
+type SearchOptions struct {
+	Counts    []int        // how many layers shall go: a set is sought for each number
+	Keep      []int        // layers that may not go
+	Objective Objective    // "": kl
+	Repair    RepairMethod // of gaps within the search: lstsq, or "" and none for the plain cut
+	Beam      int          // sets that a round goes on with; 0: one
+	Most      int          // all sets of a number of layers are tried where they are no more than this; 0: 2000; negative: never
+	NoSwaps   bool
+	Proposals []engine.Drop // sets that are measured beside those found, where their number of layers is sought
+	Whole     bool          // measure every set on all of the text: what leaving off early must not change
+	Progress  func(engine.Step)
+	Memory    int64 // of passes; 0: the engine's choice
+	// Notice is told of every set that is better than what was known for its number of layers.
+	Notice func(FoundSet)
+}
+
+// FoundSet is what a search found for one number of layers.
+type FoundSet struct {
+	Layers []int   `json:"layers"` // ascending
+	Cost   float64 `json:"cost"`   // nats a token, after the search's repair
+	By     string  `json:"by"`     // "all sets", "beam", "swap" or "proposal"
+}
+
+// Drop is the set as a variant of a pass.
+func (f FoundSet) Drop() engine.Drop { return engine.Layers(f.Layers...) }
+
+// Searched is what a search found.
+type Searched struct {
+	Sets  []FoundSet   // one a count, as asked
+	Next  [][]FoundSet // a count: the best sets that were measured whole, the one found first
+	Order []int        // the layers in the order in which a beam's best set can have lost them; nil where no beam was sent out
+	Tried int          // sets looked at
+	Whole int          // sets measured on all of the text
+}
+
+// Searchable is what a search needs of a model; *engine.Model is one.
+type Searchable interface {
+	avss.Runner
+	NewRepair() *engine.Repair
+	Streams(ctx context.Context, sequences []engine.Sequence, progress func(engine.Step)) (*engine.Streams, error)
+}
+
+const (
+	// mostSets are tried outright unless told otherwise: four of the demo's sixteen layers are 1820.
+	mostSets = 2000
+	// nextSets are kept of those measured.
+	nextSets = 8
+)
+
+// Search finds, for every number of layers asked for, the set that costs least on some text, whose scored tokens count.
+func Search(ctx context.Context, m Searchable, text []engine.Sequence, o SearchOptions) (*Searched, error) {
+	free, err := o.free(m.Layers())
+	if err != nil {
+		return nil, err
+	}
+	c := &costs{runner: m, text: text, o: o, whole: map[string]float64{}, layers: m.Layers(), pace: 0.5}
+	if c.tokens = scoredTokens(text); c.tokens == 0 {
+		return nil, errors.New("prune: search: no token is scored: set ScoreFrom and ScoreTo of the sequences")
+	}
+	s := &search{o: o, costs: c, free: free, best: map[int]FoundSet{}, out: &Searched{}}
+	if o.Repair == RepairLstsq {
+		streams, err := m.Streams(ctx, text, o.Progress)
+		if err != nil {
+			return nil, err
+		}
+		c.gaps = &gaps{streams: streams, model: m, bypasses: map[[2]int]*engine.Repair{}}
+	}
+	s.costs.ahead = s.foresee()
+	if err := s.run(ctx); err != nil {
+		return nil, err
+	}
+	s.out.Tried, s.out.Whole = c.tried, len(c.whole)
+	return s.out, nil
+}
+
+// free lists the layers that may go, and says what is wrong with what is asked.
+func (o *SearchOptions) free(layers int) ([]int, error) {
+	if o.Objective == "" {
+		o.Objective = ObjectiveKL
+	}
+	if _, err := ParseObjective(string(o.Objective)); err != nil {
+		return nil, err
+	}
+	if o.Repair != "" && o.Repair != RepairNone && o.Repair != RepairLstsq {
+		return nil, fmt.Errorf("prune: search: repair %.40q: gaps are repaired by %s or not at all", o.Repair, RepairLstsq)
+	}
+	if o.Beam < 0 {
+		return nil, fmt.Errorf("prune: search: a beam of %d: want at least one set", o.Beam)
+	}
+	o.Beam = max(1, o.Beam)
+	if o.Most == 0 {
+		o.Most = mostSets
+	}
+	var free []int
+	for l := range layers {
+		if !slices.Contains(o.Keep, l) {
+			free = append(free, l)
+		}
+	}
+	if len(o.Counts) == 0 {
+		return nil, errors.New("prune: search: no number of layers is asked for")
+	}
+	for _, n := range o.Counts {
+		if n < 1 || n > len(free) || n >= layers {
+			return nil, fmt.Errorf("prune: search: %d layers: want at least 1 and at most %d, for %d layers of which %d are kept anyway",
+				n, min(len(free), layers-1), layers, layers-len(free))
+		}
+	}
+	return free, nil
+}
+
+func scoredTokens(text []engine.Sequence) (tokens int) {
+	for _, s := range text {
+		tokens += s.ScoreTo - s.ScoreFrom
+		for _, b := range s.Branches {
+			tokens += len(b)
+		}
+	}
+	return tokens
+}
+
+// search carries one Search.
+type search struct {
+	o     SearchOptions
+	costs *costs
+	free  []int
+	best  map[int]FoundSet // by number of layers
+	out   *Searched
+}
+
+func (s *search) run(ctx context.Context) error {
+	var far []int // counts that are too many for all sets to be tried
+	for _, n := range s.o.Counts {
+		if s.all(n) {
+			if err := s.exhaust(ctx, n); err != nil {
+				return err
+			}
+		} else {
+			far = append(far, n)
+		}
+	}
+	if len(far) > 0 {
+		if err := s.beam(ctx, slices.Max(far)); err != nil {
+			return err
+		}
+		for _, n := range far {
+			if err := s.propose(ctx, n); err != nil {
+				return err
+			}
+			if err := s.swap(ctx, n); err != nil {
+				return err
+			}
+		}
+	}
+	for _, n := range s.o.Counts {
+		s.out.Sets = append(s.out.Sets, s.best[n])
+		s.out.Next = append(s.out.Next, s.costs.cheapest(n, nextSets))
+	}
+	return nil
+}
+
+// found notes a set, if it is better than what is known.
+func (s *search) found(of costed, by string) bool {
+	n := len(of.drop)
+	if known, some := s.best[n]; some && known.Cost <= of.cost {
+		return false
+	}
+	f := FoundSet{of.drop.Layers(), of.cost, by}
+	s.best[n] = f
+	if s.o.Notice != nil {
+		s.o.Notice(f)
+	}
+	return true
+}
+
+// all says whether all sets of so many layers are tried.
+func (s *search) all(n int) bool { return s.o.Most > 0 && choose(len(s.free), n) <= float64(s.o.Most) }
+
+// choose is how many sets of k there are of n, as near as float64 comes.
+func choose(n, k int) float64 {
+	sets := 1.0
+	for i := range k {
+		sets = sets * float64(n-i) / float64(i+1)
+	}
+	return math.Round(sets)
+}
+
+// exhaust tries all sets of n layers.
+func (s *search) exhaust(ctx context.Context, n int) error {
+	var sets []engine.Drop
+	var pick func(from int, of []int)
+	pick = func(from int, of []int) {
+		if len(of) == n {
+			sets = append(sets, engine.Layers(of...))
+			return
+		}
+		for i := from; i < len(s.free); i++ {
+			pick(i+1, append(slices.Clone(of), s.free[i]))
+		}
+	}
+	pick(0, nil)
+	best, err := s.costs.best(ctx, sets, 1, math.Inf(1))
+	if err != nil {
+		return err
+	}
+	s.found(best[0], "all sets")
+	return nil
+}
+
+// beam takes one layer a round, going on with the best sets of each.
+func (s *search) beam(ctx context.Context, most int) error {
+	sets := []engine.Drop{nil}
+	for range most {
+		known := map[string]bool{}
+		var next []engine.Drop
+		for _, set := range sets {
+			for _, l := range s.free {
+				if u := (engine.Unit{Layer: l}); !set.Has(u) {
+					wider := engine.Units(append(slices.Clone(set), u)...)
+					if key := wider.String(); !known[key] {
+						known[key] = true
+						next = append(next, wider)
+					}
+				}
+			}
+		}
+		best, err := s.costs.best(ctx, next, s.o.Beam, math.Inf(1))
+		if err != nil {
+			return err
+		}
+		sets = nil
+		for _, b := range best {
+			sets = append(sets, b.drop)
+		}
+		s.found(best[0], "beam")
+		for _, l := range sets[0].Layers() { // of a beam of several the best set may have lost others than the one before
+			if !slices.Contains(s.out.Order, l) {
+				s.out.Order = append(s.out.Order, l)
+			}
+		}
+	}
+	return nil
+}
+
+// propose measures the sets of n layers that others name.
+func (s *search) propose(ctx context.Context, n int) error {
+	var sets []engine.Drop
+	for _, p := range s.o.Proposals {
+		if len(p) == n && p.Whole() && !slices.ContainsFunc(p.Layers(), func(l int) bool { return !slices.Contains(s.free, l) }) {
+			sets = append(sets, p)
+		}
+	}
+	if len(sets) == 0 {
+		return nil
+	}
+	best, err := s.costs.best(ctx, sets, 1, s.best[n].Cost)
+	if err == nil && len(best) > 0 {
+		s.found(best[0], "proposal")
+	}
+	return err
+}
+
+// swap exchanges one layer of the best set of n for another until no exchange helps.
+func (s *search) swap(ctx context.Context, n int) error {
+	for !s.o.NoSwaps {
+		set := s.best[n].Drop()
+		var sets []engine.Drop
+		for at := range set {
+			rest := slices.Delete(slices.Clone(set), at, at+1)
+			for _, l := range s.free {
+				if u := (engine.Unit{Layer: l}); !set.Has(u) {
+					sets = append(sets, engine.Units(append(slices.Clone(rest), u)...))
+				}
+			}
+		}
+		best, err := s.costs.best(ctx, sets, 1, s.best[n].Cost)
+		if err != nil {
+			return err
+		}
+		if len(best) == 0 || !s.found(best[0], "swap") {
+			return nil
+		}
+	}
+	return nil
+}
+
+// foresee is the work of all rounds in sets tried on all of the text, for the estimate of the time that is left.
+func (s *search) foresee() (sets float64) {
+	far := 0
+	for _, n := range s.o.Counts {
+		if s.all(n) {
+			sets += choose(len(s.free), n)
+			continue
+		}
+		far = max(far, n)
+		if !s.o.NoSwaps {
+			sets += float64(n*(len(s.free)-n)) * swapRounds * swapShare
+		}
+	}
+	for round := range far {
+		width := s.o.Beam
+		if round == 0 {
+			width = 1
+		}
+		sets += float64(width * (len(s.free) - round))
+	}
+	return sets
+}
+
+// String is the set as a person reads it.
+func (f FoundSet) String() string {
+	words := make([]string, len(f.Layers))
+	for i, l := range f.Layers {
+		words[i] = fmt.Sprint(l)
+	}
+	return fmt.Sprintf("%s: %.4f nats a token (%s)", strings.Join(words, ","), f.Cost, f.By)
+}
