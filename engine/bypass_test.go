@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -116,6 +117,43 @@ func TestStreamsSumWhatATraceShows(t *testing.T) {
 	for _, gap := range [][2]int{{-1, 1}, {1, 1}, {0, m.Layers() + 1}} {
 		if _, err := streams.Gap(gap[0], gap[1]); err == nil {
 			t.Errorf("a gap %v was taken", gap)
+		}
+	}
+}
+
+// A first variant whose last stream is known is scored, and compared with, as if it had been walked, alone or in several walks.
+func TestKnownStreamsChangeNothing(t *testing.T) {
+	for _, on := range devices() {
+		m := open(t, "testdata/architectures/llama", on)
+		sequences := []engine.Sequence{{IDs: []int32{3, 1, 4, 1, 5}, ScoreFrom: 1, ScoreTo: 5}, {IDs: []int32{8, 8}}, {IDs: []int32{9, 2, 6}, ScoreFrom: 2, ScoreTo: 3}}
+		streams, err := m.Streams(t.Context(), sequences, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, drops := range [][]engine.Drop{{nil, engine.Layers(1), engine.Layers(2), engine.Layers(0)}, {nil}} {
+			for _, memory := range []int64{0, 1} {
+				p := engine.Pass{Sequences: sequences, Variants: drops, Diverge: len(drops) > 1, Memory: memory}
+				want := run(t, m, p)
+				p.Known = streams.Last()
+				got := run(t, m, p)
+				exact := cmp.Comparer(func(a, b float64) bool { // the streams are float32, which device reference is not
+					return a == b || on == "reference" && math.Abs(a-b) < 1e-5*(1+math.Abs(a))
+				})
+				if difference := cmp.Diff(want.Scores, got.Scores, exact); difference != "" {
+					t.Errorf("%s, memory %d: (- walked, + known):\n%s", on, memory, difference)
+				}
+				if got.Blocks >= want.Blocks {
+					t.Errorf("%s, memory %d: %d blocks, %d where the stream is not known", on, memory, got.Blocks, want.Blocks)
+				}
+			}
+		}
+		p := engine.Pass{Sequences: sequences, Known: streams.Last()[1:]}
+		if _, err := m.Run(t.Context(), p); err == nil {
+			t.Error("a known stream of too few sequences was taken")
+		}
+		p.Known = [][]float32{streams.Last()[0], streams.Last()[1], streams.Last()[0]}
+		if _, err := m.Run(t.Context(), p); err == nil {
+			t.Error("a known stream of too many rows was taken")
 		}
 	}
 }

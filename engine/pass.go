@@ -21,7 +21,10 @@ type Pass struct {
 	Variants  []Drop    // what to score; nil: the dense model alone. Observers and traces see the first, divergence is from the first
 	Repairs   []*Repair // what each variant computes with instead of the model's own tensors; nil, or shorter: none
 	Observe   []Observer
-	Diverge   bool // fill Score.KL and Score.SameTop for the variants after the first
+	// Known is the stream that leaves the last block of the first variant, a sequence [its tokens × hidden], where a walk before this one has shown it
+	// (Streams.Last): the variant is then scored without being walked. Sequences have no branches then, and nothing is observed.
+	Known   [][]float32
+	Diverge bool // fill Score.KL and Score.SameTop for the variants after the first
 
 	Eps      []float32 // thresholds of Moments.Below; nil: device.DefaultEps
 	Relative float32   // threshold of Moments.RelativeBelow; 0: device.DefaultRelative

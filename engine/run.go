@@ -50,7 +50,7 @@ func (m *Model) runOn(ctx context.Context, d device.Device, p Pass) (*Outcome, e
 	if err != nil {
 		return nil, err
 	}
-	if p, err = p.complete(packed); err != nil {
+	if p, err = p.complete(packed, m.Spec.Hidden); err != nil {
 		return nil, err
 	}
 	w := &walker{model: m, device: d, pass: p, variants: variants.drops, set: variants, packing: packed, outcome: &Outcome{}}
@@ -108,7 +108,7 @@ func distinct(p Pass, layers int) (unique *variantSet, which []int, err error) {
 }
 
 // complete fills in what the caller left to us and refuses what does not go together.
-func (p Pass) complete(packed *packing) (Pass, error) {
+func (p Pass) complete(packed *packing, hidden int) (Pass, error) {
 	if len(p.Eps) == 0 {
 		p.Eps = device.DefaultEps
 	}
@@ -120,6 +120,9 @@ func (p Pass) complete(packed *packing) (Pass, error) {
 	}
 	if p.Rows <= 0 {
 		p.Rows = defaultRows
+	}
+	if err := p.checkKnown(packed, hidden); err != nil {
+		return p, err
 	}
 	if len(p.Observe) > 0 || p.Trace != nil {
 		for i, s := range p.Sequences {
@@ -163,7 +166,11 @@ func (w *walker) emptyScores() []SequenceScore {
 // walk takes one group of variants through all layers and the head.
 func (w *walker) walk(ctx context.Context, group []int, watch bool) (err error) {
 	w.watch = watch && (len(w.pass.Observe) > 0 || w.pass.Trace != nil)
-	first := state{variants: group, groups: w.packing.scoredGroups}
+	walked := group
+	if w.pass.Known != nil && group[0] == 0 {
+		walked = group[1:]
+	}
+	first := state{variants: walked, groups: w.packing.scoredGroups}
 	for _, v := range group { // variant 0 may be walked again, to compare others with it
 		w.scores[v] = w.emptyScores()
 	}
@@ -176,8 +183,10 @@ func (w *walker) walk(ctx context.Context, group []int, watch bool) (err error) 
 	}
 	w.pool = newPool(w.device, min(rows, w.pass.Rows))
 	defer func() { w.pool.close() }() // it may be another by then
-	first.hidden = w.device.NewTensor(rows, w.model.Spec.Hidden)
-	w.states = []state{first}
+	if len(walked) > 0 {
+		first.hidden = w.device.NewTensor(rows, w.model.Spec.Hidden)
+		w.states = []state{first}
+	}
 	defer func() {
 		for _, s := range w.states {
 			s.hidden.Free()
@@ -187,11 +196,16 @@ func (w *walker) walk(ctx context.Context, group []int, watch bool) (err error) 
 			err = fault
 		}
 	}()
-	if err := w.embed(ctx); err != nil {
-		return err
+	if len(walked) > 0 {
+		if err := w.embed(ctx); err != nil {
+			return err
+		}
+		if err := w.blocks(ctx); err != nil {
+			return err
+		}
 	}
-	if err := w.blocks(ctx); err != nil {
-		return err
+	if len(walked) < len(group) {
+		w.recall()
 	}
 	return w.head(ctx)
 }

@@ -12,6 +12,7 @@ import (
 type Streams struct {
 	model  *Model
 	rows   int
+	last   [][]float32 // behind the last layer, a sequence
 	depths [][]float32 // [layers+1]: the stream in front of every layer and behind the last, [rows × hidden]
 }
 
@@ -38,6 +39,11 @@ func (m *Model) Streams(ctx context.Context, sequences []Sequence, progress func
 	s := &Streams{model: m, rows: packed.rows}
 	if err := m.unchanged(s.walk(ctx, f, progress)); err != nil {
 		return nil, err
+	}
+	s.last = make([][]float32, len(sequences))
+	for i := range packed.groups {
+		g, hidden := &packed.groups[i], m.Spec.Hidden
+		s.last[g.sequence] = s.depths[m.Layers()][g.start*hidden : (g.start+g.rows)*hidden]
 	}
 	return s, nil
 }

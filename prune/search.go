@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
-	"strings"
 
 	"avssnative/avss"
 	"avssnative/engine"
@@ -42,31 +42,23 @@ type SearchOptions struct {
 	Beam      int          // sets that a round goes on with; 0: one
 	Most      int          // all sets of a number of layers are tried where they are no more than this; 0: 2000; negative: never
 	NoSwaps   bool
-	Proposals []engine.Drop // sets that are measured beside those found, where their number of layers is sought
+	Proposals []engine.Drop // sets that are measured as well, where their number of layers is sought
 	Whole     bool          // measure every set on all of the text: what leaving off early must not change
-	Progress  func(engine.Step)
-	Memory    int64 // of passes; 0: the engine's choice
-	// Notice is told of every set that is better than what was known for its number of layers.
-	Notice func(FoundSet)
+	// Doubt is the probability with which a set that would have been among the best may be left off early, each time that sets are compared, where
+	// costs differ from sequence to sequence as numbers from a normal distribution do; 0: never, so that leaving off changes nothing.
+	Doubt    float64
+	Progress func(engine.Step)
+	Memory   int64 // of passes; 0: the engine's choice
 }
-
-// FoundSet is what a search found for one number of layers.
-type FoundSet struct {
-	Layers []int   `json:"layers"` // ascending
-	Cost   float64 `json:"cost"`   // nats a token, after the search's repair
-	By     string  `json:"by"`     // "all sets", "beam", "swap" or "proposal"
-}
-
-// Drop is the set as a variant of a pass.
-func (f FoundSet) Drop() engine.Drop { return engine.Layers(f.Layers...) }
 
 // Searched is what a search found.
 type Searched struct {
-	Sets  []FoundSet   // one a count, as asked
-	Next  [][]FoundSet // a count: the best sets that were measured whole, the one found first
-	Order []int        // the layers in the order in which a beam's best set can have lost them; nil where no beam was sent out
-	Tried int          // sets looked at
-	Whole int          // sets measured on all of the text
+	Sets     []avss.Set   // one a count, as asked
+	Next     [][]avss.Set // a count: the best sets that were measured whole, the one found first
+	Proposed []avss.Set   // what the proposals cost
+	Order    []int        // the layers in the order in which a beam's best set can have lost them; nil where no beam was sent out
+	Tried    int          // sets looked at
+	Whole    int          // sets measured on all of the text
 }
 
 // Searchable is what a search needs of a model; *engine.Model is one.
@@ -83,30 +75,43 @@ const (
 	nextSets = 8
 )
 
-// Search finds, for every number of layers asked for, the set that costs least on some text, whose scored tokens count.
+// Search finds, for every number of layers asked for, the set that costs least on some text, whose scored tokens count. An error after the first
+// round is a *Stopped.
 func Search(ctx context.Context, m Searchable, text []engine.Sequence, o SearchOptions) (*Searched, error) {
 	free, err := o.free(m.Layers())
 	if err != nil {
 		return nil, err
 	}
-	c := &costs{runner: m, text: text, o: o, whole: map[string]float64{}, layers: m.Layers(), pace: 0.5}
+	c := &costs{runner: m, text: text, o: o, whole: map[string][]float64{}, layers: m.Layers(), pace: 0.5}
 	if c.tokens = scoredTokens(text); c.tokens == 0 {
 		return nil, errors.New("prune: search: no token is scored: set ScoreFrom and ScoreTo of the sequences")
 	}
-	s := &search{o: o, costs: c, free: free, best: map[int]FoundSet{}, out: &Searched{}}
-	if o.Repair == RepairLstsq {
-		streams, err := m.Streams(ctx, text, o.Progress)
-		if err != nil {
-			return nil, err
-		}
-		c.gaps = &gaps{streams: streams, model: m, bypasses: map[[2]int]*engine.Repair{}}
+	s := &search{o: o, costs: c, free: free, best: map[int]avss.Set{}, out: &Searched{}}
+	if err := s.prepare(ctx, m, text); err != nil {
+		return nil, err
 	}
 	s.costs.ahead = s.foresee()
 	if err := s.run(ctx); err != nil {
-		return nil, err
+		return nil, s.stopped(err)
 	}
 	s.out.Tried, s.out.Whole = c.tried, len(c.whole)
 	return s.out, nil
+}
+
+// prepare walks the dense model, from whose streams gaps are bridged and whose last one is what pruned models are compared with.
+func (s *search) prepare(ctx context.Context, m Searchable, text []engine.Sequence) error {
+	if s.o.Repair != RepairLstsq {
+		return nil
+	}
+	streams, err := m.Streams(ctx, text, s.o.Progress)
+	if err != nil {
+		return err
+	}
+	s.costs.gaps = &gaps{streams: streams, model: m, bypasses: map[[2]int]*engine.Repair{}}
+	if !slices.ContainsFunc(text, func(s engine.Sequence) bool { return len(s.Branches) > 0 }) {
+		s.costs.known = streams.Last()
+	}
+	return nil
 }
 
 // free lists the layers that may go, and says what is wrong with what is asked.
@@ -119,6 +124,9 @@ func (o *SearchOptions) free(layers int) ([]int, error) {
 	}
 	if o.Repair != "" && o.Repair != RepairNone && o.Repair != RepairLstsq {
 		return nil, fmt.Errorf("prune: search: repair %.40q: gaps are repaired by %s or not at all", o.Repair, RepairLstsq)
+	}
+	if o.Doubt < 0 || o.Doubt >= 0.5 {
+		return nil, fmt.Errorf("prune: search: a doubt of %g: want a probability from 0 to 0.5", o.Doubt)
 	}
 	if o.Beam < 0 {
 		return nil, fmt.Errorf("prune: search: a beam of %d: want at least one set", o.Beam)
@@ -160,7 +168,7 @@ type search struct {
 	o     SearchOptions
 	costs *costs
 	free  []int
-	best  map[int]FoundSet // by number of layers
+	best  map[int]avss.Set // by number of layers
 	out   *Searched
 }
 
@@ -169,6 +177,9 @@ func (s *search) run(ctx context.Context) error {
 	for _, n := range s.o.Counts {
 		if s.all(n) {
 			if err := s.exhaust(ctx, n); err != nil {
+				return err
+			}
+			if err := s.propose(ctx, n); err != nil {
 				return err
 			}
 		} else {
@@ -198,14 +209,10 @@ func (s *search) run(ctx context.Context) error {
 // found notes a set, if it is better than what is known.
 func (s *search) found(of costed, by string) bool {
 	n := len(of.drop)
-	if known, some := s.best[n]; some && known.Cost <= of.cost {
+	if known, some := s.best[n]; some && float64(known.Cost) <= of.cost {
 		return false
 	}
-	f := FoundSet{of.drop.Layers(), of.cost, by}
-	s.best[n] = f
-	if s.o.Notice != nil {
-		s.o.Notice(f)
-	}
+	s.best[n] = avss.Set{Layers: of.drop.Layers(), Cost: avss.Value(of.cost), By: by}
 	return true
 }
 
@@ -278,7 +285,7 @@ func (s *search) beam(ctx context.Context, most int) error {
 	return nil
 }
 
-// propose measures the sets of n layers that others name.
+// propose measures the sets of n layers that others name, all of them on all of the text: what their choice costs more than the best is worth knowing.
 func (s *search) propose(ctx context.Context, n int) error {
 	var sets []engine.Drop
 	for _, p := range s.o.Proposals {
@@ -286,20 +293,21 @@ func (s *search) propose(ctx context.Context, n int) error {
 			sets = append(sets, p)
 		}
 	}
-	if len(sets) == 0 {
-		return nil
+	measured, err := s.costs.best(ctx, sets, len(sets), math.Inf(1))
+	if err != nil {
+		return err
 	}
-	best, err := s.costs.best(ctx, sets, 1, s.best[n].Cost)
-	if err == nil && len(best) > 0 {
-		s.found(best[0], "proposal")
+	for _, m := range measured {
+		s.out.Proposed = append(s.out.Proposed, avss.Set{Layers: m.drop.Layers(), Cost: avss.Value(m.cost), By: "proposal"})
+		s.found(m, "proposal")
 	}
-	return err
+	return nil
 }
 
 // swap exchanges one layer of the best set of n for another until no exchange helps.
 func (s *search) swap(ctx context.Context, n int) error {
 	for !s.o.NoSwaps {
-		set := s.best[n].Drop()
+		set := engine.Layers(s.best[n].Layers...)
 		var sets []engine.Drop
 		for at := range set {
 			rest := slices.Delete(slices.Clone(set), at, at+1)
@@ -309,7 +317,7 @@ func (s *search) swap(ctx context.Context, n int) error {
 				}
 			}
 		}
-		best, err := s.costs.best(ctx, sets, 1, s.best[n].Cost)
+		best, err := s.costs.best(ctx, sets, 1, float64(s.best[n].Cost))
 		if err != nil {
 			return err
 		}
@@ -343,11 +351,23 @@ func (s *search) foresee() (sets float64) {
 	return sets
 }
 
-// String is the set as a person reads it.
-func (f FoundSet) String() string {
-	words := make([]string, len(f.Layers))
-	for i, l := range f.Layers {
-		words[i] = fmt.Sprint(l)
+// Stopped is the error of a search that ended before it was done.
+type Stopped struct {
+	Sets []avss.Set // the best set for each number of layers that was looked at, ascending
+	Err  error
+}
+
+func (s *Stopped) Error() string { return s.Err.Error() }
+func (s *Stopped) Unwrap() error { return s.Err }
+
+// stopped adds to an error what was found until then.
+func (s *search) stopped(err error) error {
+	if len(s.best) == 0 {
+		return err
 	}
-	return fmt.Sprintf("%s: %.4f nats a token (%s)", strings.Join(words, ","), f.Cost, f.By)
+	found := &Stopped{Err: err}
+	for _, n := range slices.Sorted(maps.Keys(s.best)) {
+		found.Sets = append(found.Sets, s.best[n])
+	}
+	return found
 }

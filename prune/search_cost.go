@@ -9,21 +9,25 @@ import (
 
 	"avssnative/avss"
 	"avssnative/engine"
+
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // What sets cost. No token costs less than nothing, so what a set has cost so far is the least that it can come to: once that is above what as many
 // sets as are wanted have cost in all, the set cannot be among them, and the rest of the text is not spent on it. This is exact: the sets chosen
-// are those that the whole text chooses.
+// are those that the whole text chooses. Where a doubt is allowed, a set is also left off once what it costs more than the last of those wanted,
+// sequence by sequence, says by Student's t that it will on all of the text, but for that probability.
 
 // costs measures sets.
 type costs struct {
 	runner avss.Runner
-	gaps   *gaps // nil: gaps are not repaired
+	gaps   *gaps       // nil: gaps are not repaired
+	known  [][]float32 // the dense model's last stream, a sequence; nil: it is walked with every pass
 	text   []engine.Sequence
 	tokens int // scored in all of the text
 	layers int
 	o      SearchOptions
-	whole  map[string]float64 // Σ cost of the sets measured on all of the text, by the set
+	whole  map[string][]float64 // what the sets measured on all of the text have cost, by the set, a sequence
 	tried  int
 
 	// For the estimate of the time that is left: work done, the sets that lie ahead, and what part of the text a set has taken on average.
@@ -39,9 +43,10 @@ type costed struct {
 
 // contender is a set that is being measured.
 type contender struct {
-	drop engine.Drop
-	key  string
-	sum  float64
+	drop  engine.Drop
+	key   string
+	spent []float64 // a sequence measured
+	sum   float64
 }
 
 // stages parts the text: where each stage ends, in sequences.
@@ -50,7 +55,7 @@ func (c *costs) stages() (ends []int) {
 	if c.o.Whole {
 		return []int{n}
 	}
-	for _, part := range []int{8, 4, 2, 1} {
+	for _, part := range []int{16, 8, 4, 2, 1} {
 		if end := max(1, n/part); len(ends) == 0 || end > ends[len(ends)-1] {
 			ends = append(ends, end)
 		}
@@ -63,19 +68,21 @@ func (c *costs) stages() (ends []int) {
 func (c *costs) best(ctx context.Context, sets []engine.Drop, keep int, limit float64) ([]costed, error) {
 	c.tried += len(sets)
 	ahead, work := c.ahead, c.done
-	bound := func() float64 { // Σ above which a set is not wanted
-		var sums []float64
+	bound := func() (most float64, last []float64) { // Σ above which a set is not wanted, and what makes it up
+		var wanted [][]float64
 		for _, set := range sets {
-			if sum, known := c.whole[set.String()]; known {
-				sums = append(sums, sum)
+			if spent, known := c.whole[set.String()]; known {
+				wanted = append(wanted, spent)
 			}
 		}
-		slices.Sort(sums)
-		most := limit * float64(c.tokens)
-		if len(sums) >= keep {
-			most = min(most, sums[keep-1])
+		slices.SortStableFunc(wanted, func(a, b []float64) int { return cmp.Compare(total(a), total(b)) })
+		most = limit * float64(c.tokens)
+		if len(wanted) >= keep {
+			if sum := total(wanted[keep-1]); sum <= most {
+				most, last = sum, wanted[keep-1]
+			}
 		}
-		return most
+		return most, last
 	}
 	var running []*contender
 	for _, set := range sets {
@@ -100,7 +107,7 @@ func (c *costs) best(ctx context.Context, sets []engine.Drop, keep int, limit fl
 		slices.SortStableFunc(running, func(a, b *contender) int { return cmp.Compare(a.sum, b.sum) })
 		if stage == 0 { // what the likely ones come to in all bounds the others
 			leaders := running[:min(keep, len(running))]
-			if leaders[len(leaders)-1].sum <= bound() {
+			if most, _ := bound(); leaders[len(leaders)-1].sum <= most {
 				if err := c.spend(ctx, leaders, begin, len(c.text)); err != nil {
 					return nil, err
 				}
@@ -108,13 +115,13 @@ func (c *costs) best(ctx context.Context, sets []engine.Drop, keep int, limit fl
 				running = running[len(leaders):]
 			}
 		}
-		most := bound()
-		running = slices.DeleteFunc(running, func(r *contender) bool { return r.sum > most })
+		most, last := bound()
+		running = slices.DeleteFunc(running, func(r *contender) bool { return r.sum > most || c.doubtful(r.spent, last) })
 	}
 	var all []costed
 	for _, set := range sets {
-		if sum, known := c.whole[set.String()]; known && sum <= limit*float64(c.tokens) {
-			all = append(all, costed{set, sum / float64(c.tokens)})
+		if spent, known := c.whole[set.String()]; known && total(spent) <= limit*float64(c.tokens) {
+			all = append(all, costed{set, total(spent) / float64(c.tokens)})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b costed) int { return cmp.Compare(a.cost, b.cost) })
@@ -125,10 +132,38 @@ func (c *costs) best(ctx context.Context, sets []engine.Drop, keep int, limit fl
 	return all[:min(keep, len(all))], nil
 }
 
+// doubtful says whether a set that has been measured on some sequences will cost more in all than one that has been on all of them, but for the
+// doubt that is allowed. The sequences are a finite text: what is uncertain is what those to come will cost.
+func (c *costs) doubtful(spent, than []float64) bool {
+	k, n := float64(len(spent)), float64(len(than))
+	if c.o.Doubt <= 0 || k < 3 || n <= k {
+		return false
+	}
+	mean, squares := 0.0, 0.0
+	for i, v := range spent {
+		mean += (v - than[i]) / k
+	}
+	for i, v := range spent {
+		d := v - than[i] - mean
+		squares += d * d
+	}
+	deviation := math.Sqrt(squares / (k - 1))
+	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: k - 1}.Quantile(1 - c.o.Doubt)
+	return n*mean > t*deviation*math.Sqrt(n*(n-k)/k)
+}
+
+// total sums up in the order of the text, as partial sums do.
+func total(spent []float64) (sum float64) {
+	for _, v := range spent {
+		sum += v
+	}
+	return sum
+}
+
 // finish notes what sets came to on all of the text.
 func (c *costs) finish(sets []*contender) {
 	for _, s := range sets {
-		c.whole[s.key] = s.sum
+		c.whole[s.key] = s.spent
 	}
 }
 
@@ -140,6 +175,9 @@ func (c *costs) spend(ctx context.Context, sets []*contender, begin, end int) er
 	p := engine.Pass{Sequences: c.text[begin:end], Memory: c.o.Memory, Diverge: c.o.Objective == ObjectiveKL}
 	if p.Diverge {
 		p.Variants, p.Repairs = []engine.Drop{nil}, []*engine.Repair{nil}
+		if c.known != nil {
+			p.Known = c.known[begin:end]
+		}
 	}
 	first := len(p.Variants)
 	for _, s := range sets {
@@ -170,7 +208,7 @@ func (c *costs) spend(ctx context.Context, sets []*contender, begin, end int) er
 			if err != nil {
 				return fmt.Errorf("prune: search: without layers %s: %w", s.drop, err)
 			}
-			s.sum += cost
+			s.spent, s.sum = append(s.spent, cost), s.sum+cost
 		}
 	}
 	return nil
@@ -201,17 +239,17 @@ func (c *costs) of(s *engine.SequenceScore) (float64, error) {
 }
 
 // cheapest lists the best sets of so many layers that were measured whole.
-func (c *costs) cheapest(layers, most int) (all []FoundSet) {
-	for key, sum := range c.whole {
+func (c *costs) cheapest(layers, most int) (all []avss.Set) {
+	for key, spent := range c.whole {
 		drop, err := engine.ParseDrop(key)
 		if err != nil {
 			panic("prune: search: " + err.Error())
 		}
 		if len(drop) == layers {
-			all = append(all, FoundSet{Layers: drop.Layers(), Cost: sum / float64(c.tokens)})
+			all = append(all, avss.Set{Layers: drop.Layers(), Cost: avss.Value(total(spent) / float64(c.tokens))})
 		}
 	}
-	slices.SortFunc(all, func(a, b FoundSet) int {
+	slices.SortFunc(all, func(a, b avss.Set) int {
 		return cmp.Or(cmp.Compare(a.Cost, b.Cost), slices.Compare(a.Layers, b.Layers))
 	})
 	return all[:min(most, len(all))]

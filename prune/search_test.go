@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"avssnative/avss"
 	"avssnative/calib"
 	"avssnative/engine"
 	_ "avssnative/engine/cpu"
@@ -116,7 +117,7 @@ func TestSearchFindsTheBestSet(t *testing.T) {
 				if o.Objective == ObjectiveNLL {
 					got.Sets[0].Cost -= 5 // of ten a sequence of two tokens
 				}
-				if s := got.Sets[0]; !slices.Equal(s.Layers, want) || math.Abs(s.Cost-cost) > 1e-12*cost+1e-9 {
+				if s := got.Sets[0]; !slices.Equal(s.Layers, want) || math.Abs(float64(s.Cost)-cost) > 1e-12*cost+1e-9 {
 					t.Errorf("seed %d, %d layers, %s: %v; the best is %v at %g", seed, n, name, s, want, cost)
 				}
 			}
@@ -128,7 +129,7 @@ func TestSearchFindsTheBestSet(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if a, b := narrow.Sets[0].Cost, swapped.Sets[0].Cost; a < cost-1e-12 || b > a {
+			if a, b := float64(narrow.Sets[0].Cost), float64(swapped.Sets[0].Cost); a < cost-1e-12 || b > a {
 				t.Errorf("seed %d, %d layers: %g by a beam of one, %g after swaps, the best is %g", seed, n, a, b, cost)
 			}
 			f.noSwapHelps(t, swapped.Sets[0], text, keep)
@@ -137,7 +138,7 @@ func TestSearchFindsTheBestSet(t *testing.T) {
 }
 
 // noSwapHelps tries every exchange of a layer that goes for one that stays.
-func (f *invented) noSwapHelps(t *testing.T, set FoundSet, text []engine.Sequence, keep []int) {
+func (f *invented) noSwapHelps(t *testing.T, set avss.Set, text []engine.Sequence, keep []int) {
 	t.Helper()
 	for at := range set.Layers {
 		for l := range f.layers {
@@ -151,7 +152,7 @@ func (f *invented) noSwapHelps(t *testing.T, set FoundSet, text []engine.Sequenc
 			for _, s := range text {
 				sum += f.cost(engine.Layers(other...), int(s.IDs[0]))
 			}
-			if sum /= float64(2 * len(text)); sum < set.Cost-1e-12 {
+			if sum /= float64(2 * len(text)); sum < float64(set.Cost)-1e-12 {
 				t.Errorf("seed %d: %v costs %g, less than %v", f.seed, other, sum, set)
 			}
 		}
@@ -176,7 +177,7 @@ func TestLeavingOffEarlyChangesNoResult(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i := range want.Sets {
-				if g, w := got.Sets[i], want.Sets[i]; !slices.Equal(g.Layers, w.Layers) || math.Abs(g.Cost-w.Cost) > 1e-12 || g.By != w.By {
+				if g, w := got.Sets[i], want.Sets[i]; !slices.Equal(g.Layers, w.Layers) || math.Abs(float64(g.Cost-w.Cost)) > 1e-12 || g.By != w.By {
 					t.Errorf("seed %d, %+v: %v, want %v", seed, o, g, w)
 				}
 			}
@@ -188,6 +189,32 @@ func TestLeavingOffEarlyChangesNoResult(t *testing.T) {
 	}
 	if !saved {
 		t.Error("nothing was ever left off")
+	}
+}
+
+// With a doubt the sets found are nearly always the same, and less is spent than without one.
+func TestADoubtLeavesOffMore(t *testing.T) {
+	other, spent := 0, [2]int{}
+	const searches = 40
+	for seed := range uint64(searches) {
+		text := inventedText(24)
+		var costs [2]float64
+		for i, doubt := range []float64{0, 0.001} {
+			f := &invented{layers: 9, seed: seed}
+			found, err := Search(t.Context(), f, text, SearchOptions{Counts: []int{3}, Most: -1, Doubt: doubt})
+			if err != nil {
+				t.Fatal(err)
+			}
+			spent[i] += f.asked
+			costs[i] = float64(found.Sets[0].Cost)
+		}
+		if costs[1] != costs[0] {
+			other++
+		}
+	}
+	t.Logf("%d of %d searches found another set; %d and %d sequences were walked", other, searches, spent[0], spent[1])
+	if other > searches/10 || spent[1] >= spent[0] {
+		t.Errorf("%d of %d searches found another set, and %d sequences were walked instead of %d", other, searches, spent[1], spent[0])
 	}
 }
 
@@ -224,7 +251,7 @@ func TestSearchOnTheDemo(t *testing.T) {
 		beam := seek(SearchOptions{Repair: repair, Most: -1, Beam: 2})
 		a, w, b := all.Sets[0], whole.Sets[0], beam.Sets[0]
 		t.Logf("%s: all sets %v, beam %v; %d of %d sets were measured whole", repair, a, b, all.Whole, all.Tried)
-		if !slices.Equal(a.Layers, w.Layers) || math.Abs(a.Cost-w.Cost) > 1e-9 || b.Cost < a.Cost-1e-9 || whole.Tried != 120 || all.Whole >= 120 {
+		if !slices.Equal(a.Layers, w.Layers) || math.Abs(float64(a.Cost-w.Cost)) > 1e-9 || b.Cost < a.Cost-1e-9 || whole.Tried != 120 || all.Whole >= 120 {
 			t.Errorf("%s: all sets: %v, on the whole text %v (%d sets), by a beam %v", repair, a, w, whole.Tried, b)
 		}
 	}
@@ -244,6 +271,7 @@ func TestSearchRefusals(t *testing.T) {
 		"objective":  {Counts: []int{1}, Objective: "speed"},
 		"the repair": {Counts: []int{1}, Repair: RepairRefit},
 		"no beam":    {Counts: []int{1}, Beam: -1},
+		"the doubt":  {Counts: []int{1}, Doubt: 0.5},
 	} {
 		if s, err := Search(t.Context(), f, inventedText(2), o); err == nil {
 			t.Errorf("%s: %+v", name, s.Sets)

@@ -10,6 +10,7 @@ import (
 	"avssnative/failure"
 	"avssnative/internal/report"
 	"avssnative/internal/shard"
+	"avssnative/prune"
 )
 
 // Scoring says what is measured.
@@ -21,7 +22,8 @@ type Scoring struct {
 	Batch   int       // sequences a batch in mode "reference"; 0: DefaultBatch
 	Seed    uint64    // of intervals and the random baseline
 	Greedy  int       // layers that the greedy search drops; 0: a quarter of them
-	Keep    []int     // layers that the greedy search may not drop
+	Keep    []int     // layers that the searches may not drop
+	Search  avss.Seeking
 }
 
 // DefaultBatch is the batch of AVSS's mode "reference" unless told otherwise.
@@ -32,7 +34,7 @@ func (j *Job) Score(ctx context.Context, s Scoring) error {
 	if s.Batch == 0 {
 		s.Batch = DefaultBatch
 	}
-	o := avss.Options{Mode: s.Mode, Site: s.Site, Eps: s.Eps, Batch: s.Batch, Seed: s.Seed, Rounds: s.Greedy, Keep: s.Keep}
+	o := avss.Options{Mode: s.Mode, Site: s.Site, Eps: s.Eps, Batch: s.Batch, Seed: s.Seed, Rounds: s.Greedy, Keep: s.Keep, Search: s.Search}
 	if err := j.note("scoring", s); err != nil {
 		return err
 	}
@@ -111,9 +113,9 @@ func (j *Job) observe(ctx context.Context, o avss.Options) error {
 	return nil
 }
 
-// scored is the calibration text with every token but the first of each sequence to be predicted.
-func (j *Job) scored() []engine.Sequence {
-	sequences := slices.Clone(j.calibration)
+// scored is a text with every token but the first of each sequence to be predicted.
+func scored(text []engine.Sequence) []engine.Sequence {
+	sequences := slices.Clone(text)
 	for i := range sequences {
 		sequences[i].ScoreFrom, sequences[i].ScoreTo = 1, len(sequences[i].IDs)
 	}
@@ -130,8 +132,12 @@ func (j *Job) remove(ctx context.Context, wanted []string, o avss.Options, missi
 		done = append(done, d.Search)
 		end := j.phase(d.Search.Name)
 		p := j.pass(d.Search.Name)
-		p.Sequences = j.scored()
-		scores, err := d.Search.Run(ctx, j.passes(), p, o)
+		p.Sequences = scored(j.calibration)
+		if d.Name == prune.SearchName {
+			p.Sequences = j.searched()
+			o.Search.Proposals = j.proposals(o)
+		}
+		scores, err := d.Search.Run(ctx, j.searching(), p, o)
 		if err != nil && !errors.As(err, missing) {
 			return err
 		}

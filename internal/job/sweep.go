@@ -71,6 +71,7 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 	end()
 	j.cite(table.Sets[0].Results)
 	j.Report.Sweep = sweep(table)
+	j.regret(j.Report.Sweep)
 	if o.Speed {
 		j.Report.Sweep.CacheTokens = j.length(0)
 		dense, to := &table.Sets[0], j.Report.Speed

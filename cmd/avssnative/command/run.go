@@ -15,7 +15,7 @@ func runCommand() *cli.Command {
 	return &cli.Command{
 		Name: "run", Usage: "the whole job: score the layers, choose what goes, judge before and after, report, and with --out write the pruned model",
 		Description: metricsAbout(),
-		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), dropFlags(), []cli.Flag{repairFlag("auto; none for the demo")}, taskFlags(),
+		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), searchFlags(), dropFlags(), []cli.Flag{repairFlag("auto; none for the demo")}, taskFlags(),
 			[]cli.Flag{samplesFlag(), number("generate", 24, "tokens that both models say after the beginnings of two calibration texts; 0: none"),
 				reportFlag(), outFlag(), formatFlag(), forceFlag(), resumeFlag(), jsonFlag()}),
 		Action: runAll,
@@ -33,6 +33,9 @@ func runAll(c *cli.Context) error {
 	}
 	scoring, err := scoring(c, removals(choice.Metric)...)
 	if err != nil {
+		return err
+	}
+	if scoring.Search, err = seeking(c, scoring.Metrics); err != nil {
 		return err
 	}
 	evaluation, err := evaluation(c)
@@ -71,6 +74,9 @@ func runAll(c *cli.Context) error {
 		return err
 	}
 	scoring.Keep = choice.Protect.Keep(j.Model.Layers())
+	if scoring.Search.Counts, err = sought(choice.Rule, j, choice.Protect); err != nil {
+		return usageError{asFlags(c, err)}
+	}
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
 		return err
 	}
