@@ -53,6 +53,8 @@ type Seeking struct {
 	Plain     bool    // sets are compared as they are, without gaps being bridged
 	Tokens    int     // of the text, at most; 0: all
 	Proposals [][]int // sets that others name
+	// Notice is told of every set that is better than what was known for its number of layers; may be nil.
+	Notice func(Set) `json:"-"`
 }
 
 // base is what all metrics have in common: which sequences were seen, and which activations were no numbers.

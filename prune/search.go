@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 
@@ -48,7 +47,8 @@ type SearchOptions struct {
 	// costs differ from sequence to sequence as numbers from a normal distribution do; 0: never, so that leaving off changes nothing.
 	Doubt    float64
 	Progress func(engine.Step)
-	Memory   int64 // of passes; 0: the engine's choice
+	Notice   func(avss.Set) // is told of every set that is better than what was known for its number of layers; may be nil
+	Memory   int64          // of passes; 0: the engine's choice
 }
 
 // Searched is what a search found.
@@ -75,8 +75,7 @@ const (
 	nextSets = 8
 )
 
-// Search finds, for every number of layers asked for, the set that costs least on some text, whose scored tokens count. An error after the first
-// round is a *Stopped.
+// Search finds, for every number of layers asked for, the set that costs least on some text, whose scored tokens count.
 func Search(ctx context.Context, m Searchable, text []engine.Sequence, o SearchOptions) (*Searched, error) {
 	free, err := o.free(m.Layers())
 	if err != nil {
@@ -92,7 +91,7 @@ func Search(ctx context.Context, m Searchable, text []engine.Sequence, o SearchO
 	}
 	s.costs.ahead = s.foresee()
 	if err := s.run(ctx); err != nil {
-		return nil, s.stopped(err)
+		return nil, err
 	}
 	s.out.Tried, s.out.Whole = c.tried, len(c.whole)
 	return s.out, nil
@@ -213,6 +212,9 @@ func (s *search) found(of costed, by string) bool {
 		return false
 	}
 	s.best[n] = avss.Set{Layers: of.drop.Layers(), Cost: avss.Value(of.cost), By: by}
+	if s.o.Notice != nil {
+		s.o.Notice(s.best[n])
+	}
 	return true
 }
 
@@ -349,25 +351,4 @@ func (s *search) foresee() (sets float64) {
 		sets += float64(width * (len(s.free) - round))
 	}
 	return sets
-}
-
-// Stopped is the error of a search that ended before it was done.
-type Stopped struct {
-	Sets []avss.Set // the best set for each number of layers that was looked at, ascending
-	Err  error
-}
-
-func (s *Stopped) Error() string { return s.Err.Error() }
-func (s *Stopped) Unwrap() error { return s.Err }
-
-// stopped adds to an error what was found until then.
-func (s *search) stopped(err error) error {
-	if len(s.best) == 0 {
-		return err
-	}
-	found := &Stopped{Err: err}
-	for _, n := range slices.Sorted(maps.Keys(s.best)) {
-		found.Sets = append(found.Sets, s.best[n])
-	}
-	return found
 }

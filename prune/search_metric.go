@@ -40,7 +40,7 @@ func searchScores(ctx context.Context, r avss.Runner, p engine.Pass, o avss.Opti
 	layers := m.Layers()
 	text := pieces(p.Sequences, o.Search.Tokens)
 	options := SearchOptions{Counts: o.Search.Counts, Keep: o.Keep, Objective: Objective(o.Search.Objective), Repair: RepairLstsq, Beam: o.Search.Beam,
-		Doubt: searchDoubt, Memory: p.Memory, Progress: p.Progress}
+		Doubt: searchDoubt, Memory: p.Memory, Progress: p.Progress, Notice: o.Search.Notice}
 	if o.Search.Plain {
 		options.Repair = RepairNone
 	}

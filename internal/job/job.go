@@ -28,6 +28,7 @@ type Job struct {
 	Memory   int64                             // bytes for hidden states; 0: the engine's choice
 	Progress func(phase string, s engine.Step) // may be nil
 	Phase    func(phase string)                // called when a phase begins; may be nil
+	Found    func(avss.Set)                    // called when a search has found a better set; may be nil
 
 	tokenizer   *tokenizer.Tokenizer
 	calibration []engine.Sequence

@@ -135,7 +135,7 @@ func (j *Job) remove(ctx context.Context, wanted []string, o avss.Options, missi
 		p.Sequences = scored(j.calibration)
 		if d.Name == prune.SearchName {
 			p.Sequences = j.searched()
-			o.Search.Proposals = j.proposals(o)
+			o.Search.Proposals, o.Search.Notice = j.proposals(o), j.Found
 		}
 		scores, err := d.Search.Run(ctx, j.searching(), p, o)
 		if err != nil && !errors.As(err, missing) {

@@ -156,7 +156,6 @@ func run(ctx context.Context, arguments []string, stdin io.Reader, stdout, stder
 	}
 	err := app.RunContext(ctx, arguments)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		soFar(stderr, err)
 		return stopped(ctx, stderr)
 	}
 	if out.failed != nil && (err == nil || errors.Is(err, context.Canceled)) {

@@ -20,6 +20,7 @@ type progress struct {
 	name     string
 	began    time.Time
 	said     time.Time
+	told     bool // how a search goes on after it was interrupted
 }
 
 const (

@@ -1,9 +1,7 @@
 package command
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"avssnative/avss"
@@ -39,7 +37,7 @@ func seeking(c *cli.Context, metrics []string) (avss.Seeking, error) {
 	}
 	objective, err := prune.ParseObjective(c.String("objective"))
 	if err != nil {
-		return avss.Seeking{}, usageError{err}
+		return avss.Seeking{}, usage("--objective: %w", err)
 	}
 	if c.Int("beam") < 1 {
 		return avss.Seeking{}, usage("--beam %d: want 1 or more", c.Int("beam"))
@@ -50,15 +48,18 @@ func seeking(c *cli.Context, metrics []string) (avss.Seeking, error) {
 	return avss.Seeking{Objective: string(objective), Beam: c.Int("beam"), Tokens: c.Int("search-tokens"), Plain: c.Bool("search-plain")}, nil
 }
 
-// soFar says what a search that was interrupted had found, and how to go on.
-func soFar(stderr io.Writer, err error) {
-	var search *prune.Stopped
-	if !errors.As(err, &search) {
-		return
+// found says what a search has found so far, so that somebody who has waited long enough can take it, and how to go on another time.
+func (p *progress) found(set avss.Set, resumed bool) {
+	p.close()
+	how := ""
+	if !resumed && !p.told {
+		p.told, how = true, "; interrupted, it goes on from here only with --resume DIR"
 	}
-	best := search.Sets[len(search.Sets)-1]
-	fmt.Fprintf(stderr, "avssnative: the best set that was found so far is --drop %s, %.4f nats a token (%s); with --resume DIR a search goes on from where it was\n",
-		engine.Layers(best.Layers...), float64(best.Cost), best.By)
+	list := engine.Layers(set.Layers...).String()
+	if len(set.Layers) == 1 {
+		list += "," // one alone would be a number of layers
+	}
+	fmt.Fprintf(p.out, "%s: best so far: --drop %s costs %.4f nats a token (%s)%s\n", p.name, list, float64(set.Cost), set.By, how)
 }
 
 // sought are how many layers go by a rule, for a search; none where no number does.
