@@ -330,17 +330,17 @@ func (s *search) swap(ctx context.Context, n int) error {
 	return nil
 }
 
-// foresee is the work of all rounds in sets tried on all of the text, for the estimate of the time that is left.
-func (s *search) foresee() (sets float64) {
-	far := 0
+// foresee is the work of all rounds in layer applications, were all sets measured on all of the text, for the estimate of the time that is left.
+func (s *search) foresee() (work float64) {
+	far, layers := 0, s.costs.layers
 	for _, n := range s.o.Counts {
 		if s.all(n) {
-			sets += choose(len(s.free), n)
+			work += applications(layers, n, choose(len(s.free), n))
 			continue
 		}
 		far = max(far, n)
 		if !s.o.NoSwaps {
-			sets += float64(n*(len(s.free)-n)) * swapRounds * swapShare
+			work += applications(layers, n, float64(n*(len(s.free)-n))*swapRounds)
 		}
 	}
 	for round := range far {
@@ -348,7 +348,7 @@ func (s *search) foresee() (sets float64) {
 		if round == 0 {
 			width = 1
 		}
-		sets += float64(width * (len(s.free) - round))
+		work += applications(layers, round+1, float64(width*(len(s.free)-round)))
 	}
-	return sets
+	return work
 }

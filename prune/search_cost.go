@@ -30,9 +30,10 @@ type costs struct {
 	whole  map[string][]float64 // what the sets measured on all of the text have cost, by the set, a sequence
 	tried  int
 
-	// For the estimate of the time that is left: work done, the sets that lie ahead, and what part of the text a set has taken on average.
-	done, ahead, pace float64
-	rows              int64
+	// For the estimate of the time that is left: work done, in all and before the round in work; sets on all of the text that lie ahead, as layer
+	// applications, and those of the round in work; and what part of such work a round has taken.
+	done, before, ahead, round, pace float64
+	rows                             int64
 }
 
 // costed is a set and what it costs a token.
@@ -67,7 +68,6 @@ func (c *costs) stages() (ends []int) {
 // cost no more than a limit.
 func (c *costs) best(ctx context.Context, sets []engine.Drop, keep int, limit float64) ([]costed, error) {
 	c.tried += len(sets)
-	ahead, work := c.ahead, c.done
 	bound := func() (most float64, last []float64) { // Σ above which a set is not wanted, and what makes it up
 		var wanted [][]float64
 		for _, set := range sets {
@@ -90,7 +90,7 @@ func (c *costs) best(ctx context.Context, sets []engine.Drop, keep int, limit fl
 			running = append(running, &contender{drop: set, key: set.String()})
 		}
 	}
-	fresh := len(running)
+	c.begin(sets, len(running))
 	ends := c.stages()
 	for stage, begin := 0, 0; stage < len(ends) && len(running) > 0; stage++ {
 		if len(running) <= keep { // nobody is left to leave off
@@ -125,12 +125,30 @@ func (c *costs) best(ctx context.Context, sets []engine.Drop, keep int, limit fl
 		}
 	}
 	slices.SortStableFunc(all, func(a, b costed) int { return cmp.Compare(a.cost, b.cost) })
-	c.ahead = max(0, ahead-float64(len(sets)))
-	if fresh > 0 {
-		c.pace = (c.done - work) / (float64(fresh) * float64(c.layers) / 2 * float64(c.tokens))
+	if c.round > 0 && c.done > c.before {
+		c.pace = (c.done - c.before) / (c.round * float64(c.tokens))
 	}
+	c.round = 0
 	return all[:min(keep, len(all))], nil
 }
+
+// begin notes for the estimate that a round begins, in which some of the sets are not known yet.
+func (c *costs) begin(sets []engine.Drop, fresh int) {
+	c.before, c.round = c.done, 0
+	if len(sets) > 0 {
+		c.ahead = max(0, c.ahead-applications(c.layers, len(sets[0]), float64(len(sets))))
+		c.round = applications(c.layers, len(sets[0]), float64(fresh))
+	}
+}
+
+// left is the work that is thought to lie ahead of a pass's step.
+func (c *costs) left(s engine.Step) float64 {
+	tokens := float64(c.tokens)
+	return max(s.Total-s.Done, c.round*c.pace*tokens-(c.done-c.before), 0) + c.ahead*c.pace*tokens
+}
+
+// applications are how often layers and the head are applied for so many sets of n layers gone, which share half of what they have.
+func applications(layers, n int, sets float64) float64 { return sets * (float64(layers-n)/2 + 1) }
 
 // doubtful says whether a set that has been measured on some sequences will cost more in all than one that has been on all of them, but for the
 // doubt that is allowed. The sequences are a finite text: what is uncertain is what those to come will cost.
@@ -191,8 +209,7 @@ func (c *costs) spend(ctx context.Context, sets []*contender, begin, end int) er
 	p.Progress = func(s engine.Step) {
 		c.done, c.rows = done+s.Done, rows+s.Rows
 		if c.o.Progress != nil {
-			left := max(s.Total-s.Done, 0) + c.ahead*c.pace*float64(c.layers)/2*float64(c.tokens)
-			c.o.Progress(engine.Step{Layer: s.Layer, Layers: s.Layers, Done: c.done, Total: c.done + left, Rows: c.rows})
+			c.o.Progress(engine.Step{Layer: s.Layer, Layers: s.Layers, Done: c.done, Total: c.done + c.left(s), Rows: c.rows})
 		}
 	}
 	outcome, err := c.runner.Run(ctx, p)
@@ -255,5 +272,5 @@ func (c *costs) cheapest(layers, most int) (all []avss.Set) {
 	return all[:min(most, len(all))]
 }
 
-// swapRounds and swapShare are what swaps are thought to take before they have begun: how many rounds, and what part of them is not known already.
-const swapRounds, swapShare = 2, 0.5
+// swapRounds is how many rounds of swaps are thought to be needed before they have begun.
+const swapRounds = 2
