@@ -291,3 +291,35 @@ func TestSearchRefusals(t *testing.T) {
 		t.Error("a search that was stopped went on")
 	}
 }
+
+// The set that a search found for so many layers goes, and no other; rules say how many a search is to look for.
+func TestWhatASearchFoundIsThePlan(t *testing.T) {
+	scores := avss.Scores{Metric: SearchName, Values: make(avss.Values, 8), Sets: []avss.Set{{Layers: []int{4}}, {Layers: []int{1, 6}}}}
+	for n, want := range map[int][]int{1: {4}, 2: {1, 6}} {
+		if plan, err := Choose(scores, Count(n), Protect{}); err != nil || !slices.Equal(plan.Dropped, want) {
+			t.Errorf("%d layers: %+v, %v", n, plan, err)
+		}
+	}
+	if plan, err := Choose(scores, Count(3), Protect{}); err == nil {
+		t.Errorf("a set of three was not sought, but %v goes", plan.Dropped)
+	}
+	if plan, err := Choose(scores, Count(2), Protect{First: 2}); err == nil {
+		t.Errorf("layer 1 is protected, but %v goes", plan.Dropped)
+	}
+	mass, err := ParseMass("5%")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plan, err := Choose(scores, mass, Protect{}); err == nil {
+		t.Errorf("a search's scores have no mass, but %v goes", plan.Dropped)
+	}
+	quarter, err := ParseRule("25%")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, rule := range map[int]Rule{0: mass, 2: quarter, 3: Layers(1, 2, 5)} {
+		if n, err := rule.Number(8, Protect{}); err != nil || n != want {
+			t.Errorf("%s: %d layers, %v; want %d", rule, n, err, want)
+		}
+	}
+}
