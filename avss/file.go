@@ -216,6 +216,9 @@ func (s *Scores) check(key string, layers int) error {
 	if err := s.checkOrder(layers); err != nil {
 		return err
 	}
+	if err := s.checkSets(layers); err != nil {
+		return err
+	}
 	return s.checkDistances(layers)
 }
 
@@ -227,6 +230,21 @@ func (s *Scores) checkOrder(layers int) error {
 	for i, l := range s.Order {
 		if l < 0 || l >= layers || slices.Contains(s.Order[:i], l) {
 			return fmt.Errorf("order %v: layer %d does not exist or comes twice", s.Order, l)
+		}
+	}
+	return nil
+}
+
+// checkSets says what is wrong with the sets that a search found.
+func (s *Scores) checkSets(layers int) error {
+	for i, set := range s.Sets {
+		if len(set.Layers) == 0 || len(set.Layers) >= layers || i > 0 && len(set.Layers) <= len(s.Sets[i-1].Layers) {
+			return fmt.Errorf("set %d has %d of %d layers: want sets of some layers each, ascending in size", i, len(set.Layers), layers)
+		}
+		for k, l := range set.Layers {
+			if l < 0 || l >= layers || k > 0 && l <= set.Layers[k-1] {
+				return fmt.Errorf("set %v: layer %d does not exist or does not ascend", set.Layers, l)
+			}
 		}
 	}
 	return nil

@@ -22,7 +22,10 @@ type Pass struct {
 	Repairs   []*Repair // what each variant computes with instead of the model's own tensors; nil, or shorter: none
 	Observe   []Observer
 	Halves    bool // observers are shown halves of layers: 2l is the attention of layer l, 2l+1 its MLP; see Measurement
-	Diverge   bool // fill Score.KL and Score.SameTop for the variants after the first
+	// Known is the stream that leaves the last block of the first variant, a sequence [its tokens × hidden], where a walk before this one has shown it
+	// (Streams.Last): the variant is then scored without being walked. Sequences have no branches then, and nothing is observed.
+	Known   [][]float32
+	Diverge bool // fill Score.KL and Score.SameTop for the variants after the first
 
 	Eps      []float32 // thresholds of Moments.Below; nil: device.DefaultEps
 	Relative float32   // threshold of Moments.RelativeBelow; 0: device.DefaultRelative

@@ -164,6 +164,17 @@ func (r Rule) Check(layers int, protect Protect) error {
 	return err
 }
 
+// Number is how many of so many layers go: what a search is to look for. A rule by mass has no number, which is 0.
+func (r Rule) Number(layers int, protect Protect) (int, error) {
+	switch {
+	case r.Listed():
+		return len(r.layers), r.Check(layers, protect)
+	case r.mass != nil:
+		return 0, r.Check(layers, protect)
+	}
+	return wanted(layers, r, protect)
+}
+
 // Listed says whether the rule names the layers itself and so needs no scores.
 func (r Rule) Listed() bool { return r.layers != nil || r.halves != nil }
 

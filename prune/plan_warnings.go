@@ -43,7 +43,7 @@ func warnings(p *Plan, scores avss.Scores, protect Protect) []string {
 			out = append(out, fmt.Sprintf("%s goes: it is the last one, which shapes what the head sees; protecting the last 1 keeps it", what(u)))
 		}
 	}
-	if len(scores.Distance) > 0 || len(scores.Order) > 0 || len(scores.Values) == 0 {
+	if len(scores.Distance) > 0 || len(scores.Order)+len(scores.Sets) > 0 || len(scores.Values) == 0 {
 		return out
 	}
 	worst, importance := p.Dropped[0], scores.Importance()

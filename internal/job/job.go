@@ -30,6 +30,7 @@ type Job struct {
 	Progress  func(phase string, s engine.Step) // may be nil
 	Phase     func(phase string)                // called when a phase begins; may be nil
 	Expecting func([]Expected)                  // told by Expect what is to come; may be nil
+	Found     func(avss.Set)                    // called when a search has found a better set; may be nil
 
 	tokenizer   *tokenizer.Tokenizer
 	calibration []engine.Sequence

@@ -82,6 +82,7 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 	took := time.Since(start).Seconds()
 	j.cite(table.Sets[0].Results)
 	j.Report.Sweep = sweep(table, j.Unit)
+	j.regret(j.Report.Sweep)
 	for i, a := range s.Alternatives {
 		j.Report.Alternatives = append(j.Report.Alternatives, alternative(a, table.Alternatives[i].Comparison))
 	}

@@ -223,6 +223,9 @@ type SweepPoint struct {
 	Generated       float64     `json:"generated_per_s,omitempty"`
 	CacheBytes      int64       `json:"cache_bytes,omitempty"` // of a text of Sweep.CacheTokens
 	Fluency         *Fluency    `json:"fluency,omitempty"`     // of what it says after the beginnings of some texts
+	// Regret is what the choice costs more than the best set found, nats a token, by the measure of the search; nil where there was none or it has
+	// not measured the choice.
+	Regret *avss.Value `json:"regret,omitempty"`
 }
 
 // TaskPoint is one task's figure at one point of a sweep.

@@ -19,7 +19,7 @@ func benchCommand() *cli.Command {
 		Description: metricsAbout(),
 		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag(),
 			text("metrics", strings.Join(rankings(false), ","), "rankings to compare, by the names that score prints; all adds the other formulas and "+
-				strings.Join(avss.Names(avss.Removal), ", ")),
+				strings.Join(allRemovals(), ", ")+"; search is measured where it is named, and then what each choice costs more than its own is printed"),
 			text("shares", "12.5,25,37.5,50", "shares of the layers to drop, in per cent"),
 			modeFlag(),
 			text("site", "delta", "what avss looks at: delta, block, attn, mlp or act"),
@@ -29,7 +29,7 @@ func benchCommand() *cli.Command {
 			unitFlag(),
 			number("generate", 16, "tokens that every model says after the beginnings of two calibration texts; 0: none"),
 			toggle("one-by-one", "also judge every plan by itself, to show what walking them together saves")},
-			taskFlags(), judgingFlags(), shardFlags(), []cli.Flag{reportFlag(), forceFlag(), jsonFlag()}),
+			searchFlags(), taskFlags(), judgingFlags(), shardFlags(), []cli.Flag{reportFlag(), forceFlag(), jsonFlag()}),
 		Action: sweep,
 	}
 }
@@ -63,6 +63,9 @@ func sweep(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if scoring.Search, err = seeking(c, scoring.Metrics); err != nil {
+		return err
+	}
 	if !slices.Contains(metrics, "avss") {
 		if err := idle(c, "avss is not among --metrics", "avss-mode", "site"); err != nil {
 			return err
@@ -82,7 +85,7 @@ func sweep(c *cli.Context) error {
 		return err
 	}
 	defer j.Close()
-	if _, err := job.Counts(j.Model.Layers(), shares, protect(c)); err != nil {
+	if scoring.Search.Counts, err = job.Counts(j.Model.Layers(), shares, protect(c)); err != nil {
 		return usage("--shares %s: %w", c.String("shares"), err)
 	}
 	widest := 0.0
@@ -127,7 +130,7 @@ func rankings(all bool) []string {
 		keys = append(append(keys, d.Name), formulas...)
 	}
 	if all {
-		keys = append(keys, avss.Names(avss.Removal)...)
+		keys = append(keys, allRemovals()...)
 	}
 	return keys
 }
