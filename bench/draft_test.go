@@ -195,7 +195,8 @@ func TestSpeculatedDrawsAreDistributedAsTheDenseModels(t *testing.T) {
 		freedom := float64(len(want) - 1)
 		// Five standard deviations of χ².
 		if seen != texts || square > freedom+5*math.Sqrt(2*freedom) || accepted == proposed || draft.Drop[0].Layer == 2 && accepted == 0 {
-			t.Errorf("%s: χ² %.1f of %d texts, %d of %d have no probability, %d of %d accepted", name, square, len(want), texts-seen, texts, accepted, proposed)
+			t.Errorf("%s: χ² %.1f of %d texts, %d of %d have no probability, %d of %d accepted", name, square, len(want), texts-seen, texts, accepted,
+				proposed)
 		}
 		t.Logf("%s: χ² %.1f of %d texts, %d of %d proposed tokens accepted", name, square, len(want), accepted, proposed)
 	}

@@ -20,7 +20,8 @@ func TestLongContext(t *testing.T) {
 		t.Fatal(err)
 	}
 	half, whole := m.Spec.Context/2, m.Spec.Context
-	names := []string{fmt.Sprintf("passkey-%d", half), fmt.Sprintf("passkey-%d", whole), fmt.Sprintf("position-%d=../internal/smallworld/stories.txt", half)}
+	names := []string{fmt.Sprintf("passkey-%d", half), fmt.Sprintf("passkey-%d", whole),
+		fmt.Sprintf("position-%d=../internal/smallworld/stories.txt", half)}
 	load := func(names ...string) []bench.Set {
 		t.Helper()
 		sets, err := bench.Load(t.Context(), names, bench.Source{}, bench.Limit{Items: 4})

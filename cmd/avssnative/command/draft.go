@@ -18,7 +18,8 @@ func draftCommand() *cli.Command {
 		Name:  "draft",
 		Usage: "choose the layers that a draft can do without, which makes the dense model faster without changing a token; with --out write it",
 		Description: "The draft says some tokens ahead, the dense model reads them in one step and keeps what it would have said itself: the text is\n" +
-			"the dense model's own, or with --temperature drawn from its own distribution. A draft without a quarter of the layers gains 1.09 x at most; those that pay leave out 40 to 50 %.",
+			"the dense model's own, or with --temperature drawn from its own distribution. A draft without a\n" +
+			"quarter of the layers gains 1.09 x at most; those that pay leave out 40 to 50 %.",
 		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag(),
 			text("shares", "25,37.5,50", "shares of the layers that the draft may lack, in per cent"),
 			text("metrics", "", "removal metrics whose choices are considered as well, as greedy"),
