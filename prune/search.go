@@ -38,8 +38,10 @@ type SearchOptions struct {
 	Keep      []int        // layers that may not go
 	Objective Objective    // "": kl
 	Repair    RepairMethod // of gaps within the search: lstsq, or "" and none for the plain cut
-	Beam      int          // sets that a round goes on with; 0: one
-	Most      int          // all sets of a number of layers are tried where they are no more than this; 0: 2000; negative: never
+	// Fit is text to solve the repair of gaps on; nil: the text that sets are compared on, which flatters them.
+	Fit       []engine.Sequence
+	Beam      int // sets that a round goes on with; 0: one
+	Most      int // all sets of a number of layers are tried where they are no more than this; 0: 2000; negative: never
 	NoSwaps   bool
 	Proposals []engine.Drop // sets that are measured as well, where their number of layers is sought
 	Whole     bool          // measure every set on all of the text: what leaving off early must not change
@@ -106,10 +108,15 @@ func (s *search) prepare(ctx context.Context, m Searchable, text []engine.Sequen
 	if err != nil {
 		return err
 	}
-	s.costs.gaps = &gaps{streams: streams, model: m, bypasses: map[[2]int]*engine.Repair{}}
 	if !slices.ContainsFunc(text, func(s engine.Sequence) bool { return len(s.Branches) > 0 }) {
 		s.costs.known = streams.Last()
 	}
+	if s.o.Fit != nil {
+		if streams, err = m.Streams(ctx, s.o.Fit, s.o.Progress); err != nil {
+			return err
+		}
+	}
+	s.costs.gaps = &gaps{streams: streams, model: m, bypasses: map[[2]int]*engine.Repair{}}
 	return nil
 }
 
