@@ -58,7 +58,6 @@ type Searched struct {
 	Sets     []avss.Set   // one a count, as asked
 	Next     [][]avss.Set // a count: the best sets that were measured whole, the one found first
 	Proposed []avss.Set   // what the proposals cost
-	Order    []int        // the layers in the order in which a beam's best set can have lost them; nil where no beam was sent out
 	Tried    int          // sets looked at
 	Whole    int          // sets measured on all of the text
 }
@@ -285,16 +284,12 @@ func (s *search) beam(ctx context.Context, most int) error {
 			sets = append(sets, b.drop)
 		}
 		s.found(best[0], "beam")
-		for _, l := range sets[0].Layers() { // of a beam of several the best set may have lost others than the one before
-			if !slices.Contains(s.out.Order, l) {
-				s.out.Order = append(s.out.Order, l)
-			}
-		}
 	}
 	return nil
 }
 
-// propose measures the sets of n layers that others name, all of them on all of the text: what their choice costs more than the best is worth knowing.
+// propose measures the sets of n layers that others name, all of them on all of the text: what their choice costs more than the best is worth
+// knowing.
 func (s *search) propose(ctx context.Context, n int) error {
 	var sets []engine.Drop
 	for _, p := range s.o.Proposals {

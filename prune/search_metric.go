@@ -39,8 +39,8 @@ func searchScores(ctx context.Context, r avss.Runner, p engine.Pass, o avss.Opti
 	}
 	layers := m.Layers()
 	text, fit := parted(pieces(p.Sequences), o.Search.Tokens)
-	options := SearchOptions{Counts: o.Search.Counts, Keep: o.Keep, Objective: Objective(o.Search.Objective), Repair: RepairLstsq, Fit: fit, Beam: o.Search.Beam,
-		Doubt: searchDoubt, Memory: p.Memory, Progress: p.Progress, Notice: o.Search.Notice}
+	options := SearchOptions{Counts: o.Search.Counts, Keep: o.Keep, Objective: Objective(o.Search.Objective), Repair: RepairLstsq, Fit: fit,
+		Beam: o.Search.Beam, Doubt: searchDoubt, Memory: p.Memory, Progress: p.Progress, Notice: o.Search.Notice}
 	if o.Search.Plain {
 		options.Repair = RepairNone
 	}
@@ -106,7 +106,8 @@ func parted(text []engine.Sequence, tokens int) (compared, fit []engine.Sequence
 
 // scores are a layer's the least number of layers whose best set holds it; infinite where none does.
 func (s *Searched) scores(layers int, text []engine.Sequence, o SearchOptions) avss.Scores {
-	out := avss.Scores{Metric: SearchName, Values: make(avss.Values, layers), Tau: avss.Value(math.NaN()), Sequences: int64(len(text)), Sets: s.Sets, Proposed: s.Proposed}
+	out := avss.Scores{Metric: SearchName, Values: make(avss.Values, layers), Tau: avss.Value(math.NaN()), Sequences: int64(len(text)),
+		Sets: s.Sets, Proposed: s.Proposed}
 	for l := range out.Values {
 		out.Values[l] = math.Inf(1)
 		for _, set := range s.Sets {
@@ -127,8 +128,8 @@ func (s *Searched) scores(layers int, text []engine.Sequence, o SearchOptions) a
 	if o.Repair == RepairNone {
 		bridged = "as they are"
 	}
-	out.Notes = []string{fmt.Sprintf("the score is the least number of layers whose best set holds the layer; %d sets were looked at, %d of them on all of %d tokens, %s",
-		s.Tried, s.Whole, scoredTokens(text), bridged),
+	out.Notes = []string{fmt.Sprintf("the score is the least number of layers whose best set holds the layer; %d sets were looked at, "+
+		"%d of them on all of %d tokens, %s", s.Tried, s.Whole, scoredTokens(text), bridged),
 		fmt.Sprintf("a set that is among the best may have been left off early with a probability of %g each time that sets were compared", searchDoubt)}
 	for i, set := range s.Sets {
 		words := make([]string, len(set.Layers))
