@@ -40,6 +40,7 @@ type Options struct {
 	Batch     int     // avss: sequences a batch in mode "reference"; 0: that mode is not measured
 	Rounds    int     // greedy: layers that go; 0: a quarter of them
 	Keep      []int   // greedy: layers that may not go
+	Halves    bool    // halves of layers are measured (engine.Pass.Halves), which have one output: sites delta and block
 	Search    Seeking // search: which sets, and how they are sought
 	Seed      uint64  // of the bootstrap
 	Resamples int     // of the bootstrap; 0: 1000, negative: none

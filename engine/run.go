@@ -46,6 +46,11 @@ func (m *Model) runOn(ctx context.Context, d device.Device, p Pass) (*Outcome, e
 	if err != nil {
 		return nil, err
 	}
+	if p.Halves {
+		if err := m.adds(); err != nil {
+			return nil, err
+		}
+	}
 	packed, err := pack(p.Sequences, m.Spec)
 	if err != nil {
 		return nil, err
@@ -69,6 +74,16 @@ func (m *Model) runOn(ctx context.Context, d device.Device, p Pass) (*Outcome, e
 		w.outcome.Scores = append(w.outcome.Scores, w.scores[v])
 	}
 	return w.outcome, nil
+}
+
+// adds says why halves of layers cannot be measured alone: where the stream is normed on its way, a half does more than add to it.
+func (m *Model) adds() error {
+	for l := range m.Spec.Blocks {
+		if b := &m.Spec.Blocks[l]; b.PostNorm || b.ResidualNormed {
+			return failure.Unsupported.Errorf("engine: %s: layer %d norms the residual stream, so that halves of layers cannot be measured apart", m.Spec.Family, l)
+		}
+	}
+	return nil
 }
 
 // distinct drops repeated variants; which[i] is where variant i went. Variant 0 stays first.
@@ -417,7 +432,7 @@ func (w *walker) compute(b batch, layer int, part Part, weights *layerWeights, m
 	}
 	y := f.take(hidden)
 	seen := f.block(y, x, &w.model.Spec.Blocks[layer], part)
-	watched.see(b, x, y, seen)
+	watched.see(f, b, x, y, seen)
 	if watched.fail != nil { // y is nothing to go on with
 		return
 	}

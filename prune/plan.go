@@ -18,13 +18,27 @@ import (
 type Plan struct {
 	Metric   string   `json:"metric"` // avss.Scores.Key of the scores; empty where the layers were named by a person
 	Rule     string   `json:"rule"`
-	Dropped  []int    `json:"dropped"` // ascending
+	Unit     string   `json:"unit,omitempty"` // what the numbers below are: empty: layers; Sublayer: halves of layers (engine.Half)
+	Dropped  []int    `json:"dropped"`        // ascending
 	Kept     []int    `json:"kept"`
 	Warnings []string `json:"warnings"`
 }
 
 // Drop is the plan as a variant of a pass.
-func (p *Plan) Drop() engine.Drop { return engine.Layers(p.Dropped...) }
+func (p *Plan) Drop() engine.Drop {
+	if p.Unit == Sublayer {
+		return engine.Halves(p.Dropped...)
+	}
+	return engine.Layers(p.Dropped...)
+}
+
+// name is what a person calls the unit with a number.
+func (p *Plan) name(unit int) string {
+	if p.Unit == Sublayer {
+		return engine.Half(unit).String()
+	}
+	return fmt.Sprintf("layer %d", unit)
+}
 
 // Lowest is the layers with the lowest scores that a rule drops, ascending; equal scores go by layer.
 func Lowest(scores []float64, rule Rule) (engine.Drop, error) {
@@ -39,6 +53,9 @@ func Lowest(scores []float64, rule Rule) (engine.Drop, error) {
 func Listed(layers int, rule Rule, protect Protect) (*Plan, error) {
 	if err := protect.check(layers); err != nil {
 		return nil, err
+	}
+	if rule.Halves() {
+		return ListedUnits(layers, rule, protect)
 	}
 	dropped, err := rule.listed(layers, protect)
 	if err != nil {

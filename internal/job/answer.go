@@ -10,31 +10,39 @@ import (
 	"avssnative/internal/shard"
 )
 
-// judged walks a suite's sequences and lets every variant answer its prompts.
-func (j *Job) judged(ctx context.Context, suite *bench.Suite, p engine.Pass) ([][]bench.Result, error) {
+// judged walks a suite's sequences and lets every variant answer its prompts, but for the dense model with coarser weights, of which there are
+// scores alone where there are prompts.
+func (j *Job) judged(ctx context.Context, suite *bench.Suite, p engine.Pass) ([][]bench.Result, [][]engine.SequenceScore, error) {
 	scores := make([][]engine.SequenceScore, len(p.Variants))
 	if len(p.Sequences) > 0 {
 		outcome, err := j.passes().Run(ctx, p)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		scores = outcome.Scores
 	}
 	judged := make([][]bench.Result, len(p.Variants))
 	for i, drop := range p.Variants {
-		said, err := j.answers(ctx, suite, drop)
+		var repair *engine.Repair
+		if i < len(p.Repairs) {
+			repair = p.Repairs[i]
+		}
+		if drop == nil && repair != nil && suite.Asks() {
+			continue
+		}
+		said, err := j.answers(ctx, suite, drop, repair)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if judged[i], err = suite.Judge(scores[i], said); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return judged, nil
+	return judged, scores, nil
 }
 
-// answers are what a variant says to a suite's prompts.
-func (j *Job) answers(ctx context.Context, suite *bench.Suite, drop engine.Drop) ([]string, error) {
+// answers are what a variant with a repair says to a suite's prompts.
+func (j *Job) answers(ctx context.Context, suite *bench.Suite, drop engine.Drop, repair *engine.Repair) ([]string, error) {
 	if !suite.Asks() {
 		return nil, nil
 	}
@@ -49,10 +57,7 @@ func (j *Job) answers(ctx context.Context, suite *bench.Suite, drop engine.Drop)
 			j.Progress("answering", engine.Step{Layer: layers - 1, Layers: layers, Done: float64(ended), Total: float64(prompts), Rows: int64(tokens)})
 		}
 	}
-	m := j.Model
-	if drop != nil {
-		m = m.Repaired(j.repair)
-	}
+	m := j.Model.Repaired(repair)
 	if j.shared == nil {
 		return suite.Say(ctx, m, o)
 	}

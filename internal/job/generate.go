@@ -23,18 +23,7 @@ func (j *Job) Generate(ctx context.Context, o Generating, drop engine.Drop) erro
 		return nil
 	}
 	defer j.phase("generating")()
-	if o.Prompts == 0 {
-		o.Prompts = 2
-	}
-	if o.Begin == 0 {
-		o.Begin = 16
-	}
-	var prompts [][]int32
-	for _, s := range j.calibration {
-		if len(prompts) < o.Prompts {
-			prompts = append(prompts, s.IDs[:min(len(s.IDs), o.Begin)])
-		}
-	}
+	prompts := j.prompts(o)
 	asked, err := j.decoded(prompts)
 	if err != nil {
 		return err
@@ -59,6 +48,46 @@ func (j *Job) Generate(ctx context.Context, o Generating, drop engine.Drop) erro
 	for i, g := range j.Report.Generation[len(j.Report.Generation)-len(prompts):] {
 		g.Pruned, g.Repeats = &said[i], bench.RepeatRate(ids[i])
 		j.Report.Generation[len(j.Report.Generation)-len(prompts)+i] = g
+	}
+	j.Report.Warn()
+	return nil
+}
+
+// prompts are the beginnings that are continued.
+func (j *Job) prompts(o Generating) [][]int32 {
+	if o.Prompts == 0 {
+		o.Prompts = 2
+	}
+	if o.Begin == 0 {
+		o.Begin = 16
+	}
+	return j.beginnings(o.Prompts, o.Begin)
+}
+
+// speak lets every set of a sweep continue the same beginnings, and counts what stands out of their texts.
+func (j *Job) speak(ctx context.Context, o Generating, t *bench.Table) error {
+	if o.Tokens <= 0 || !j.alone() {
+		return nil
+	}
+	defer j.phase("generating")()
+	prompts := j.prompts(o)
+	asked, err := j.decoded(prompts)
+	if err != nil {
+		return err
+	}
+	said := make([]*report.Fluency, len(t.Sets))
+	for i := range t.Sets {
+		texts, ids, err := j.say(ctx, prompts, t.Sets[i].Drop, o.Tokens)
+		if err != nil {
+			return err
+		}
+		f := fluency(bench.MeasureFluency(asked, texts, ids))
+		said[i] = &f
+	}
+	s := j.Report.Sweep
+	s.Dense.Fluency = said[0]
+	for i := range s.Points {
+		s.Points[i].Fluency = said[t.Points[i].Set]
 	}
 	return nil
 }

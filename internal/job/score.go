@@ -34,8 +34,9 @@ func (j *Job) Score(ctx context.Context, s Scoring) error {
 	if s.Batch == 0 {
 		s.Batch = DefaultBatch
 	}
-	o := avss.Options{Mode: s.Mode, Site: s.Site, Eps: s.Eps, Batch: s.Batch, Seed: s.Seed, Rounds: s.Greedy, Keep: s.Keep, Search: s.Search}
-	if err := j.note("scoring", s); err != nil {
+	o := avss.Options{Mode: s.Mode, Site: s.Site, Eps: s.Eps, Batch: s.Batch, Seed: s.Seed, Rounds: s.Greedy, Keep: s.Keep,
+		Halves: j.Unit == prune.Sublayer, Search: s.Search}
+	if err := j.note("scoring", []any{s, j.Unit}); err != nil {
 		return err
 	}
 	// What a shard of one phase lacks keeps it from no other phase.
@@ -53,7 +54,7 @@ func (j *Job) Score(ctx context.Context, s Scoring) error {
 	if err != nil {
 		return err
 	}
-	j.Report.Layers = rows
+	j.Report.Layers, j.Report.Unit = rows, j.Unit
 	j.Report.Scores = map[string]avss.Scores{}
 	var cited []string
 	for _, scores := range j.scores {
@@ -91,7 +92,7 @@ func (j *Job) observe(ctx context.Context, o avss.Options) error {
 		metrics = append(metrics, m)
 		p.Observe = append(p.Observe, m)
 	}
-	if _, err := j.passes().Run(ctx, p); err != nil {
+	if _, err := j.scorer().Run(ctx, p); err != nil {
 		return err
 	}
 	for _, m := range metrics {
@@ -133,11 +134,12 @@ func (j *Job) remove(ctx context.Context, wanted []string, o avss.Options, missi
 		end := j.phase(d.Search.Name)
 		p := j.pass(d.Search.Name)
 		p.Sequences = scored(j.calibration)
+		runner := j.scorer()
 		if d.Name == prune.SearchName {
-			p.Sequences = j.searched()
+			p.Sequences, runner = j.searched(), j.searching()
 			o.Search.Proposals, o.Search.Notice = j.proposals(o), j.Found
 		}
-		scores, err := d.Search.Run(ctx, j.searching(), p, o)
+		scores, err := d.Search.Run(ctx, runner, p, o)
 		if err != nil && !errors.As(err, missing) {
 			return err
 		}

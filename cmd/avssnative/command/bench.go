@@ -26,8 +26,10 @@ func benchCommand() *cli.Command {
 			number("random", 3, "seeds of the random baseline"),
 			seedFlag(),
 			number("protect-first", 0, "layers at the input that stay"), number("protect-last", 0, "layers at the output that stay"),
+			unitFlag(),
+			number("generate", 16, "tokens that every model says after the beginnings of two calibration texts; 0: none"),
 			toggle("one-by-one", "also judge every plan by itself, to show what walking them together saves")},
-			searchFlags(), taskFlags(), shardFlags(), []cli.Flag{reportFlag(), forceFlag(), jsonFlag()}),
+			searchFlags(), taskFlags(), judgingFlags(), shardFlags(), []cli.Flag{reportFlag(), forceFlag(), jsonFlag()}),
 		Action: sweep,
 	}
 }
@@ -41,7 +43,9 @@ func sweep(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	evaluation.Speed = true
+	if err := judging(c, &evaluation); err != nil {
+		return err
+	}
 	shares, err := shares(c.String("shares"))
 	if err != nil {
 		return err
@@ -70,6 +74,9 @@ func sweep(c *cli.Context) error {
 	if err := idleCalibration(c); err != nil {
 		return err
 	}
+	if c.Int("generate") < 0 {
+		return usage("--generate %d: want 0 (none) or more", c.Int("generate"))
+	}
 	if c.Int("random") < 0 {
 		return usage("--random %d: want 0 or more", c.Int("random"))
 	}
@@ -85,14 +92,22 @@ func sweep(c *cli.Context) error {
 	for _, s := range shares {
 		widest = max(widest, s)
 	}
-	scoring.Greedy = int(widest*float64(j.Model.Layers()) + 0.5)
-	scoring.Keep = protect(c).Keep(j.Model.Layers())
+	if err := scoreUnits(c, j, c.String("site")); err != nil {
+		return err
+	}
+	scoring.Greedy = int(widest*float64(j.Units()) + 0.5)
+	scoring.Keep = j.Keep(protect(c))
+	plans := len(shares) * (len(metrics) + 2 + max(1, c.Int("random")))
+	if err := j.Expect(c.Context, job.Ahead{Calibration: &calibration, Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy, Judge: &evaluation, Plans: plans,
+		Generate: c.Int("generate") * plans / 2, Judging: "judging all plans"}); err != nil {
+		return err
+	}
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
 		return err
 	}
 	err = j.Sweep(c.Context, job.Sweeping{Evaluation: evaluation, Metrics: metrics, Shares: shares, Protect: protect(c),
 		Mode: scoring.Mode, Site: scoring.Site,
-		Random: c.Int("random"), Alone: c.Bool("one-by-one")})
+		Generating: job.Generating{Tokens: c.Int("generate")}, Random: c.Int("random"), Alone: c.Bool("one-by-one")})
 	if err != nil {
 		return err
 	}

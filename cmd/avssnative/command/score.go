@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"avssnative/avss"
+	"avssnative/internal/job"
 	"avssnative/prune"
 
 	"github.com/urfave/cli/v2"
@@ -14,7 +15,7 @@ import (
 func scoreCommand() *cli.Command {
 	return &cli.Command{
 		Name: "score", Usage: "measure the layers, print the table, and with --out write scores.json", Description: metricsAbout(),
-		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), searchFlags(), shardFlags(), []cli.Flag{
+		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), searchFlags(), shardFlags(), []cli.Flag{unitFlag(),
 			text("metrics", "", "removal metrics to measure as well: "+strings.Join(avss.Names(avss.Removal), ", ")+", or all but search as all"),
 			number("greedy-layers", 0, "layers that greedy drops one by one, and search together; 0: a quarter of them"),
 			reportFlag(), text("out", "", "write the scores to this .json"), forceFlag(), jsonFlag(),
@@ -54,11 +55,18 @@ func score(c *cli.Context) error {
 		return err
 	}
 	defer j.Close()
-	if most := j.Model.Layers() - 1; scoring.Greedy < 0 || scoring.Greedy > most {
+	if err := scoreUnits(c, j, c.String("site")); err != nil {
+		return err
+	}
+	if most := j.Units() - 1; scoring.Greedy < 0 || scoring.Greedy > most {
 		return usage("--greedy-layers %d: want 0 (a quarter of them) to %d", scoring.Greedy, most)
 	}
+	scoring.Keep = j.Keep(prune.Protect{})
 	if scoring.Search.Counts = []int{scoring.Greedy}; scoring.Greedy == 0 {
 		scoring.Search.Counts = []int{max(1, (j.Model.Layers()+2)/4)}
+	}
+	if err := j.Expect(c.Context, job.Ahead{Calibration: &calibration, Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy}); err != nil {
+		return err
 	}
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
 		return err
