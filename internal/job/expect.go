@@ -179,7 +179,8 @@ func (j *Job) timeLayer(ctx context.Context) error {
 			others = append(others, l)
 		}
 	}
-	p := engine.Pass{Sequences: []engine.Sequence{{IDs: make([]int32, min(timedTokens, j.length(0))), Silent: true}}, Variants: []engine.Drop{engine.Layers(others...)}}
+	p := engine.Pass{Sequences: []engine.Sequence{{IDs: make([]int32, min(timedTokens, j.length(0))), Silent: true}},
+		Variants: []engine.Drop{engine.Layers(others...)}}
 	for range 2 {
 		start := time.Now()
 		if _, err := j.Model.Run(ctx, p); err != nil {

@@ -61,7 +61,8 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 		}
 	}
 	s.Say = func(ctx context.Context, drop engine.Drop) ([]string, error) { return j.answers(ctx, suite, drop, nil) }
-	if err := j.note("sweep", []any{o.BOS, o.Length, o.Seed, o.Metrics, o.Shares, o.Protect, o.Mode, o.Site, o.Random, o.Alone, o.Alternatives}); err != nil {
+	if err := j.note("sweep", []any{o.BOS, o.Length, o.Seed, o.Metrics, o.Shares, o.Protect, o.Mode, o.Site, o.Random, o.Alone,
+		o.Alternatives}); err != nil {
 		return err
 	}
 	s.Alternatives = j.alternatives(o.Alternatives, nil)
@@ -157,8 +158,9 @@ func sweep(t *bench.Table) *report.Sweep {
 // point turns one point of a table into the report's form.
 func point(p bench.Point, set *bench.Variant) report.SweepPoint {
 	c := set.Comparison
-	to := report.SweepPoint{Metric: p.Metric, Count: p.Count, Share: p.Share, Dropped: set.Drop.Layers(), Retention: *retention(c), Divergence: *divergence(c),
-		Flips: avss.Value(c.Flips), Parameters: set.Parameters, Bytes: set.Bytes, TokensPerSecond: set.TokensPerSecond, Generated: set.Generated}
+	to := report.SweepPoint{Metric: p.Metric, Count: p.Count, Share: p.Share, Dropped: set.Drop.Layers(), Retention: *retention(c),
+		Divergence: *divergence(c),
+		Flips:      avss.Value(c.Flips), Parameters: set.Parameters, Bytes: set.Bytes, TokensPerSecond: set.TokensPerSecond, Generated: set.Generated}
 	for i := range set.Results {
 		r, change := &set.Results[i], &c.Tasks[i]
 		f := figure(r.Main())

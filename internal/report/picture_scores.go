@@ -154,7 +154,8 @@ func (p *Picture) towers(far plotter.XYLabels) error {
 	}
 	p.plot.Add(points, labels)
 	p.legend.Add("above the axis", points)
-	p.say("the axis is cut: %s above it", map[bool]string{true: "one layer stands", false: fmt.Sprint(len(far.XYs)) + " layers stand"}[len(far.XYs) == 1])
+	p.say("the axis is cut: %s above it", map[bool]string{true: "one layer stands", false: fmt.Sprint(len(far.XYs)) +
+		" layers stand"}[len(far.XYs) == 1])
 	return nil
 }
 

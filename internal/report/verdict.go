@@ -60,7 +60,8 @@ func (f *finding) grade() grade {
 		kl, known = f.divergence.KL, true
 	}
 	// Where few items leave open what was kept, next words that hardly differ settle it.
-	if s := f.retention.CorrectedSpan; !isFinite(kept) || s != nil && float64(s.High-s.Low) > unsure && float64(s.High) > sparedKept && known && kl > 0 && kl < hardlyKL {
+	if s := f.retention.CorrectedSpan; !isFinite(kept) || s != nil && float64(s.High-s.Low) > unsure && float64(s.High) > sparedKept && known &&
+		kl > 0 && kl < hardlyKL {
 		kept = 1
 	}
 	switch {
@@ -135,14 +136,16 @@ func (r *Report) whatGoes(f *finding) string {
 func (r *Report) whatItCosts(f *finding) string {
 	var parts []string
 	if k := f.retention; isFinite(float64(k.MeanOfCorrected)) {
-		parts = append(parts, fmt.Sprintf("it keeps %s of what lies beyond chance%s and %s raw, on %d %s", Percent(k.MeanOfCorrected), k.CorrectedSpan.said(),
+		parts = append(parts, fmt.Sprintf("it keeps %s of what lies beyond chance%s and %s raw, on %d %s", Percent(k.MeanOfCorrected),
+			k.CorrectedSpan.said(),
 			Percent(k.MeanOfRatios), f.tasks, some("task", f.tasks)))
 	}
 	if f.perplexity != "" {
 		parts = append(parts, f.perplexity)
 	}
 	if d := f.divergence; d != nil && d.Tokens > 0 {
-		parts = append(parts, fmt.Sprintf("its next words differ by %s nats a token, %s of the most likely ones are the same", short(d.KL), Percent(avss.Value(d.SameTop))))
+		parts = append(parts, fmt.Sprintf("its next words differ by %s nats a token, %s of the most likely ones are the same", short(d.KL),
+			Percent(avss.Value(d.SameTop))))
 	}
 	if f.of > 0 && f.bytes > 0 {
 		parts = append(parts, fmt.Sprintf("weights go from %s to %s", size(f.of), size(f.bytes)))
@@ -211,7 +214,8 @@ func (r *Report) howSure(f *finding) string {
 func (r *Report) whatIsBetter(f *finding) string {
 	var parts []string
 	if a := r.betterAlternative(f); a != nil {
-		parts = append(parts, fmt.Sprintf("for bytes alone the dense model in %s, %s at %s nats a token (leaving layers out saves time and cache as well, and "+
+		parts = append(parts, fmt.Sprintf("for bytes alone the dense model in %s, %s at %s nats a token (leaving layers out saves time and cache "+
+			"as well, and "+
 			"goes on top of it)", a.Name, size(a.Bytes), short(a.Divergence.KL)))
 	}
 	if best := r.betterChoice(f); best != "" {
@@ -249,7 +253,8 @@ func (r *Report) betterAlternative(f *finding) *Alternative {
 // nextCommand is the fifth sentence: what to type.
 func (r *Report) nextCommand(f *finding) string {
 	if r.Sweep != nil && r.Plan == nil {
-		words := append([]string{"avssnative", "run"}, r.flags("model", "calib", "calib-field", "calib-tokens", "tasks", "task-data", "limit", "device", "threads")...)
+		words := append([]string{"avssnative", "run"}, r.flags("model", "calib", "calib-field", "calib-tokens", "tasks", "task-data", "limit", "device",
+			"threads")...)
 		list := strings.ReplaceAll(spaced(f.dropped), " ", ",")
 		if len(f.dropped) == 1 { // a number alone is how many shall go
 			list += ","
@@ -271,7 +276,8 @@ func (r *Report) nextCommand(f *finding) string {
 		return typed(r.again(map[string]string{"out": r.proposedName(f), "report": "", "force": ""}))
 	}
 	share := 100 * float64(len(f.dropped)) / float64(of)
-	words := append([]string{"avssnative", "bench"}, r.flags("model", "calib", "calib-field", "calib-tokens", "tasks", "task-data", "limit", "device", "threads")...)
+	words := append([]string{"avssnative", "bench"}, r.flags("model", "calib", "calib-field", "calib-tokens", "tasks", "task-data", "limit",
+		"device", "threads")...)
 	return typed(append(words, fmt.Sprintf("--shares=%.3g,%.3g,%.3g", max(share/2, 1), max(share, 1), min(max(1.5*share, 2), 95))))
 }
 
