@@ -149,7 +149,7 @@ func (p *Picture) towers(far plotter.XYLabels) error {
 		labels.TextStyle[i].YAlign = draw.YCenter
 		if far.XYs[i].X > 0.8*p.plot.X.Max { // at the right there is no room for it
 			labels.TextStyle[i].XAlign = draw.XRight
-			labels.Labels[i] = "↑ " + strings.Trim(labels.Labels[i], besideGlyph+"↑ ") + besideGlyph
+			labels.Labels[i] = "↑ " + strings.Trim(labels.Labels[i], "\u00a0↑ ") + besideGlyph
 		}
 	}
 	p.plot.Add(points, labels)
