@@ -27,7 +27,7 @@ var allowed = map[string][]string{
 	"avss":                {"engine", "engine/arch", "engine/device", "failure", "internal/mapped"},
 	"prune": {"avss", "engine", "engine/arch", "engine/device", "engine/weights", "failure", "internal/gguf", "internal/mapped",
 		"internal/report/escape", "internal/safetensors"},
-	"bench": {"avss", "calib", "engine", "engine/device", "engine/weights", "failure", "prune", "tokenizer", "internal/corpus", "internal/mapped",
+	"bench": {"avss", "calib", "engine", "engine/arch", "engine/device", "engine/weights", "failure", "prune", "tokenizer", "internal/corpus", "internal/mapped",
 		"internal/smallworld"},
 	"internal/mapped":      {},
 	"internal/gguf":        {"internal/mapped", "failure"},
