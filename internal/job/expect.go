@@ -79,6 +79,7 @@ func (j *Job) Expect(ctx context.Context, a Ahead) error {
 		add("repair", fitting*text*layers)
 	}
 	if a.Judge != nil {
+		all = append(all, j.expectAlternatives(a.Judge.Alternatives, a.Plans)...)
 		all = append(all, j.expectJudging(a, layers, head)...)
 	}
 	if a.Generate > 0 {

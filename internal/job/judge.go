@@ -35,6 +35,7 @@ var DefaultTasks = []string{"small_world_qa", "small_world_sentiment", "small_wo
 
 // Judge judges the whole model, and beside it, in the same pass, the model without the dropped layers; nil judges the whole model alone.
 func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]bench.Result, error) {
+	coarser := j.alternatives(o.Alternatives, drop)
 	end := j.phase("judging")
 	suite, err := j.Suite(ctx, o)
 	if err != nil {
@@ -50,7 +51,6 @@ func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]benc
 		p.Variants, p.Diverge = append(p.Variants, drop), true
 		p.Repairs = []*engine.Repair{nil, j.repair}
 	}
-	coarser := j.alternatives(o.Alternatives, drop)
 	p = j.beside(p, coarser)
 	judged, scores, err := j.judged(ctx, suite, p)
 	if err != nil {
