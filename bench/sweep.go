@@ -21,12 +21,14 @@ type Chooser func(count int) (engine.Drop, error)
 // A Sweep judges what several metrics would drop, at several counts, beside every baseline. Every distinct set of
 // layers is judged once, and all of them in one call of the runner, whose passes share what they have in common.
 type Sweep struct {
-	Layers  int
-	Counts  []int // layers dropped; 0 < count < Layers
-	Metrics map[string]Chooser
-	Seeds   []uint64             // one baseline each of those that have a seed; nil is one with seed 0
-	Scores  map[string][]float64 // [layers] a metric, for the agreement between metrics; nil leaves it out
-	Suite   *Suite
+	Layers   int
+	Counts   []int // layers dropped; 0 < count < Layers
+	Metrics  map[string]Chooser
+	Halves   bool                                   // choices are of halves of layers, of as many bytes as count layers have
+	Baseline func(name string, seed uint64) Chooser // of a baseline; nil: Baseline
+	Seeds    []uint64                               // one baseline each of those that have a seed; nil is one with seed 0
+	Scores   map[string][]float64                   // [layers] a metric, for the agreement between metrics; nil leaves it out
+	Suite    *Suite
 	// Size says how large the model is without some layers, in parameters and bytes; nil leaves sizes out.
 	Size func(engine.Drop) (parameters, bytes int64)
 	// Say lets the model without some layers answer the suite's prompts; it may be nil where the suite Asks nothing.
@@ -208,7 +210,7 @@ func (s *Sweep) plan() (*Table, error) {
 			t.Points = append(t.Points, Point{Metric: name, Count: count, Share: float64(count) / float64(s.Layers), Set: at})
 			// Alone, a point is judged in a pass of its own; the dense model in one more.
 			t.PassesAlone++
-			t.BlocksAlone += s.Layers - count
+			t.BlocksAlone += s.Layers - len(drop.Layers())
 		}
 	}
 	t.PassesAlone += 1 + len(s.Alternatives)
@@ -223,7 +225,7 @@ func (s *Sweep) plan() (*Table, error) {
 }
 
 func (s *Sweep) check(drop engine.Drop, count int) error {
-	if len(drop) != count {
+	if len(drop) != count && !s.Halves {
 		return fmt.Errorf("chose %s, which is %d layers", drop, len(drop))
 	}
 	for i, u := range drop {
@@ -247,17 +249,21 @@ func (s *Sweep) choosers() (map[string]Chooser, []string) {
 			names = append(names, name)
 		}
 	}
+	baseline := s.Baseline
+	if baseline == nil {
+		baseline = func(name string, seed uint64) Chooser { return Baseline(name, s.Layers, seed) }
+	}
 	seeds := s.Seeds
 	if len(seeds) == 0 {
 		seeds = []uint64{0}
 	}
 	for _, d := range avss.Metrics(avss.Baseline) {
 		if !d.Seeded {
-			add(d.Name, Baseline(d.Name, s.Layers, 0))
+			add(d.Name, baseline(d.Name, 0))
 			continue
 		}
 		for _, seed := range seeds {
-			add(fmt.Sprintf("%s-%d", d.Name, seed), Baseline(d.Name, s.Layers, seed))
+			add(fmt.Sprintf("%s-%d", d.Name, seed), baseline(d.Name, seed))
 		}
 	}
 	return all, names

@@ -25,10 +25,12 @@ const Version = "0.1.0"
 type Job struct {
 	Model     *engine.Model
 	Report    *report.Report
+	Unit      string                            // what is scored and chosen: empty: layers; prune.Sublayer: halves of layers
 	Memory    int64                             // bytes for hidden states; 0: the engine's choice
 	Progress  func(phase string, s engine.Step) // may be nil
 	Phase     func(phase string)                // called when a phase begins; may be nil
 	Expecting func([]Expected)                  // told by Expect what is to come; may be nil
+	Found     func(avss.Set)                    // called when a search has found a better set; may be nil
 
 	tokenizer   *tokenizer.Tokenizer
 	calibration []engine.Sequence

@@ -281,7 +281,7 @@ func TestPlantedBlocks(t *testing.T) {
 		}
 	}
 	loss := func(m *engine.Model, drop engine.Drop) []float64 {
-		outcome, err := m.Run(t.Context(), engine.Pass{Sequences: j.scored(), Variants: []engine.Drop{drop}})
+		outcome, err := m.Run(t.Context(), engine.Pass{Sequences: scored(j.calibration), Variants: []engine.Drop{drop}})
 		if err != nil {
 			t.Fatal(err)
 		}

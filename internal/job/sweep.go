@@ -38,6 +38,18 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 	if s.Counts, err = Counts(s.Layers, o.Shares, o.Protect); err != nil {
 		return err
 	}
+	if j.Unit == prune.Sublayer {
+		s.Halves = true
+		s.Baseline = func(name string, seed uint64) bench.Chooser {
+			scores, err := avss.BaselineScores(name, j.Units(), seed)
+			return func(count int) (engine.Drop, error) {
+				if err != nil {
+					return nil, err
+				}
+				return j.choice(scores, count, prune.Protect{})
+			}
+		}
+	}
 	for seed := range max(1, o.Random) {
 		s.Seeds = append(s.Seeds, o.Seed+uint64(seed))
 	}
@@ -47,11 +59,7 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 			return err
 		}
 		s.Metrics[scores.Key()] = func(count int) (engine.Drop, error) {
-			plan, err := prune.Choose(scores, prune.Count(count), o.Protect)
-			if err != nil {
-				return nil, err
-			}
-			return plan.Drop(), nil
+			return j.choice(scores, count, o.Protect)
 		}
 		s.Scores[scores.Key()] = scores.Importance()
 	}
@@ -61,8 +69,7 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 		}
 	}
 	s.Say = func(ctx context.Context, drop engine.Drop) ([]string, error) { return j.answers(ctx, suite, drop, nil) }
-	if err := j.note("sweep", []any{o.BOS, o.Length, o.Seed, o.Metrics, o.Shares, o.Protect, o.Mode, o.Site, o.Random, o.Alone,
-		o.Alternatives}); err != nil {
+	if err := j.note("sweep", []any{o.BOS, o.Length, o.Seed, o.Metrics, o.Shares, o.Protect, o.Mode, o.Site, o.Random, o.Alone, o.Alternatives, j.Unit}); err != nil {
 		return err
 	}
 	s.Alternatives = j.alternatives(o.Alternatives, nil)
@@ -74,7 +81,8 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 	end()
 	took := time.Since(start).Seconds()
 	j.cite(table.Sets[0].Results)
-	j.Report.Sweep = sweep(table)
+	j.Report.Sweep = sweep(table, j.Unit)
+	j.regret(j.Report.Sweep)
 	for i, a := range s.Alternatives {
 		j.Report.Alternatives = append(j.Report.Alternatives, alternative(a, table.Alternatives[i].Comparison))
 	}
@@ -98,6 +106,15 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 		return j.oneByOne(ctx, table, suite)
 	}
 	return nil
+}
+
+// choice is what a ranking drops where count layers go, or halves of as many bytes.
+func (j *Job) choice(scores avss.Scores, count int, protect prune.Protect) (engine.Drop, error) {
+	plan, err := j.plan(scores, prune.Count(count), protect)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Drop(), nil
 }
 
 // Counts are how many of so many layers go at each share, ascending, each once. A share that leaves nothing is an error.
@@ -139,12 +156,12 @@ func (j *Job) oneByOne(ctx context.Context, t *bench.Table, suite *bench.Suite) 
 }
 
 // sweep turns a table into the report's form.
-func sweep(t *bench.Table) *report.Sweep {
-	s := &report.Sweep{Layers: t.Layers, Passes: t.Passes, PassesAlone: t.PassesAlone, Blocks: t.Blocks, BlocksAlone: t.BlocksAlone}
-	dense := point(bench.Point{Metric: "dense"}, &t.Sets[0])
+func sweep(t *bench.Table, unit string) *report.Sweep {
+	s := &report.Sweep{Layers: t.Layers, Unit: unit, Passes: t.Passes, PassesAlone: t.PassesAlone, Blocks: t.Blocks, BlocksAlone: t.BlocksAlone}
+	dense := point(bench.Point{Metric: "dense"}, &t.Sets[0], unit)
 	s.Dense = &dense
 	for _, p := range t.Points {
-		s.Points = append(s.Points, point(p, &t.Sets[p.Set]))
+		s.Points = append(s.Points, point(p, &t.Sets[p.Set], unit))
 	}
 	if t.Agreement != nil {
 		s.Metrics = t.Agreement.Metrics
@@ -156,11 +173,13 @@ func sweep(t *bench.Table) *report.Sweep {
 }
 
 // point turns one point of a table into the report's form.
-func point(p bench.Point, set *bench.Variant) report.SweepPoint {
-	c := set.Comparison
-	to := report.SweepPoint{Metric: p.Metric, Count: p.Count, Share: p.Share, Dropped: set.Drop.Layers(), Retention: *retention(c),
-		Divergence: *divergence(c),
-		Flips:      avss.Value(c.Flips), Parameters: set.Parameters, Bytes: set.Bytes, TokensPerSecond: set.TokensPerSecond, Generated: set.Generated}
+func point(p bench.Point, set *bench.Variant, unit string) report.SweepPoint {
+	c, dropped := set.Comparison, set.Drop.Layers()
+	if unit == prune.Sublayer {
+		dropped = set.Drop.Numbers()
+	}
+	to := report.SweepPoint{Metric: p.Metric, Count: p.Count, Share: p.Share, Dropped: dropped, Retention: *retention(c), Divergence: *divergence(c),
+		Flips: avss.Value(c.Flips), Parameters: set.Parameters, Bytes: set.Bytes, TokensPerSecond: set.TokensPerSecond, Generated: set.Generated}
 	for i := range set.Results {
 		r, change := &set.Results[i], &c.Tasks[i]
 		f := figure(r.Main())

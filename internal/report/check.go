@@ -92,14 +92,15 @@ func (r *Report) check() error {
 		c.count(k.Sequences, maxCount, "calibration.sequences")
 		c.count(k.Tokens, maxCount, "calibration.tokens")
 	}
+	c.unit(r.Unit, "unit")
 	r.checkScores(c)
 	r.checkLayers(c)
 	c.length("others", len(r.Others), maxRankings)
 	if r.Plan != nil {
-		c.plan(r.Plan, r.Model.Layers)
+		c.plan(r.Plan, unitsOf(r.Model.Layers, r.Plan.Unit))
 	}
 	for i := range r.Others {
-		c.plan(&r.Others[i], r.Model.Layers)
+		c.plan(&r.Others[i], unitsOf(r.Model.Layers, r.Others[i].Unit))
 	}
 	r.checkTasks(c)
 	if k := r.Retention; k != nil {
@@ -128,7 +129,7 @@ func (r *Report) check() error {
 }
 
 func (r *Report) checkScores(c *checker) {
-	layers := r.Model.Layers
+	layers := r.rows()
 	c.length("scores", len(r.Scores), maxRankings)
 	c.length("scores: numbers", len(r.Scores)*layers, maxCells)
 	for key, s := range r.Scores {
@@ -156,8 +157,8 @@ func (r *Report) checkScores(c *checker) {
 }
 
 func (r *Report) checkLayers(c *checker) {
-	if n := len(r.Layers); n != 0 && n != r.Model.Layers {
-		c.fail("layers", "%d rows for %d layers", n, r.Model.Layers)
+	if n := len(r.Layers); n != 0 && n != r.rows() {
+		c.fail("layers", "%d rows for %d layers", n, r.rows())
 	}
 	for i, row := range r.Layers {
 		if row.Index != i {
@@ -176,7 +177,15 @@ func (r *Report) checkLayers(c *checker) {
 	}
 }
 
+// unit refuses units that there are none of.
+func (c *checker) unit(unit, field string) {
+	if unit != "" && unit != prune.Sublayer {
+		c.fail(field, "%.40q, want none (layers) or %s", unit, prune.Sublayer)
+	}
+}
+
 func (c *checker) plan(p *prune.Plan, layers int) {
+	c.unit(p.Unit, "plan "+p.Metric+": unit")
 	c.layers(p.Dropped, layers, "plan "+p.Metric+": dropped")
 	c.layers(p.Kept, layers, "plan "+p.Metric+": kept")
 }

@@ -8,6 +8,7 @@ import (
 // sweep checks what bench found.
 func (c *checker) sweep(s *Sweep) {
 	c.count(int64(s.Layers), maxLayers, "sweep.layers")
+	c.unit(s.Unit, "sweep.unit")
 	c.length("sweep.points", len(s.Points), maxPoints)
 	c.length("sweep.agreement_metrics", len(s.Metrics), maxRankings)
 	c.length("sweep.agreement_tau", len(s.Metrics)*len(s.Metrics), maxCells)
@@ -48,7 +49,7 @@ func (c *checker) sweep(s *Sweep) {
 }
 
 func (c *checker) point(p *SweepPoint, s *Sweep, field string) {
-	c.layers(p.Dropped, s.Layers, field)
+	c.layers(p.Dropped, unitsOf(s.Layers, s.Unit), field)
 	c.count(int64(p.Count), int64(s.Layers), field, "count")
 	c.number(p.Share, 0, 1, field, "share")
 	c.retention(&p.Retention, field, "retention")

@@ -27,7 +27,7 @@ func (r *Report) scorePicture(key string) (Picture, bool, error) {
 	if unit := r.about(s.Metric).Unit; unit != "" {
 		axis = "score, " + caption(unit) + " (" + r.firstToGo(key) + " goes first)"
 	}
-	p := newPicture("scores-"+key, caption(r.label(key)), "layer", axis)
+	p := newPicture("scores-"+key, caption(r.label(key)), r.unitAxis(), axis)
 	values := s.Values
 	ends := slices.Concat(s.Values, s.High)
 	edge, towers, broken := cut(s.Values)

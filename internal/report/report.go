@@ -23,6 +23,7 @@ type Report struct {
 	Calibration *avss.CalibrationInfo  `json:"calibration,omitempty"`
 	Scores      map[string]avss.Scores `json:"scores,omitempty"`  // by avss.Scores.Key
 	Metrics     map[string]Metric      `json:"metrics,omitempty"` // by avss.Scores.Metric, where there is more to say than a name
+	Unit        string                 `json:"unit,omitempty"`    // what scores and layers are of: empty: layers; prune.Sublayer: halves of layers
 	Layers      []avss.LayerRow        `json:"layers,omitempty"`
 	Plan        *prune.Plan            `json:"plan,omitempty"`
 	Others      []prune.Plan           `json:"others,omitempty"` // what other metrics of the same pass would have dropped
@@ -192,6 +193,7 @@ func (p *Phases) Add(name string, seconds float64) {
 // Sweep is what bench found: what several metrics choose at several counts, and what that costs.
 type Sweep struct {
 	Layers       int           `json:"layers"`
+	Unit         string        `json:"unit,omitempty"`  // of what is dropped, as in a plan
 	Dense        *SweepPoint   `json:"dense,omitempty"` // nothing dropped
 	Points       []SweepPoint  `json:"points"`          // metric by metric, counts ascending
 	Metrics      []string      `json:"agreement_metrics,omitempty"`
@@ -221,6 +223,9 @@ type SweepPoint struct {
 	Generated       float64     `json:"generated_per_s,omitempty"`
 	CacheBytes      int64       `json:"cache_bytes,omitempty"` // of a text of Sweep.CacheTokens
 	Fluency         *Fluency    `json:"fluency,omitempty"`     // of what it says after the beginnings of some texts
+	// Regret is what the choice costs more than the best set found, nats a token, by the measure of the search; nil where there was none or it has
+	// not measured the choice.
+	Regret *avss.Value `json:"regret,omitempty"`
 }
 
 // TaskPoint is one task's figure at one point of a sweep.

@@ -1,6 +1,10 @@
 package report
 
-import "fmt"
+import (
+	"fmt"
+
+	"avssnative/prune"
+)
 
 // summaryTable is what became of the model as a whole.
 func (r *Report) summaryTable() (Table, bool) {
@@ -21,7 +25,11 @@ func (r *Report) summaryTable() (Table, bool) {
 	}
 	if p := r.Plan; p != nil {
 		kept := int64(len(p.Kept))
-		t.add(Term{"layers", "layers"}, Count(r.Model.Layers), Count(kept), ratio(kept, int64(r.Model.Layers)))
+		what, all := Term{"layers", "layers"}, int64(unitsOf(r.Model.Layers, p.Unit))
+		if p.Unit == prune.Sublayer {
+			what = Term{"sublayers", "attentions and MLPs"}
+		}
+		t.add(what, Count(all), Count(kept), ratio(kept, all))
 	}
 	if s := r.Size; s != nil {
 		t.add(Term{"parameters", "parameters"}, Quantity(s.ParametersDense), Quantity(s.ParametersPruned), ratio(s.ParametersPruned, s.ParametersDense))

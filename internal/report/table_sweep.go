@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // sweepTable is what every metric's choice at every share came to.
@@ -20,6 +21,10 @@ func (r *Report) sweepTable() (Table, bool) {
 	flipped := r.Sweep.Dense != nil
 	if flipped {
 		t.column("answers_changed", "flips")
+	}
+	sought := r.Sweep.sought()
+	if sought {
+		t.column("regret_nats_per_token", "regret")
 	}
 	first := r.Sweep.Points[0]
 	for _, task := range first.Tasks {
@@ -51,6 +56,13 @@ func (r *Report) sweepTable() (Table, bool) {
 		if flipped {
 			cells = append(cells, Share(p.Flips))
 		}
+		if sought {
+			regret := math.NaN()
+			if p.Regret != nil {
+				regret = float64(*p.Regret)
+			}
+			cells = append(cells, Number{Value: regret, Places: 3})
+		}
 		for _, task := range p.Tasks {
 			cells = append(cells, Number{Value: float64(task.Value), Places: 3})
 		}
@@ -81,11 +93,19 @@ func (r *Report) sweepTable() (Table, bool) {
 	if r.Sweep.CacheTokens > 0 {
 		t.Note += fmt.Sprintf(" Keys and values are those of a text of %d tokens.", r.Sweep.CacheTokens)
 	}
+	if sought {
+		t.Note += " Regret is what a choice costs more than the best set that the search found, in nats a token of the text that it searched by, gaps bridged."
+	}
 	if r.Sweep.SecondsAlone > 0 {
 		t.Note += fmt.Sprintf(" One by one it took %.1f s.", r.Sweep.SecondsAlone)
 	}
 	t.Notes = r.Sweep.notes()
 	return t, true
+}
+
+// sought says whether a search has measured choices.
+func (s *Sweep) sought() bool {
+	return slices.ContainsFunc(s.Points, func(p SweepPoint) bool { return p.Regret != nil })
 }
 
 // notes says by what each task was measured, and which tasks tell nothing of what was kept.
@@ -144,7 +164,7 @@ func (r *Report) sweepPlansTable() (Table, bool) {
 		t.Rows[i].Cells[0] = Text(name)
 	}
 	for _, p := range r.Sweep.Points {
-		t.Rows[of[p.Metric]].Cells[at[p.Count]] = LayerSet(p.Dropped)
+		t.Rows[of[p.Metric]].Cells[at[p.Count]] = units(p.Dropped, r.Sweep.Unit, false)
 	}
 	return t, true
 }

@@ -27,12 +27,15 @@ const (
 
 // Terminal writes all there is for a screen.
 func (r *Report) Terminal(out io.Writer) error {
-	return errors.Join(r.Results(out), r.Ending(out))
+	return errors.Join(r.Results(out), r.Ending(out, len(r.AllWarnings())))
 }
 
-// Ending writes what became of the pruned model.
-func (r *Report) Ending(out io.Writer) error {
+// Ending writes what became of the pruned model, and the warnings that came up while it was written: those behind as many as were said before.
+func (r *Report) Ending(out io.Writer, said int) error {
 	s := &strings.Builder{}
+	for _, warning := range r.AllWarnings()[said:] {
+		fmt.Fprintf(s, "\n%s\n", wrapped("Warning: "+warning, "  "))
+	}
 	for i, line := range r.became() {
 		if i == 0 {
 			s.WriteByte('\n')

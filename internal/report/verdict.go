@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"avssnative/avss"
+	"avssnative/prune"
 )
 
 // verdictLayers is how long the sentence's list of layers may be.
@@ -113,11 +114,14 @@ func (r *Report) chosenBy() string {
 
 // whatGoes is the first sentence.
 func (r *Report) whatGoes(f *finding) string {
-	which := plural("layer", f.dropped)
+	which, of := r.which(f.dropped)
 	if len(which) > verdictLayers {
 		which = fmt.Sprintf("%d layers", len(f.dropped))
+		if r.unit() == prune.Sublayer {
+			which = fmt.Sprintf("%d halves of layers", len(f.dropped))
+		}
 	}
-	about := fmt.Sprintf("%d of %d, %s", len(f.dropped), r.Model.Layers, f.chosenBy)
+	about := fmt.Sprintf("%d of %s, %s", len(f.dropped), of, f.chosenBy)
 	if r.Repair != nil && r.Repair.Repair != nil || r.Repair != nil && len(r.Repair.Types) > 0 {
 		about += fmt.Sprintf(", the others repaired by %s", r.Repair.Method)
 	}
@@ -253,10 +257,11 @@ func (r *Report) betterAlternative(f *finding) *Alternative {
 // nextCommand is the fifth sentence: what to type.
 func (r *Report) nextCommand(f *finding) string {
 	if r.Sweep != nil && r.Plan == nil {
-		words := append([]string{"avssnative", "run"}, r.flags("model", "calib", "calib-field", "calib-tokens", "tasks", "task-data", "limit", "device",
-			"threads")...)
+		words := append([]string{"avssnative", "run"}, r.flags("model", "unit", "calib", "calib-field", "calib-tokens", "tasks", "task-data", "limit", "device", "threads")...)
 		list := strings.ReplaceAll(spaced(f.dropped), " ", ",")
-		if len(f.dropped) == 1 { // a number alone is how many shall go
+		if r.unit() == prune.Sublayer {
+			list = strings.Join(UnitSet(f.dropped).words(), ",")
+		} else if len(f.dropped) == 1 { // a number alone is how many shall go
 			list += ","
 		}
 		words = append(words, "--drop="+list)
@@ -265,7 +270,7 @@ func (r *Report) nextCommand(f *finding) string {
 		}
 		return typed(words)
 	}
-	of := max(1, r.Model.Layers)
+	of := max(1, unitsOf(r.Model.Layers, r.unit()))
 	switch g := f.grade(); {
 	case (g == ruinous || g == costly) && len(f.dropped) > 1:
 		fewer := len(f.dropped) / 2
@@ -276,8 +281,7 @@ func (r *Report) nextCommand(f *finding) string {
 		return typed(r.again(map[string]string{"out": r.proposedName(f), "report": "", "force": ""}))
 	}
 	share := 100 * float64(len(f.dropped)) / float64(of)
-	words := append([]string{"avssnative", "bench"}, r.flags("model", "calib", "calib-field", "calib-tokens", "tasks", "task-data", "limit",
-		"device", "threads")...)
+	words := append([]string{"avssnative", "bench"}, r.flags("model", "unit", "calib", "calib-field", "calib-tokens", "tasks", "task-data", "limit", "device", "threads")...)
 	return typed(append(words, fmt.Sprintf("--shares=%.3g,%.3g,%.3g", max(share/2, 1), max(share, 1), min(max(1.5*share, 2), 95))))
 }
 

@@ -134,8 +134,8 @@ func (r *Report) betterChoice(f *finding) string {
 	kl := f.divergence.KL
 	for i := range r.Sweep.Points {
 		p := &r.Sweep.Points[i]
-		if p.Count == len(f.dropped) && p.Divergence.KL < kl && !slices.Contains(better, layers(p.Dropped)) {
-			better = []string{fmt.Sprintf("%s (chosen by %s, %s nats a token)", plural("layer", p.Dropped), p.Metric, short(p.Divergence.KL))}
+		if which, _ := r.which(p.Dropped); p.Count == len(f.dropped) && p.Divergence.KL < kl {
+			better = []string{fmt.Sprintf("%s (chosen by %s, %s nats a token)", which, p.Metric, short(p.Divergence.KL))}
 			kl = p.Divergence.KL
 		}
 	}

@@ -19,16 +19,17 @@ func benchCommand() *cli.Command {
 		Description: metricsAbout(),
 		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag(),
 			text("metrics", strings.Join(rankings(false), ","), "rankings to compare, by the names that score prints; all adds the other formulas and "+
-				strings.Join(avss.Names(avss.Removal), ", ")),
+				strings.Join(allRemovals(), ", ")+"; search is measured where it is named, and then what each choice costs more than its own is printed"),
 			text("shares", "12.5,25,37.5,50", "shares of the layers to drop, in per cent"),
 			modeFlag(),
 			text("site", "delta", "what avss looks at: delta, block, attn, mlp or act"),
 			number("random", 3, "seeds of the random baseline"),
 			seedFlag(),
 			number("protect-first", 0, "layers at the input that stay"), number("protect-last", 0, "layers at the output that stay"),
+			unitFlag(),
 			number("generate", 16, "tokens that every model says after the beginnings of two calibration texts; 0: none"),
 			toggle("one-by-one", "also judge every plan by itself, to show what walking them together saves")},
-			taskFlags(), judgingFlags(), shardFlags(), []cli.Flag{reportFlag(), forceFlag(), jsonFlag()}),
+			searchFlags(), taskFlags(), judgingFlags(), shardFlags(), []cli.Flag{reportFlag(), forceFlag(), jsonFlag()}),
 		Action: sweep,
 	}
 }
@@ -62,6 +63,9 @@ func sweep(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if scoring.Search, err = seeking(c, scoring.Metrics); err != nil {
+		return err
+	}
 	if !slices.Contains(metrics, "avss") {
 		if err := idle(c, "avss is not among --metrics", "avss-mode", "site"); err != nil {
 			return err
@@ -81,15 +85,18 @@ func sweep(c *cli.Context) error {
 		return err
 	}
 	defer j.Close()
-	if _, err := job.Counts(j.Model.Layers(), shares, protect(c)); err != nil {
+	if scoring.Search.Counts, err = job.Counts(j.Model.Layers(), shares, protect(c)); err != nil {
 		return usage("--shares %s: %w", c.String("shares"), err)
 	}
 	widest := 0.0
 	for _, s := range shares {
 		widest = max(widest, s)
 	}
-	scoring.Greedy = int(widest*float64(j.Model.Layers()) + 0.5)
-	scoring.Keep = protect(c).Keep(j.Model.Layers())
+	if err := scoreUnits(c, j, c.String("site")); err != nil {
+		return err
+	}
+	scoring.Greedy = int(widest*float64(j.Units()) + 0.5)
+	scoring.Keep = j.Keep(protect(c))
 	plans := len(shares) * (len(metrics) + 2 + max(1, c.Int("random")))
 	if err := j.Expect(c.Context, job.Ahead{Calibration: &calibration, Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy,
 		Judge: &evaluation, Plans: plans,
@@ -124,7 +131,7 @@ func rankings(all bool) []string {
 		keys = append(append(keys, d.Name), formulas...)
 	}
 	if all {
-		keys = append(keys, avss.Names(avss.Removal)...)
+		keys = append(keys, allRemovals()...)
 	}
 	return keys
 }

@@ -26,6 +26,7 @@ type progress struct {
 	subs     int    // how many such things it has been at
 	began    time.Time
 	said     time.Time
+	told     bool // how a search goes on after it was interrupted
 
 	expected []job.Expected // all phases, as they were foreseen
 	done     []string       // those that came to an end

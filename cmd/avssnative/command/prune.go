@@ -11,7 +11,7 @@ import (
 func pruneCommand() *cli.Command {
 	return &cli.Command{
 		Name: "prune", Usage: "write the pruned model: by the scores of a file (--scores), or without the layers named (--drop 3,7,11)",
-		Flags: flags(modelFlags(), metricFlags(), dropFlags(), calibrationFlags(), []cli.Flag{bosFlag(), repairFlag("none"),
+		Flags: flags(modelFlags(), metricFlags(), dropFlags(), []cli.Flag{unitFlag()}, calibrationFlags(), []cli.Flag{bosFlag(), repairFlag("none"),
 			text("scores", "", "scores.json that score wrote for this model"),
 			outFlag(), formatFlag(), forceFlag(), resumeFlag(), jsonFlag(),
 		}),
@@ -61,9 +61,16 @@ func pruneModel(c *cli.Context) error {
 	if err := model.check(c, j.Model, choice.Rule); err != nil {
 		return err
 	}
+	if err := scoreUnits(c, j, "delta"); err != nil {
+		return err
+	}
 	if path := c.String("scores"); path != "" && !choice.Rule.Listed() {
+		wanted := j.Unit
 		if err := useScores(j, path); err != nil {
 			return err
+		}
+		if typed(c, "unit") && j.Unit != wanted {
+			return usage("--unit %s: %s has scores of other units: score the model with it", c.String("unit"), path)
 		}
 	}
 	drop, err := j.Choose(choice)

@@ -15,8 +15,8 @@ func runCommand() *cli.Command {
 	return &cli.Command{
 		Name: "run", Usage: "the whole job: score the layers, choose what goes, judge before and after, report, and with --out write the pruned model",
 		Description: metricsAbout(),
-		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), dropFlags(),
-			[]cli.Flag{repairFlag("auto; none for the demo")}, taskFlags(), judgingFlags(),
+		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), searchFlags(), dropFlags(),
+			[]cli.Flag{unitFlag(), repairFlag("auto; none for the demo")}, taskFlags(), judgingFlags(),
 			[]cli.Flag{samplesFlag(), number("generate", 24, "tokens that both models say after the beginnings of two calibration texts; 0: none"),
 				reportFlag(), outFlag(), formatFlag(), forceFlag(), resumeFlag(), jsonFlag()}),
 		Action: runAll,
@@ -34,6 +34,9 @@ func runAll(c *cli.Context) error {
 	}
 	scoring, err := scoring(c, removals(choice.Metric)...)
 	if err != nil {
+		return err
+	}
+	if scoring.Search, err = seeking(c, scoring.Metrics); err != nil {
 		return err
 	}
 	evaluation, err := evaluation(c)
@@ -73,9 +76,14 @@ func runAll(c *cli.Context) error {
 	if err := model.check(c, j.Model, choice.Rule); err != nil {
 		return err
 	}
-	scoring.Keep = choice.Protect.Keep(j.Model.Layers())
-	ahead := job.Ahead{Calibration: &calibration, Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy, Repair: repair.of(j),
-		Judge: &evaluation, Plans: 1,
+	if err := scoreUnits(c, j, c.String("site")); err != nil {
+		return err
+	}
+	scoring.Keep = j.Keep(choice.Protect)
+	if scoring.Search.Counts, err = sought(choice.Rule, j, choice.Protect); err != nil {
+		return usageError{asFlags(c, err)}
+	}
+	ahead := job.Ahead{Calibration: &calibration, Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy, Repair: repair.of(j), Judge: &evaluation, Plans: 1,
 		Generate: c.Int("generate"), Write: model.path != ""}
 	if err := j.Expect(c.Context, ahead); err != nil {
 		return err
