@@ -35,6 +35,7 @@ var DefaultTasks = []string{"small_world_qa", "small_world_sentiment", "small_wo
 
 // Judge judges the whole model, and beside it, in the same pass, the model without the dropped layers; nil judges the whole model alone.
 func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]bench.Result, error) {
+	coarser := j.alternatives(o.Alternatives, drop)
 	end := j.phase("judging")
 	suite, err := j.Suite(ctx, o)
 	if err != nil {
@@ -50,7 +51,6 @@ func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]benc
 		p.Variants, p.Diverge = append(p.Variants, drop), true
 		p.Repairs = []*engine.Repair{nil, j.repair}
 	}
-	coarser := j.alternatives(o.Alternatives, drop)
 	p = j.beside(p, coarser)
 	judged, scores, err := j.judged(ctx, suite, p)
 	if err != nil {
@@ -148,8 +148,9 @@ func (j *Job) compare(whole, smaller []bench.Result, seed uint64) error {
 }
 
 func retention(c *bench.Comparison) *report.Retention {
-	return &report.Retention{MeanOfRatios: avss.Value(c.MeanOfRatios), MeanOfCorrected: avss.Value(c.MeanOfCorrected), RatioOfMeans: avss.Value(c.RatioOfMeans),
-		RatiosSpan: span(c.RatiosInterval), CorrectedSpan: span(c.CorrectedInterval)}
+	return &report.Retention{MeanOfRatios: avss.Value(c.MeanOfRatios), MeanOfCorrected: avss.Value(c.MeanOfCorrected),
+		RatioOfMeans: avss.Value(c.RatioOfMeans),
+		RatiosSpan:   span(c.RatiosInterval), CorrectedSpan: span(c.CorrectedInterval)}
 }
 
 func divergence(c *bench.Comparison) *report.Divergence {
@@ -266,7 +267,8 @@ func (j *Job) time(ctx context.Context, drop engine.Drop) error {
 		return err
 	}
 	if !whole && (read[0] == 0 || made[0] == 0 || len(variants) > 1 && (read[1] == 0 || made[1] == 0)) {
-		j.Report.Warnings = append(j.Report.Warnings, fmt.Sprintf("timing: %v are not enough for this model: what is not shown was not measured", speedTime))
+		j.Report.Warnings = append(j.Report.Warnings, fmt.Sprintf("timing: %v are not enough for this model: what is not shown was not measured",
+			speedTime))
 	}
 	to := j.Report.Speed
 	to.TokensPerSecondDense, to.TokensPerSecondPruned = read[0], read[1]
@@ -286,7 +288,8 @@ func (j *Job) timeInTurn(ctx context.Context, s *bench.Speed, variants []engine.
 		for i, v := range variants {
 			if j.Progress != nil {
 				layers := j.Model.Layers()
-				j.Progress("timing", engine.Step{Layer: layers - 1, Layers: layers, Done: float64(turn*len(variants) + i), Total: float64(timings * len(variants))})
+				j.Progress("timing", engine.Step{Layer: layers - 1, Layers: layers, Done: float64(turn*len(variants) + i),
+					Total: float64(timings * len(variants))})
 			}
 			speed, err := s.Measure(ctx, j.Model, v)
 			if err != nil {
