@@ -148,6 +148,18 @@ func (r Rule) Check(layers int, protect Protect) error {
 // Listed says whether the rule names the layers itself and so needs no scores.
 func (r Rule) Listed() bool { return r.layers != nil }
 
+// Number is how many of so many layers go where the rule says so: 0 for one that names them, or a mass.
+func (r Rule) Number(layers int) int {
+	if r.Listed() || r.mass != nil {
+		return 0
+	}
+	n, err := r.number(layers)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 // number is how many of so many layers go. Not for rules by list or mass.
 func (r Rule) number(layers int) (int, error) {
 	n := r.count

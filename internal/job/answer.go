@@ -11,30 +11,33 @@ import (
 )
 
 // judged walks a suite's sequences and lets every variant answer its prompts.
-func (j *Job) judged(ctx context.Context, suite *bench.Suite, p engine.Pass) ([][]bench.Result, error) {
-	scores := make([][]engine.SequenceScore, len(p.Variants))
+func (j *Job) judged(ctx context.Context, suite *bench.Suite, p engine.Pass) ([][]bench.Result, *engine.Outcome, error) {
+	outcome := &engine.Outcome{Scores: make([][]engine.SequenceScore, len(p.Variants))}
 	if len(p.Sequences) > 0 {
-		outcome, err := j.passes().Run(ctx, p)
-		if err != nil {
-			return nil, err
+		var err error
+		if outcome, err = j.passes().Run(ctx, p); err != nil {
+			return nil, nil, err
 		}
-		scores = outcome.Scores
 	}
 	judged := make([][]bench.Result, len(p.Variants))
 	for i, drop := range p.Variants {
-		said, err := j.answers(ctx, suite, drop)
-		if err != nil {
-			return nil, err
+		var repair *engine.Repair
+		if i < len(p.Repairs) {
+			repair = p.Repairs[i]
 		}
-		if judged[i], err = suite.Judge(scores[i], said); err != nil {
-			return nil, err
+		said, err := j.answers(ctx, suite, drop, repair)
+		if err != nil {
+			return nil, nil, err
+		}
+		if judged[i], err = suite.Judge(outcome.Scores[i], said); err != nil {
+			return nil, nil, err
 		}
 	}
-	return judged, nil
+	return judged, outcome, nil
 }
 
-// answers are what a variant says to a suite's prompts.
-func (j *Job) answers(ctx context.Context, suite *bench.Suite, drop engine.Drop) ([]string, error) {
+// answers are what a variant, repaired, says to a suite's prompts.
+func (j *Job) answers(ctx context.Context, suite *bench.Suite, drop engine.Drop, repair *engine.Repair) ([]string, error) {
 	if !suite.Asks() {
 		return nil, nil
 	}
@@ -49,14 +52,11 @@ func (j *Job) answers(ctx context.Context, suite *bench.Suite, drop engine.Drop)
 			j.Progress("answering", engine.Step{Layer: layers - 1, Layers: layers, Done: float64(ended), Total: float64(prompts), Rows: int64(tokens)})
 		}
 	}
-	m := j.Model
-	if drop != nil {
-		m = m.Repaired(j.repair)
-	}
+	m := j.Model.Repaired(repair)
 	if j.shared == nil {
 		return suite.Say(ctx, m, o)
 	}
-	return j.sharedAnswers(ctx, suite, drop, func(part shard.Part) ([]string, error) {
+	return j.sharedAnswers(ctx, suite, drop, repair, func(part shard.Part) ([]string, error) {
 		if o.First, o.End = part.Share(suite.Prompts()); o.First == o.End {
 			return nil, nil
 		}
@@ -65,11 +65,9 @@ func (j *Job) answers(ctx context.Context, suite *bench.Suite, drop engine.Drop)
 }
 
 // sharedAnswers are those of all parts of a job, each of which answers a run of the prompts.
-func (j *Job) sharedAnswers(ctx context.Context, suite *bench.Suite, drop engine.Drop, say func(shard.Part) ([]string, error)) ([]string, error) {
-	asked := []any{drop, "", suite.Fingerprint()}
-	if drop != nil {
-		asked[1] = j.repair.Fingerprint()
-	}
+func (j *Job) sharedAnswers(ctx context.Context, suite *bench.Suite, drop engine.Drop, repair *engine.Repair, say func(shard.Part) ([]string, error)) (
+	[]string, error) {
+	asked := []any{drop, repair.Fingerprint(), suite.Fingerprint()}
 	pieces, err := j.shared.Keep(ctx, "answering", asked, func(part shard.Part) ([]byte, error) {
 		said, err := say(part)
 		if err != nil {

@@ -29,9 +29,10 @@ type Evaluation struct {
 // DefaultTasks are judged unless others are asked for: they are inside the program.
 var DefaultTasks = []string{"small_world_qa", "small_world_sentiment", "small_world"}
 
-// Judge judges the whole model, and beside it, in the same pass, the model without the dropped layers; nil judges the whole model alone.
+// Judge judges the whole model, and beside it, in the same pass, the model without the dropped layers, and what Beside chose; nil judges the whole
+// model alone.
 func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]bench.Result, error) {
-	end := j.phase("judging")
+	end, start := j.phase("judging"), time.Now()
 	suite, err := j.Suite(ctx, o)
 	if err != nil {
 		return nil, err
@@ -45,8 +46,9 @@ func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]benc
 	if drop != nil {
 		p.Variants, p.Diverge = append(p.Variants, drop), true
 		p.Repairs = []*engine.Repair{nil, j.repair}
+		j.variants(&p)
 	}
-	judged, err := j.judged(ctx, suite, p)
+	judged, outcome, err := j.judged(ctx, suite, p)
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +59,9 @@ func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]benc
 		if err := j.compare(whole, smaller, o.Seed); err != nil {
 			return nil, err
 		}
+		if err := j.shares(&p, judged, outcome, o.Seed); err != nil {
+			return nil, err
+		}
 	} else {
 		j.Report.Tasks = tasks(whole, nil)
 	}
@@ -64,6 +69,9 @@ func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]benc
 		return nil, err
 	}
 	end()
+	if j.Report.Sweep != nil {
+		j.Report.Sweep.Seconds = time.Since(start).Seconds()
+	}
 	if o.Speed && j.alone() {
 		return smaller, j.time(ctx, drop)
 	}
@@ -82,7 +90,7 @@ func (j *Job) JudgeOnly(ctx context.Context, o Evaluation, drop engine.Drop) ([]
 	if err := j.note("judging", []any{o.BOS, o.Length, o.Seed, drop, "alone"}); err != nil {
 		return nil, err
 	}
-	judged, err := j.judged(ctx, suite, p)
+	judged, _, err := j.judged(ctx, suite, p)
 	if err != nil {
 		return nil, err
 	}
@@ -116,20 +124,30 @@ func samples(w io.Writer, whole, smaller []bench.Result, drop engine.Drop) error
 
 // compare fills in what the smaller model kept.
 func (j *Job) compare(whole, smaller []bench.Result, seed uint64) error {
-	c, err := bench.Compare(whole, smaller, seed)
+	all, c, err := changes(whole, smaller, seed)
 	if err != nil {
 		return err
 	}
-	j.Report.Tasks = tasks(whole, smaller)
+	j.Report.Tasks = all
+	j.Report.Warnings = append(j.Report.Warnings, all.Warnings()...)
+	j.Report.Retention = all.Means()
+	j.Report.Divergence = &report.Divergence{KL: c.KL, SameTop: c.SameTop, Tokens: c.Tokens}
+	return nil
+}
+
+// changes are the tasks of the report with what the smaller model kept of each.
+func changes(whole, smaller []bench.Result, seed uint64) (report.Tasks, *bench.Comparison, error) {
+	c, err := bench.Compare(whole, smaller, seed)
+	if err != nil {
+		return nil, nil, err
+	}
+	all := tasks(whole, smaller)
 	for i, change := range c.Tasks {
-		t := &j.Report.Tasks[i]
+		t := &all[i]
 		t.Change = &report.Change{Retention: avss.Value(change.Retention), ChanceCorrected: avss.Value(change.ChanceCorrected),
 			P: avss.Value(change.Test.P), Test: change.Test.Name, KL: change.KL, SameTop: change.SameTop, Flips: avss.Value(change.Flips)}
 	}
-	j.Report.Warnings = append(j.Report.Warnings, j.Report.Tasks.Warnings()...)
-	j.Report.Retention = j.Report.Tasks.Means()
-	j.Report.Divergence = &report.Divergence{KL: c.KL, SameTop: c.SameTop, Tokens: c.Tokens}
-	return nil
+	return all, c, nil
 }
 
 func retention(c *bench.Comparison) *report.Retention {
@@ -187,42 +205,63 @@ func (j *Job) speed(timings int) (*bench.Speed, error) {
 // timings is how often each model is timed; the fastest counts.
 const timings = 3
 
-// time measures how many tokens a second the dense and the pruned model read and make, each by itself.
+// time measures how many tokens a second the dense and the pruned model, and what is judged beside it, read and make, each by itself.
 func (j *Job) time(ctx context.Context, drop engine.Drop) error {
-	defer j.phase("timing")()
 	variants := []engine.Drop{nil}
 	if drop != nil {
 		variants = append(variants, drop)
 	}
-	s, err := j.speed(2 * timings * len(variants))
+	for _, b := range j.beside {
+		variants = append(variants, b.drop)
+	}
+	read, made, err := j.paces(ctx, true, variants...)
 	if err != nil {
 		return err
 	}
-	// In turn, so that what else the machine does meets both.
+	to := j.Report.Speed
+	to.TokensPerSecondDense, to.GeneratedPerSecondDense = read[0], made[0]
+	to.CacheTokens = j.length(0)
+	to.CacheBytesDense = j.cacheBytes(nil)
+	if drop == nil {
+		return nil
+	}
+	to.TokensPerSecondPruned, to.GeneratedPerSecondPruned = read[1], made[1]
+	to.CacheBytesPruned = j.cacheBytes(drop)
+	for i, b := range j.beside {
+		p := &j.Report.Sweep.Points[i]
+		p.TokensPerSecond, p.Generated, p.CacheBytes = read[2+i], made[2+i], j.cacheBytes(b.drop)
+		j.Report.Sweep.CacheTokens = to.CacheTokens
+	}
+	return nil
+}
+
+// paces are the tokens a second that variants read, where that is wanted, and make.
+func (j *Job) paces(ctx context.Context, reading bool, variants ...engine.Drop) (read, made []float64, err error) {
+	defer j.phase("timing")()
+	s, err := j.speed(2 * timings * len(variants))
+	if err != nil {
+		return nil, nil, err
+	}
+	// In turn, so that what else the machine does meets all of them.
 	s.Repeats = 1
-	read, made := make([]float64, 2), make([]float64, 2)
+	read, made = make([]float64, len(variants)), make([]float64, len(variants))
 	for range timings {
 		for i, v := range variants {
-			speed, err := s.Measure(ctx, j.Model, v)
-			if err != nil {
-				return err
+			if reading {
+				speed, err := s.Measure(ctx, j.Model, v)
+				if err != nil {
+					return nil, nil, err
+				}
+				read[i] = max(read[i], speed)
 			}
-			read[i] = max(read[i], speed)
-			if speed, err = s.Generate(ctx, j.Model, v); err != nil {
-				return err
+			speed, err := s.Generate(ctx, j.Model, v)
+			if err != nil {
+				return nil, nil, err
 			}
 			made[i] = max(made[i], speed)
 		}
 	}
-	to := j.Report.Speed
-	to.TokensPerSecondDense, to.TokensPerSecondPruned = read[0], read[1]
-	to.GeneratedPerSecondDense, to.GeneratedPerSecondPruned = made[0], made[1]
-	to.CacheTokens = j.length(0)
-	to.CacheBytesDense = j.cacheBytes(nil)
-	if drop != nil {
-		to.CacheBytesPruned = j.cacheBytes(drop)
-	}
-	return nil
+	return read, made, nil
 }
 
 // cacheBytes is what a text that fills the context keeps for its continuation here, in float32.

@@ -22,8 +22,9 @@ type Sweeping struct {
 	Protect prune.Protect
 	Mode    avss.Mode
 	Site    avss.Site
-	Random  int  // seeds of the random baseline; 0: one
-	Alone   bool // also judge every plan by itself, to show what sharing saves
+	Random  int                // seeds of the random baseline; 0: one
+	Repair  prune.RepairMethod // every plan is also judged repaired; "" or none: plain cuts alone
+	Alone   bool               // also judge every plan by itself, to show what sharing saves
 }
 
 // Sweep judges what the metrics would drop at every share, all in as few passes as the memory allows.
@@ -59,8 +60,19 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 			return err
 		}
 	}
-	s.Say = func(ctx context.Context, drop engine.Drop) ([]string, error) { return j.answers(ctx, suite, drop) }
-	if err := j.note("sweep", []any{o.BOS, o.Length, o.Seed, o.Metrics, o.Shares, o.Protect, o.Mode, o.Site, o.Random, o.Alone}); err != nil {
+	s.Say = func(ctx context.Context, drop engine.Drop, repair *engine.Repair) ([]string, error) {
+		return j.answers(ctx, suite, drop, repair)
+	}
+	if o.Repair != "" && o.Repair != prune.RepairNone {
+		s.Repair = func(ctx context.Context, drop engine.Drop) (*engine.Repair, string, error) {
+			r, err := j.solve(ctx, drop, o.Repair)
+			if err != nil {
+				return nil, "", err
+			}
+			return r.Repair, string(r.Method), nil
+		}
+	}
+	if err := j.note("sweep", []any{o.Repair, o.BOS, o.Length, o.Seed, o.Metrics, o.Shares, o.Protect, o.Mode, o.Site, o.Random, o.Alone}); err != nil {
 		return err
 	}
 	end, start := j.phase("judging all plans"), time.Now()
@@ -111,7 +123,8 @@ func (j *Job) oneByOne(ctx context.Context, t *bench.Table, suite *bench.Suite) 
 	for i, set := range t.Sets {
 		p := j.pass("one by one")
 		p.Sequences, p.Variants, p.Diverge = suite.Sequences, []engine.Drop{nil, set.Drop}, true
-		judged, err := j.judged(ctx, suite, p)
+		p.Repairs = []*engine.Repair{nil, set.Repair}
+		judged, _, err := j.judged(ctx, suite, p)
 		if err != nil {
 			return err
 		}
@@ -131,7 +144,7 @@ func sweep(t *bench.Table) *report.Sweep {
 	s := &report.Sweep{Layers: t.Layers, Passes: t.Passes, PassesAlone: t.PassesAlone, Blocks: t.Blocks, BlocksAlone: t.BlocksAlone}
 	for _, p := range t.Points {
 		set := &t.Sets[p.Set]
-		point := report.SweepPoint{Metric: p.Metric, Count: p.Count, Share: p.Share, Dropped: set.Drop.Layers(), Retention: *retention(set.Comparison),
+		point := report.SweepPoint{Metric: p.Metric, Repair: p.Repair, Count: p.Count, Share: p.Share, Dropped: set.Drop.Layers(), Retention: *retention(set.Comparison),
 			Divergence: report.Divergence{KL: set.Comparison.KL, SameTop: set.Comparison.SameTop, Tokens: set.Comparison.Tokens},
 			Parameters: set.Parameters, Bytes: set.Bytes, TokensPerSecond: set.TokensPerSecond, Generated: set.Generated}
 		for i := range set.Results {

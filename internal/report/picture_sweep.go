@@ -110,19 +110,30 @@ func (s *Sweep) lines(y func(SweepPoint) float64) (names []string, lines []plott
 	of := map[string]plotter.XYs{}
 	for _, point := range s.Points {
 		if v := y(point); drawable(v) && point.Share >= 0 && point.Share <= 1 {
-			of[point.Metric] = append(of[point.Metric], plotter.XY{X: 100 * point.Share, Y: v})
+			of[point.line()] = append(of[point.line()], plotter.XY{X: 100 * point.Share, Y: v})
 		}
 	}
-	for _, name := range s.metrics() {
-		if len(of[name]) > 0 {
+	for _, point := range s.Points {
+		if name := point.line(); len(of[name]) > 0 && !slices.Contains(names, name) {
 			names, lines = append(names, name), append(lines, of[name])
 		}
 	}
 	return names, lines
 }
 
+const repaired = ", repaired"
+
+// line is the name of the line that a point lies on.
+func (p *SweepPoint) line() string {
+	if p.Repair == "" {
+		return p.Metric
+	}
+	return p.Metric + repaired
+}
+
 // baselineOf is the baseline that a ranking of a sweep is, empty where it is none, and whether its name ends in a seed.
 func baselineOf(ranking string) (name string, seeded bool) {
+	ranking = strings.TrimSuffix(ranking, repaired)
 	name = ranking
 	if at := strings.LastIndex(ranking, "-"); at >= 0 {
 		name, seeded = ranking[:at], true

@@ -25,6 +25,7 @@ type Report struct {
 	Metrics     map[string]Metric      `json:"metrics,omitempty"` // by avss.Scores.Metric, where there is more to say than a name
 	Layers      []avss.LayerRow        `json:"layers,omitempty"`
 	Plan        *prune.Plan            `json:"plan,omitempty"`
+	Aimed       *prune.Aimed           `json:"target,omitempty"` // what the plan was made for
 	Others      []prune.Plan           `json:"others,omitempty"` // what other metrics of the same pass would have dropped
 	Tasks       Tasks                  `json:"tasks,omitempty"`
 	Retention   *Retention             `json:"retention,omitempty"`
@@ -170,6 +171,7 @@ type Sweep struct {
 // SweepPoint is one metric's choice at one count.
 type SweepPoint struct {
 	Metric          string      `json:"metric"`
+	Repair          string      `json:"repair,omitempty"` // of the layers that stay; empty: the plain cut
 	Count           int         `json:"count"`
 	Share           float64     `json:"share"`
 	Dropped         []int       `json:"dropped"`

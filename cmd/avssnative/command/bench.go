@@ -8,6 +8,7 @@ import (
 
 	"avssnative/avss"
 	"avssnative/internal/job"
+	"avssnative/prune"
 
 	"github.com/urfave/cli/v2"
 )
@@ -27,7 +28,7 @@ func benchCommand() *cli.Command {
 			seedFlag(),
 			number("protect-first", 0, "layers at the input that stay"), number("protect-last", 0, "layers at the output that stay"),
 			toggle("one-by-one", "also judge every plan by itself, to show what walking them together saves")},
-			taskFlags(), shardFlags(), []cli.Flag{reportFlag(), forceFlag(), jsonFlag()}),
+			[]cli.Flag{repairFlag("none: plain cuts alone")}, taskFlags(), shardFlags(), []cli.Flag{reportFlag(), forceFlag(), jsonFlag()}),
 		Action: sweep,
 	}
 }
@@ -67,6 +68,10 @@ func sweep(c *cli.Context) error {
 	if err := idleCalibration(c); err != nil {
 		return err
 	}
+	repair, err := repairing(c, prune.RepairNone)
+	if err != nil {
+		return err
+	}
 	if c.Int("random") < 0 {
 		return usage("--random %d: want 0 or more", c.Int("random"))
 	}
@@ -87,7 +92,7 @@ func sweep(c *cli.Context) error {
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
 		return err
 	}
-	err = j.Sweep(c.Context, job.Sweeping{Evaluation: evaluation, Metrics: metrics, Shares: shares, Protect: protect(c),
+	err = j.Sweep(c.Context, job.Sweeping{Evaluation: evaluation, Metrics: metrics, Shares: shares, Protect: protect(c), Repair: repair.method,
 		Mode: scoring.Mode, Site: scoring.Site,
 		Random: c.Int("random"), Alone: c.Bool("one-by-one")})
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 func pruneCommand() *cli.Command {
 	return &cli.Command{
 		Name: "prune", Usage: "write the pruned model: by the scores of a file (--scores), or without the layers named (--drop 3,7,11)",
-		Flags: flags(modelFlags(), metricFlags(), dropFlags(), calibrationFlags(), []cli.Flag{bosFlag(), repairFlag("none"),
+		Flags: flags(modelFlags(), metricFlags(), dropFlags(), []cli.Flag{targetFlag()}, calibrationFlags(), []cli.Flag{bosFlag(), repairFlag("none"),
 			text("scores", "", "scores.json that score wrote for this model"),
 			outFlag(), formatFlag(), forceFlag(), resumeFlag(), jsonFlag(),
 		}),
@@ -27,11 +27,18 @@ func pruneModel(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	wanted, err := target(c, &choice)
+	if err != nil {
+		return err
+	}
 	metric, err := avss.Lookup(choice.Metric)
 	if err != nil {
 		return usageError{err}
 	}
 	if !choice.Rule.Listed() && metric.Kind() != avss.Baseline && c.String("scores") == "" {
+		if wanted != (prune.Target{}) {
+			return usage("--target %s needs scores: give --scores FILE (avssnative score --out FILE)", wanted)
+		}
 		return usage("--drop %s needs scores: give --scores FILE (avssnative score --out FILE), or name the layers as 3,7,11", choice.Rule)
 	}
 	repair, err := repairing(c, prune.RepairNone)
@@ -65,6 +72,14 @@ func pruneModel(c *cli.Context) error {
 		if err := useScores(j, path); err != nil {
 			return err
 		}
+	}
+	if wanted.Kind == prune.TargetKL {
+		if err := calibrateFor(c, j); err != nil {
+			return err
+		}
+	}
+	if err := aim(c, j, wanted, &choice, &repair, job.Evaluation{}); err != nil {
+		return err
 	}
 	drop, err := j.Choose(choice)
 	if err != nil {

@@ -15,7 +15,7 @@ func runCommand() *cli.Command {
 	return &cli.Command{
 		Name: "run", Usage: "the whole job: score the layers, choose what goes, judge before and after, report, and with --out write the pruned model",
 		Description: metricsAbout(),
-		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), dropFlags(), []cli.Flag{repairFlag("auto; none for the demo")}, taskFlags(),
+		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), dropFlags(), []cli.Flag{targetFlag(), sharesFlag(), repairFlag("auto; none for the demo")}, taskFlags(),
 			[]cli.Flag{samplesFlag(), number("generate", 24, "tokens that both models say after the beginnings of two calibration texts; 0: none"),
 				reportFlag(), outFlag(), formatFlag(), forceFlag(), resumeFlag(), jsonFlag()}),
 		Action: runAll,
@@ -32,6 +32,14 @@ func runAll(c *cli.Context) error {
 		return err
 	}
 	scoring, err := scoring(c, removals(choice.Metric)...)
+	if err != nil {
+		return err
+	}
+	wanted, err := target(c, &choice)
+	if err != nil {
+		return err
+	}
+	further, err := besides(c)
 	if err != nil {
 		return err
 	}
@@ -70,8 +78,14 @@ func runAll(c *cli.Context) error {
 	if err := model.check(c, j.Model, choice.Rule); err != nil {
 		return err
 	}
+	if scoring.Greedy, err = searched(c, j, choice.Rule, wanted, further); err != nil {
+		return err
+	}
 	scoring.Keep = choice.Protect.Keep(j.Model.Layers())
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
+		return err
+	}
+	if err := aim(c, j, wanted, &choice, &repair, evaluation); err != nil {
 		return err
 	}
 	drop, err := j.Choose(choice)
@@ -79,6 +93,9 @@ func runAll(c *cli.Context) error {
 		return asFlags(c, err)
 	}
 	if err := repair.repair(c, j, drop); err != nil {
+		return err
+	}
+	if err := beside(c, j, further, choice, repair); err != nil {
 		return err
 	}
 	judged, kept := withSamples(c, func(w io.Writer) error {
