@@ -44,7 +44,7 @@ func TestChangedFiles(t *testing.T) {
 		},
 		"fit": func(m *engine.Model) error {
 			_, err := m.Fit(context.Background(), engine.Fit{Sequences: []engine.Sequence{{IDs: ids}, {IDs: ids}}, Drop: engine.Layers(1),
-				Solve: func(context.Context, *engine.LinearFit) (weight, bias []float32, err error) { return nil, nil, nil }})
+				Solve: func(context.Context, *engine.LinearFit) (*engine.Solution, error) { return nil, nil }})
 			return err
 		},
 	}

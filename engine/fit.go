@@ -22,9 +22,8 @@ type Fit struct {
 	Drop      Drop
 	Inner     bool // inner linear layers too
 	Gaps      bool // only the projection in front of each gap
-	// Solve is given each linear layer and returns its new weight [Out × In] and bias [Out]; a nil weight leaves it as it is, a nil bias keeps
-	// the bias.
-	Solve    func(ctx context.Context, l *LinearFit) (weight, bias []float32, err error)
+	// Solve is given each linear layer and returns what shall be in its place; nil leaves it as it is.
+	Solve    func(ctx context.Context, l *LinearFit) (*Solution, error)
 	Progress func(Step)
 }
 
@@ -34,9 +33,10 @@ var ErrNoFit = errors.New("not supported")
 // LinearFit is a linear layer to be solved.
 type LinearFit struct {
 	Layer  int
-	Name   string // its stored tensor
-	Adds   bool   // it adds to the stream
-	Gap    bool   // a gap lies behind it
+	Name   string       // its stored tensor
+	Adds   bool         // it adds to the stream
+	Gap    bool         // a gap lies behind it
+	Type   device.DType // that it is stored in
 	Weight []float32
 	Bias   []float32 // nil: it has none
 	Sums   *Gram     // of what its outputs lack
@@ -44,6 +44,13 @@ type LinearFit struct {
 	// Where a gap lies behind it: the mean length of the dense stream's rows behind the gap, and of the pruned stream's in front of it, before
 	// anything is solved.
 	Dense, Pruned float64
+}
+
+// Solution is what a linear layer becomes. Layers behind it are computed with what it says, rounding and all.
+type Solution struct {
+	Weight []float32 // [Out × In]
+	Rows   []byte    // in Weight's place: its rows in the type that the layer is stored in
+	Bias   []float32 // [Out]; nil: it stays
 }
 
 // fitter carries one Fit.

@@ -78,18 +78,25 @@ func (f *fitter) sum(ctx context.Context, half int, linears []*arch.Linear, want
 		if fits[i].Weight, err = f.values(l); err != nil {
 			return err
 		}
-		weight, bias, err := f.fit.Solve(ctx, fits[i])
+		if stored, found := f.model.Tensors.Lookup(l.Weight.Name); found {
+			fits[i].Type = stored.Type
+		}
+		solved, err := f.fit.Solve(ctx, fits[i])
 		if err != nil {
 			return err
 		}
-		if weight == nil {
+		if solved == nil {
 			continue
 		}
-		if err := f.repair.setRef(&l.Weight, weight); err != nil {
+		set := func() error { return f.repair.setRef(&l.Weight, solved.Weight) }
+		if solved.Rows != nil {
+			set = func() error { return f.repair.setRows(&l.Weight, solved.Rows) }
+		}
+		if err := set(); err != nil {
 			return err
 		}
-		if bias != nil {
-			if err := f.repair.setRef(&l.Bias, bias); err != nil {
+		if solved.Bias != nil {
+			if err := f.repair.setRef(&l.Bias, solved.Bias); err != nil {
 				return err
 			}
 		}

@@ -109,6 +109,29 @@ func (m *Model) Repaired(r *Repair) *Model {
 		devices: slices.Clone[[]device.Device](m.devices)}
 }
 
+// setRows replaces the part of a stored tensor that a reference names by rows in the tensor's own type.
+func (r *Repair) setRows(ref *arch.Ref, rows []byte) error {
+	stored, found := r.tensors().Lookup(ref.Name)
+	if !found || ref.Offset != 0 || len(ref.Joined) > 0 || len(stored.Shape) != 2 || ref.Transposed {
+		return fmt.Errorf("engine: fit: %s: rows cannot be replaced where they are stored", ref.Name)
+	}
+	block, size, err := stored.Type.Block()
+	if err != nil {
+		return fmt.Errorf("engine: fit: %s: %w", ref.Name, err)
+	}
+	length := stored.Shape[1] / block * size
+	if len(rows)%length != 0 || len(rows) > len(stored.Data) {
+		return fmt.Errorf("engine: fit: %s: %d bytes of rows, each takes %d", ref.Name, len(rows), length)
+	}
+	data, at := slices.Clone(stored.Data), device.Weight{Segments: ref.Segments}
+	for i := range len(rows) / length {
+		copy(data[at.Row(i)*length:], rows[i*length:(i+1)*length])
+	}
+	stored.Data = data
+	r.Set(stored)
+	return nil
+}
+
 // setRef replaces the part of a stored tensor that a reference names by float32 values, the rest staying as it is.
 func (r *Repair) setRef(ref *arch.Ref, values []float32) error {
 	stored, found := r.tensors().Lookup(ref.Name)

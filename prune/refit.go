@@ -12,31 +12,31 @@ import (
 // How the linear layers that stay are solved, one kind of repair a solver. Each is given layers in order by engine.Fit and sums up what it left.
 
 // solver solves one linear layer after the other.
-type solver func(context.Context, *engine.LinearFit) (weight, bias []float32, err error)
+type solver func(context.Context, *engine.LinearFit) (*engine.Solution, error)
 
 // refit solves output projections, and inner layers where they are asked for, next to what they are (ours): the strength of the ridge is the one
 // that does best on rows kept apart, sought from where the last layer's search ended.
 func refit() solver {
-	from := [2]int{4, 6} // of inner layers, of output projections
-	return func(_ context.Context, l *engine.LinearFit) ([]float32, []float32, error) {
+	from := [2]int{5, 7} // of inner layers, of output projections
+	return func(_ context.Context, l *engine.LinearFit) (*engine.Solution, error) {
 		kind := 0
 		if l.Adds {
 			kind = 1
 		}
-		change, at, _, err := bestRidge(l.Sums, l.Held, from[kind])
+		change, at, err := bestRidge(l.Sums, l.Held, from[kind])
 		if err != nil || change == nil {
-			return nil, nil, err
+			return nil, err
 		}
 		from[kind] = at
-		return changed(l, change), nil, nil
+		return rounded(l, changed(l, change), ridges[at])
 	}
 }
 
 // leastSquares finds one matrix a gap that turns the last projection's output into what the gap would have made of it, next to the identity, and
 // folds it in (ReplaceMe, arXiv 2505.02819, equation 5 and section 3.1, with the ridge towards the identity).
 func leastSquares() solver {
-	from := 6
-	return func(_ context.Context, l *engine.LinearFit) ([]float32, []float32, error) {
+	from := 7
+	return func(_ context.Context, l *engine.LinearFit) (*engine.Solution, error) {
 		weight := mat.NewDense(l.Sums.Out, l.Sums.In, widened(l.Weight))
 		through := func(g *engine.Gram) *engine.Gram { // the sums with the projection's outputs in the place of its inputs
 			var square, half, lacks mat.Dense
@@ -45,14 +45,14 @@ func leastSquares() solver {
 			lacks.Mul(mat.NewDense(g.Out, g.In, g.EX), weight.T())
 			return &engine.Gram{In: g.Out, Out: g.Out, Rows: g.Rows, XX: square.RawMatrix().Data, EX: lacks.RawMatrix().Data, EE: g.EE}
 		}
-		change, at, _, err := bestRidge(through(l.Sums), through(l.Held), from)
+		change, at, err := bestRidge(through(l.Sums), through(l.Held), from)
 		if err != nil || change == nil {
-			return nil, nil, err
+			return nil, err
 		}
 		from = at
 		var folded mat.Dense
 		folded.Mul(change, weight)
-		return changed(l, &folded), nil, nil
+		return rounded(l, changed(l, &folded), ridges[at])
 	}
 }
 
@@ -61,22 +61,22 @@ func leastSquares() solver {
 // the same function.
 func scaleGaps() solver {
 	by := 1.0
-	return func(_ context.Context, l *engine.LinearFit) ([]float32, []float32, error) {
+	return func(_ context.Context, l *engine.LinearFit) (*engine.Solution, error) {
 		if !l.Adds {
-			return nil, nil, nil
+			return nil, nil
 		}
-		var weight, bias []float32
+		var solved *engine.Solution
 		if by != 1 {
-			weight = scaled(l.Weight, by)
+			solved = &engine.Solution{Weight: scaled(l.Weight, by)}
 			if l.Bias != nil {
-				bias = scaled(l.Bias, by)
+				solved.Bias = scaled(l.Bias, by)
 			}
 		}
 		// What a gap lies behind has another length than the dense stream there. Where none does, the two differ by what is not yet made up.
 		if l.Gap && l.Pruned > 0 && l.Dense > 0 {
 			by *= math.Min(math.Max(l.Pruned/(l.Dense*by), 0.1), 10)
 		}
-		return weight, bias, nil
+		return solved, nil
 	}
 }
 

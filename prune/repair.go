@@ -136,6 +136,10 @@ func fit(ctx context.Context, m *engine.Model, drop engine.Drop, method RepairMe
 	for _, name := range exact.Names() {
 		was, _ := m.Tensors.Lookup(name)
 		now := exact.Stored(name)
+		if now.Type == was.Type { // it was solved so
+			stored.Set(now)
+			continue
+		}
 		count := 1
 		for _, n := range now.Shape {
 			count *= n

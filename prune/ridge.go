@@ -13,6 +13,39 @@ import (
 
 // ridge solves for one λ. It fails where the sums are no matrix that can be inverted so.
 func ridge(g *engine.Gram, lambda float64) (*mat.Dense, error) {
+	c, err := factorized(g, lambda)
+	if err != nil {
+		return nil, err
+	}
+	return solved(c, g)
+}
+
+// factorized is the Cholesky factor of Σ x xᵀ + λμI.
+func factorized(g *engine.Gram, lambda float64) (*mat.Cholesky, error) {
+	square, err := ridged(g, lambda)
+	if err != nil {
+		return nil, err
+	}
+	c := &mat.Cholesky{}
+	if !c.Factorize(square) {
+		return nil, fmt.Errorf("prune: the inputs of the layer depend on each other too much for a ridge of %g", lambda)
+	}
+	return c, nil
+}
+
+// solved is the change of all outputs that some sums are of.
+func solved(c *mat.Cholesky, g *engine.Gram) (*mat.Dense, error) {
+	var d mat.Dense
+	if err := c.SolveTo(&d, mat.NewDense(g.Out, g.In, g.EX).T()); err != nil {
+		if _, poor := err.(mat.Condition); !poor {
+			return nil, fmt.Errorf("prune: %w", err)
+		}
+	}
+	return mat.DenseCopyOf(d.T()), nil
+}
+
+// ridged is Σ x xᵀ + λμI.
+func ridged(g *engine.Gram, lambda float64) (*mat.SymDense, error) {
 	n := g.In
 	mean := 0.0
 	for i := range n {
@@ -30,73 +63,81 @@ func ridge(g *engine.Gram, lambda float64) (*mat.Dense, error) {
 		}
 		square[i*n+i] += lambda * mean
 	}
-	var c mat.Cholesky
-	if !c.Factorize(mat.NewSymDense(n, square)) {
-		return nil, fmt.Errorf("prune: the inputs of the layer depend on each other too much for a ridge of %g", lambda)
-	}
-	var solved mat.Dense
-	if err := c.SolveTo(&solved, mat.NewDense(g.Out, n, g.EX).T()); err != nil {
-		if _, poor := err.(mat.Condition); !poor {
-			return nil, fmt.Errorf("prune: %w", err)
-		}
-	}
-	return mat.DenseCopyOf(solved.T()), nil
+	return mat.NewSymDense(n, square), nil
 }
 
-// lack is what a change D leaves of Σ|e|² over the rows of some sums: Σ|e|² − 2·Σ eᵀDx + Σ|Dx|².
-func lack(g *engine.Gram, d *mat.Dense) float64 {
+// gain is what a change D takes away from Σ|e|² over the rows of some sums: 2·Σ eᵀDx − Σ|Dx|².
+func gain(g *engine.Gram, d *mat.Dense) float64 {
 	var through mat.Dense
 	through.Mul(d, mat.NewDense(g.In, g.In, g.XX))
-	sum := g.EE
+	sum := 0.0
 	for o := range g.Out {
 		row, along := d.RawRowView(o), through.RawRowView(o)
 		wanted := g.EX[o*g.In : (o+1)*g.In]
 		for i, v := range row {
-			sum += v * (along[i] - 2*wanted[i])
+			sum += v * (2*wanted[i] - along[i])
 		}
 	}
 	return sum
 }
 
 // ridges are the strengths that are tried, ascending: few tokens want a strong one, many a weak one.
-var ridges = []float64{0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10}
+var ridges = []float64{0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10}
 
-// bestRidge walks from one strength downhill on rows kept apart, and gives the change, where it ended, and what share of Σ|e|² is left there. A
-// nil change makes nothing better.
-func bestRidge(sums, held *engine.Gram, from int) (change *mat.Dense, at int, left float64, err error) {
+// judgedOutputs is how many outputs of a layer a strength is chosen by; they are taken from all over it.
+const judgedOutputs = 96
+
+// some are the sums of every so many-th output.
+func some(g *engine.Gram) *engine.Gram {
+	step := max(1, g.Out/judgedOutputs)
+	part := &engine.Gram{In: g.In, Rows: g.Rows, XX: g.XX}
+	for o := step / 2; o < g.Out; o += step {
+		part.EX = append(part.EX, g.EX[o*g.In:(o+1)*g.In]...)
+		part.Out++
+	}
+	return part
+}
+
+// bestRidge walks from one strength downhill on rows kept apart, and gives the change and where it ended. A nil change makes nothing better.
+func bestRidge(sums, held *engine.Gram, from int) (change *mat.Dense, at int, err error) {
 	if held.Rows == 0 || held.EE == 0 {
 		change, err = ridge(sums, ridges[from])
-		return change, from, 1, err
+		return change, from, err
 	}
-	tried := map[int]*mat.Dense{}
-	lacks := map[int]float64{}
+	factors, gains := map[int]*mat.Cholesky{}, map[int]float64{}
+	fitted, judged := some(sums), some(held)
 	try := func(i int) (float64, error) {
-		if v, done := lacks[i]; done {
+		if v, done := gains[i]; done {
 			return v, nil
 		}
-		d, err := ridge(sums, ridges[i])
+		c, err := factorized(sums, ridges[i])
 		if err != nil {
 			return 0, err
 		}
-		tried[i], lacks[i] = d, lack(held, d)
-		return lacks[i], nil
+		d, err := solved(c, fitted)
+		if err != nil {
+			return 0, err
+		}
+		factors[i], gains[i] = c, gain(judged, d)
+		return gains[i], nil
 	}
 	at = from
 	best, err := try(at)
 	if err != nil {
-		return nil, at, 1, err
+		return nil, at, err
 	}
 	for _, step := range []int{1, -1} {
 		for at+step >= 0 && at+step < len(ridges) {
 			v, err := try(at + step)
-			if err != nil || !(v < best) {
+			if err != nil || !(v > best) {
 				break
 			}
 			at, best = at+step, v
 		}
 	}
-	if !(best < held.EE) {
-		return nil, at, 1, nil
+	if !(best > 0) {
+		return nil, at, nil
 	}
-	return tried[at], at, best / held.EE, nil
+	change, err = solved(factors[at], sums)
+	return change, at, err
 }

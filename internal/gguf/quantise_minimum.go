@@ -184,16 +184,12 @@ func toQ2K(dst []byte, src []float32) bool {
 	if !b.fit(src, 16, 15, 3) {
 		return false
 	}
-	clear(dst)
 	copy(dst[80:], b.scale[:])
 	copy(dst[82:], b.minimum[:])
 	for group := range 16 {
 		dst[group] = b.scales[group] | b.minima[group]<<4
-		stripe, shift := dst[16+group/8*32+group%2*16:], group/2%4*2
-		for i, c := range b.codes[group*16:][:16] {
-			stripe[i] |= c << shift
-		}
 	}
+	putTwos(dst[16:80], b.codes[:])
 	return true
 }
 
@@ -226,18 +222,7 @@ func toQ5K(dst []byte, src []float32) bool {
 	copy(dst, b.scale[:])
 	copy(dst[2:], b.minimum[:])
 	putSixBits(dst[4:16], b.scales[:], b.minima[:])
-	clear(dst[16:48])
-	for i, c := range b.codes {
-		dst[16+i%32] |= c >> 4 << (i / 32)
-	}
+	putFifthBits(dst[16:48], b.codes[:])
 	putFourBits(dst[48:176], b.codes[:])
 	return true
-}
-
-// putFourBits writes the low four bits of 256 codes: 32 bytes serve two groups of 32.
-func putFourBits(dst, codes []byte) {
-	for i := range dst {
-		low := i/32*64 + i%32
-		dst[i] = codes[low]&15 | codes[low+32]<<4
-	}
 }

@@ -121,21 +121,15 @@ func toQ3K(dst []byte, src []float32) bool {
 	if !b.fit(src, 32, 4) {
 		return false
 	}
-	clear(dst)
-	third, codes, packed := dst[:32], dst[32:96], dst[96:108]
+	packed := dst[96:108]
+	clear(packed)
 	copy(dst[108:], b.scale[:])
 	for group := range 16 {
 		six := byte(b.scales[group] + 32)
 		packed[group%8] |= six & 15 << (group / 8 * 4)
 		packed[8+group%4] |= six >> 4 << (group / 4 * 2)
-		stripe, shift := codes[group/8*32+group%2*16:], group/2%4*2
-		bits := third[group%2*16:]
-		for i, c := range b.codes[group*16:][:16] {
-			c += 4
-			stripe[i] |= byte(c) & 3 << shift
-			bits[i] |= byte(c) >> 2 << (group / 2)
-		}
 	}
+	putThrees(dst[:32], dst[32:96], b.codes[:])
 	return true
 }
 
@@ -144,18 +138,10 @@ func toQ6K(dst []byte, src []float32) bool {
 	if !b.fit(src, 128, 32) {
 		return false
 	}
-	clear(dst)
-	low, high, scales := dst[:128], dst[128:192], dst[192:208]
 	copy(dst[208:], b.scale[:])
-	for group := range 16 {
-		scales[group] = byte(int8(b.scales[group]))
-		four, fourShift := low[group/8*64+group%4*16:], group/4%2*4
-		two, twoShift := high[group/8*32+group%2*16:], group/2%4*2
-		for i, c := range b.codes[group*16:][:16] {
-			c += 32
-			four[i] |= byte(c) & 15 << fourShift
-			two[i] |= byte(c) >> 4 << twoShift
-		}
+	for group, scale := range b.scales {
+		dst[192+group] = byte(int8(scale))
 	}
+	putSixes(dst[:128], dst[128:192], b.codes[:])
 	return true
 }
