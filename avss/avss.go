@@ -161,6 +161,9 @@ func (a *AVSS) Further() ([]Scores, error) {
 		site Site
 	}{{Robust, SiteDelta}, {Paper, SiteBlock}, {Paper, SiteDelta}, {Paper, SiteAttn}, {Paper, SiteMLP}, {Paper, SiteAct}, {Reference, SiteBlock}}
 	for _, f := range formulas {
+		if a.options.Halves && f.site != SiteDelta && f.site != SiteBlock {
+			continue
+		}
 		if f.mode == Reference && a.options.Batch <= 0 || f.mode == a.options.Mode && f.site == a.options.Site {
 			continue
 		}
@@ -224,8 +227,12 @@ func (a *AVSS) Of(mode Mode, site Site, eps float32) (Scores, error) {
 		out.Values = append(out.Values, v)
 	}
 	if len(infinite) > 0 {
-		out.Notes = append(out.Notes, fmt.Sprintf("layers %v: no activation at site %s is below %g, so the score is infinite and the layer goes last",
-			infinite, site, float64(out.Eps)))
+		which := fmt.Sprintf("layers %v", infinite)
+		if a.options.Halves {
+			which = "halves " + engine.Halves(infinite...).String()
+		}
+		out.Notes = append(out.Notes, fmt.Sprintf("%s: no activation at site %s is below %g, so the score is infinite and the layer goes last",
+			which, site, float64(out.Eps)))
 	}
 	out.stability(a.options, occupiedBy(parts), func(w *weights) []float64 {
 		scores := make([]float64, len(parts))

@@ -25,6 +25,7 @@ type File struct {
 	Schema      int               `json:"schema"`
 	Tool        ToolInfo          `json:"tool"`
 	Model       ModelInfo         `json:"model"`
+	Unit        string            `json:"unit,omitempty"` // what the scores are of: empty: layers; "sublayer": their halves, attention and MLP by turns
 	Calibration CalibrationInfo   `json:"calibration"`
 	Scores      map[string]Scores `json:"scores"` // by Scores.Key
 	Layers      []LayerRow        `json:"layers,omitempty"`
@@ -40,6 +41,7 @@ type ToolInfo struct {
 // ModelInfo identifies a model; SHA256 is (*engine.Model).Fingerprint.
 type ModelInfo struct {
 	Ref          string `json:"ref"`
+	Name         string `json:"name,omitempty"` // what a person calls it
 	Architecture string `json:"architecture"`
 	Layers       int    `json:"layers"`
 	Hidden       int    `json:"hidden"`
@@ -56,9 +58,9 @@ type CalibrationInfo struct {
 	Tokens    int64  `json:"tokens"`
 }
 
-// NewFile makes a file of some scores.
-func NewFile(m ModelInfo, c CalibrationInfo, rows []LayerRow, scores ...Scores) (*File, error) {
-	f := &File{Schema: fileSchema, Tool: ToolInfo{Name: "avssnative"}, Model: m, Calibration: c, Scores: map[string]Scores{}, Layers: rows}
+// NewFile makes a file of some scores; unit is File.Unit.
+func NewFile(m ModelInfo, c CalibrationInfo, unit string, rows []LayerRow, scores ...Scores) (*File, error) {
+	f := &File{Schema: fileSchema, Tool: ToolInfo{Name: "avssnative"}, Model: m, Unit: unit, Calibration: c, Scores: map[string]Scores{}, Layers: rows}
 	for _, s := range scores {
 		if _, double := f.Scores[s.Key()]; double {
 			return nil, fmt.Errorf("avss: scores %q are given twice", s.Key())
@@ -160,6 +162,11 @@ func ParseFile(data []byte) (*File, error) {
 // check says what is wrong with a file.
 func (f *File) check() error {
 	layers := f.Model.Layers
+	if f.Unit == "sublayer" {
+		layers *= 2
+	} else if f.Unit != "" {
+		return fmt.Errorf("avss: scores file: scores of units %.40q, want layers or sublayer", f.Unit)
+	}
 	switch {
 	case f.Schema != fileSchema:
 		return fmt.Errorf("avss: scores file: schema %d, want %d", f.Schema, fileSchema)
@@ -209,6 +216,9 @@ func (s *Scores) check(key string, layers int) error {
 	if err := s.checkOrder(layers); err != nil {
 		return err
 	}
+	if err := s.checkSets(layers); err != nil {
+		return err
+	}
 	return s.checkDistances(layers)
 }
 
@@ -220,6 +230,21 @@ func (s *Scores) checkOrder(layers int) error {
 	for i, l := range s.Order {
 		if l < 0 || l >= layers || slices.Contains(s.Order[:i], l) {
 			return fmt.Errorf("order %v: layer %d does not exist or comes twice", s.Order, l)
+		}
+	}
+	return nil
+}
+
+// checkSets says what is wrong with the sets that a search found.
+func (s *Scores) checkSets(layers int) error {
+	for i, set := range s.Sets {
+		if len(set.Layers) == 0 || len(set.Layers) >= layers || i > 0 && len(set.Layers) <= len(s.Sets[i-1].Layers) {
+			return fmt.Errorf("set %d has %d of %d layers: want sets of some layers each, ascending in size", i, len(set.Layers), layers)
+		}
+		for k, l := range set.Layers {
+			if l < 0 || l >= layers || k > 0 && l <= set.Layers[k-1] {
+				return fmt.Errorf("set %v: layer %d does not exist or does not ascend", set.Layers, l)
+			}
 		}
 	}
 	return nil

@@ -43,7 +43,7 @@ func testFile(t testing.TB) *File {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := NewFile(ModelInfo{Ref: "tiny", Layers: 4, Hidden: 8, SHA256: "abc"}, CalibrationInfo{Source: "text", Sequences: 5, Tokens: 17}, rows,
+	f, err := NewFile(ModelInfo{Ref: "tiny", Layers: 4, Hidden: 8, SHA256: "abc"}, CalibrationInfo{Source: "text", Sequences: 5, Tokens: 17}, "", rows,
 		scores...)
 	if err != nil {
 		t.Fatal(err)
@@ -168,7 +168,7 @@ func FuzzFile(f *testing.F) {
 func TestFormerFile(t *testing.T) {
 	dir := t.TempDir()
 	s := Scores{Metric: "bi", Values: []float64{1, 2}}
-	f, err := NewFile(ModelInfo{Layers: 2}, CalibrationInfo{}, nil, s)
+	f, err := NewFile(ModelInfo{Layers: 2}, CalibrationInfo{}, "", nil, s)
 	if err != nil {
 		t.Fatal(err)
 	}

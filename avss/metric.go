@@ -40,8 +40,22 @@ type Options struct {
 	Batch     int     // avss: sequences a batch in mode "reference"; 0: that mode is not measured
 	Rounds    int     // greedy: layers that go; 0: a quarter of them
 	Keep      []int   // greedy: layers that may not go
+	Halves    bool    // halves of layers are measured (engine.Pass.Halves), which have one output: sites delta and block
+	Search    Seeking // search: which sets, and how they are sought
 	Seed      uint64  // of the bootstrap
 	Resamples int     // of the bootstrap; 0: 1000, negative: none
+}
+
+// Seeking is what a search for whole sets is told beside Rounds and Keep.
+type Seeking struct {
+	Counts    []int   // how many layers go, a set each; nil: Rounds
+	Objective string  // what a set costs; "": its divergence from the dense model
+	Beam      int     // sets that a round goes on with; 0: one
+	Plain     bool    // sets are compared as they are, without gaps being bridged
+	Tokens    int     // of the text, at most; 0: all
+	Proposals [][]int // sets that others name
+	// Notice is told of every set that is better than what was known for its number of layers; may be nil.
+	Notice func(Set) `json:"-"`
 }
 
 // base is what all metrics have in common: which sequences were seen, and which activations were no numbers.

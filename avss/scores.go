@@ -22,9 +22,18 @@ type Scores struct {
 	Dense      Value    `json:"dense,omitzero"`
 	Order      []int    `json:"order,omitempty"`    // greedy: the layers in the order in which they went
 	Losses     Values   `json:"losses,omitempty"`   // greedy: nats a token after each went
+	Sets       []Set    `json:"sets,omitempty"`     // search: the best set found for some numbers of layers, ascending
+	Proposed   []Set    `json:"proposed,omitempty"` // search: what the sets that others name cost by its measure
 	Distance   []Values `json:"distance,omitempty"` // angular: [start][end], the block start to end−1 dropped; NaN where end ≤ start
 	Notes      []string `json:"notes,omitempty"`    // what a reader must know about these scores
 	References []string `json:"ref,omitempty"`      // arXiv numbers
+}
+
+// Set is layers that go together.
+type Set struct {
+	Layers []int  `json:"layers"` // ascending
+	Cost   Value  `json:"cost"`   // nats a token, as the search measured it
+	By     string `json:"by"`     // how it was found
 }
 
 // Key names the scores in a file: the metric, and mode and site where there are some and they are not the defaults.

@@ -169,7 +169,7 @@ func (r *LayerRow) UnmarshalJSON(data []byte) error {
 // plain says whether the scores are one measured number a layer and no more: those of sites stand in the summaries, those of runs of layers
 // and of orders mean nothing by themselves.
 func (s Scores) plain() bool {
-	return s.Site == "" && len(s.Distance) == 0 && len(s.Order) == 0 && registry[s.Metric].Order == nil
+	return s.Site == "" && len(s.Distance) == 0 && len(s.Order) == 0 && len(s.Sets) == 0 && registry[s.Metric].Order == nil
 }
 
 // Rows joins the summaries of a (which may be nil) with the scores given, a row a layer.

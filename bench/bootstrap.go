@@ -16,6 +16,12 @@ const resamples = 2000
 // are drawn with replacement, both models' losses together; p is twice the smaller share of draws on one side of no difference. The same
 // seed gives the same figures.
 func PairedBootstrap(before, after, weights []float64, seed uint64) Test {
+	t, _ := pairedBootstrap(before, after, weights, seed)
+	return t
+}
+
+// pairedBootstrap is PairedBootstrap with the differences of its draws; of one document, none.
+func pairedBootstrap(before, after, weights []float64, seed uint64) (Test, []float64) {
 	n := len(before)
 	difference := make([]float64, n)
 	for i := range difference {
@@ -24,7 +30,7 @@ func PairedBootstrap(before, after, weights []float64, seed uint64) Test {
 	t := Test{Name: "paired bootstrap, 2000 draws", P: 1, Difference: floats.Sum(difference) / floats.Sum(weights)}
 	t.Low, t.High = t.Difference, t.Difference
 	if n < 2 {
-		return t
+		return t, nil
 	}
 	random := rand.New(rand.NewPCG(seed, uint64(n)))
 	draws := make([]float64, resamples)
@@ -44,8 +50,8 @@ func PairedBootstrap(before, after, weights []float64, seed uint64) Test {
 			above++
 		}
 	}
-	slices.Sort(draws)
-	t.Low, t.High = stat.Quantile(0.025, stat.Empirical, draws, nil), stat.Quantile(0.975, stat.Empirical, draws, nil)
+	sorted := slices.Sorted(slices.Values(draws))
+	t.Low, t.High = stat.Quantile(0.025, stat.Empirical, sorted, nil), stat.Quantile(0.975, stat.Empirical, sorted, nil)
 	t.P = min(1, 2*float64(min(below, above)+1)/(resamples+1))
-	return t
+	return t, draws
 }

@@ -15,8 +15,9 @@ type Result struct {
 	MaxLength  int    // input tokens at a time
 	Convention string // of the perplexities
 	Note       string
-	Truncated  int     // items that lost the beginning of a context
-	Chance     float64 // share of right answers by guessing
+	Truncated  int      // items that lost the beginning of a context
+	Chance     float64  // share of right answers by guessing
+	Choices    []string // what the choices say, where all items have the same
 	Metrics    []Metric
 	Primary    string  // the metric that retention is about
 	Tokens     int     // scored, all choices together

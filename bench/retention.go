@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/stat"
 )
@@ -22,23 +23,34 @@ type Change struct {
 	// ChanceCorrected is (pruned − chance)/(dense − chance); for what cannot be guessed the same as Retention. NaN where the dense model is
 	// no better than guessing, because there is nothing to keep.
 	ChanceCorrected float64
-	Test            Test
-	KL              float64 // mean a scored token, nats
-	SameTop         float64
-	Flips           float64 // share of items answered differently; NaN for texts
+	// RetentionInterval and CorrectedInterval hold the two with 95 % confidence: a bootstrap over items, both models' answers together. Both ends
+	// are the figure itself where there is one item.
+	RetentionInterval, CorrectedInterval Interval
+	// AboveChance is the dense model against guessing; the zero value for what cannot be guessed.
+	AboveChance Chance
+	// Counts says whether the task says something of what was kept: its retention is defined, and the dense model does better than guessing.
+	Counts  bool
+	Test    Test
+	KL      float64 // mean a scored token, nats
+	SameTop float64
+	Flips   float64 // share of items answered differently; NaN for texts
 }
 
 // A Comparison holds a pruned model against the dense one.
 type Comparison struct {
 	Tasks []Change
-	// MeanOfRatios is the mean of the tasks' retentions, MeanOfCorrected that of the chance-corrected ones. Tasks without one are left out.
-	MeanOfRatios, MeanOfCorrected float64
-	// RatioOfMeans is the mean accuracy now over the mean accuracy before. Perplexities are no part of it: their mean means nothing.
+	// MeanOfRatios is the mean of the retentions of the tasks that count, MeanOfCorrected that of the chance-corrected ones; perplexities stand apart
+	// where there are accuracies. NaN where no task counts. The intervals are of a bootstrap over the tasks' items.
+	MeanOfRatios, MeanOfCorrected     float64
+	RatiosInterval, CorrectedInterval Interval
+	// RatioOfMeans is the mean accuracy now over the mean accuracy before, of the tasks that count.
 	RatioOfMeans float64
+	// Flips is the mean of the tasks' shares of items answered differently, those at chance too; NaN where there are texts alone.
+	Flips float64
 	// KL is the mean divergence from the dense model over all scored tokens, nats; SameTop the share of them whose most likely token is
-	// the dense model's.
-	KL, SameTop float64
-	Tokens      int
+	// the dense model's. KLStderr takes items as drawn independently.
+	KL, SameTop, KLStderr float64
+	Tokens                int
 }
 
 // Compare judges a pruned model's results against the dense one's: the same tasks, the same items, in the same order. seed is the paired
@@ -48,61 +60,100 @@ func Compare(dense, pruned []Result, seed uint64) (*Comparison, error) {
 		return nil, fmt.Errorf("bench: %d results before and %d after", len(dense), len(pruned))
 	}
 	j := &Comparison{}
-	var ratios, corrected, before, after []float64
+	accuracies := slices.ContainsFunc(dense, func(r Result) bool { return r.Main().HigherIsBetter })
+	var ratios, corrected, before, after, flips, sums, tokens []float64
+	var ratioDraws, correctedDraws [][]float64
 	for i := range dense {
-		c, err := change(&dense[i], &pruned[i], seed)
+		c, d, err := change(&dense[i], &pruned[i], seed)
 		if err != nil {
 			return nil, fmt.Errorf("bench: %s: %w", dense[i].Task, err)
 		}
 		j.Tasks = append(j.Tasks, c)
-		if !math.IsNaN(c.Retention) {
-			ratios = append(ratios, c.Retention)
+		if c.Counts && c.Dense.HigherIsBetter == accuracies {
+			ratios, corrected = append(ratios, c.Retention), append(corrected, c.ChanceCorrected)
+			ratioDraws, correctedDraws = append(ratioDraws, d.retention), append(correctedDraws, d.corrected)
+			if accuracies {
+				before, after = append(before, c.Dense.Value), append(after, c.Pruned.Value)
+			}
 		}
-		if !math.IsNaN(c.ChanceCorrected) {
-			corrected = append(corrected, c.ChanceCorrected)
+		if !math.IsNaN(c.Flips) {
+			flips = append(flips, c.Flips)
 		}
-		if c.Dense.HigherIsBetter {
-			before, after = append(before, c.Dense.Value), append(after, c.Pruned.Value)
+		for k := range pruned[i].Items {
+			sums, tokens = append(sums, pruned[i].Items[k].KL), append(tokens, float64(pruned[i].Items[k].Tokens))
 		}
-		tokens := pruned[i].Tokens
-		j.Tokens += tokens
-		j.KL += pruned[i].KL * float64(tokens)
-		j.SameTop += pruned[i].SameTop * float64(tokens)
+		j.Tokens += pruned[i].Tokens
+		j.SameTop += pruned[i].SameTop * float64(pruned[i].Tokens)
 	}
-	if j.Tokens > 0 {
-		j.KL /= float64(j.Tokens)
+	if j.KL, j.KLStderr = perToken(sums, tokens); j.Tokens > 0 {
 		j.SameTop /= float64(j.Tokens)
 	}
 	j.MeanOfRatios, j.MeanOfCorrected = stat.Mean(ratios, nil), stat.Mean(corrected, nil)
+	j.RatiosInterval, j.CorrectedInterval = meanInterval(ratioDraws), meanInterval(correctedDraws)
 	j.RatioOfMeans = ratio(stat.Mean(after, nil), stat.Mean(before, nil))
+	j.Flips = stat.Mean(flips, nil)
 	return j, nil
 }
 
-func change(dense, pruned *Result, seed uint64) (Change, error) {
+func change(dense, pruned *Result, seed uint64) (Change, drawn, error) {
 	c := Change{Task: dense.Task, Version: dense.Version, N: dense.N, Metric: dense.Primary, Convention: dense.Convention, Chance: dense.Chance,
 		Dense: dense.Main(), Pruned: pruned.Main(), KL: pruned.KL, SameTop: pruned.SameTop}
 	if err := sameQuestions(dense, pruned); err != nil {
-		return c, err
+		return c, drawn{}, err
 	}
 	c.Flips = flips(dense, pruned)
-	if !c.Dense.HigherIsBetter {
-		nll, weights := dense.losses(c.Metric)
-		now, _ := pruned.losses(c.Metric)
-		c.Test = PairedBootstrap(nll, now, weights, seed)
-		// From the losses: the perplexity of a broken model may be too large a number to divide by.
-		c.Retention = math.Exp(-c.Test.Difference)
-		if c.Metric == "bits_per_byte" {
-			c.Retention = ratio(c.Dense.Value, c.Pruned.Value)
-		}
-		c.ChanceCorrected = c.Retention
-		return c, nil
+	var d drawn
+	if c.Dense.HigherIsBetter {
+		d = c.accuracy(dense, pruned, seed)
+	} else {
+		d = c.perplexity(dense, pruned, seed)
 	}
+	c.RetentionInterval, c.CorrectedInterval = interval(d.retention), interval(d.corrected)
+	return c, d, nil
+}
+
+// perplexity fills in what became of a perplexity.
+func (c *Change) perplexity(dense, pruned *Result, seed uint64) drawn {
+	nll, weights := dense.losses(c.Metric)
+	now, _ := pruned.losses(c.Metric)
+	var differences []float64
+	c.Test, differences = pairedBootstrap(nll, now, weights, seed)
+	// From the losses: the perplexity of a broken model may be too large a number to divide by.
+	kept := func(difference float64) float64 {
+		if c.Metric == "bits_per_byte" {
+			return ratio(c.Dense.Value, c.Dense.Value+difference/math.Ln2)
+		}
+		return math.Exp(-difference)
+	}
+	c.Retention = kept(c.Test.Difference)
+	if c.Metric == "bits_per_byte" {
+		c.Retention = ratio(c.Dense.Value, c.Pruned.Value)
+	}
+	c.ChanceCorrected = c.Retention
+	c.Counts = !math.IsNaN(c.Retention)
+	draws := make([]float64, resamples)
+	for i := range draws {
+		draws[i] = c.Retention
+		if differences != nil {
+			draws[i] = kept(differences[i])
+		}
+	}
+	return drawn{draws, draws}
+}
+
+// accuracy fills in what became of a share of right answers.
+func (c *Change) accuracy(dense, pruned *Result, seed uint64) drawn {
 	c.Retention = ratio(c.Pruned.Value, c.Dense.Value)
 	c.ChanceCorrected = math.NaN()
 	if c.Dense.Value > c.Chance {
 		c.ChanceCorrected = (c.Pruned.Value - c.Chance) / (c.Dense.Value - c.Chance)
 	}
-	lost, won := 0, 0
+	c.Counts = !math.IsNaN(c.Retention)
+	if c.Chance > 0 {
+		c.AboveChance = AgainstChance(c.Dense.Value, c.N, c.Chance)
+		c.Counts = c.Counts && c.AboveChance.Above()
+	}
+	both, lost, won := 0, 0, 0
 	was, is := dense.values(c.Metric), pruned.values(c.Metric)
 	for i := range was {
 		switch {
@@ -110,10 +161,12 @@ func change(dense, pruned *Result, seed uint64) (Change, error) {
 			lost++
 		case was[i] < is[i]:
 			won++
+		case was[i] > 0:
+			both++
 		}
 	}
 	c.Test = McNemar(lost, won)
-	return c, nil
+	return drawAccuracy(c.Task, both, lost, won, len(was)-both-lost-won, c.Chance, seed)
 }
 
 // sameQuestions makes sure that two results answer the same questions in the same way.

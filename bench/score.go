@@ -26,7 +26,7 @@ func (s *Suite) Judge(scores []engine.SequenceScore, said []string) ([]Result, e
 	var results []Result
 	for _, p := range s.sets {
 		r := Result{Task: p.Task.Name, Version: p.Task.Version, Papers: p.Task.Papers, Kind: p.Task.Kind, Primary: p.Task.Primary,
-			BOS: s.bos, MaxLength: p.length, Convention: p.convention, Note: p.note, N: len(p.items), FewShot: p.Shots, Chat: p.Chat}
+			BOS: s.bos, MaxLength: p.length, Convention: p.convention, Note: p.note, N: len(p.items), FewShot: p.Shots, Chat: p.Chat, Choices: p.sameChoices()}
 		for _, item := range p.items {
 			var record Record
 			var err error

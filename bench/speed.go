@@ -15,7 +15,9 @@ type Speed struct {
 	Memory    int64
 	// Budget bounds the time of a measurement: a first pass over one sequence says how many the others can take. 0: all, every time.
 	Budget time.Duration
-	now    func() time.Time
+	// Whole bounds the time of all measurements of a Sweep together; those that do not come to an end within it stay unknown. 0: no bound.
+	Whole time.Duration
+	now   func() time.Time
 }
 
 // Generator is a model that continues texts; *engine.Model is one.
@@ -130,4 +132,15 @@ func (s *Speed) Generate(ctx context.Context, generator Generator, drop engine.D
 		return 0, nil
 	}
 	return float64(made-1) / max(last.Sub(first).Seconds(), 1e-9), nil
+}
+
+// Within does work for so long at most: it is interrupted when the time is over, which is no error. whole says that it came to an end.
+func Within(ctx context.Context, limit time.Duration, work func(context.Context) error) (whole bool, err error) {
+	bounded, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	err = work(bounded)
+	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+		return false, nil
+	}
+	return err == nil, err
 }

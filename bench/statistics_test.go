@@ -87,14 +87,14 @@ func rolled(nll ...float64) Result {
 }
 
 func TestCompare(t *testing.T) {
-	dense := []Result{answered("a", true, true, true, true), rolled(2, 4)}
-	pruned := []Result{answered("a", true, true, true, false), rolled(4, 6)}
+	dense := []Result{answered("a", true, true, true, true, true, true, true, true), rolled(2, 4), answered("b", true, false, true, false)}
+	pruned := []Result{answered("a", true, true, true, true, true, true, false, false), rolled(4, 6), answered("b", true, true, true, true)}
 	j, err := Compare(dense, pruned, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	a, p := j.Tasks[0], j.Tasks[1]
-	if a.Retention != 0.75 || a.ChanceCorrected != 0.5 || a.Chance != 0.5 || a.Test.Lost != 1 || a.Test.Won != 0 || a.Test.P != 1 {
+	if a.Retention != 0.75 || a.ChanceCorrected != 0.5 || a.Chance != 0.5 || a.Test.Lost != 2 || a.Test.Won != 0 || a.Test.P != 0.5 || !a.Counts || a.Flips != 0.25 {
 		t.Errorf("accuracy %+v", a)
 	}
 	// Four nats more over four words: perplexities are exp(6/4) and exp(10/4).
@@ -102,12 +102,21 @@ func TestCompare(t *testing.T) {
 		p.Test.Difference != 1 {
 		t.Errorf("perplexity %+v", p)
 	}
-	if !near(j.MeanOfRatios, (0.75+math.Exp(-1))/2) || !near(j.MeanOfCorrected, (0.5+math.Exp(-1))/2) || j.RatioOfMeans != 0.75 {
+	// Perplexities stand apart from accuracies, and b, where the dense model guesses, says nothing of what was kept.
+	if j.MeanOfRatios != 0.75 || j.MeanOfCorrected != 0.5 || j.RatioOfMeans != 0.75 || j.Tasks[2].Counts || !near(j.Flips, (0.25+0.5)/2) {
 		t.Errorf("%+v", j)
 	}
-	// Eight tokens with 2 nats in all, six with 6; four of eight tops are the same, none of six.
-	if j.Tokens != 14 || !near(j.KL, 8.0/14) || !near(j.SameTop, 4.0/14) {
-		t.Errorf("divergence %v, same top %v over %d tokens", j.KL, j.SameTop, j.Tokens)
+	// Two of eight answers lost, 1/2 to 1 of them kept with 95 % confidence.
+	if i := j.RatiosInterval; i != a.RetentionInterval || i.Low < 0.3 || i.Low > 0.6 || i.High != 1 || j.CorrectedInterval.Low != 2*i.Low-1 {
+		t.Errorf("intervals %+v, %+v", i, j.CorrectedInterval)
+	}
+	// Sixteen and eight tokens with 0.5 nats every two, six with 6; half of the tops of those are the same, none of these.
+	if j.Tokens != 30 || !near(j.KL, 12.0/30) || !near(j.SameTop, 12.0/30) || !(j.KLStderr > 0) {
+		t.Errorf("divergence %v ± %v, same top %v over %d tokens", j.KL, j.KLStderr, j.SameTop, j.Tokens)
+	}
+	only, err := Compare(dense[1:2], pruned[1:2], 0)
+	if err != nil || !near(only.MeanOfRatios, math.Exp(-1)) || !math.IsNaN(only.RatioOfMeans) || !math.IsNaN(only.Flips) {
+		t.Errorf("perplexities alone: %+v, %v", only, err)
 	}
 }
 

@@ -21,12 +21,14 @@ type Chooser func(count int) (engine.Drop, error)
 // A Sweep judges what several metrics would drop, at several counts, beside every baseline. Every distinct set of
 // layers is judged once, and all of them in one call of the runner, whose passes share what they have in common.
 type Sweep struct {
-	Layers  int
-	Counts  []int // layers dropped; 0 < count < Layers
-	Metrics map[string]Chooser
-	Seeds   []uint64             // one baseline each of those that have a seed; nil is one with seed 0
-	Scores  map[string][]float64 // [layers] a metric, for the agreement between metrics; nil leaves it out
-	Suite   *Suite
+	Layers   int
+	Counts   []int // layers dropped; 0 < count < Layers
+	Metrics  map[string]Chooser
+	Halves   bool                                   // choices are of halves of layers, of as many bytes as count layers have
+	Baseline func(name string, seed uint64) Chooser // of a baseline; nil: Baseline
+	Seeds    []uint64                               // one baseline each of those that have a seed; nil is one with seed 0
+	Scores   map[string][]float64                   // [layers] a metric, for the agreement between metrics; nil leaves it out
+	Suite    *Suite
 	// Size says how large the model is without some layers, in parameters and bytes; nil leaves sizes out.
 	Size func(engine.Drop) (parameters, bytes int64)
 	// Say lets the model without some layers, repaired, answer the suite's prompts; it may be nil where the suite Asks nothing.
@@ -36,6 +38,8 @@ type Sweep struct {
 	Repair func(ctx context.Context, drop engine.Drop) (repair *engine.Repair, method string, err error)
 	// Speed times sets in passes of their own, one of each count and size; nil leaves speeds out.
 	Speed *Speed
+	// Alternatives are the dense model with coarser weights, judged in the same passes.
+	Alternatives []*Requantised
 	// Pass carries the caller's Memory, Rows and Progress.
 	Pass engine.Pass
 	// BootstrapSeed is the paired bootstrap's.
@@ -66,11 +70,13 @@ type Variant struct {
 
 // A Table is what a sweep found.
 type Table struct {
-	Layers    int
-	Counts    []int
-	Points    []Point // metric by metric, baselines last, counts ascending
-	Sets      []Variant
-	Agreement *Agreement
+	Layers int
+	Counts []int
+	Points []Point // metric by metric, baselines last, counts ascending
+	Sets   []Variant
+	// Alternatives are the sweep's, in their order. Their Results are nil where the suite asks for answers in a model's own words.
+	Alternatives []Variant
+	Agreement    *Agreement
 	// Passes is how many times the weights were read to judge all sets, PassesAlone how many times judging every point by itself beside the
 	// dense model would have. Blocks and BlocksAlone count in the same way how many times a layer was applied to all the text.
 	Passes      int
@@ -97,14 +103,17 @@ func (s *Sweep) Run(ctx context.Context, runner Runner) (*Table, error) {
 	for _, set := range t.Sets {
 		pass.Variants, pass.Repairs = append(pass.Variants, set.Drop), append(pass.Repairs, set.Repair)
 	}
-	outcome := &engine.Outcome{Scores: make([][]engine.SequenceScore, len(t.Sets))}
+	for _, a := range s.Alternatives {
+		pass.Variants, pass.Repairs = append(pass.Variants, nil), append(pass.Repairs, a.Repair)
+	}
+	outcome := &engine.Outcome{Scores: make([][]engine.SequenceScore, len(pass.Variants))}
 	if len(pass.Sequences) > 0 {
 		if outcome, err = runner.Run(ctx, pass); err != nil {
 			return nil, err
 		}
 	}
-	if len(outcome.Scores) != len(t.Sets) {
-		return nil, fmt.Errorf("bench: sweep: scores of %d variants, want %d", len(outcome.Scores), len(t.Sets))
+	if len(outcome.Scores) != len(pass.Variants) {
+		return nil, fmt.Errorf("bench: sweep: scores of %d variants, want %d", len(outcome.Scores), len(pass.Variants))
 	}
 	t.Passes, t.Blocks = outcome.Passes, outcome.Blocks
 	for i := range t.Sets {
@@ -125,10 +134,20 @@ func (s *Sweep) Run(ctx context.Context, runner Runner) (*Table, error) {
 			set.Parameters, set.Bytes = s.Size(set.Drop)
 		}
 	}
-	if s.Speed != nil {
-		return t, s.time(ctx, runner, t)
+	for i, a := range s.Alternatives {
+		v := Variant{ChosenBy: []string{string(a.Type)}, Bytes: a.Bytes, Parameters: t.Sets[0].Parameters}
+		if v.Results, v.Comparison, err = s.Suite.Alternative(t.Sets[0].Results, outcome.Scores[len(t.Sets)+i], s.BootstrapSeed); err != nil {
+			return nil, fmt.Errorf("%w, in %s", err, a.Type)
+		}
+		t.Alternatives = append(t.Alternatives, v)
 	}
-	return t, nil
+	if s.Speed != nil {
+		if s.Speed.Whole == 0 {
+			return t, s.time(ctx, runner, t)
+		}
+		_, err = Within(ctx, s.Speed.Whole, func(ctx context.Context) error { return s.time(ctx, runner, t) })
+	}
+	return t, err
 }
 
 // time measures speeds. Sets that leave as many layers of as many bytes do the same work, so one of them is measured for all.
@@ -195,7 +214,7 @@ func (s *Sweep) plan() (*Table, error) {
 			t.Points = append(t.Points, Point{Metric: name, Count: count, Share: float64(count) / float64(s.Layers), Set: at})
 			// Alone, a point is judged in a pass of its own; the dense model in one more.
 			t.PassesAlone++
-			t.BlocksAlone += s.Layers - count
+			t.BlocksAlone += s.Layers - len(drop.Layers())
 		}
 	}
 	t.PassesAlone++
@@ -247,7 +266,7 @@ func (s *Sweep) repaired(ctx context.Context, t *Table) error {
 }
 
 func (s *Sweep) check(drop engine.Drop, count int) error {
-	if len(drop) != count {
+	if len(drop) != count && !s.Halves {
 		return fmt.Errorf("chose %s, which is %d layers", drop, len(drop))
 	}
 	for i, u := range drop {
@@ -271,17 +290,21 @@ func (s *Sweep) choosers() (map[string]Chooser, []string) {
 			names = append(names, name)
 		}
 	}
+	baseline := s.Baseline
+	if baseline == nil {
+		baseline = func(name string, seed uint64) Chooser { return Baseline(name, s.Layers, seed) }
+	}
 	seeds := s.Seeds
 	if len(seeds) == 0 {
 		seeds = []uint64{0}
 	}
 	for _, d := range avss.Metrics(avss.Baseline) {
 		if !d.Seeded {
-			add(d.Name, Baseline(d.Name, s.Layers, 0))
+			add(d.Name, baseline(d.Name, 0))
 			continue
 		}
 		for _, seed := range seeds {
-			add(fmt.Sprintf("%s-%d", d.Name, seed), Baseline(d.Name, s.Layers, seed))
+			add(fmt.Sprintf("%s-%d", d.Name, seed), baseline(d.Name, seed))
 		}
 	}
 	return all, names

@@ -23,7 +23,7 @@ SPECIAL = {
     "helium": "neighbouring rotary pairs", "hunyuan-dense": "head norms after the rotation", "lfm2": "short convolutions beside attention", "llama": "the plain block",
     "llama-headdim-bias": "own head size, biases", "llama-linear-rope": "linear scaling", "llama-tied-mha": "tied head", "llama-yarn-rope": "YaRN", "llama3-rope": "Llama 3 scaling",
     "llama4": "chunks, layers without positions, one expert beside a shared one", "ministral3": "YaRN, queries grow with position", "mistral": "sliding window", "mixtral": "experts",
-    "mpt": "ALiBi, norms without bias", "nemotron": "1 + weight layer norms, squared ReLU", "olmo": "norms without weights, clipped q, k, v", "olmo2": "norms behind, row norms on q, k",
+    "mpt": "ALiBi, norms without bias", "nemotron-nas": "layers of different shapes, some without attention or MLP", "nemotron": "1 + weight layer norms, squared ReLU", "olmo": "norms without weights, clipped q, k, v", "olmo2": "norms behind, row norms on q, k",
     "olmo3": "as olmo2, sliding layers with their own rotation", "olmoe": "experts, row norms on q, k", "opt": "learned positions from row 2", "opt-350m": "norms after the sums, narrow embedding",
     "phi": "parallel on one norm, biases", "phi3": "fused q, k, v and gate, up", "phimoe": "sparse mixer routing, layer norms", "qwen2": "biases on q, k, v", "qwen2-window": "sliding from a layer on",
     "qwen3": "head norms", "qwen3-5": "gated delta rule, gated attention", "qwen3-moe": "experts, head norms", "qwen3-next": "gated delta rule, gated attention, gated shared expert",

@@ -38,11 +38,11 @@ func (f *forward) block(y, x device.Tensor, b *arch.BlockSpec, without Part) bra
 		residual = normed
 	}
 	var attn, mlp device.Tensor
-	if without != Attention {
+	if without != Attention && b.Mixer != nil {
 		attn = f.branch(f.mix(b.Mixer, normed), &b.Post1, b.Residual)
 	}
 	f.sum(y, residual, attn)
-	if without == MLP {
+	if without == MLP || b.MLP == nil {
 		f.drop(normed, x)
 		return branches{attn: attn}
 	}
@@ -103,13 +103,13 @@ func (f *forward) mlp(m arch.MLP, x device.Tensor) device.Tensor {
 // postNorm is the block of the first Transformers: norms follow the sums.
 func (f *forward) postNorm(y, x device.Tensor, b *arch.BlockSpec, without Part) branches {
 	var attn, mlp device.Tensor
-	if without != Attention {
+	if without != Attention && b.Mixer != nil {
 		attn = f.mix(b.Mixer, x)
 	}
 	middle := f.take(x.Cols())
 	f.sum(middle, x, attn)
 	f.norm(middle, middle, &b.Norm1)
-	if without != MLP {
+	if without != MLP && b.MLP != nil {
 		mlp = f.mlp(b.MLP, middle)
 	}
 	f.sum(y, middle, mlp)

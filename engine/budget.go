@@ -36,7 +36,11 @@ func (w *walker) countWork(groups [][]int) {
 	w.step.Layers = layers
 	w.outcome.Passes = len(groups)
 	for _, group := range groups {
-		_, blocks := w.set.sharedWork(group)
+		walked := group
+		if w.pass.Known != nil && group[0] == 0 {
+			walked = group[1:]
+		}
+		_, blocks := w.set.sharedWork(walked)
 		w.outcome.Blocks += blocks
 		w.step.Total += float64(blocks+len(group)) * float64(w.packing.scored)
 	}

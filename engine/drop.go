@@ -42,6 +42,32 @@ func (u Unit) String() string {
 // 3,7.attn,11.mlp.
 type Drop []Unit
 
+// Half is the half of a layer that has a number where halves are counted: 2l is the attention of layer l, 2l+1 its MLP.
+func Half(number int) Unit { return Unit{number / 2, [...]Part{Attention, MLP}[number%2]} }
+
+// Halves is the set of halves with these numbers.
+func Halves(numbers ...int) Drop {
+	units := make([]Unit, len(numbers))
+	for i, n := range numbers {
+		units[i] = Half(n)
+	}
+	return Units(units...)
+}
+
+// Numbers lists the halves that go, ascending, by their numbers.
+func (d Drop) Numbers() []int {
+	var numbers []int
+	for _, u := range d {
+		if u.Part != MLP {
+			numbers = append(numbers, 2*u.Layer)
+		}
+		if u.Part != Attention {
+			numbers = append(numbers, 2*u.Layer+1)
+		}
+	}
+	return numbers
+}
+
 // Layers is the set of whole layers, in the order given.
 func Layers(layers ...int) Drop {
 	d := make(Drop, len(layers))

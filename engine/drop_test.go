@@ -94,6 +94,9 @@ func TestHalvesAreZeroedProjections(t *testing.T) {
 		m := open(t, folder, "cpu")
 		for _, part := range []engine.Part{engine.Attention, engine.MLP} {
 			block := &m.Spec.Blocks[1]
+			if part == engine.Attention && block.Mixer == nil {
+				continue // it lacks this half already
+			}
 			if part == engine.Attention && block.Post1.Bias.Name != "" || part == engine.MLP && block.Post2.Bias.Name != "" {
 				continue
 			}
@@ -116,7 +119,7 @@ func TestHalvesAreZeroedProjections(t *testing.T) {
 			whole, _ := m.Size(nil)
 			half, _ := m.Size(engine.Units(engine.Unit{Layer: 1, Part: part}))
 			layer, _ := m.Size(engine.Layers(1))
-			if half >= whole || half <= layer {
+			if half >= whole || half <= layer && block.Mixer != nil {
 				t.Errorf("%s without 1.%s: %d parameters of %d, %d without the layer", filepath.Base(folder), part, half, whole, layer)
 			}
 		}

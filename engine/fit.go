@@ -130,16 +130,22 @@ func (f *fitter) supported() error {
 
 // A half is an attention (even) or an MLP (odd); half 2l+1 is the MLP of layer l.
 func (f *fitter) halves() (stay []int) {
-	for l := range f.model.Layers() {
-		p := f.fit.Drop.of(l)
-		if p != Layer && p != Attention {
-			stay = append(stay, 2*l)
-		}
-		if p != Layer && p != MLP {
-			stay = append(stay, 2*l+1)
+	for half := range 2 * f.model.Layers() {
+		if u := Half(half); f.model.Has(u) && !f.fit.Drop.Has(u) {
+			stay = append(stay, half)
 		}
 	}
 	return stay
+}
+
+// gone says whether the model has any of the halves from..to, all of which are dropped.
+func (f *fitter) gone(from, to int) bool {
+	for half := from; half < to; half++ {
+		if f.model.Has(Half(half)) {
+			return true
+		}
+	}
+	return false
 }
 
 func (f *fitter) run(ctx context.Context) error {
@@ -163,7 +169,10 @@ func (f *fitter) run(ctx context.Context) error {
 	f.copy(f.pruned, f.dense)
 	stay := f.halves()
 	f.step = Step{Layers: f.model.Layers(), Total: float64(len(stay))}
-	behind := stay[0] > 0 // a gap lies before
+	if len(stay) == 0 {
+		return fmt.Errorf("engine: fit: %s: no half stays", f.fit.Drop)
+	}
+	behind := f.gone(0, stay[0]) // a gap lies before
 	at := 0
 	if behind { // the pruned stream enters its first unit as it left the embedding, the dense one where that stands
 		if err := f.advance(ctx, f.dense, f.dense, 0, stay[0]); err != nil {
@@ -182,15 +191,16 @@ func (f *fitter) run(ctx context.Context) error {
 		if err := f.advance(ctx, next, f.dense, at, after); err != nil {
 			return err
 		}
-		if after > half+1 || behind && !f.fit.Gaps {
-			if err := f.solve(ctx, half, next, behind, after > half+1); err != nil {
+		gap := f.gone(half+1, after)
+		if gap || behind && !f.fit.Gaps {
+			if err := f.solve(ctx, half, next, behind, gap); err != nil {
 				return err
 			}
 		}
 		if err := f.half(f.pruned, f.pruned, half, f.repair.tensors()); err != nil {
 			return err
 		}
-		behind = behind || after > half+1
+		behind = behind || gap
 		f.dense, next, at = next, f.dense, after
 		f.step.Layer, f.step.Done = half/2, f.step.Done+1
 		f.step.Rows += int64(rows)

@@ -90,6 +90,18 @@ func (m *Model) Computable() error {
 // Layers is the number of blocks.
 func (m *Model) Layers() int { return len(m.Spec.Blocks) }
 
+// Has says whether the model has a unit: files may say that a layer lacks its attention or its MLP.
+func (m *Model) Has(u Unit) bool {
+	b := &m.Spec.Blocks[u.Layer]
+	switch u.Part {
+	case Attention:
+		return b.Mixer != nil
+	case MLP:
+		return b.MLP != nil
+	}
+	return b.Mixer != nil || b.MLP != nil
+}
+
 // Device is the first device the model runs on; all are opened at the first call.
 func (m *Model) Device() (device.Device, error) {
 	if len(m.devices) > 0 {

@@ -21,7 +21,11 @@ type Pass struct {
 	Variants  []Drop    // what to score; nil: the dense model alone. Observers and traces see the first, divergence is from the first
 	Repairs   []*Repair // what each variant computes with instead of the model's own tensors; nil, or shorter: none
 	Observe   []Observer
-	Diverge   bool // fill Score.KL and Score.SameTop for the variants after the first
+	Halves    bool // observers are shown halves of layers: 2l is the attention of layer l, 2l+1 its MLP; see Measurement
+	// Known is the stream that leaves the last block of the first variant, a sequence [its tokens × hidden], where a walk before this one has shown it
+	// (Streams.Last): the variant is then scored without being walked. Sequences have no branches then, and nothing is observed.
+	Known   [][]float32
+	Diverge bool // fill Score.KL and Score.SameTop for the variants after the first
 
 	Eps      []float32 // thresholds of Moments.Below; nil: device.DefaultEps
 	Relative float32   // threshold of Moments.RelativeBelow; 0: device.DefaultRelative
@@ -47,7 +51,9 @@ type Wants struct {
 	RelativeBelow bool
 }
 
-// Measurement is one layer's effect on one sequence.
+// Measurement is one layer's effect on one sequence. In a pass of halves it is one half's: Layer is the half's number and Layers twice the
+// model's; the stream goes in before the half and comes out with what it adds, SiteDelta is that, SiteBlock the stream, and other sites
+// are empty. A half that the model lacks adds nothing.
 type Measurement struct {
 	Layer    int
 	Layers   int

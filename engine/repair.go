@@ -4,7 +4,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
+	"unsafe"
 
 	"avssnative/engine/arch"
 	"avssnative/engine/device"
@@ -16,20 +19,24 @@ import (
 type Repair struct {
 	model    *Model
 	replaced map[string]weights.Stored
-	layers   map[int]bool // of which a tensor is replaced
-	outside  string       // a replaced tensor of no layer; empty: none
+	layers   map[int][]string // the replaced tensors of each layer
+	outside  string           // a replaced tensor of no layer; empty: none
+	bypasses map[int]*bypass  // by layer left out
 }
 
 // NewRepair makes one that replaces nothing.
 func (m *Model) NewRepair() *Repair {
-	return &Repair{model: m, replaced: map[string]weights.Stored{}, layers: map[int]bool{}}
+	return &Repair{model: m, replaced: map[string]weights.Stored{}, layers: map[int][]string{}, bypasses: map[int]*bypass{}}
 }
 
 // Set replaces a stored tensor, whose name and shape stay as they are.
 func (r *Repair) Set(stored weights.Stored) {
+	_, again := r.replaced[stored.Name]
 	r.replaced[stored.Name] = stored
 	if layer, _, inside := r.model.Spec.BlockOf(stored.Name); inside {
-		r.layers[layer] = true
+		if !again {
+			r.layers[layer] = append(r.layers[layer], stored.Name)
+		}
 	} else {
 		r.outside = stored.Name
 	}
@@ -55,7 +62,7 @@ func (r *Repair) Stored(name string) weights.Stored { return r.replaced[name] }
 // Fingerprint is the SHA-256 of all that the repair replaces, in hexadecimal; empty where it replaces nothing.
 func (r *Repair) Fingerprint() string {
 	names := r.Names()
-	if len(names) == 0 {
+	if len(names) == 0 && (r == nil || len(r.bypasses) == 0) {
 		return ""
 	}
 	sum := sha256.New()
@@ -64,11 +71,40 @@ func (r *Repair) Fingerprint() string {
 		fmt.Fprintln(sum, name, s.Type, s.Shape, len(s.Data))
 		sum.Write(s.Data)
 	}
+	for _, layer := range slices.Sorted(maps.Keys(r.bypasses)) {
+		fmt.Fprintln(sum, "bypass", layer)
+		sum.Write(bytesOf(r.bypasses[layer].matrix))
+	}
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
-// touches says whether a layer computes otherwise.
-func (r *Repair) touches(layer int) bool { return r != nil && r.layers[layer] }
+// And replaces what another repair replaces too, by the very same bytes: variants whose repairs have a layer's tensors from one place walk it
+// together.
+func (r *Repair) And(other *Repair) {
+	for _, name := range other.Names() {
+		r.Set(other.replaced[name])
+	}
+	maps.Copy(r.bypasses, other.bypasses)
+}
+
+// identity tells apart what repairs do to a layer, or instead of one that is left out, by where its bytes lie; empty for nothing.
+func (r *Repair) identity(layer int, without bool) string {
+	if r == nil {
+		return ""
+	}
+	if without {
+		if b := r.bypasses[layer]; b != nil {
+			return fmt.Sprintf("%p", b)
+		}
+		return ""
+	}
+	var text strings.Builder
+	for _, name := range slices.Sorted(slices.Values(r.layers[layer])) {
+		stored := r.replaced[name]
+		fmt.Fprintf(&text, "%s %s %v %p;", name, stored.Type, stored.Shape, unsafe.SliceData(stored.Data))
+	}
+	return text.String()
+}
 
 // tensors are the model's as they are after the repair.
 func (r *Repair) tensors() weights.Tensors {

@@ -46,11 +46,16 @@ func (m *Model) runOn(ctx context.Context, d device.Device, p Pass) (*Outcome, e
 	if err != nil {
 		return nil, err
 	}
+	if p.Halves {
+		if err := m.adds(); err != nil {
+			return nil, err
+		}
+	}
 	packed, err := pack(p.Sequences, m.Spec)
 	if err != nil {
 		return nil, err
 	}
-	if p, err = p.complete(packed); err != nil {
+	if p, err = p.complete(packed, m.Spec.Hidden); err != nil {
 		return nil, err
 	}
 	w := &walker{model: m, device: d, pass: p, variants: variants.drops, set: variants, packing: packed, outcome: &Outcome{}}
@@ -69,6 +74,16 @@ func (m *Model) runOn(ctx context.Context, d device.Device, p Pass) (*Outcome, e
 		w.outcome.Scores = append(w.outcome.Scores, w.scores[v])
 	}
 	return w.outcome, nil
+}
+
+// adds says why halves of layers cannot be measured alone: where the stream is normed on its way, a half does more than add to it.
+func (m *Model) adds() error {
+	for l := range m.Spec.Blocks {
+		if b := &m.Spec.Blocks[l]; b.PostNorm || b.ResidualNormed {
+			return failure.Unsupported.Errorf("engine: %s: layer %d norms the residual stream, so that halves of layers cannot be measured apart", m.Spec.Family, l)
+		}
+	}
+	return nil
 }
 
 // distinct drops repeated variants; which[i] is where variant i went. Variant 0 stays first.
@@ -108,7 +123,7 @@ func distinct(p Pass, layers int) (unique *variantSet, which []int, err error) {
 }
 
 // complete fills in what the caller left to us and refuses what does not go together.
-func (p Pass) complete(packed *packing) (Pass, error) {
+func (p Pass) complete(packed *packing, hidden int) (Pass, error) {
 	if len(p.Eps) == 0 {
 		p.Eps = device.DefaultEps
 	}
@@ -120,6 +135,9 @@ func (p Pass) complete(packed *packing) (Pass, error) {
 	}
 	if p.Rows <= 0 {
 		p.Rows = defaultRows
+	}
+	if err := p.checkKnown(packed, hidden); err != nil {
+		return p, err
 	}
 	if len(p.Observe) > 0 || p.Trace != nil {
 		for i, s := range p.Sequences {
@@ -163,7 +181,11 @@ func (w *walker) emptyScores() []SequenceScore {
 // walk takes one group of variants through all layers and the head.
 func (w *walker) walk(ctx context.Context, group []int, watch bool) (err error) {
 	w.watch = watch && (len(w.pass.Observe) > 0 || w.pass.Trace != nil)
-	first := state{variants: group, groups: w.packing.scoredGroups}
+	walked := group
+	if w.pass.Known != nil && group[0] == 0 {
+		walked = group[1:]
+	}
+	first := state{variants: walked, groups: w.packing.scoredGroups}
 	for _, v := range group { // variant 0 may be walked again, to compare others with it
 		w.scores[v] = w.emptyScores()
 	}
@@ -176,8 +198,10 @@ func (w *walker) walk(ctx context.Context, group []int, watch bool) (err error) 
 	}
 	w.pool = newPool(w.device, min(rows, w.pass.Rows))
 	defer func() { w.pool.close() }() // it may be another by then
-	first.hidden = w.device.NewTensor(rows, w.model.Spec.Hidden)
-	w.states = []state{first}
+	if len(walked) > 0 {
+		first.hidden = w.device.NewTensor(rows, w.model.Spec.Hidden)
+		w.states = []state{first}
+	}
 	defer func() {
 		for _, s := range w.states {
 			s.hidden.Free()
@@ -187,11 +211,16 @@ func (w *walker) walk(ctx context.Context, group []int, watch bool) (err error) 
 			err = fault
 		}
 	}()
-	if err := w.embed(ctx); err != nil {
-		return err
+	if len(walked) > 0 {
+		if err := w.embed(ctx); err != nil {
+			return err
+		}
+		if err := w.blocks(ctx); err != nil {
+			return err
+		}
 	}
-	if err := w.blocks(ctx); err != nil {
-		return err
+	if len(walked) < len(group) {
+		w.recall()
 	}
 	return w.head(ctx)
 }
@@ -201,7 +230,9 @@ func (w *walker) blocks(ctx context.Context) error {
 	spec, source := w.model.Spec, w.model.Tensors
 	var order []int
 	for layer := range spec.Blocks {
-		if slices.ContainsFunc(w.states[0].variants, func(v int) bool { return w.variants[v].of(layer) != Layer }) {
+		if slices.ContainsFunc(w.states[0].variants, func(v int) bool {
+			return w.variants[v].of(layer) != Layer || w.set.repairAt(v, layer) != nil
+		}) {
 			order = append(order, layer)
 		}
 	}
@@ -251,6 +282,12 @@ func (w *walker) layer(ctx context.Context, layer int, weights *layerWeights) er
 	w.states = after
 	for _, work := range works {
 		with := weights
+		if work.part == Layer {
+			if err := w.bypass(ctx, layer, work.repair.bypasses[layer], work.moves); err != nil {
+				return err
+			}
+			continue
+		}
 		if work.repair != nil {
 			var err error
 			if with, err = load(w.device, work.repair.tensors(), w.model.Spec.Blocks[layer].Refs); err != nil {
@@ -286,14 +323,15 @@ type work struct {
 func (w *walker) divide(layer int) (works []work, after []state) {
 	for _, s := range w.states {
 		cohorts := w.set.split(s.variants, layer)
+		someStay := slices.ContainsFunc(cohorts, cohort.stays)
 		for i, c := range cohorts {
 			to := s
 			to.variants = c.members
 			if to.variants[0] != s.variants[0] { // only the first variant's state walks the prompt groups that are not scored
 				to.groups = w.packing.scoredGroups
 			}
-			stays := c.part == Layer
-			if inPlace := i == len(cohorts)-1 && cohorts[0].part != Layer; !stays && !inPlace {
+			stays := c.stays()
+			if inPlace := i == len(cohorts)-1 && !someStay; !stays && !inPlace {
 				to.hidden = w.device.NewTensor(w.rowsOf(to.groups), w.model.Spec.Hidden)
 			}
 			after = append(after, to)
@@ -317,7 +355,7 @@ func (w *walker) divide(layer int) (works []work, after []state) {
 }
 
 // rank is a part's place in the order of moves.
-func rank(p Part) int { return slices.Index([]Part{none, Attention, MLP}, p) }
+func rank(p Part) int { return slices.Index([]Part{Layer, none, Attention, MLP}, p) }
 
 // apply makes the moves of one layer that leave out one part of it.
 func (w *walker) apply(ctx context.Context, layer int, part Part, weights *layerWeights, moves []move) error {
@@ -394,7 +432,7 @@ func (w *walker) compute(b batch, layer int, part Part, weights *layerWeights, m
 	}
 	y := f.take(hidden)
 	seen := f.block(y, x, &w.model.Spec.Blocks[layer], part)
-	watched.see(b, x, y, seen)
+	watched.see(f, b, x, y, seen)
 	if watched.fail != nil { // y is nothing to go on with
 		return
 	}

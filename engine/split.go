@@ -18,9 +18,12 @@ func (m *Model) runSplit(ctx context.Context, p Pass) (*Outcome, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	for i, part := range parts {
 		own := p
-		own.Sequences = nil
+		own.Sequences, own.Known = nil, nil
 		for _, s := range part {
 			own.Sequences = append(own.Sequences, p.Sequences[s])
+			if p.Known != nil {
+				own.Known = append(own.Known, p.Known[s])
+			}
 		}
 		if len(p.Observe) > 0 {
 			recorders[i] = &recorder{wants: wanted(p.Observe), part: part}

@@ -40,14 +40,39 @@ type variantSet struct {
 	drops   []Drop
 	repairs []*Repair // as many; nil: none
 	layers  int
+	at      map[int][]*Repair // by layer: see repairAt
+}
+
+// repairAt is what a variant computes a layer with, or steps over it with: of all repairs that do so by the same bytes, the first.
+func (s *variantSet) repairAt(variant, layer int) *Repair {
+	if found, done := s.at[layer]; done {
+		return found[variant]
+	}
+	first := map[string]*Repair{"": nil}
+	all := make([]*Repair, len(s.repairs))
+	for v, r := range s.repairs {
+		what := r.identity(layer, s.drops[v].of(layer) == Layer)
+		if _, known := first[what]; !known {
+			first[what] = r
+		}
+		all[v] = first[what]
+	}
+	if s.at == nil {
+		s.at = map[int][]*Repair{}
+	}
+	s.at[layer] = all
+	return all[variant]
 }
 
 // cohort is variants of one state that a layer treats alike.
 type cohort struct {
 	part    Part    // what they leave out
-	repair  *Repair // with what they compute instead; nil: the layer's own tensors
+	repair  *Repair // with what they compute instead; nil: the layer's own tensors, or nothing
 	members []int
 }
+
+// stays says that the layer does nothing to the cohort.
+func (c cohort) stays() bool { return c.part == Layer && c.repair == nil }
 
 // split parts a state's variants at a layer: those that leave it out first, then in the order in which moves are made.
 func (s *variantSet) split(of []int, layer int) []cohort {
@@ -56,10 +81,7 @@ func (s *variantSet) split(of []int, layer int) []cohort {
 	for _, part := range [...]Part{Layer, none, Attention, MLP} {
 		from := len(all)
 		for _, v := range by[part] {
-			r := s.repairs[v]
-			if part == Layer || !r.touches(layer) {
-				r = nil
-			}
+			r := s.repairAt(v, layer)
 			at := slices.IndexFunc(all[from:], func(c cohort) bool { return c.repair == r })
 			if at < 0 {
 				at = len(all) - from

@@ -12,9 +12,9 @@ type watched struct {
 	layer    int
 	on       bool
 	wants    Wants
-	measures []device.SequenceMeasure // a sequence of the pass
-	input    [][]float32
-	output   [][]float32
+	measures [2][]device.SequenceMeasure // a sequence of the pass; of halves the attention's, then the MLP's
+	input    [2][][]float32
+	output   [2][][]float32
 	fail     error
 }
 
@@ -25,8 +25,18 @@ func newWatched(w *walker, layer int, on bool) *watched {
 	}
 	o.wants = wanted(w.pass.Observe)
 	n := len(w.pass.Sequences)
-	o.measures, o.input, o.output = make([]device.SequenceMeasure, n), make([][]float32, n), make([][]float32, n)
+	for i := range o.parts() {
+		o.measures[i], o.input[i], o.output[i] = make([]device.SequenceMeasure, n), make([][]float32, n), make([][]float32, n)
+	}
 	return o
+}
+
+// parts is how many measurements a layer makes.
+func (o *watched) parts() int {
+	if o.pass.Halves {
+		return 2
+	}
+	return 1
 }
 
 // wanted is what any of some observers reads.
@@ -42,14 +52,14 @@ func wanted(observers []Observer) Wants {
 // sums are the thresholds that products' results shall be counted below on the way, nil where nothing of a batch is measured or where that
 // needs whole rows.
 func (o *watched) sums(b batch) []float32 {
-	if s := b.spans[0]; !o.on || o.wants.RelativeBelow || s.state != 0 || !o.shows(s) {
+	if s := b.spans[0]; !o.on || o.pass.Halves || o.wants.RelativeBelow || s.state != 0 || !o.shows(s) {
 		return nil
 	}
 	return o.pass.Eps
 }
 
 // see measures the rows of the first state in a batch; they come first.
-func (o *watched) see(b batch, x, y device.Tensor, parts branches) {
+func (o *watched) see(f *forward, b batch, x, y device.Tensor, seen branches) {
 	s := b.spans[0]
 	if !o.on || s.state != 0 || !o.shows(s) {
 		return
@@ -62,8 +72,26 @@ func (o *watched) see(b batch, x, y device.Tensor, parts branches) {
 	}
 	layout := o.packing.join(b.spans[:1])
 	x, y = window(x), window(y)
-	m := &device.Measure{X: x, Y: y, Attn: window(parts.attn), MLP: window(parts.mlp), Act: window(parts.act), Layout: layout,
-		Eps: o.pass.Eps, Relative: o.pass.Relative, Pooled: o.wants.Pooled, SkipRelativeBelow: !o.wants.RelativeBelow}
+	if !o.pass.Halves {
+		o.measure(0, s, &device.Measure{X: x, Y: y, Attn: window(seen.attn), MLP: window(seen.mlp), Act: window(seen.act), Layout: layout})
+		return
+	}
+	middle := x
+	if seen.attn != nil {
+		middle = f.take(x.Cols())
+		defer f.give(middle)
+		middle = window(middle)
+		o.device.Add(middle, x, window(seen.attn), 1)
+	}
+	o.measure(0, s, &device.Measure{X: x, Y: middle, Layout: layout})
+	if o.fail == nil {
+		o.measure(1, s, &device.Measure{X: middle, Y: y, Layout: layout})
+	}
+}
+
+// measure measures a layer, or one half of it, on a span's rows.
+func (o *watched) measure(part int, s span, m *device.Measure) {
+	m.Eps, m.Relative, m.Pooled, m.SkipRelativeBelow = o.pass.Eps, o.pass.Relative, o.wants.Pooled, !o.wants.RelativeBelow
 	o.device.Measure(m)
 	if err := o.device.Sync(); err != nil {
 		o.fail = err
@@ -73,13 +101,14 @@ func (o *watched) see(b batch, x, y device.Tensor, parts branches) {
 	for i := s.first; i < s.last; i++ {
 		f := &o.packing.groups[i]
 		if !o.pass.Sequences[f.sequence].Silent {
-			o.measures[f.sequence] = m.Out[at]
+			o.measures[part][f.sequence] = m.Out[at]
 			if !o.wants.RelativeBelow {
-				o.measures[f.sequence].Sites[device.SiteAttn].RelativeBelow, o.measures[f.sequence].Sites[device.SiteMLP].RelativeBelow = -1, -1
+				sites := &o.measures[part][f.sequence].Sites
+				sites[device.SiteAttn].RelativeBelow, sites[device.SiteMLP].RelativeBelow = -1, -1
 			}
 			if o.wants.Last {
 				last := f.start - s.start + f.rows - 1
-				o.input[f.sequence], o.output[f.sequence] = o.row(x, last), o.row(y, last)
+				o.input[part][f.sequence], o.output[part][f.sequence] = o.row(m.X, last), o.row(m.Y, last)
 			}
 		}
 		at += f.layout.Sequences()
@@ -102,25 +131,28 @@ func (o *watched) shows(s span) bool {
 	return false
 }
 
-// deliver shows the layer to the observers.
+// deliver shows the layer, or its halves one after the other, to the observers.
 func (o *watched) deliver() error {
 	if !o.on || o.fail != nil {
 		return o.fail
 	}
-	for i, s := range o.pass.Sequences {
-		if s.Silent {
-			continue
-		}
-		seen := &Measurement{Layer: o.layer, Layers: o.model.Layers(), Sequence: i, SequenceMeasure: o.measures[i], Eps: o.pass.Eps,
-			Relative: o.pass.Relative, Input: o.input[i], Output: o.output[i]}
-		for site := range seen.Sites {
-			if moments := &seen.Sites[site]; moments.NaN > 0 {
-				return o.model.notNumbers(fmt.Sprintf("layer %d, site %s, sequence %d", o.layer, device.Site(site), i))
+	parts := o.parts()
+	for part := range parts {
+		for i, s := range o.pass.Sequences {
+			if s.Silent {
+				continue
 			}
-		}
-		for _, observer := range o.pass.Observe {
-			if err := observer.Observe(seen); err != nil {
-				return err
+			seen := &Measurement{Layer: parts*o.layer + part, Layers: parts * o.model.Layers(), Sequence: i, SequenceMeasure: o.measures[part][i],
+				Eps: o.pass.Eps, Relative: o.pass.Relative, Input: o.input[part][i], Output: o.output[part][i]}
+			for site := range seen.Sites {
+				if moments := &seen.Sites[site]; moments.NaN > 0 {
+					return o.model.notNumbers(fmt.Sprintf("layer %d, site %s, sequence %d", o.layer, device.Site(site), i))
+				}
+			}
+			for _, observer := range o.pass.Observe {
+				if err := observer.Observe(seen); err != nil {
+					return err
+				}
 			}
 		}
 	}

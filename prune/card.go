@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"avssnative/engine"
@@ -16,6 +17,7 @@ type Card struct {
 	Metric   string      // which metric chose the layers, with its mode and site
 	Rule     string      // how many were to go
 	Dropped  []int       // layers left out, numbered as in the dense model
+	Halves   engine.Drop // halves of layers left out
 	Layers   int         // layers of the dense model
 	Dense    [2]int64    // parameters and bytes of the dense model
 	Pruned   [2]int64    // of the pruned one
@@ -39,13 +41,14 @@ func (c *Card) warn(format string, values ...any) {
 }
 
 // complete fills in what the model itself knows.
-func (c *Card) complete(m *engine.Model, drop engine.Drop) {
+func (c *Card) complete(m *engine.Model, h *halving) {
 	if c.Base == "" {
 		c.Base = m.Ref
 	}
-	c.Dropped, c.Layers, c.Untied = drop.Layers(), m.Layers(), m.Untied()
+	c.Dropped, c.Layers, c.Untied = h.drop.Layers(), m.Layers(), m.Untied()
+	c.Halves = slices.DeleteFunc(slices.Clone(h.drop), func(u engine.Unit) bool { return u.Part == engine.Layer })
 	c.Dense[0], c.Dense[1] = m.Size(nil)
-	c.Pruned[0], c.Pruned[1] = m.Size(drop)
+	c.Pruned[0], c.Pruned[1] = m.Size(h.saves())
 }
 
 // render writes the card. Names come from files and from whoever called the program.
@@ -56,7 +59,15 @@ func (c *Card) render(w io.Writer) error {
 		fmt.Fprintf(&b, "license: %s\n", c.License)
 	}
 	fmt.Fprintf(&b, "---\n# %d of %d layers of %s\n\n", c.Layers-len(c.Dropped), c.Layers, escape.Markdown(c.Base))
-	fmt.Fprintf(&b, "Layers %s (numbered from 0) were left out; ", join(c.Dropped))
+	switch {
+	case len(c.Halves) == 0:
+		fmt.Fprintf(&b, "Layers %s (numbered from 0) were left out; ", join(c.Dropped))
+	case len(c.Dropped) == 0:
+		fmt.Fprintf(&b, "Of layers (numbered from 0) the attention or the MLP was left out: %s; ", strings.ReplaceAll(c.Halves.String(), ",", ", "))
+	default:
+		fmt.Fprintf(&b, "Layers %s (numbered from 0) were left out, and of further ones the attention or the MLP: %s; ", join(c.Dropped),
+			strings.ReplaceAll(c.Halves.String(), ",", ", "))
+	}
 	if c.Repaired > 0 {
 		fmt.Fprintf(&b, "%d tensors of the others were solved anew in closed form, without training; all else is the dense model's, byte for byte.\n\n", c.Repaired)
 	} else {

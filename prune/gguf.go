@@ -16,16 +16,22 @@ const droppedKey = "avssnative.dropped"
 
 // writeGGUF copies the kept blocks of a GGUF file untouched and cuts what its metadata says per block. Blocks behind the last layer, which
 // predict further tokens, are kept.
-func writeGGUF(ctx context.Context, m *engine.Model, drop engine.Drop, path string, repair *engine.Repair) error {
-	file, metadata, sources, err := shorten(m, drop.Without(m.Layers()))
+func writeGGUF(ctx context.Context, m *engine.Model, h *halving, path string) error {
+	stay := h.drop.Without(m.Layers())
+	file, metadata, sources, err := shorten(m, stay)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
 	metadata = slices.DeleteFunc(metadata, func(entry gguf.KV) bool { return entry.Key == droppedKey })
-	metadata = append(metadata, gguf.KV{Key: droppedKey, Value: drop.String()})
-	if sources, err = replaced(m, file, sources, drop.Without(m.Layers()), repair); err != nil {
+	metadata = append(metadata, gguf.KV{Key: droppedKey, Value: h.drop.String()})
+	if sources, err = replaced(m, file, sources, stay, h.with); err != nil {
 		return err
+	}
+	if len(h.out) > 0 {
+		if metadata, sources, err = h.deci(m, file, metadata, sources); err != nil {
+			return err
+		}
 	}
 	return gguf.Write(ctx, path, metadata, sources)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"avssnative/engine"
 	"avssnative/internal/mapped"
@@ -14,14 +15,19 @@ import (
 
 // writeHF writes a folder as transformers loads it: kept tensors renumbered and copied byte for byte, or as repaired, the configuration's layer count and
 // per-layer lists cut, tokenizer and generation files copied, and a model card.
-func writeHF(ctx context.Context, m *engine.Model, drop engine.Drop, dir string, o Options) error {
+func writeHF(ctx context.Context, m *engine.Model, h *halving, dir string, o Options) error {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
-	stay := drop.Without(m.Layers())
+	stay := h.drop.Without(m.Layers())
 	config, err := m.ShortConfig(stay)
 	if err != nil {
 		return err
+	}
+	if len(h.out) > 0 {
+		if err := h.nemotronNAS(m, config, dir); err != nil {
+			return err
+		}
 	}
 	if err := writeJSON(filepath.Join(dir, "config.json"), config); err != nil {
 		return err
@@ -35,12 +41,13 @@ func writeHF(ctx context.Context, m *engine.Model, drop engine.Drop, dir string,
 		return err
 	}
 	var sources []safetensors.Source
+	gone := h.gone(m)
 	for _, name := range m.Tensors.Names() {
 		to, stays := m.Spec.Renumber(name, stay)
-		if !stays {
+		if !stays || slices.Contains(gone, name) {
 			continue
 		}
-		stored, _ := m.Repaired(o.Repair).Tensors.Lookup(name)
+		stored, _ := m.Repaired(h.with).Tensors.Lookup(name)
 		shape := make([]int64, len(stored.Shape))
 		for i, n := range stored.Shape {
 			shape[i] = int64(n)
@@ -50,7 +57,8 @@ func writeHF(ctx context.Context, m *engine.Model, drop engine.Drop, dir string,
 	if _, err := safetensors.Write(ctx, dir, sources, map[string]string{"format": "pt"}, o.Shard); err != nil {
 		return err
 	}
-	card.complete(m, drop)
+	h.tell(FormatHF, card.warn)
+	card.complete(m, h)
 	card.Repaired = len(o.Repair.Names())
 	return mapped.Write(filepath.Join(dir, "README.md"), card.render)
 }

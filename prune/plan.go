@@ -7,6 +7,8 @@ import (
 	"math"
 	"math/big"
 	"slices"
+	"strconv"
+	"strings"
 
 	"avssnative/avss"
 	"avssnative/engine"
@@ -16,13 +18,27 @@ import (
 type Plan struct {
 	Metric   string   `json:"metric"` // avss.Scores.Key of the scores; empty where the layers were named by a person
 	Rule     string   `json:"rule"`
-	Dropped  []int    `json:"dropped"` // ascending
+	Unit     string   `json:"unit,omitempty"` // what the numbers below are: empty: layers; Sublayer: halves of layers (engine.Half)
+	Dropped  []int    `json:"dropped"`        // ascending
 	Kept     []int    `json:"kept"`
 	Warnings []string `json:"warnings"`
 }
 
 // Drop is the plan as a variant of a pass.
-func (p *Plan) Drop() engine.Drop { return engine.Layers(p.Dropped...) }
+func (p *Plan) Drop() engine.Drop {
+	if p.Unit == Sublayer {
+		return engine.Halves(p.Dropped...)
+	}
+	return engine.Layers(p.Dropped...)
+}
+
+// name is what a person calls the unit with a number.
+func (p *Plan) name(unit int) string {
+	if p.Unit == Sublayer {
+		return engine.Half(unit).String()
+	}
+	return fmt.Sprintf("layer %d", unit)
+}
 
 // Lowest is the layers with the lowest scores that a rule drops, ascending; equal scores go by layer.
 func Lowest(scores []float64, rule Rule) (engine.Drop, error) {
@@ -38,6 +54,9 @@ func Listed(layers int, rule Rule, protect Protect) (*Plan, error) {
 	if err := protect.check(layers); err != nil {
 		return nil, err
 	}
+	if rule.Halves() {
+		return ListedUnits(layers, rule, protect)
+	}
 	dropped, err := rule.listed(layers, protect)
 	if err != nil {
 		return nil, err
@@ -46,7 +65,7 @@ func Listed(layers int, rule Rule, protect Protect) (*Plan, error) {
 }
 
 // Choose picks the layers that a rule drops by their scores: the run of layers that turns the residual stream least (angular), the order of
-// the search (greedy), or the lowest scores (all others). A rule that names its layers is followed whatever the scores.
+// removal (greedy), the set that was found (search), or the lowest scores (all others). A rule that names its layers is followed whatever the scores.
 func Choose(scores avss.Scores, rule Rule, protect Protect) (*Plan, error) {
 	layers := len(scores.Values)
 	if rule.Listed() {
@@ -66,6 +85,8 @@ func Choose(scores avss.Scores, rule Rule, protect Protect) (*Plan, error) {
 		choose = byMass
 	case len(scores.Distance) > 0:
 		choose = contiguous
+	case len(scores.Sets) > 0:
+		choose = sought
 	case len(scores.Order) > 0:
 		choose = inOrder
 	}
@@ -117,7 +138,7 @@ func lowest(scores avss.Scores, rule Rule, protect Protect) ([]int, error) {
 // byMass takes the lowest scores while their sum is at most the rule's share of the sum of all. The sum runs over the sorted scores.
 // Infinite scores have no part in it and never go; a score below zero, which only rounding makes, counts as zero.
 func byMass(scores avss.Scores, rule Rule, protect Protect) ([]int, error) {
-	if d, err := avss.Lookup(scores.Metric); len(scores.Order) > 0 || len(scores.Distance) > 0 || err == nil && d.Kind() == avss.Baseline {
+	if d, err := avss.Lookup(scores.Metric); len(scores.Order)+len(scores.Sets)+len(scores.Distance) > 0 || err == nil && d.Kind() == avss.Baseline {
 		return nil, rule.refuse("scores of %s have no mass: drop a share or a number of layers", scores.Metric)
 	}
 	if scores.HighestFirst() {
@@ -177,6 +198,30 @@ func contiguous(scores avss.Scores, rule Rule, protect Protect) ([]int, error) {
 		out = append(out, l)
 	}
 	return out, nil
+}
+
+// sought is the set of so many layers that a search has found.
+func sought(scores avss.Scores, rule Rule, protect Protect) ([]int, error) {
+	layers := len(scores.Values)
+	n, err := wanted(layers, rule, protect)
+	if err != nil {
+		return nil, err
+	}
+	var sizes []string
+	for _, set := range scores.Sets {
+		sizes = append(sizes, strconv.Itoa(len(set.Layers)))
+		if len(set.Layers) != n {
+			continue
+		}
+		for _, l := range set.Layers {
+			if protect.holds(l, layers) {
+				return nil, &Refused{AskedProtection, protect.String(), fmt.Sprintf("the set of %d that %s found holds layer %d, which is one of them: "+
+					"search again with the same layers protected", n, scores.Metric, l)}
+			}
+		}
+		return slices.Clone(set.Layers), nil
+	}
+	return nil, rule.refuse("%d layers would go, but %s looked for sets of %s: search again for so many", n, scores.Metric, strings.Join(sizes, ", "))
 }
 
 func inOrder(scores avss.Scores, rule Rule, protect Protect) ([]int, error) {

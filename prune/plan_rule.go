@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+
+	"avssnative/engine"
 )
 
 // Rule says how many layers go, or which. Make one with ParseRule, ParseMass, Count or Layers.
@@ -16,7 +19,8 @@ type Rule struct {
 	share  *big.Rat // of the number of layers
 	count  int
 	layers []int
-	mass   *big.Rat // of the sum of all scores
+	halves engine.Drop // what is listed where halves of layers are among it; layers is then empty
+	mass   *big.Rat    // of the sum of all scores
 }
 
 // Count is the rule that drops n layers.
@@ -31,11 +35,19 @@ func Layers(layers ...int) Rule {
 	return Rule{text: strings.Join(words, ","), layers: append([]int{}, layers...)}
 }
 
+// Units is the rule that drops these layers and halves of layers.
+func Units(drop engine.Drop) Rule {
+	if drop.Whole() {
+		return Layers(drop.Layers()...)
+	}
+	return Rule{text: drop.String(), halves: drop}
+}
+
 // ParseRule reads a share of the layers ("25%", rounded half up, at least one layer), a number of layers ("8") or a list of layers counted
-// from 0 ("3,7,11"; a single one is "8,").
+// from 0 ("3,7,11"; a single one is "8,"), of which only the attention or the MLP may be meant ("7.attn,11.mlp").
 func ParseRule(text string) (Rule, error) {
 	refuse := func(why string) (Rule, error) {
-		return Rule{}, &Refused{AskedRule, fmt.Sprintf("%.40q", text), why + "; give a share such as 25%, a number of layers such as 8, or a list such as 3,7,11"}
+		return Rule{}, &Refused{AskedRule, fmt.Sprintf("%.40q", text), why + "; give a share such as 25%, a number of layers such as 8, or a list such as 3,7.attn,11.mlp"}
 	}
 	word := strings.TrimSpace(text)
 	if number, percent := strings.CutSuffix(word, "%"); percent {
@@ -44,6 +56,13 @@ func ParseRule(text string) (Rule, error) {
 			return refuse(why)
 		}
 		return Rule{text: word, share: share}, nil
+	}
+	if strings.Contains(word, ".") && strings.ContainsFunc(word, unicode.IsLetter) {
+		units, err := engine.ParseDrop(strings.TrimSuffix(word, ","))
+		if err != nil {
+			return refuse(strings.TrimPrefix(err.Error(), "engine: "))
+		}
+		return Rule{text: word, halves: units}, nil
 	}
 	if !strings.Contains(word, ",") {
 		n, why := parseNumber(word)
@@ -136,7 +155,7 @@ func (r Rule) Check(layers int, protect Protect) error {
 	var err error
 	switch {
 	case r.Listed():
-		_, err = r.listed(layers, protect)
+		_, err = ListedUnits(layers, r, protect)
 	case r.mass == nil:
 		_, err = wanted(layers, r, protect)
 	case protect == Protect{} && r.mass.Cmp(big.NewRat(1, 1)) == 0:
@@ -145,20 +164,22 @@ func (r Rule) Check(layers int, protect Protect) error {
 	return err
 }
 
-// Listed says whether the rule names the layers itself and so needs no scores.
-func (r Rule) Listed() bool { return r.layers != nil }
-
-// Number is how many of so many layers go where the rule says so: 0 for one that names them, or a mass.
-func (r Rule) Number(layers int) int {
-	if r.Listed() || r.mass != nil {
-		return 0
+// Number is how many of so many layers go: what a search is to look for. A rule by mass has no number, which is 0.
+func (r Rule) Number(layers int, protect Protect) (int, error) {
+	switch {
+	case r.Listed():
+		return len(r.layers), r.Check(layers, protect)
+	case r.mass != nil:
+		return 0, r.Check(layers, protect)
 	}
-	n, err := r.number(layers)
-	if err != nil {
-		return 0
-	}
-	return n
+	return wanted(layers, r, protect)
 }
+
+// Listed says whether the rule names the layers itself and so needs no scores.
+func (r Rule) Listed() bool { return r.layers != nil || r.halves != nil }
+
+// Halves says whether the rule names halves of layers.
+func (r Rule) Halves() bool { return r.halves != nil }
 
 // number is how many of so many layers go. Not for rules by list or mass.
 func (r Rule) number(layers int) (int, error) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"avssnative/avss"
+	"avssnative/engine"
 )
 
 // depthTrap is the rank correlation with depth from which a ranking says no more than "the first layers first".
@@ -14,7 +15,11 @@ const depthTrap = 0.95
 // warnings are what a person should know before following a plan. Scores without values stand for a list made by a person.
 func warnings(p *Plan, scores avss.Scores, protect Protect) []string {
 	out := []string{}
-	layers := len(p.Dropped) + len(p.Kept)
+	layers := len(p.Dropped) + len(p.Kept) // or halves
+	last := layers - 1
+	if p.Unit == Sublayer {
+		last = layers/2 - 1
+	}
 	if info, err := avss.Lookup(scores.Metric); err != nil || info.Kind() != avss.Baseline {
 		depth := make([]float64, len(scores.Values))
 		for l := range depth {
@@ -30,15 +35,15 @@ func warnings(p *Plan, scores avss.Scores, protect Protect) []string {
 				"raw activations, grows with it; prefer the robust formula of avss at its site delta, bi or a removal metric", scores.Key(), verb, rho))
 		}
 	}
-	for _, l := range p.Dropped {
-		switch {
+	for _, u := range p.Drop() {
+		switch l := u.Layer; {
 		case l < 2:
-			out = append(out, fmt.Sprintf("layer %d goes: the first two layers are the ones that models miss most; protecting the first 2 keeps them", l))
-		case l == layers-1:
-			out = append(out, fmt.Sprintf("layer %d goes: it is the last one, which shapes what the head sees; protecting the last 1 keeps it", l))
+			out = append(out, fmt.Sprintf("%s goes: the first two layers are the ones that models miss most; protecting the first 2 keeps them", what(u)))
+		case l == last:
+			out = append(out, fmt.Sprintf("%s goes: it is the last one, which shapes what the head sees; protecting the last 1 keeps it", what(u)))
 		}
 	}
-	if len(scores.Distance) > 0 || len(scores.Order) > 0 || len(scores.Values) == 0 {
+	if len(scores.Distance) > 0 || len(scores.Order)+len(scores.Sets) > 0 || len(scores.Values) == 0 {
 		return out
 	}
 	worst, importance := p.Dropped[0], scores.Importance()
@@ -49,7 +54,7 @@ func warnings(p *Plan, scores avss.Scores, protect Protect) []string {
 	}
 	next := slices.IndexFunc(scores.Ranking(), func(l int) bool { return !slices.Contains(p.Dropped, l) && !protect.holds(l, layers) })
 	if math.IsInf(importance[worst], 1) {
-		out = append(out, fmt.Sprintf("layer %d goes although its score is infinite: no layer with a finite score is left to take", worst))
+		out = append(out, fmt.Sprintf("%s goes although its score is infinite: none with a finite score is left to take", p.name(worst)))
 	} else if len(scores.Low) == layers && len(scores.High) == layers && next >= 0 {
 		next = scores.Ranking()[next]
 		below, above := worst, next // by their scores
@@ -57,9 +62,17 @@ func warnings(p *Plan, scores avss.Scores, protect Protect) []string {
 			below, above = next, worst
 		}
 		if scores.High[below] >= scores.Low[above] {
-			out = append(out, fmt.Sprintf("layer %d goes and layer %d stays, but their scores differ by less than their intervals (%.4g to %.4g, %.4g to %.4g): "+
-				"other text might choose the other one; measure more sequences or judge both", worst, next, scores.Low[worst], scores.High[worst], scores.Low[next], scores.High[next]))
+			out = append(out, fmt.Sprintf("%s goes and %s stays, but their scores differ by less than their intervals (%.4g to %.4g, %.4g to %.4g): "+
+				"other text might choose the other one; measure more sequences or judge both", p.name(worst), p.name(next), scores.Low[worst], scores.High[worst], scores.Low[next], scores.High[next]))
 		}
 	}
 	return out
+}
+
+// what is a unit in a sentence.
+func what(u engine.Unit) string {
+	if u.Part == engine.Layer {
+		return "layer " + u.String()
+	}
+	return u.String()
 }

@@ -1,7 +1,9 @@
 package prune_test
 
 import (
+	"context"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"avssnative/calib"
@@ -57,5 +59,53 @@ func TestRepairOfTheDemo(t *testing.T) {
 	}
 	if _, err := prune.ParseRepair("magic"); err == nil {
 		t.Error("an unknown repair was taken")
+	}
+}
+
+// Halves of layers are repaired as layers are, and what was repaired is written beside what was left out.
+func TestRepairOfHalves(t *testing.T) {
+	m, err := engine.Open(t.Context(), "demo", engine.Options{Device: "cpu"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	words, err := tokenizer.Open(m.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := calib.Read(t.Context(), m, words, calib.Options{Tokens: 4096})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fit, held := text.Split()
+	drop, err := engine.ParseDrop("2.attn,3.attn,4.mlp,5.mlp,6,8.mlp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := prune.Repair(t.Context(), m, drop, prune.RepairOptions{Method: prune.RepairRefit, Fit: fit.Sequences, Held: held.Sequences})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Repair == nil || !(r.Trials[1].KL < 0.8*r.Trials[0].KL) {
+		t.Fatalf("%+v: want less than 0.8 of the plain cut's divergence", r.Trials)
+	}
+	t.Logf("KL %.4f plain, %.4f refitted", r.Trials[0].KL, r.Trials[1].KL)
+	out := filepath.Join(t.TempDir(), "halves")
+	if err := prune.Write(t.Context(), m, drop, out, prune.Options{Repair: r.Repair}); err != nil {
+		t.Fatal(err)
+	}
+	written := open(t, out)
+	if written.Has(engine.Unit{Layer: 2, Part: engine.Attention}) || written.Layers() != m.Layers()-1 {
+		t.Errorf("%d layers, 2.attn there: %t", written.Layers(), written.Has(engine.Unit{Layer: 2, Part: engine.Attention}))
+	}
+	// It can be cut and fitted further: what it lacks already is no gap.
+	var fitted []int
+	_, err = written.Fit(t.Context(), engine.Fit{Sequences: fit.Sequences[:2], Drop: engine.Drop{{Layer: 9, Part: engine.MLP}},
+		Solve: func(_ context.Context, l *engine.LinearFit) (*engine.Solution, error) {
+			fitted = append(fitted, l.Layer)
+			return nil, nil
+		}})
+	if err != nil || len(fitted) == 0 || slices.Min(fitted) != 9 {
+		t.Errorf("layers %v were fitted for a gap behind the attention of layer 9: %v", fitted, err)
 	}
 }

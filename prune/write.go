@@ -98,10 +98,11 @@ func (f Format) names(path string) error {
 
 // says returns why a format cannot say which layers stay.
 func (f Format) says(m *engine.Model, drop engine.Drop) error {
-	if !drop.Whole() {
-		return errors.New("only whole layers can be left out of a model that is written")
+	h, err := f.halve(m, drop, nil)
+	if err != nil {
+		return err
 	}
-	stay := drop.Without(m.Layers())
+	stay := h.drop.Without(m.Layers())
 	if f == FormatGGUF {
 		file, _, _, err := shorten(m, stay)
 		if err == nil {
@@ -109,7 +110,7 @@ func (f Format) says(m *engine.Model, drop engine.Drop) error {
 		}
 		return err
 	}
-	_, err := m.ShortConfig(stay)
+	_, err = m.ShortConfig(stay)
 	return err
 }
 
@@ -130,6 +131,10 @@ func Write(ctx context.Context, m *engine.Model, drop engine.Drop, path string, 
 	if err := format.says(m, drop); err != nil {
 		return fmt.Errorf("prune: %s: nothing was written: %w", path, err)
 	}
+	h, err := format.halve(m, drop, o.Repair)
+	if err != nil {
+		return fmt.Errorf("prune: %s: nothing was written: %w", path, err)
+	}
 	output, err := format.place(m, path, o).Begin()
 	if err != nil {
 		return fmt.Errorf("prune: %w", err)
@@ -137,14 +142,14 @@ func Write(ctx context.Context, m *engine.Model, drop engine.Drop, path string, 
 	defer output.Discard()
 	switch format {
 	case FormatHF:
-		err = writeHF(ctx, m, drop, output.Path(), o)
+		err = writeHF(ctx, m, h, output.Path(), o)
 	case FormatGGUF:
-		err = writeGGUF(ctx, m, drop, output.Path(), o.Repair)
+		err = writeGGUF(ctx, m, h, output.Path())
 	case FormatMergekit:
-		err = writeMergekit(m, drop, output.Path(), o)
+		err = writeMergekit(m, h.drop, output.Path(), o)
 	}
 	if err == nil && format != FormatMergekit {
-		err = verify(ctx, m, drop, output.Path(), o.Repair)
+		err = verify(ctx, m, h.drop, output.Path(), o.Repair)
 	}
 	if changed := m.Check(); changed != nil {
 		err = changed
@@ -155,6 +160,7 @@ func Write(ctx context.Context, m *engine.Model, drop engine.Drop, path string, 
 	if err := output.Commit(); err != nil {
 		return fmt.Errorf("prune: %w", err)
 	}
+	h.tell(format, o.notice)
 	return nil
 }
 

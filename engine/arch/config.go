@@ -216,6 +216,21 @@ func (c *Config) list(key string) []any {
 	return list
 }
 
+// Objects reads a list of objects, nil where absent. Their faults are the configuration's.
+func (c *Config) Objects(key string) []*Config {
+	var objects []*Config
+	for i, v := range c.list(key) {
+		inside := &Config{values: map[string]any{}, where: fmt.Sprintf("%s%s[%d].", c.where, key, i), fault: c.fault}
+		if values, ok := v.(map[string]any); ok {
+			inside.values = values
+		} else {
+			c.Fail("%s%s: %.80v, want objects", c.where, key, v)
+		}
+		objects = append(objects, inside)
+	}
+	return objects
+}
+
 // Section is an object inside the configuration; empty where absent. Its faults are the configuration's.
 func (c *Config) Section(key string) *Config {
 	inside := &Config{values: map[string]any{}, where: c.where + key + ".", fault: c.fault}

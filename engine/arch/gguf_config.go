@@ -51,7 +51,9 @@ func (m *ggufMetadata) shape() ggufShape {
 	n.kvHeads = m.keyValueHeads(n.heads)
 	n.headDim = m.size("attention.key_length", max(n.hidden/n.heads, 1), mostHeadDim)
 	n.valueDim = m.size("attention.value_length", n.headDim, mostHeadDim)
-	n.inner = m.size("feed_forward_length", 1, device.MaxExtent)
+	if n.inner = 1; !m.uneven || m.count("feed_forward_length") > 0 { // no block may have an MLP
+		n.inner = m.size("feed_forward_length", 1, device.MaxExtent)
+	}
 	// Some converters write a width that the family usually has; the matrix knows better.
 	if down, found := m.file.Lookup("blk.0.ffn_down.weight"); found && len(down.Shape) == 2 && down.Shape[1] > 0 && down.Shape[1] <= device.MaxExtent {
 		n.inner = int(down.Shape[1])
@@ -67,7 +69,7 @@ func (m *ggufMetadata) keyValueHeads(heads int) int {
 	const key = "attention.head_count_kv"
 	value, _ := m.raw(key)
 	list := reflect.ValueOf(value)
-	if list.Kind() != reflect.Slice {
+	if list.Kind() != reflect.Slice || m.uneven {
 		return m.size(key, heads, mostHeads)
 	}
 	found := 0

@@ -15,6 +15,7 @@ type ggufFamily struct {
 	// and a name that ends in ! is whole.
 	names      map[string]string
 	neighbours bool // rotary pairs are neighbouring columns (llama.cpp's LLAMA_ROPE_TYPE_NORM)
+	uneven     bool // blocks differ in size, or lack a half; what is asked of all of them is the largest
 	tiled      bool // value heads of a delta rule: head h is of key head h mod keyHeads
 	fill       func(m *ggufMetadata, c map[string]any, n ggufShape)
 	// made adds tensors that the family's own files have and GGUF keeps as metadata; nil: none.

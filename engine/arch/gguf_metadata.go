@@ -13,9 +13,10 @@ import (
 
 // ggufMetadata reads the keys of a GGUF file's architecture. Getters remember the first thing that is wrong, as those of Config do.
 type ggufMetadata struct {
-	file  *gguf.File
-	arch  string
-	fault error
+	file   *gguf.File
+	arch   string
+	uneven bool // blocks differ in size
+	fault  error
 }
 
 func (m *ggufMetadata) fail(format string, arguments ...any) {
@@ -24,8 +25,8 @@ func (m *ggufMetadata) fail(format string, arguments ...any) {
 	}
 }
 
-// get is the value of <arch>.key, nil where the file has none. Lists with one value a block count as that value where all are equal;
-// blocks of different sizes have no Spec here.
+// get is the value of <arch>.key, nil where the file has none. Lists with one value a block count as that value where all are equal,
+// of an uneven architecture as the largest; else blocks of different sizes have no Spec here.
 func (m *ggufMetadata) get(key string) any {
 	value, present := m.raw(key)
 	if !present {
@@ -40,6 +41,14 @@ func (m *ggufMetadata) get(key string) any {
 		return nil
 	}
 	first := list.Index(0).Interface()
+	if m.uneven && list.Index(0).CanInt() || m.uneven && list.Index(0).CanUint() {
+		for i := range list.Len() {
+			if m.whole(key, list.Index(i).Interface()) > m.whole(key, first) {
+				first = list.Index(i).Interface()
+			}
+		}
+		return first
+	}
 	for i := range list.Len() {
 		if other := list.Index(i).Interface(); !reflect.DeepEqual(first, other) {
 			m.fail("%s.%s: %.40s in block 0 and %.40s in block %d; blocks of different sizes are not supported", m.arch, key, fmt.Sprint(first), fmt.Sprint(other), i)

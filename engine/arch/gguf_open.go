@@ -37,6 +37,7 @@ func describeGGUF(file *gguf.File) (*Described, error) {
 		return nil, failure.Unsupported.Errorf("general.architecture %.80q: a file of the unknown family %s; known in GGUF files: %s", arch, family.model,
 			strings.Join(ggufArchitectures(), ", "))
 	}
+	meta.uneven = family.uneven
 	n := meta.shape()
 	if meta.fault != nil {
 		return nil, meta.fault

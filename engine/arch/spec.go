@@ -84,8 +84,8 @@ type NormSpec struct {
 //	parallel:  y = x + s·post1(mixer(norm1(x))) + s·post2(mlp(norm2(x)))
 //	post-norm: mid = norm1(x + mixer(x));  y = norm2(mid + mlp(mid))
 type BlockSpec struct {
-	Mixer Mixer
-	MLP   MLP
+	Mixer Mixer // nil: the block lacks this half, and its norms with it
+	MLP   MLP   // nil: likewise
 
 	Norm1, Norm2 NormSpec // before mixer and MLP (after the sum, in post-norm blocks)
 	Post1, Post2 NormSpec // on what mixer and MLP give, before it is added
@@ -113,8 +113,12 @@ func (b *BlockSpec) Refs(visit func(*Ref)) {
 	for _, n := range []*NormSpec{&b.Norm1, &b.Norm2, &b.Post1, &b.Post2} {
 		n.Refs(visit)
 	}
-	b.Mixer.Refs(visit)
-	b.MLP.Refs(visit)
+	if b.Mixer != nil {
+		b.Mixer.Refs(visit)
+	}
+	if b.MLP != nil {
+		b.MLP.Refs(visit)
+	}
 }
 
 // Kept is how many values a block keeps of a sequence of so many tokens so that the next one can be computed: each token's, and once.
@@ -139,14 +143,18 @@ func (b *BlockSpec) AttentionRefs(visit func(*Ref)) {
 		b.Norm1.Refs(visit)
 	}
 	b.Post1.Refs(visit)
-	b.Mixer.Refs(visit)
+	if b.Mixer != nil {
+		b.Mixer.Refs(visit)
+	}
 }
 
 // MLPRefs visits what nothing but the MLP's half of a block needs.
 func (b *BlockSpec) MLPRefs(visit func(*Ref)) {
 	b.Norm2.Refs(visit)
 	b.Post2.Refs(visit)
-	b.MLP.Refs(visit)
+	if b.MLP != nil {
+		b.MLP.Refs(visit)
+	}
 }
 
 func (e *EmbedSpec) Refs(visit func(*Ref)) {

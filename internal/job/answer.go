@@ -10,7 +10,8 @@ import (
 	"avssnative/internal/shard"
 )
 
-// judged walks a suite's sequences and lets every variant answer its prompts.
+// judged walks a suite's sequences and lets every variant answer its prompts, but for the dense model with coarser weights, of which there are
+// scores alone where there are prompts.
 func (j *Job) judged(ctx context.Context, suite *bench.Suite, p engine.Pass) ([][]bench.Result, *engine.Outcome, error) {
 	outcome := &engine.Outcome{Scores: make([][]engine.SequenceScore, len(p.Variants))}
 	if len(p.Sequences) > 0 {
@@ -25,6 +26,9 @@ func (j *Job) judged(ctx context.Context, suite *bench.Suite, p engine.Pass) ([]
 		if i < len(p.Repairs) {
 			repair = p.Repairs[i]
 		}
+		if drop == nil && repair != nil && suite.Asks() {
+			continue
+		}
 		said, err := j.answers(ctx, suite, drop, repair)
 		if err != nil {
 			return nil, nil, err
@@ -36,7 +40,7 @@ func (j *Job) judged(ctx context.Context, suite *bench.Suite, p engine.Pass) ([]
 	return judged, outcome, nil
 }
 
-// answers are what a variant, repaired, says to a suite's prompts.
+// answers are what a variant with a repair says to a suite's prompts.
 func (j *Job) answers(ctx context.Context, suite *bench.Suite, drop engine.Drop, repair *engine.Repair) ([]string, error) {
 	if !suite.Asks() {
 		return nil, nil
@@ -56,7 +60,7 @@ func (j *Job) answers(ctx context.Context, suite *bench.Suite, drop engine.Drop,
 	if j.shared == nil {
 		return suite.Say(ctx, m, o)
 	}
-	return j.sharedAnswers(ctx, suite, drop, repair, func(part shard.Part) ([]string, error) {
+	return j.sharedAnswers(ctx, suite, drop, func(part shard.Part) ([]string, error) {
 		if o.First, o.End = part.Share(suite.Prompts()); o.First == o.End {
 			return nil, nil
 		}
@@ -65,9 +69,11 @@ func (j *Job) answers(ctx context.Context, suite *bench.Suite, drop engine.Drop,
 }
 
 // sharedAnswers are those of all parts of a job, each of which answers a run of the prompts.
-func (j *Job) sharedAnswers(ctx context.Context, suite *bench.Suite, drop engine.Drop, repair *engine.Repair, say func(shard.Part) ([]string, error)) (
-	[]string, error) {
-	asked := []any{drop, repair.Fingerprint(), suite.Fingerprint()}
+func (j *Job) sharedAnswers(ctx context.Context, suite *bench.Suite, drop engine.Drop, say func(shard.Part) ([]string, error)) ([]string, error) {
+	asked := []any{drop, "", suite.Fingerprint()}
+	if drop != nil {
+		asked[1] = j.repair.Fingerprint()
+	}
 	pieces, err := j.shared.Keep(ctx, "answering", asked, func(part shard.Part) ([]byte, error) {
 		said, err := say(part)
 		if err != nil {

@@ -22,7 +22,7 @@ type Choice struct {
 func (j *Job) Choose(c Choice) (engine.Drop, error) {
 	layers := j.Model.Layers()
 	if c.Rule.Listed() {
-		plan, err := prune.Listed(layers, c.Rule, c.Protect)
+		plan, err := prune.ListedUnits(layers, c.Rule, c.Protect)
 		if err != nil {
 			return nil, err
 		}
@@ -34,7 +34,7 @@ func (j *Job) Choose(c Choice) (engine.Drop, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan, err := prune.Choose(scores, c.Rule, c.Protect)
+	plan, err := j.plan(scores, c.Rule, c.Protect)
 	if err != nil {
 		return nil, err
 	}
@@ -47,13 +47,21 @@ func (j *Job) Choose(c Choice) (engine.Drop, error) {
 	return plan.Drop(), nil
 }
 
+// plan is what a rule drops by scores of what the job scores.
+func (j *Job) plan(scores avss.Scores, rule prune.Rule, protect prune.Protect) (*prune.Plan, error) {
+	if j.Unit == prune.Sublayer {
+		return prune.ChooseHalves(scores, rule, protect, prune.HalfBytes(j.Model))
+	}
+	return prune.Choose(scores, rule, protect)
+}
+
 // ranking finds the scores that a metric's name means.
 func (j *Job) ranking(metric string, c Choice) (avss.Scores, error) {
 	if metric == "" || metric == "avss" {
 		metric = avss.NewAVSS(avss.Options{Mode: c.Mode, Site: c.Site}).Key()
 	}
 	if d, err := avss.Lookup(metric); err == nil && d.Kind() == avss.Baseline {
-		scores, err := avss.BaselineScores(metric, j.Model.Layers(), c.Seed)
+		scores, err := avss.BaselineScores(metric, j.Units(), c.Seed)
 		if err != nil {
 			return scores, err
 		}
@@ -75,14 +83,17 @@ func (j *Job) add(scores avss.Scores) {
 	j.explain(scores.Metric)
 }
 
-// others notes what the other rankings would have dropped: as many layers, with the same ones protected.
+// others notes what the other rankings would have dropped: as many layers, or halves of as many bytes, with the same ones protected.
 func (j *Job) others(chosen *prune.Plan, c Choice) {
 	rule := prune.Count(len(chosen.Dropped))
+	if chosen.Unit == prune.Sublayer {
+		rule = c.Rule
+	}
 	for _, scores := range j.scores {
 		if scores.Key() == chosen.Metric {
 			continue
 		}
-		plan, err := prune.Choose(scores, rule, c.Protect)
+		plan, err := j.plan(scores, rule, c.Protect)
 		if err != nil {
 			continue // a ranking that has no such choice (a greedy search that went less far) is left out
 		}
@@ -90,9 +101,10 @@ func (j *Job) others(chosen *prune.Plan, c Choice) {
 	}
 }
 
-// UseScores takes the scores of a file instead of measuring.
+// UseScores takes the scores of a file instead of measuring; what they are scores of is what is chosen.
 func (j *Job) UseScores(f *avss.File) error {
-	if len(f.Layers) == j.Model.Layers() {
+	j.Unit, j.Report.Unit = f.Unit, f.Unit
+	if len(f.Layers) == j.Units() {
 		j.Report.Layers = f.Layers
 	}
 	calibration := f.Calibration
@@ -114,7 +126,5 @@ func (j *Job) UseScores(f *avss.File) error {
 	return nil
 }
 
-// Named is the choice of layers that a person names.
-func (j *Job) Named(layers []int) (engine.Drop, error) {
-	return j.Choose(Choice{Rule: prune.Layers(layers...)})
-}
+// Named is the choice of layers, or halves of layers, that a person names.
+func (j *Job) Named(rule prune.Rule) (engine.Drop, error) { return j.Choose(Choice{Rule: rule}) }

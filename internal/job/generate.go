@@ -23,23 +23,12 @@ func (j *Job) Generate(ctx context.Context, o Generating, drop engine.Drop) erro
 		return nil
 	}
 	defer j.phase("generating")()
-	if o.Prompts == 0 {
-		o.Prompts = 2
-	}
-	if o.Begin == 0 {
-		o.Begin = 16
-	}
-	var prompts [][]int32
-	for _, s := range j.calibration {
-		if len(prompts) < o.Prompts {
-			prompts = append(prompts, s.IDs[:min(len(s.IDs), o.Begin)])
-		}
-	}
+	prompts := j.prompts(o)
 	asked, err := j.decoded(prompts)
 	if err != nil {
 		return err
 	}
-	said, ids, err := j.say(ctx, prompts, nil, o.Tokens)
+	said, ids, err := j.say(ctx, prompts, nil, nil, o.Tokens)
 	if err != nil {
 		return err
 	}
@@ -51,7 +40,7 @@ func (j *Job) Generate(ctx context.Context, o Generating, drop engine.Drop) erro
 	if drop == nil {
 		return nil
 	}
-	if said, ids, err = j.say(ctx, prompts, drop, o.Tokens); err != nil {
+	if said, ids, err = j.say(ctx, prompts, drop, j.repair, o.Tokens); err != nil {
 		return err
 	}
 	pruned := fluency(bench.MeasureFluency(asked, said, ids))
@@ -60,11 +49,51 @@ func (j *Job) Generate(ctx context.Context, o Generating, drop engine.Drop) erro
 		g.Pruned, g.Repeats = &said[i], bench.RepeatRate(ids[i])
 		j.Report.Generation[len(j.Report.Generation)-len(prompts)+i] = g
 	}
+	j.Report.Warn()
 	return nil
 }
 
-// say returns what a model says after each prompt: so many tokens, fewer where the text ends or the context is full.
-func (j *Job) say(ctx context.Context, prompts [][]int32, drop engine.Drop, tokens int) (texts []string, ids [][]int32, err error) {
+// prompts are the beginnings that are continued.
+func (j *Job) prompts(o Generating) [][]int32 {
+	if o.Prompts == 0 {
+		o.Prompts = 2
+	}
+	if o.Begin == 0 {
+		o.Begin = 16
+	}
+	return j.beginnings(o.Prompts, o.Begin)
+}
+
+// speak lets every set of a sweep continue the same beginnings, and counts what stands out of their texts.
+func (j *Job) speak(ctx context.Context, o Generating, t *bench.Table) error {
+	if o.Tokens <= 0 || !j.alone() {
+		return nil
+	}
+	defer j.phase("generating")()
+	prompts := j.prompts(o)
+	asked, err := j.decoded(prompts)
+	if err != nil {
+		return err
+	}
+	said := make([]*report.Fluency, len(t.Sets))
+	for i := range t.Sets {
+		texts, ids, err := j.say(ctx, prompts, t.Sets[i].Drop, t.Sets[i].Repair, o.Tokens)
+		if err != nil {
+			return err
+		}
+		f := fluency(bench.MeasureFluency(asked, texts, ids))
+		said[i] = &f
+	}
+	s := j.Report.Sweep
+	s.Dense.Fluency = said[0]
+	for i := range s.Points {
+		s.Points[i].Fluency = said[t.Points[i].Set]
+	}
+	return nil
+}
+
+// say returns what a model, repaired, says after each prompt: so many tokens, fewer where the text ends or the context is full.
+func (j *Job) say(ctx context.Context, prompts [][]int32, drop engine.Drop, repair *engine.Repair, tokens int) (texts []string, ids [][]int32, err error) {
 	ends, err := j.Ends()
 	if err != nil {
 		return nil, nil, err
@@ -81,11 +110,7 @@ func (j *Job) say(ctx context.Context, prompts [][]int32, drop engine.Drop, toke
 				Rows: int64(made)})
 		}
 	}
-	m := j.Model
-	if drop != nil {
-		m = m.Repaired(j.repair)
-	}
-	if ids, err = m.Generate(ctx, requests, g); err != nil {
+	if ids, err = j.Model.Repaired(repair).Generate(ctx, requests, g); err != nil {
 		return nil, nil, err
 	}
 	texts, err = j.decoded(ids)

@@ -24,20 +24,24 @@ const Version = "0.1.0"
 
 // Job is one model being worked on.
 type Job struct {
-	Model    *engine.Model
-	Report   *report.Report
-	Memory   int64                             // bytes for hidden states; 0: the engine's choice
-	Progress func(phase string, s engine.Step) // may be nil
-	Phase    func(phase string)                // called when a phase begins; may be nil
+	Model     *engine.Model
+	Report    *report.Report
+	Unit      string                            // what is scored and chosen: empty: layers; prune.Sublayer: halves of layers
+	Memory    int64                             // bytes for hidden states; 0: the engine's choice
+	Progress  func(phase string, s engine.Step) // may be nil
+	Phase     func(phase string)                // called when a phase begins; may be nil
+	Expecting func([]Expected)                  // told by Expect what is to come; may be nil
+	Found     func(avss.Set)                    // called when a search has found a better set; may be nil
 
 	tokenizer   *tokenizer.Tokenizer
 	calibration []engine.Sequence
 	repair      *engine.Repair             // of the layers that stay; nil: none
 	solved      map[string]*prune.Repaired // by the units dropped and the method
-	beside      []planned                  // further plans that are judged together with the one that is written
+	further     []planned                  // further plans that are judged together with the one that is written
 	avss        *avss.AVSS
 	scores      []avss.Scores // in the order they are shown
 	shared      *shard.Runner // where the job is one part of several
+	layerTime   float64       // seconds of a token through a layer; 0: not measured
 }
 
 // Open opens a model and its device and begins a report.
@@ -70,7 +74,7 @@ func begin(m *engine.Model, ref string, command []string) *Job {
 		Tool:    Tool(),
 		Created: time.Now().UTC().Truncate(time.Second),
 		Command: command,
-		Model: avss.ModelInfo{Ref: ref, Architecture: m.Spec.Family, Layers: m.Layers(), Hidden: m.Spec.Hidden, Parameters: parameters,
+		Model: avss.ModelInfo{Ref: ref, Name: nameOf(m, ref), Architecture: m.Spec.Family, Layers: m.Layers(), Hidden: m.Spec.Hidden, Parameters: parameters,
 			Bytes: bytes, SHA256: m.Fingerprint()},
 	}
 	return j

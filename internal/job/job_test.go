@@ -281,7 +281,7 @@ func TestPlantedBlocks(t *testing.T) {
 		}
 	}
 	loss := func(m *engine.Model, drop engine.Drop) []float64 {
-		outcome, err := m.Run(t.Context(), engine.Pass{Sequences: j.scored(), Variants: []engine.Drop{drop}})
+		outcome, err := m.Run(t.Context(), engine.Pass{Sequences: scored(j.calibration), Variants: []engine.Drop{drop}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -362,7 +362,7 @@ func TestGenerate(t *testing.T) {
 		t.Fatalf("%+v", j.Report.Generation)
 	}
 	prompt := j.calibration[0].IDs[:16]
-	_, said, err := j.say(t.Context(), [][]int32{prompt}, drop, 6)
+	_, said, err := j.say(t.Context(), [][]int32{prompt}, drop, nil, 6)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,9 @@ package job
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"math"
 	"slices"
 	"time"
 
@@ -23,7 +25,9 @@ type Evaluation struct {
 	Samples io.Writer // gets one JSON line an item; may be nil
 	Speed   bool      // time the models on a fixed text
 	Shots   int       // answered examples in front of each question
-	Chat    bool      // questions are turns of a conversation, by the model's own template
+	// Alternatives says which types the dense model is judged in as well: what saves bytes without leaving layers out.
+	Alternatives Alternatives
+	Chat         bool // questions are turns of a conversation, by the model's own template
 }
 
 // DefaultTasks are judged unless others are asked for: they are inside the program.
@@ -40,7 +44,7 @@ func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]benc
 	p := j.pass("judging")
 	p.Sequences = suite.Sequences
 	p.Variants = []engine.Drop{nil}
-	if err := j.note("judging", []any{o.BOS, o.Length, o.Seed, drop}); err != nil {
+	if err := j.note("judging", []any{o.BOS, o.Length, o.Seed, drop, o.Alternatives}); err != nil {
 		return nil, err
 	}
 	if drop != nil {
@@ -48,6 +52,9 @@ func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]benc
 		p.Repairs = []*engine.Repair{nil, j.repair}
 		j.variants(&p)
 	}
+	plans := len(p.Variants)
+	coarser := j.alternatives(o.Alternatives, drop)
+	p = j.beside(p, coarser)
 	judged, outcome, err := j.judged(ctx, suite, p)
 	if err != nil {
 		return nil, err
@@ -59,12 +66,21 @@ func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]benc
 		if err := j.compare(whole, smaller, o.Seed); err != nil {
 			return nil, err
 		}
+		p.Variants = p.Variants[:plans]
 		if err := j.shares(&p, judged, outcome, o.Seed); err != nil {
 			return nil, err
 		}
 	} else {
 		j.Report.Tasks = tasks(whole, nil)
 	}
+	for i, a := range coarser {
+		_, c, err := suite.Alternative(whole, outcome.Scores[plans+i], o.Seed)
+		if err != nil {
+			return nil, err
+		}
+		j.Report.Alternatives = append(j.Report.Alternatives, alternative(a, c))
+	}
+	j.Report.Warn()
 	if err := samples(o.Samples, whole, smaller, drop); err != nil {
 		return nil, err
 	}
@@ -124,34 +140,62 @@ func samples(w io.Writer, whole, smaller []bench.Result, drop engine.Drop) error
 
 // compare fills in what the smaller model kept.
 func (j *Job) compare(whole, smaller []bench.Result, seed uint64) error {
-	all, c, err := changes(whole, smaller, seed)
+	c, err := bench.Compare(whole, smaller, seed)
 	if err != nil {
 		return err
 	}
-	j.Report.Tasks = all
-	j.Report.Warnings = append(j.Report.Warnings, all.Warnings()...)
-	j.Report.Retention = all.Means()
-	j.Report.Divergence = &report.Divergence{KL: c.KL, SameTop: c.SameTop, Tokens: c.Tokens}
+	j.Report.Tasks = tasks(whole, smaller)
+	for i, change := range c.Tasks {
+		t := &j.Report.Tasks[i]
+		t.Change = &report.Change{Retention: avss.Value(change.Retention), ChanceCorrected: avss.Value(change.ChanceCorrected),
+			RetentionSpan: span(change.RetentionInterval), CorrectedSpan: span(change.CorrectedInterval),
+			P: avss.Value(change.Test.P), Test: change.Test.Name, KL: change.KL, SameTop: change.SameTop, Flips: avss.Value(change.Flips)}
+	}
+	j.Report.Warnings = append(j.Report.Warnings, j.Report.Tasks.Warnings()...)
+	j.Report.Retention = retention(c)
+	j.Report.Divergence = divergence(c)
 	return nil
 }
 
-// changes are the tasks of the report with what the smaller model kept of each.
-func changes(whole, smaller []bench.Result, seed uint64) (report.Tasks, *bench.Comparison, error) {
-	c, err := bench.Compare(whole, smaller, seed)
-	if err != nil {
-		return nil, nil, err
-	}
-	all := tasks(whole, smaller)
-	for i, change := range c.Tasks {
-		t := &all[i]
-		t.Change = &report.Change{Retention: avss.Value(change.Retention), ChanceCorrected: avss.Value(change.ChanceCorrected),
-			P: avss.Value(change.Test.P), Test: change.Test.Name, KL: change.KL, SameTop: change.SameTop, Flips: avss.Value(change.Flips)}
-	}
-	return all, c, nil
+func retention(c *bench.Comparison) *report.Retention {
+	return &report.Retention{MeanOfRatios: avss.Value(c.MeanOfRatios), MeanOfCorrected: avss.Value(c.MeanOfCorrected), RatioOfMeans: avss.Value(c.RatioOfMeans),
+		RatiosSpan: span(c.RatiosInterval), CorrectedSpan: span(c.CorrectedInterval)}
 }
 
-func retention(c *bench.Comparison) *report.Retention {
-	return &report.Retention{MeanOfRatios: avss.Value(c.MeanOfRatios), MeanOfCorrected: avss.Value(c.MeanOfCorrected), RatioOfMeans: avss.Value(c.RatioOfMeans)}
+func divergence(c *bench.Comparison) *report.Divergence {
+	d := &report.Divergence{KL: c.KL, SameTop: c.SameTop, Tokens: c.Tokens}
+	if !math.IsNaN(c.KLStderr) {
+		d.Stderr = c.KLStderr
+	}
+	return d
+}
+
+// span is an interval in the report's form; none where there are no numbers.
+func span(i bench.Interval) *report.Span {
+	if math.IsNaN(i.Low) || math.IsNaN(i.High) {
+		return nil
+	}
+	return &report.Span{Low: avss.Value(i.Low), High: avss.Value(i.High)}
+}
+
+// answered is what was answered to questions with choices; pruned may be nil.
+func answered(dense, pruned *bench.Result) *report.Answers {
+	a, has := dense.Answers()
+	if !has {
+		return nil
+	}
+	to := &report.Answers{Choices: a.Choices, Right: a.Right, Dense: a.Shares}
+	if choice, constant := a.Constant(dense.N); constant {
+		to.ConstantDense = to.Name(choice)
+	}
+	if pruned != nil {
+		b, _ := pruned.Answers()
+		to.Pruned = b.Shares
+		if choice, constant := b.Constant(pruned.N); constant {
+			to.ConstantPruned = to.Name(choice)
+		}
+	}
+	return to
 }
 
 func figure(m bench.Metric) report.Figure {
@@ -165,10 +209,13 @@ func tasks(whole, smaller []bench.Result) report.Tasks {
 		r := &whole[i]
 		t := report.Task{Name: r.Task, Version: r.Version, N: r.N, Metric: r.Primary, Convention: r.Convention, BOS: r.BOS, MaxLength: r.MaxLength,
 			Chance: r.Chance, FewShot: r.FewShot, Chat: r.Chat, Dense: figure(r.Main()), Note: r.Note}
+		var pruned *bench.Result
 		if smaller != nil {
-			f := figure(smaller[i].Main())
+			pruned = &smaller[i]
+			f := figure(pruned.Main())
 			t.Pruned = &f
 		}
+		t.Answers = answered(r, pruned)
 		for k, m := range r.Metrics {
 			named := report.Named{Metric: m.Name, Dense: figure(m)}
 			if smaller != nil {
@@ -185,21 +232,28 @@ func tasks(whole, smaller []bench.Result) report.Tasks {
 const (
 	// speedTokens is how much text a timing reads at most: enough that starting up does not show.
 	speedTokens = 4096
-	// speedTime is how long all timings of a run may take together, but for a model whose first pass takes longer.
+	// speedTime is how long all timings of a run may take together; what is not measured then stays unknown.
 	speedTime = 5 * time.Second
+	// speedLength is how long a sequence is that is timed, leastSpeedLength where a model is slow.
+	speedLength, leastSpeedLength = 256, 16
 )
 
-// speed prepares so many timings on the text inside the program.
+// speed prepares so many timings on the text inside the program. Of a slow model a pass reads less of it.
 func (j *Job) speed(timings int) (*bench.Speed, error) {
 	t, err := j.Tokenizer()
 	if err != nil {
 		return nil, err
 	}
-	sequences, err := bench.SpeedText(t, string(smallworld.Stories()), speedTokens, j.length(256))
+	length := j.length(speedLength)
+	budget := speedTime / time.Duration(timings)
+	if pass := j.layerTime * float64(j.Model.Layers()); pass > 0 {
+		length = max(min(leastSpeedLength, length), min(length, int(budget.Seconds()/2/pass)))
+	}
+	sequences, err := bench.SpeedText(t, string(smallworld.Stories()), speedTokens, length)
 	if err != nil {
 		return nil, err
 	}
-	return &bench.Speed{Sequences: sequences, Memory: j.Memory, Budget: speedTime / time.Duration(timings)}, nil
+	return &bench.Speed{Sequences: sequences, Memory: j.Memory, Budget: budget, Whole: speedTime}, nil
 }
 
 // timings is how often each model is timed; the fastest counts.
@@ -207,61 +261,66 @@ const timings = 3
 
 // time measures how many tokens a second the dense and the pruned model, and what is judged beside it, read and make, each by itself.
 func (j *Job) time(ctx context.Context, drop engine.Drop) error {
+	defer j.phase("timing")()
 	variants := []engine.Drop{nil}
 	if drop != nil {
 		variants = append(variants, drop)
 	}
-	for _, b := range j.beside {
-		variants = append(variants, b.drop)
+	for _, f := range j.further {
+		variants = append(variants, f.drop)
 	}
-	read, made, err := j.paces(ctx, true, variants...)
+	s, err := j.speed(2 * timings * len(variants))
 	if err != nil {
 		return err
 	}
+	read, made := make([]float64, max(2, len(variants))), make([]float64, max(2, len(variants)))
+	whole, err := bench.Within(ctx, speedTime, func(ctx context.Context) error { return j.timeInTurn(ctx, s, variants, read, made) })
+	if err != nil {
+		return err
+	}
+	if !whole && (slices.Contains(read[:len(variants)], 0) || slices.Contains(made[:len(variants)], 0)) {
+		j.Report.Warnings = append(j.Report.Warnings, fmt.Sprintf("timing: %v are not enough for this model: what is not shown was not measured", speedTime))
+	}
 	to := j.Report.Speed
-	to.TokensPerSecondDense, to.GeneratedPerSecondDense = read[0], made[0]
+	to.TokensPerSecondDense, to.TokensPerSecondPruned = read[0], read[1]
+	to.GeneratedPerSecondDense, to.GeneratedPerSecondPruned = made[0], made[1]
 	to.CacheTokens = j.length(0)
 	to.CacheBytesDense = j.cacheBytes(nil)
-	if drop == nil {
-		return nil
+	if drop != nil {
+		to.CacheBytesPruned = j.cacheBytes(drop)
 	}
-	to.TokensPerSecondPruned, to.GeneratedPerSecondPruned = read[1], made[1]
-	to.CacheBytesPruned = j.cacheBytes(drop)
-	for i, b := range j.beside {
+	for i, f := range j.further {
 		p := &j.Report.Sweep.Points[i]
-		p.TokensPerSecond, p.Generated, p.CacheBytes = read[2+i], made[2+i], j.cacheBytes(b.drop)
-		j.Report.Sweep.CacheTokens = to.CacheTokens
+		p.TokensPerSecond, p.Generated, p.CacheBytes = read[2+i], made[2+i], j.cacheBytes(f.drop)
+	}
+	if s := j.Report.Sweep; s != nil {
+		s.CacheTokens = to.CacheTokens
+		s.Dense.TokensPerSecond, s.Dense.Generated, s.Dense.CacheBytes = read[0], made[0], to.CacheBytesDense
 	}
 	return nil
 }
 
-// paces are the tokens a second that variants read, where that is wanted, and make.
-func (j *Job) paces(ctx context.Context, reading bool, variants ...engine.Drop) (read, made []float64, err error) {
-	defer j.phase("timing")()
-	s, err := j.speed(2 * timings * len(variants))
-	if err != nil {
-		return nil, nil, err
-	}
-	// In turn, so that what else the machine does meets all of them.
+// timeInTurn times models one after the other, so that what else the machine does meets all, and keeps the best.
+func (j *Job) timeInTurn(ctx context.Context, s *bench.Speed, variants []engine.Drop, read, made []float64) error {
 	s.Repeats = 1
-	read, made = make([]float64, len(variants)), make([]float64, len(variants))
-	for range timings {
+	for turn := range timings {
 		for i, v := range variants {
-			if reading {
-				speed, err := s.Measure(ctx, j.Model, v)
-				if err != nil {
-					return nil, nil, err
-				}
-				read[i] = max(read[i], speed)
+			if j.Progress != nil {
+				layers := j.Model.Layers()
+				j.Progress("timing", engine.Step{Layer: layers - 1, Layers: layers, Done: float64(turn*len(variants) + i), Total: float64(timings * len(variants))})
 			}
-			speed, err := s.Generate(ctx, j.Model, v)
+			speed, err := s.Measure(ctx, j.Model, v)
 			if err != nil {
-				return nil, nil, err
+				return err
+			}
+			read[i] = max(read[i], speed)
+			if speed, err = s.Generate(ctx, j.Model, v); err != nil {
+				return err
 			}
 			made[i] = max(made[i], speed)
 		}
 	}
-	return read, made, nil
+	return nil
 }
 
 // cacheBytes is what a text that fills the context keeps for its continuation here, in float32.

@@ -10,6 +10,7 @@ import (
 	"avssnative/failure"
 	"avssnative/internal/report"
 	"avssnative/internal/shard"
+	"avssnative/prune"
 )
 
 // Scoring says what is measured.
@@ -21,7 +22,8 @@ type Scoring struct {
 	Batch   int       // sequences a batch in mode "reference"; 0: DefaultBatch
 	Seed    uint64    // of intervals and the random baseline
 	Greedy  int       // layers that the greedy search drops; 0: a quarter of them
-	Keep    []int     // layers that the greedy search may not drop
+	Keep    []int     // layers that the searches may not drop
+	Search  avss.Seeking
 }
 
 // DefaultBatch is the batch of AVSS's mode "reference" unless told otherwise.
@@ -32,8 +34,9 @@ func (j *Job) Score(ctx context.Context, s Scoring) error {
 	if s.Batch == 0 {
 		s.Batch = DefaultBatch
 	}
-	o := avss.Options{Mode: s.Mode, Site: s.Site, Eps: s.Eps, Batch: s.Batch, Seed: s.Seed, Rounds: s.Greedy, Keep: s.Keep}
-	if err := j.note("scoring", s); err != nil {
+	o := avss.Options{Mode: s.Mode, Site: s.Site, Eps: s.Eps, Batch: s.Batch, Seed: s.Seed, Rounds: s.Greedy, Keep: s.Keep,
+		Halves: j.Unit == prune.Sublayer, Search: s.Search}
+	if err := j.note("scoring", []any{s, j.Unit}); err != nil {
 		return err
 	}
 	// What a shard of one phase lacks keeps it from no other phase.
@@ -51,7 +54,7 @@ func (j *Job) Score(ctx context.Context, s Scoring) error {
 	if err != nil {
 		return err
 	}
-	j.Report.Layers = rows
+	j.Report.Layers, j.Report.Unit = rows, j.Unit
 	j.Report.Scores = map[string]avss.Scores{}
 	var cited []string
 	for _, scores := range j.scores {
@@ -89,7 +92,7 @@ func (j *Job) observe(ctx context.Context, o avss.Options) error {
 		metrics = append(metrics, m)
 		p.Observe = append(p.Observe, m)
 	}
-	if _, err := j.passes().Run(ctx, p); err != nil {
+	if _, err := j.scorer().Run(ctx, p); err != nil {
 		return err
 	}
 	for _, m := range metrics {
@@ -111,9 +114,9 @@ func (j *Job) observe(ctx context.Context, o avss.Options) error {
 	return nil
 }
 
-// scored is the calibration text with every token but the first of each sequence to be predicted.
-func (j *Job) scored() []engine.Sequence {
-	sequences := slices.Clone(j.calibration)
+// scored is a text with every token but the first of each sequence to be predicted.
+func scored(text []engine.Sequence) []engine.Sequence {
+	sequences := slices.Clone(text)
 	for i := range sequences {
 		sequences[i].ScoreFrom, sequences[i].ScoreTo = 1, len(sequences[i].IDs)
 	}
@@ -130,8 +133,13 @@ func (j *Job) remove(ctx context.Context, wanted []string, o avss.Options, missi
 		done = append(done, d.Search)
 		end := j.phase(d.Search.Name)
 		p := j.pass(d.Search.Name)
-		p.Sequences = j.scored()
-		scores, err := d.Search.Run(ctx, j.passes(), p, o)
+		p.Sequences = scored(j.calibration)
+		runner := j.scorer()
+		if d.Name == prune.SearchName {
+			p.Sequences, runner = j.searched(), j.searching()
+			o.Search.Proposals, o.Search.Notice = j.proposals(o), j.Found
+		}
+		scores, err := d.Search.Run(ctx, runner, p, o)
 		if err != nil && !errors.As(err, missing) {
 			return err
 		}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"avssnative/avss"
 	"avssnative/engine"
 	"avssnative/internal/shard"
+	"avssnative/prune"
 )
 
 // Share lets the job be one part of several: its passes walk that part of the sequences and leave what they came to in a folder.
@@ -71,6 +73,36 @@ func (j *Job) passes() avss.Runner {
 		return j.shared
 	}
 	return j.Model
+}
+
+// scorer runs the passes that score what the job scores.
+func (j *Job) scorer() avss.Runner {
+	if j.Unit == prune.Sublayer {
+		return avss.Halves(j.passes())
+	}
+	return j.passes()
+}
+
+// Units is how many things are scored.
+func (j *Job) Units() int {
+	if j.Unit == prune.Sublayer {
+		return 2 * j.Model.Layers()
+	}
+	return j.Model.Layers()
+}
+
+// Keep lists what of these may not go, by number: what is protected, and halves that the model lacks.
+func (j *Job) Keep(protect prune.Protect) []int {
+	if j.Unit != prune.Sublayer {
+		return protect.Keep(j.Model.Layers())
+	}
+	var keep []int
+	for i := range j.Units() {
+		if u := engine.Half(i); !j.Model.Has(u) || slices.Contains(protect.Keep(j.Model.Layers()), u.Layer) {
+			keep = append(keep, i)
+		}
+	}
+	return keep
 }
 
 // alone says that the job is done by one process on one device, so that times can be taken.

@@ -14,6 +14,7 @@ import (
 // planned is what a ranking drops at one share.
 type planned struct {
 	metric string
+	count  int
 	drop   engine.Drop
 	repair *engine.Repair
 	method string // of the repair; empty where none was asked for
@@ -29,13 +30,13 @@ func (j *Job) Beside(ctx context.Context, c Choice, shares []float64, method pru
 	if err != nil {
 		return err
 	}
-	j.beside = nil
+	j.further = nil
 	for _, count := range counts {
-		plan, err := prune.Choose(scores, prune.Count(count), c.Protect)
+		plan, err := j.plan(scores, prune.Count(count), c.Protect)
 		if err != nil {
 			return err
 		}
-		p := planned{metric: scores.Key(), drop: plan.Drop()}
+		p := planned{metric: scores.Key(), count: count, drop: plan.Drop()}
 		if method != prune.RepairNone && method != "" {
 			r, err := j.solve(ctx, p.drop, method)
 			if err != nil {
@@ -43,14 +44,14 @@ func (j *Job) Beside(ctx context.Context, c Choice, shares []float64, method pru
 			}
 			p.repair, p.method = r.Repair, string(r.Method)
 		}
-		j.beside = append(j.beside, p)
+		j.further = append(j.further, p)
 	}
 	return nil
 }
 
 // variants adds what is judged beside the plan to a pass of the dense and the pruned model.
 func (j *Job) variants(p *engine.Pass) {
-	for _, b := range j.beside {
+	for _, b := range j.further {
 		if b.drop.String() != p.Variants[1].String() {
 			p.Variants, p.Repairs = append(p.Variants, b.drop), append(p.Repairs, b.repair)
 		}
@@ -59,7 +60,7 @@ func (j *Job) variants(p *engine.Pass) {
 
 // shares reports what every share came to. judged are the results of a pass's variants.
 func (j *Job) shares(p *engine.Pass, judged [][]bench.Result, outcome *engine.Outcome, seed uint64) error {
-	if len(j.beside) == 0 {
+	if len(j.further) == 0 {
 		return nil
 	}
 	layers := j.Model.Layers()
@@ -74,11 +75,11 @@ func (j *Job) shares(p *engine.Pass, judged [][]bench.Result, outcome *engine.Ou
 		t.Sets = append(t.Sets, set)
 		t.BlocksAlone += layers - len(drop)
 	}
-	for _, b := range j.beside {
+	for _, b := range j.further {
 		at := 1 + slices.IndexFunc(p.Variants[1:], func(d engine.Drop) bool { return d.String() == b.drop.String() })
-		t.Counts = append(t.Counts, len(b.drop))
-		t.Points = append(t.Points, bench.Point{Metric: b.metric, Count: len(b.drop), Share: float64(len(b.drop)) / float64(layers), Repair: b.method, Set: at})
+		t.Counts = append(t.Counts, b.count)
+		t.Points = append(t.Points, bench.Point{Metric: b.metric, Count: b.count, Share: float64(b.count) / float64(layers), Repair: b.method, Set: at})
 	}
-	j.Report.Sweep = sweep(t)
+	j.Report.Sweep = sweep(t, j.Unit)
 	return nil
 }

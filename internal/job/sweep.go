@@ -17,14 +17,15 @@ import (
 // Sweeping says which choices are judged.
 type Sweeping struct {
 	Evaluation
-	Metrics []string  // names or keys of scores, judged beside first, last and random
-	Shares  []float64 // of the layers, each in (0, 1)
-	Protect prune.Protect
-	Mode    avss.Mode
-	Site    avss.Site
-	Random  int                // seeds of the random baseline; 0: one
-	Repair  prune.RepairMethod // every plan is also judged repaired; "" or none: plain cuts alone
-	Alone   bool               // also judge every plan by itself, to show what sharing saves
+	Metrics    []string  // names or keys of scores, judged beside first, last and random
+	Shares     []float64 // of the layers, each in (0, 1)
+	Protect    prune.Protect
+	Mode       avss.Mode
+	Site       avss.Site
+	Random     int                // seeds of the random baseline; 0: one
+	Generating                    // what every set says
+	Repair     prune.RepairMethod // every plan is also judged repaired; "" or none: plain cuts alone
+	Alone      bool               // also judge every plan by itself, to show what sharing saves
 }
 
 // Sweep judges what the metrics would drop at every share, all in as few passes as the memory allows.
@@ -38,6 +39,18 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 	if s.Counts, err = Counts(s.Layers, o.Shares, o.Protect); err != nil {
 		return err
 	}
+	if j.Unit == prune.Sublayer {
+		s.Halves = true
+		s.Baseline = func(name string, seed uint64) bench.Chooser {
+			scores, err := avss.BaselineScores(name, j.Units(), seed)
+			return func(count int) (engine.Drop, error) {
+				if err != nil {
+					return nil, err
+				}
+				return j.choice(scores, count, prune.Protect{})
+			}
+		}
+	}
 	for seed := range max(1, o.Random) {
 		s.Seeds = append(s.Seeds, o.Seed+uint64(seed))
 	}
@@ -47,11 +60,7 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 			return err
 		}
 		s.Metrics[scores.Key()] = func(count int) (engine.Drop, error) {
-			plan, err := prune.Choose(scores, prune.Count(count), o.Protect)
-			if err != nil {
-				return nil, err
-			}
-			return plan.Drop(), nil
+			return j.choice(scores, count, o.Protect)
 		}
 		s.Scores[scores.Key()] = scores.Importance()
 	}
@@ -72,17 +81,27 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 			return r.Repair, string(r.Method), nil
 		}
 	}
-	if err := j.note("sweep", []any{o.Repair, o.BOS, o.Length, o.Seed, o.Metrics, o.Shares, o.Protect, o.Mode, o.Site, o.Random, o.Alone}); err != nil {
+	if err := j.note("sweep", []any{o.Repair, o.BOS, o.Length, o.Seed, o.Metrics, o.Shares, o.Protect, o.Mode, o.Site, o.Random, o.Alone, o.Alternatives, j.Unit}); err != nil {
 		return err
 	}
+	s.Alternatives = j.alternatives(o.Alternatives, nil)
 	end, start := j.phase("judging all plans"), time.Now()
 	table, err := s.Run(ctx, j.passes())
 	if err != nil {
 		return err
 	}
 	end()
+	took := time.Since(start).Seconds()
 	j.cite(table.Sets[0].Results)
-	j.Report.Sweep = sweep(table)
+	j.Report.Sweep = sweep(table, j.Unit)
+	j.regret(j.Report.Sweep)
+	for i, a := range s.Alternatives {
+		j.Report.Alternatives = append(j.Report.Alternatives, alternative(a, table.Alternatives[i].Comparison))
+	}
+	if err := j.speak(ctx, o.Generating, table); err != nil {
+		return err
+	}
+	j.Report.Warn()
 	if o.Speed {
 		j.Report.Sweep.CacheTokens = j.length(0)
 		dense, to := &table.Sets[0], j.Report.Speed
@@ -92,12 +111,22 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 			p := &j.Report.Sweep.Points[i]
 			p.CacheBytes = j.cacheBytes(table.Sets[table.Points[i].Set].Drop)
 		}
+		j.Report.Sweep.Dense.CacheBytes = to.CacheBytesDense
 	}
-	j.Report.Sweep.Seconds = time.Since(start).Seconds()
+	j.Report.Sweep.Seconds = took
 	if o.Alone {
 		return j.oneByOne(ctx, table, suite)
 	}
 	return nil
+}
+
+// choice is what a ranking drops where count layers go, or halves of as many bytes.
+func (j *Job) choice(scores avss.Scores, count int, protect prune.Protect) (engine.Drop, error) {
+	plan, err := j.plan(scores, prune.Count(count), protect)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Drop(), nil
 }
 
 // Counts are how many of so many layers go at each share, ascending, each once. A share that leaves nothing is an error.
@@ -140,20 +169,12 @@ func (j *Job) oneByOne(ctx context.Context, t *bench.Table, suite *bench.Suite) 
 }
 
 // sweep turns a table into the report's form.
-func sweep(t *bench.Table) *report.Sweep {
-	s := &report.Sweep{Layers: t.Layers, Passes: t.Passes, PassesAlone: t.PassesAlone, Blocks: t.Blocks, BlocksAlone: t.BlocksAlone}
+func sweep(t *bench.Table, unit string) *report.Sweep {
+	s := &report.Sweep{Layers: t.Layers, Unit: unit, Passes: t.Passes, PassesAlone: t.PassesAlone, Blocks: t.Blocks, BlocksAlone: t.BlocksAlone}
+	dense := point(bench.Point{Metric: "dense"}, &t.Sets[0], unit)
+	s.Dense = &dense
 	for _, p := range t.Points {
-		set := &t.Sets[p.Set]
-		point := report.SweepPoint{Metric: p.Metric, Repair: p.Repair, Count: p.Count, Share: p.Share, Dropped: set.Drop.Layers(), Retention: *retention(set.Comparison),
-			Divergence: report.Divergence{KL: set.Comparison.KL, SameTop: set.Comparison.SameTop, Tokens: set.Comparison.Tokens},
-			Parameters: set.Parameters, Bytes: set.Bytes, TokensPerSecond: set.TokensPerSecond, Generated: set.Generated}
-		for i := range set.Results {
-			r := &set.Results[i]
-			f := figure(r.Main())
-			point.Tasks = append(point.Tasks, report.TaskPoint{Name: r.Task, Metric: r.Primary, Convention: r.Convention, Value: f.Value, Stderr: f.Stderr,
-				Retention: avss.Value(set.Comparison.Tasks[i].Retention)})
-		}
-		s.Points = append(s.Points, point)
+		s.Points = append(s.Points, point(p, &t.Sets[p.Set], unit))
 	}
 	if t.Agreement != nil {
 		s.Metrics = t.Agreement.Metrics
@@ -162,4 +183,25 @@ func sweep(t *bench.Table) *report.Sweep {
 		}
 	}
 	return s
+}
+
+// point turns one point of a table into the report's form.
+func point(p bench.Point, set *bench.Variant, unit string) report.SweepPoint {
+	c, dropped := set.Comparison, set.Drop.Layers()
+	if unit == prune.Sublayer {
+		dropped = set.Drop.Numbers()
+	}
+	to := report.SweepPoint{Metric: p.Metric, Repair: p.Repair, Count: p.Count, Share: p.Share, Dropped: dropped, Retention: *retention(c), Divergence: *divergence(c),
+		Flips: avss.Value(c.Flips), Parameters: set.Parameters, Bytes: set.Bytes, TokensPerSecond: set.TokensPerSecond, Generated: set.Generated}
+	for i := range set.Results {
+		r, change := &set.Results[i], &c.Tasks[i]
+		f := figure(r.Main())
+		t := report.TaskPoint{Name: r.Task, Metric: r.Primary, Convention: r.Convention, Value: f.Value, Stderr: f.Stderr, N: r.N, Chance: r.Chance,
+			Retention: avss.Value(change.Retention), Corrected: avss.Value(change.ChanceCorrected), Span: span(change.RetentionInterval)}
+		if answers := answered(r, nil); answers != nil {
+			t.Constant = answers.ConstantDense
+		}
+		to.Tasks = append(to.Tasks, t)
+	}
+	return to
 }

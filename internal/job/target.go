@@ -19,7 +19,7 @@ func (j *Job) Aim(ctx context.Context, t prune.Target, c Choice, method prune.Re
 		return prune.Rule{}, err
 	}
 	drop := func(count int) (engine.Drop, error) {
-		plan, err := prune.Choose(scores, prune.Count(count), c.Protect)
+		plan, err := j.plan(scores, prune.Count(count), c.Protect)
 		if err != nil {
 			return nil, err
 		}
@@ -138,19 +138,31 @@ func (j *Job) keeping(ctx context.Context, method prune.RepairMethod, o Evaluati
 		if dense == nil {
 			dense = judged[1]
 		}
-		changed, _, err := changes(dense, judged[0], o.Seed)
+		c, err := bench.Compare(dense, judged[0], o.Seed)
 		if err != nil {
 			return 0, err
 		}
-		return float64(changed.Means().MeanOfRatios), nil
+		return c.MeanOfRatios, nil
 	}, nil
 }
 
 // faster is how many times the dense model's tokens a second the pruned one makes.
 func (j *Job) faster(ctx context.Context, drop engine.Drop) (float64, error) {
-	_, made, err := j.paces(ctx, false, nil, drop)
+	defer j.phase("timing")()
+	variants := []engine.Drop{nil, drop}
+	s, err := j.speed(timings * len(variants))
 	if err != nil {
 		return 0, err
+	}
+	made := make([]float64, len(variants))
+	for range timings { // in turn, so that what else the machine does meets both
+		for i, v := range variants {
+			speed, err := s.Generate(ctx, j.Model, v)
+			if err != nil {
+				return 0, err
+			}
+			made[i] = max(made[i], speed)
+		}
 	}
 	if made[0] == 0 {
 		return 0, errors.New("target speed: the model continues no text, so nothing is timed")

@@ -44,6 +44,13 @@ func (j *Job) Write(ctx context.Context, drop engine.Drop, path string, o prune.
 		return err
 	}
 	j.Report.Unwritten, j.Report.Written = "", format
-	j.size(drop)
+	saved, err := prune.Saves(j.Model, drop, o.Format)
+	if err != nil {
+		return err
+	}
+	if err := j.Model.Computable(); err != nil {
+		j.Report.Uncomputed = err.Error()
+	}
+	j.size(saved)
 	return nil
 }

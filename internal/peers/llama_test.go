@@ -33,6 +33,7 @@ func llamaPython(t testing.TB) string {
 type ggufCase struct {
 	Path      string    `json:"path"`
 	Sequences [][]int32 `json:"sequences"`
+	Stepwise  bool      `json:"stepwise"` // token by token, as text is generated
 }
 
 // llamaLogits asks llama.cpp for the logits of models, [models][sequences][tokens][vocabulary].

@@ -20,7 +20,8 @@ def compute(folder):
     auto = transformers.AutoModelForSequenceClassification if config["model_type"] in ("bert", "distilbert") else transformers.AutoModelForCausalLM
     if "text_config" in config:  # a model that sees or hears, asked for text alone
         auto = getattr(transformers, config["architectures"][0])
-    model, loading = auto.from_pretrained(folder, dtype=torch.float32, output_loading_info=True, local_files_only=True)
+    model, loading = auto.from_pretrained(folder, dtype=torch.float32, output_loading_info=True, local_files_only=True,
+                                          trust_remote_code="auto_map" in config)  # code that was written beside the weights
     # The grouped products that experts are computed with by default have no float64 form.
     model.config._experts_implementation = "eager"
     # Nothing is generated; transformers' cache refuses models of which no attention layer is left.

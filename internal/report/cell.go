@@ -122,6 +122,29 @@ type Share float64
 func (s Share) shown() string { return Percent(avss.Value(s)) }
 func (s Share) values() []any { return []any{float64(s)} }
 
+// Kept is a share with its interval.
+type Kept struct {
+	Share Share
+	Span  *Span
+}
+
+func (k Kept) shown() string {
+	if k.Span == nil || !isFinite(float64(k.Span.Low)) || !isFinite(float64(k.Span.High)) {
+		return k.Share.shown()
+	}
+	return fmt.Sprintf("%s (%.0f–%.0f)", k.Share.shown(), 100*float64(k.Span.Low), 100*float64(k.Span.High))
+}
+
+func (k Kept) values() []any {
+	if k.Span == nil {
+		return []any{float64(k.Share), nan, nan}
+	}
+	return []any{float64(k.Share), float64(k.Span.Low), float64(k.Span.High)}
+}
+
+// keptParts are the columns that a program reads of a Kept.
+var keptParts = []string{"", "low", "high"}
+
 // ratio is a share of whole numbers.
 func ratio(part, of int64) Share {
 	if of == 0 {

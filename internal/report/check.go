@@ -92,14 +92,15 @@ func (r *Report) check() error {
 		c.count(k.Sequences, maxCount, "calibration.sequences")
 		c.count(k.Tokens, maxCount, "calibration.tokens")
 	}
+	c.unit(r.Unit, "unit")
 	r.checkScores(c)
 	r.checkLayers(c)
 	c.length("others", len(r.Others), maxRankings)
 	if r.Plan != nil {
-		c.plan(r.Plan, r.Model.Layers)
+		c.plan(r.Plan, unitsOf(r.Model.Layers, r.Plan.Unit))
 	}
 	for i := range r.Others {
-		c.plan(&r.Others[i], r.Model.Layers)
+		c.plan(&r.Others[i], unitsOf(r.Model.Layers, r.Others[i].Unit))
 	}
 	r.checkTasks(c)
 	if k := r.Retention; k != nil {
@@ -109,6 +110,7 @@ func (r *Report) check() error {
 		c.divergence(d, "divergence")
 	}
 	c.repair(r.Repair)
+	c.alternatives(r.Alternatives)
 	r.checkCost(c)
 	for i, g := range r.Generation {
 		c.number(g.RepeatsDense, 0, 1, fmt.Sprintf("generation[%d]", i), "repeat_rate_dense")
@@ -135,7 +137,7 @@ func (r *Report) check() error {
 }
 
 func (r *Report) checkScores(c *checker) {
-	layers := r.Model.Layers
+	layers := r.rows()
 	c.length("scores", len(r.Scores), maxRankings)
 	c.length("scores: numbers", len(r.Scores)*layers, maxCells)
 	for key, s := range r.Scores {
@@ -163,8 +165,8 @@ func (r *Report) checkScores(c *checker) {
 }
 
 func (r *Report) checkLayers(c *checker) {
-	if n := len(r.Layers); n != 0 && n != r.Model.Layers {
-		c.fail("layers", "%d rows for %d layers", n, r.Model.Layers)
+	if n := len(r.Layers); n != 0 && n != r.rows() {
+		c.fail("layers", "%d rows for %d layers", n, r.rows())
 	}
 	for i, row := range r.Layers {
 		if row.Index != i {
@@ -183,7 +185,15 @@ func (r *Report) checkLayers(c *checker) {
 	}
 }
 
+// unit refuses units that there are none of.
+func (c *checker) unit(unit, field string) {
+	if unit != "" && unit != prune.Sublayer {
+		c.fail(field, "%.40q, want none (layers) or %s", unit, prune.Sublayer)
+	}
+}
+
 func (c *checker) plan(p *prune.Plan, layers int) {
+	c.unit(p.Unit, "plan "+p.Metric+": unit")
 	c.layers(p.Dropped, layers, "plan "+p.Metric+": dropped")
 	c.layers(p.Kept, layers, "plan "+p.Metric+": kept")
 }
@@ -202,11 +212,14 @@ func (r *Report) checkTasks(c *checker) {
 		c.count(int64(t.MaxLength), maxCount, "tasks", t.Name, "max_length")
 		c.number(t.Chance, 0, 1, "tasks", t.Name, "chance")
 		c.figure(t.Dense, "tasks", t.Name, "dense")
+		c.answers(t.Answers, "tasks."+t.Name+".answers")
 		if t.Pruned == nil || t.Change == nil {
 			continue
 		}
 		c.figure(*t.Pruned, "tasks", t.Name, "pruned")
 		c.maybe(t.Retention, 0, math.Inf(1), "tasks", t.Name, "retention")
+		c.span(t.RetentionSpan, "tasks", t.Name, "retention_interval")
+		c.span(t.CorrectedSpan, "tasks", t.Name, "retention_chance_corrected_interval")
 		c.maybe(t.P, 0, 1+barely, "tasks", t.Name, "p_value")
 		c.maybe(t.Flips, 0, 1, "tasks", t.Name, "flips")
 		c.count(int64(t.FewShot), maxCount, "tasks", t.Name, "few_shot")
@@ -223,7 +236,53 @@ func (c *checker) figure(f Figure, path ...string) {
 func (c *checker) retention(k *Retention, path ...string) {
 	c.maybe(k.MeanOfRatios, 0, math.Inf(1), append(path, "mean_of_ratios")...)
 	c.maybe(k.RatioOfMeans, 0, math.Inf(1), append(path, "ratio_of_means")...)
+	c.span(k.RatiosSpan, append(path, "mean_of_ratios_interval")...)
+	c.span(k.CorrectedSpan, append(path, "mean_of_ratios_chance_corrected_interval")...)
 }
+
+// span refuses an interval that ends before it begins.
+func (c *checker) span(s *Span, path ...string) {
+	if s != nil && s.Low > s.High {
+		c.fail(strings.Join(path, "."), "%v to %v, want the lower end first", s.Low, s.High)
+	}
+}
+
+// maxChoices is how many choices an item may have.
+const maxChoices = 1 << 10
+
+// answers refuses shares that belong to different choices.
+func (c *checker) answers(a *Answers, field string) {
+	if a == nil {
+		return
+	}
+	c.length(field, len(a.Dense), maxChoices)
+	if len(a.Right) != len(a.Dense) || a.Pruned != nil && len(a.Pruned) != len(a.Dense) || len(a.Choices) > len(a.Dense) {
+		c.fail(field, "%d choices right, %d of the dense model, %d of the pruned one, %d texts: want as many of each", len(a.Right), len(a.Dense), len(a.Pruned), len(a.Choices))
+	}
+	for _, share := range slices.Concat(a.Right, a.Dense, a.Pruned) {
+		c.number(share, 0, 1+barely, field)
+	}
+}
+
+// alternatives refuses what no coarser model is.
+func (c *checker) alternatives(all []Alternative) {
+	c.length("alternatives", len(all), maxAlternatives)
+	for i := range all {
+		a := &all[i]
+		field := fmt.Sprintf("alternatives[%d]", i)
+		c.count(a.Bytes, maxCount, field, "bytes")
+		c.length(field+".tensors", len(a.Tensors), maxAlternatives)
+		if a.Divergence != nil {
+			c.divergence(a.Divergence, field, "divergence")
+		}
+		if a.Retention != nil {
+			c.retention(a.Retention, field, "retention")
+		}
+	}
+}
+
+// maxAlternatives is more than there are types.
+const maxAlternatives = 64
 
 // maxKL is more than logits that a float32 holds can differ by.
 const maxKL = 1e39
@@ -231,6 +290,7 @@ const maxKL = 1e39
 func (c *checker) divergence(d *Divergence, path ...string) {
 	path = slices.Clip(path)
 	c.number(d.KL, -barely, maxKL, append(path, "kl")...)
+	c.number(d.Stderr, 0, maxKL, append(path, "kl_stderr")...)
 	c.number(d.SameTop, 0, 1+barely, append(path, "same_top")...)
 	c.count(int64(d.Tokens), maxCount, append(path, "tokens")...)
 }

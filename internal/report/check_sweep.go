@@ -8,6 +8,7 @@ import (
 // sweep checks what bench found.
 func (c *checker) sweep(s *Sweep) {
 	c.count(int64(s.Layers), maxLayers, "sweep.layers")
+	c.unit(s.Unit, "sweep.unit")
 	c.length("sweep.points", len(s.Points), maxPoints)
 	c.length("sweep.agreement_metrics", len(s.Metrics), maxRankings)
 	c.length("sweep.agreement_tau", len(s.Metrics)*len(s.Metrics), maxCells)
@@ -29,6 +30,13 @@ func (c *checker) sweep(s *Sweep) {
 	}
 	c.number(s.Seconds, 0, maxCount, "sweep.seconds")
 	c.number(s.SecondsAlone, 0, maxCount, "sweep.seconds_alone")
+	if s.Dense != nil {
+		if len(s.Points) == 0 {
+			c.fail("sweep", "a dense model and no points")
+			return
+		}
+		c.point(s.Dense, s, "sweep.dense")
+	}
 	counts := map[int]bool{}
 	for i := range s.Points {
 		c.point(&s.Points[i], s, fmt.Sprintf("sweep.points[%d]", i))
@@ -41,16 +49,20 @@ func (c *checker) sweep(s *Sweep) {
 }
 
 func (c *checker) point(p *SweepPoint, s *Sweep, field string) {
-	c.layers(p.Dropped, s.Layers, field)
+	c.layers(p.Dropped, unitsOf(s.Layers, s.Unit), field)
 	c.count(int64(p.Count), int64(s.Layers), field, "count")
 	c.number(p.Share, 0, 1, field, "share")
 	c.retention(&p.Retention, field, "retention")
 	c.divergence(&p.Divergence, field, "divergence")
+	c.maybe(p.Flips, 0, 1+barely, field, "flips")
 	c.count(p.Parameters, maxCount, field, "parameters")
 	c.count(p.Bytes, maxCount, field, "bytes")
 	c.number(p.TokensPerSecond, 0, maxCount, field, "tokens_per_s")
 	c.number(p.Generated, 0, maxCount, field, "generated_per_s")
 	c.count(p.CacheBytes, maxCount, field, "cache_bytes")
+	if p.Fluency != nil {
+		c.fluency(p.Fluency, field+".fluency")
+	}
 	if len(p.Tasks) != len(s.Points[0].Tasks) {
 		c.fail(field, "%d tasks, the first has %d", len(p.Tasks), len(s.Points[0].Tasks))
 	}
@@ -58,5 +70,8 @@ func (c *checker) point(p *SweepPoint, s *Sweep, field string) {
 		t := &p.Tasks[i]
 		c.figure(Figure{t.Value, t.Stderr}, field, "tasks", t.Name)
 		c.maybe(t.Retention, 0, math.Inf(1), field, "tasks", t.Name, "retention")
+		c.span(t.Span, field, "tasks", t.Name, "retention_interval")
+		c.count(int64(t.N), maxCount, field, "tasks", t.Name, "n")
+		c.number(t.Chance, 0, 1, field, "tasks", t.Name, "chance")
 	}
 }

@@ -4,6 +4,8 @@ package report
 
 import (
 	"fmt"
+	"path/filepath"
+	"strings"
 
 	"avssnative/prune"
 )
@@ -11,13 +13,25 @@ import (
 // heading is what was looked at, and with what.
 func (r *Report) heading() []string {
 	lines := []string{
-		fmt.Sprintf("%s: %s, %d layers, %s parameters", r.Model.Ref, r.Model.Architecture, r.Model.Layers, count(r.Model.Parameters)),
+		fmt.Sprintf("%s: %s, %d layers, %s parameters", r.name(), r.Model.Architecture, r.Model.Layers, count(r.Model.Parameters)),
 		fmt.Sprintf("on %s (%s), compute %s", r.Device.Name, r.Device.ISA, r.Device.Compute),
 	}
 	if c := r.Calibration; c != nil {
-		lines = append(lines, fmt.Sprintf("measured on %s: %d tokens in %d sequences", c.Source, c.Tokens, c.Sequences))
+		lines = append(lines, fmt.Sprintf("measured on %s: %d tokens in %d sequences", r.text(), c.Tokens, c.Sequences))
 	}
 	return lines
+}
+
+// text is what the calibration text is called: files by their name and folder, not by where somebody's disk has them.
+func (r *Report) text() string {
+	var names []string
+	for _, source := range strings.Split(r.Calibration.Source, ", ") {
+		if parts := strings.Split(filepath.ToSlash(source), "/"); len(parts) > 2 {
+			source = strings.Join(parts[len(parts)-2:], "/")
+		}
+		names = append(names, source)
+	}
+	return named(names, inNote)
 }
 
 // became says what became of the pruned model, in a line or two; nothing where none was to be written.
@@ -30,6 +44,10 @@ func (r *Report) became() []string {
 	case r.Written == prune.FormatMergekit:
 		return []string{"What mergekit makes the pruned model of is in " + r.Output + ";", "it holds no weights, and was not tried."}
 	}
+	if r.Uncomputed != "" {
+		return []string{"The pruned model is in " + r.Output + ";",
+			"its tensors are the dense model's, byte for byte. It was not tried: nothing can be computed with it here (" + r.Uncomputed + ")."}
+	}
 	return []string{"The pruned model is in " + r.Output + ";", "it was opened again and computes the same logits."}
 }
 
@@ -39,13 +57,4 @@ func (g Generation) Repetition() string {
 		return fmt.Sprintf("%.0f %% of the runs of four tokens", 100*g.RepeatsDense)
 	}
 	return fmt.Sprintf("dense %.0f %%, pruned %.0f %% of the runs of four tokens", 100*g.RepeatsDense, 100*g.Repeats)
-}
-
-// AllWarnings are the plan's warnings and the report's own.
-func (r *Report) AllWarnings() []string {
-	var all []string
-	if r.Plan != nil {
-		all = append(all, r.Plan.Warnings...)
-	}
-	return append(all, r.Warnings...)
 }

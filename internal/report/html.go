@@ -17,7 +17,12 @@ func onPage(s string) template.HTML {
 	return template.HTML(escape.HTML(s)) //nolint:gosec // this is the escaping
 }
 
-var page = template.Must(template.New("page.html").Funcs(template.FuncMap{"text": onPage, "cite": cite}).ParseFS(pages, "page.html"))
+var page = template.Must(template.New("page.html").Funcs(template.FuncMap{"text": onPage, "cite": cite, "next": func(i int, sentence string) string {
+	if command, is := strings.CutPrefix(sentence, next); is && i == commandSentence {
+		return command
+	}
+	return ""
+}}).ParseFS(pages, "page.html"))
 
 // drawing is a picture as the page shows it.
 type drawing struct {
@@ -48,8 +53,12 @@ func (r *Report) HTML(out io.Writer) error {
 			after = i
 		}
 	}
+	text := ""
+	if r.Calibration != nil {
+		text = r.text()
+	}
 	return page.Execute(out, map[string]any{"Report": r, "Tables": tables, "After": after, "Pictures": drawings, "Warnings": r.AllWarnings(),
-		"Verdict": r.Verdict(), "Became": strings.Join(r.became(), " "), "Parameters": count(r.Model.Parameters), "Bytes": size(r.Model.Bytes), "Command": strings.Join(r.Command, " "),
+		"Verdict": r.Verdict(), "Name": r.name(), "Text": text, "Became": strings.Join(r.became(), " "), "Parameters": count(r.Model.Parameters), "Bytes": size(r.Model.Bytes), "Command": strings.Join(r.Command, " "),
 		"References": r.bibliography()})
 }
 

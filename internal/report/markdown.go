@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"avssnative/internal/report/escape"
@@ -11,7 +12,7 @@ import (
 // Markdown writes the tables as GitHub's Markdown.
 func (r *Report) Markdown(out io.Writer) error {
 	s := &strings.Builder{}
-	fmt.Fprintf(s, "# %s\n\n", escape.Markdown(r.Model.Ref))
+	fmt.Fprintf(s, "# %s\n\n", escape.Markdown(r.name()))
 	for i, line := range r.heading() {
 		if i > 0 {
 			s.WriteString("  \n") // a line of its own in the same paragraph
@@ -19,8 +20,19 @@ func (r *Report) Markdown(out io.Writer) error {
 		s.WriteString(escape.Markdown(line))
 	}
 	s.WriteString("\n")
-	if verdict := r.Verdict(); verdict != "" {
-		fmt.Fprintf(s, "\n**%s**\n", escape.Markdown(verdict))
+	for i, sentence := range r.Verdict() {
+		if i == 0 {
+			s.WriteString("\n")
+		}
+		if i == 0 {
+			fmt.Fprintf(s, "1. **%s**\n", escape.Markdown(sentence))
+			continue
+		}
+		if command := strings.TrimPrefix(sentence, next); i == commandSentence && pasted.MatchString(command) && !strings.Contains(command, "://") {
+			fmt.Fprintf(s, "%d. %s`%s`\n", i+1, next, command)
+			continue
+		}
+		fmt.Fprintf(s, "%d. %s\n", i+1, escape.Markdown(sentence))
 	}
 	for _, warning := range r.AllWarnings() {
 		fmt.Fprintf(s, "\n**Warning:** %s\n", escape.Markdown(warning))
@@ -80,3 +92,6 @@ func (t *Table) markdown(s *strings.Builder) {
 		fmt.Fprintf(s, "- %s\n", escape.Markdown(note))
 	}
 }
+
+// pasted are command lines that stand as they are: what escapes a text would be copied with it. Any other is escaped.
+var pasted = regexp.MustCompile(`^[A-Za-z0-9_./:=,%@+ '-]+$`)

@@ -28,7 +28,7 @@ var (
 // depthPicture shows a measure by depth, a line a site.
 func (r *Report) depthPicture(m measure) func() (Picture, bool, error) {
 	return func() (Picture, bool, error) {
-		p := newPicture(m.name, m.title, "layer", m.axis)
+		p := newPicture(m.name, m.title, r.unitAxis(), m.axis)
 		var all []float64
 		for i := range device.Sites {
 			name := i.String()
@@ -72,9 +72,9 @@ func (r *Report) depthPicture(m measure) func() (Picture, bool, error) {
 		if stretched(all) {
 			p.logarithmic()
 		}
-		p.sayGroups(r.Model.Layers)
+		p.sayGroups(r.rows())
 		p.level()
-		p.byLayer(r.Model.Layers)
+		p.byLayer(r.rows())
 		return p, true, nil
 	}
 }

@@ -15,7 +15,17 @@ import (
 // axis is what a picture of a sweep shows upwards.
 type axis struct {
 	title, name string
-	of          func(SweepPoint) float64
+	of          func(*SweepPoint) (value, low, high float64)
+	dense       float64 // where all lines begin: nothing dropped
+	chance      float64 // what guessing comes to; NaN where nothing can be guessed
+}
+
+// around is a value with 95 % of a normal distribution's error.
+func around(value, stderr float64) (v, low, high float64) {
+	if !isFinite(stderr) {
+		stderr = 0
+	}
+	return value, max(0, value-1.96*stderr), value + 1.96*stderr
 }
 
 // sweepAxis is retention, the first perplexity, or the divergence.
@@ -23,18 +33,43 @@ func (s *Sweep) sweepAxis(what string) (axis, bool) {
 	switch what {
 	case "divergence":
 		return axis{"Divergence against the share dropped", "KL(dense ‖ pruned), nats a token",
-			func(p SweepPoint) float64 { return p.Divergence.KL }}, true
+			func(p *SweepPoint) (float64, float64, float64) { return around(p.Divergence.KL, p.Divergence.Stderr) }, 0, nan}, true
 	case "perplexity":
 		task := s.perplexity()
 		if task < 0 {
 			return axis{}, false
 		}
-		t := s.Points[0].Tasks[task]
+		t, dense := s.Points[0].Tasks[task], nan
+		if s.Dense != nil {
+			dense = float64(s.Dense.Tasks[task].Value)
+		}
 		return axis{"Perplexity of " + caption(t.Name) + " against the share dropped", caption(t.Metric),
-			func(p SweepPoint) float64 { return float64(p.Tasks[task].Value) }}, true
+			func(p *SweepPoint) (float64, float64, float64) {
+				return around(float64(p.Tasks[task].Value), float64(p.Tasks[task].Stderr))
+			}, dense, nan}, true
 	}
 	return axis{"Retention against the share dropped", "% (mean of the tasks' ratios)",
-		func(p SweepPoint) float64 { return 100 * float64(p.Retention.MeanOfRatios) }}, true
+		func(p *SweepPoint) (v, low, high float64) {
+			v = 100 * float64(p.Retention.MeanOfRatios)
+			if span := p.Retention.RatiosSpan; span != nil && isFinite(float64(span.Low)) && isFinite(float64(span.High)) {
+				return v, 100 * float64(span.Low), 100 * float64(span.High)
+			}
+			return v, v, v
+		}, 100, 100 * s.chance()}, true
+}
+
+// chance is what guessing keeps, the mean over the tasks that the means are over; NaN where something of them cannot be guessed.
+func (s *Sweep) chance() float64 {
+	places := s.averaged()
+	sum := 0.0
+	for _, i := range places {
+		t := &s.Dense.Tasks[i]
+		if t.Chance <= 0 {
+			return nan
+		}
+		sum += t.Chance / float64(t.Value)
+	}
+	return sum / float64(len(places)) // of none, NaN
 }
 
 // sweepPicture shows retention, the first perplexity, or the divergence against the share dropped, a line a metric. Baselines are dashed.
@@ -52,7 +87,7 @@ func (r *Report) sweepPicture(what string) func() (Picture, bool, error) {
 		names, lines := r.Sweep.lines(y.of)
 		last := make([]float64, len(lines))
 		for i, line := range lines {
-			last[i] = line[len(line)-1].Y
+			last[i] = line.XYs[len(line.XYs)-1].Y
 		}
 		shown := ends(last, mostLines)
 		if len(shown) < len(lines) {
@@ -61,10 +96,23 @@ func (r *Report) sweepPicture(what string) func() (Picture, bool, error) {
 		var all []float64
 		legends := map[string]bool{}
 		for _, i := range shown {
-			for _, point := range lines[i] {
+			for _, point := range lines[i].XYs {
 				all = append(all, point.Y)
 			}
-			l, points, err := plotter.NewLinePoints(lines[i])
+		}
+		log := stretched(all)
+		// The dense model is where every line begins. A logarithm has no place for its 0, which then stands below all else.
+		begin := y.dense
+		if begin <= 0 && log {
+			begin = slices.Min(all) / 3
+			p.say("the dense model is at 0, drawn at the foot of the axis")
+		}
+		for _, i := range shown {
+			line := lines[i].XYs
+			if drawable(begin) {
+				line = append(plotter.XYs{{X: 0, Y: begin}}, line...)
+			}
+			l, points, err := plotter.NewLinePoints(line)
 			if err != nil {
 				return p, false, err
 			}
@@ -81,6 +129,13 @@ func (r *Report) sweepPicture(what string) func() (Picture, bool, error) {
 			points.GlyphStyle = draw.GlyphStyle{Color: colour, Radius: vg.Points(3.5), Shape: shapes[i%len(shapes)]}
 			if seeded {
 				points.Radius, points.Shape = vg.Points(2), draw.CircleGlyph{}
+			} else if len(shown) <= mostIntervals {
+				bars, err := plotter.NewYErrorBars(lines[i].within(log))
+				if err != nil {
+					return p, false, err
+				}
+				bars.LineStyle.Color, bars.LineStyle.Width, bars.CapWidth = colour, vg.Points(0.6), vg.Points(4)
+				p.plot.Add(bars)
 			}
 			p.plot.Add(l, points)
 			switch {
@@ -91,10 +146,11 @@ func (r *Report) sweepPicture(what string) func() (Picture, bool, error) {
 				legends[baseline] = true
 			}
 		}
+		p.markChance(y.chance, 100*r.Sweep.widest()+2)
 		if len(all) == 0 {
 			return p, false, nil
 		}
-		if stretched(all) {
+		if log {
 			p.logarithmic()
 		}
 		p.level()
@@ -105,18 +161,60 @@ func (r *Report) sweepPicture(what string) func() (Picture, bool, error) {
 	}
 }
 
-// lines are the points of each metric that has some, in the order of metrics.
-func (s *Sweep) lines(y func(SweepPoint) float64) (names []string, lines []plotter.XYs) {
-	of := map[string]plotter.XYs{}
-	for _, point := range s.Points {
-		if v := y(point); drawable(v) && point.Share >= 0 && point.Share <= 1 {
-			of[point.line()] = append(of[point.line()], plotter.XY{X: 100 * point.Share, Y: v})
+// mostIntervals is how many lines have intervals before these hide each other.
+const mostIntervals = 16
+
+// within are the points with intervals that a logarithmic axis can show.
+func (s spans) within(log bool) spans {
+	if !log {
+		return s
+	}
+	cut := spans{XYs: s.XYs, YErrors: slices.Clone(s.YErrors)}
+	for i := range cut.YErrors {
+		if cut.XYs[i].Y-cut.YErrors[i].Low <= 0 {
+			cut.YErrors[i].Low = cut.XYs[i].Y / 2
 		}
 	}
-	for _, point := range s.Points {
-		if name := point.line(); len(of[name]) > 0 && !slices.Contains(names, name) {
-			names, lines = append(names, name), append(lines, of[name])
+	return cut
+}
+
+// markChance draws what guessing comes to.
+func (p *Picture) markChance(chance, wide float64) {
+	if !drawable(chance) {
+		return
+	}
+	line, err := plotter.NewLine(plotter.XYs{{X: 0, Y: chance}, {X: wide, Y: chance}})
+	if err != nil {
+		return // of two finite points there is none
+	}
+	line.Color, line.Width, line.Dashes = baselineColour, vg.Points(1), []vg.Length{vg.Points(1), vg.Points(2)}
+	p.plot.Add(line)
+	p.legend.Add("by guessing", line)
+}
+
+// lines are the points of each metric that has some, with their intervals, in the order of metrics.
+func (s *Sweep) lines(y func(*SweepPoint) (value, low, high float64)) (names []string, lines []spans) {
+	of := map[string]*spans{}
+	var order []string
+	for i := range s.Points {
+		point := &s.Points[i]
+		v, low, high := y(point)
+		if !drawable(v) || point.Share < 0 || point.Share > 1 {
+			continue
 		}
+		if of[point.line()] == nil {
+			of[point.line()] = &spans{}
+			order = append(order, point.line())
+		}
+		if !drawable(low) || !drawable(high) {
+			low, high = v, v
+		}
+		line := of[point.line()]
+		line.XYs = append(line.XYs, plotter.XY{X: 100 * point.Share, Y: v})
+		line.YErrors = append(line.YErrors, struct{ Low, High float64 }{max(0, v-low), max(0, high-v)})
+	}
+	for _, name := range order {
+		names, lines = append(names, name), append(lines, *of[name])
 	}
 	return names, lines
 }

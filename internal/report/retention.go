@@ -5,9 +5,11 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"avssnative/avss"
+	"avssnative/bench"
 
 	"gonum.org/v1/gonum/stat"
 )
@@ -21,13 +23,14 @@ const (
 	undefined          // there is no number: the dense model scored nothing
 )
 
-// AtChance says whether guessing lies within the 95 % interval of the dense model's value.
+// AtChance says whether the dense model does no better than guessing (bench.AgainstChance).
 func (t *Task) AtChance() bool {
-	reach := 1.96 * float64(t.Dense.Stderr)
-	if !(reach >= 0) {
-		reach = 0
-	}
-	return t.Chance > 0 && math.Abs(float64(t.Dense.Value)-t.Chance) <= reach
+	return t.Chance > 0 && !bench.AgainstChance(float64(t.Dense.Value), t.N, t.Chance).Above()
+}
+
+// AtChance says the same of the dense model's figure in a sweep.
+func (t *TaskPoint) AtChance() bool {
+	return t.Chance > 0 && !bench.AgainstChance(float64(t.Value), t.N, t.Chance).Above()
 }
 
 func (t *Task) standing() standing {
@@ -40,45 +43,64 @@ func (t *Task) standing() standing {
 	return counted
 }
 
+// notAbove is why a task does not count.
+const notAbove = "the dense model is not above chance"
+
 // Kept says in a few words what a pruned model kept of a task.
 func (t *Task) Kept() string {
 	switch {
 	case t.Change == nil:
 		return ""
 	case t.standing() == atChance:
-		return Percent(t.Retention) + " (the dense model is at chance)"
+		return Percent(t.Retention) + " (" + notAbove + ")"
 	}
 	return Percent(t.Retention)
 }
 
 // Means averages what was kept of the tasks that count: not of those without a defined retention, nor of those at which the dense model is at
-// chance. A mean over no task is NaN.
+// chance, nor of perplexities where there are accuracies. A mean over no task is NaN.
 func (ts Tasks) Means() *Retention {
 	var ratios, corrected, dense, pruned []float64
-	for i := range ts {
-		t := &ts[i]
-		if t.Change == nil || t.standing() != counted {
-			continue
-		}
+	for _, t := range ts.averaged() {
 		ratios = append(ratios, float64(t.Retention))
 		if v := float64(t.ChanceCorrected); !math.IsNaN(v) {
 			corrected = append(corrected, v)
 		}
-		// Perplexities name their convention; their mean means nothing.
 		if t.Convention == "" {
 			dense, pruned = append(dense, float64(t.Dense.Value)), append(pruned, float64(t.Pruned.Value))
 		}
 	}
-	return &Retention{avss.Value(stat.Mean(ratios, nil)), avss.Value(stat.Mean(corrected, nil)),
-		avss.Value(stat.Mean(pruned, nil) / stat.Mean(dense, nil))}
+	return &Retention{MeanOfRatios: avss.Value(stat.Mean(ratios, nil)), MeanOfCorrected: avss.Value(stat.Mean(corrected, nil)),
+		RatioOfMeans: avss.Value(stat.Mean(pruned, nil) / stat.Mean(dense, nil))}
+}
+
+// averaged are the tasks that the means are over. Perplexities name their convention.
+func (ts Tasks) averaged() []*Task {
+	accuracies := slices.ContainsFunc(ts, func(t Task) bool { return t.Convention == "" })
+	var all []*Task
+	for i := range ts {
+		if t := &ts[i]; t.Change != nil && t.standing() == counted && (t.Convention == "") == accuracies {
+			all = append(all, t)
+		}
+	}
+	return all
 }
 
 // means are the means over the tasks where there are any, else what the report says.
 func (r *Report) means() *Retention {
-	if len(r.Tasks) > 0 && r.Tasks[0].Change != nil {
-		return r.Tasks.Means()
+	if len(r.Tasks) == 0 || r.Tasks[0].Change == nil {
+		return r.Retention
 	}
-	return r.Retention
+	means := r.Tasks.Means()
+	if k := r.Retention; k != nil && *k != (Retention{}) && sameMean(k.MeanOfRatios, means.MeanOfRatios) && sameMean(k.MeanOfCorrected, means.MeanOfCorrected) {
+		means.RatiosSpan, means.CorrectedSpan = k.RatiosSpan, k.CorrectedSpan
+	}
+	return means
+}
+
+// sameMean says whether two means are over the same tasks: an interval of the one is then the other's.
+func sameMean(a, b avss.Value) bool {
+	return math.Abs(float64(a)-float64(b)) < 1e-9 || math.IsNaN(float64(a)) && math.IsNaN(float64(b))
 }
 
 // How many names a sentence and a note list.
@@ -110,7 +132,7 @@ func (ts Tasks) tasksOf(s standing) []string {
 func (ts Tasks) notCounted(most int) string {
 	var reasons []string
 	if names := ts.tasksOf(atChance); len(names) > 0 {
-		reasons = append(reasons, named(names, most)+" (the dense model is at chance)")
+		reasons = append(reasons, named(names, most)+" ("+notAbove+")")
 	}
 	if names := ts.tasksOf(undefined); len(names) > 0 {
 		reasons = append(reasons, named(names, most)+" (retention is undefined)")
@@ -127,47 +149,10 @@ func (ts Tasks) Warnings() []string {
 	for _, w := range []struct {
 		of  standing
 		why string
-	}{{atChance, "the dense model is at chance, so that retention says nothing there"}, {undefined, "retention is undefined, as the dense model scored nothing"}} {
+	}{{atChance, "the dense model does no better than guessing (exact binomial test, one-sided, 5 %), so that what the pruned one does there is not counted"}, {undefined, "retention is undefined, as the dense model scored nothing"}} {
 		if names := ts.tasksOf(w.of); len(names) > 0 {
 			all = append(all, fmt.Sprintf("%s: %s", named(names, inSentence), w.why))
 		}
 	}
 	return all
-}
-
-// verdictLayers is how long the sentence's list of layers may be.
-const verdictLayers = 120
-
-// Verdict is what was found, in a sentence; empty where nothing was compared.
-func (r *Report) Verdict() string {
-	kept := r.means()
-	if r.Plan == nil || kept == nil {
-		return ""
-	}
-	dropped := r.Plan.Dropped
-	which := plural("layer", dropped)
-	if len(which) > verdictLayers {
-		which = fmt.Sprintf("%d layers", len(dropped))
-	}
-	sentence := fmt.Sprintf("Without %s (%d of %d, %s) the model", which, len(dropped), r.Model.Layers, r.chosenBy())
-	if n := len(r.Tasks.tasksOf(counted)); isFinite(float64(kept.MeanOfRatios)) {
-		sentence += fmt.Sprintf(" keeps %s on %d %s (mean of ratios)", Percent(kept.MeanOfRatios), n, some("task", n))
-	} else {
-		sentence += " was judged on no task that tells what it keeps"
-	}
-	if d := r.Divergence; d != nil {
-		sentence += fmt.Sprintf("; its next words differ by %.4f nats a token", d.KL)
-	}
-	sentence += "."
-	if left := r.Tasks.notCounted(inSentence); left != "" {
-		sentence += " " + left
-	}
-	return sentence
-}
-
-func (r *Report) chosenBy() string {
-	if r.Plan.Metric == "" {
-		return "named by hand"
-	}
-	return "chosen by " + r.label(r.Plan.Metric)
 }

@@ -24,27 +24,29 @@ func TestTasksThatDoNotCount(t *testing.T) {
 	r.Tasks = Tasks{judged("solid", 0.25, 0.75, 0.02, 0.5), judged("guessed", 0.5, 0.52, 0.02, 1.25), judged("void", 0, 0, 0, 1),
 		judged("other", 0.5, 0.875, 0.02, 1)}
 	r.Retention = r.Tasks.Means()
-	if *r.Retention != (Retention{0.75, 0.625, avss.Value((0.375 + 0.875) / (0.75 + 0.875))}) {
+	if *r.Retention != (Retention{MeanOfRatios: 0.75, MeanOfCorrected: 0.625, RatioOfMeans: avss.Value((0.375 + 0.875) / (0.75 + 0.875))}) {
 		t.Errorf("means %v", *r.Retention)
 	}
-	want := "keeps 75.0 % on 2 tasks (mean of ratios); its next words differ by 0.5000 nats a token. " +
-		"Not counted: guessed (the dense model is at chance); void (retention is undefined)."
-	if got := r.Verdict(); !strings.HasSuffix(got, want) {
-		t.Errorf("%q, want at its end %q", got, want)
+	verdict := r.Verdict()
+	if want := "it keeps 62.5 % of what lies beyond chance and 75.0 % raw, on 2 tasks"; !strings.Contains(verdict[1], want) {
+		t.Errorf("%q, want in it %q", verdict[1], want)
+	}
+	if want := "not counted: guessed (the dense model is not above chance); void (retention is undefined)."; !strings.HasSuffix(verdict[2], want) {
+		t.Errorf("%q, want at its end %q", verdict[2], want)
 	}
 	for name, render := range forms(r) {
 		out := rendered(t, render)
 		if strings.Contains(out, "NaN") {
 			t.Errorf("%s says NaN", name)
 		}
-		if name != "csv" && !strings.Contains(strings.Join(strings.Fields(out), " "), "guessed (the dense model is at chance)") {
-			t.Errorf("%s does not say that a task is at chance", name)
+		if name != "csv" && !strings.Contains(strings.Join(strings.Fields(out), " "), "guessed (the dense model is not above chance)") {
+			t.Errorf("%s does not say that a task does not count", name)
 		}
 		if !strings.Contains(out, "guessed") || !strings.Contains(out, "void") {
 			t.Errorf("%s leaves a task out", name)
 		}
 	}
-	if got := r.Tasks[1].Kept(); got != "125.0 % (the dense model is at chance)" {
+	if got := r.Tasks[1].Kept(); got != "125.0 % (the dense model is not above chance)" {
 		t.Errorf("%q", got)
 	}
 	if got := r.Tasks[2].Kept(); got != unknown {
@@ -55,7 +57,8 @@ func TestTasksThatDoNotCount(t *testing.T) {
 func TestNoTaskCounts(t *testing.T) {
 	r := sample(8)
 	r.Tasks = Tasks{judged("void", 0, 0, 0, 1)}
-	if got := r.Verdict(); !strings.Contains(got, "was judged on no task that tells what it keeps") {
+	r.Divergence = nil
+	if got := r.Verdict(); !strings.Contains(got[0], "was judged on no task that tells what it keeps") {
 		t.Errorf("%q", got)
 	}
 	if k := r.Tasks.Means(); !math.IsNaN(float64(k.MeanOfRatios)) || !math.IsNaN(float64(k.RatioOfMeans)) {
@@ -65,12 +68,16 @@ func TestNoTaskCounts(t *testing.T) {
 
 func TestAtChance(t *testing.T) {
 	for _, c := range []struct {
-		chance, dense, stderr float64
-		want                  bool
-	}{{0.25, 0.3, 0.03, true}, {0.25, 0.3, 0.02, false}, {0.5, 0.5, 0, true}, {0.5, 0.45, 0.03, true}, {0.5, 0.5, nan, true}, {0, 0, 0.1, false}} {
-		task := judged("x", c.chance, c.dense, c.stderr, 1)
+		chance, dense float64
+		want          bool
+	}{{0.25, 0.3, true}, {0.25, 0.33, false}, {0.5, 0.5, true}, {0.5, 0.31, true}, {0.5, 0.58, true}, {0.5, 0.6, false}, {0, 0, false}} {
+		task := judged("x", c.chance, c.dense, 0.03, 1)
 		if got := task.AtChance(); got != c.want {
 			t.Errorf("%+v: %v", c, got)
+		}
+		point := TaskPoint{Chance: c.chance, Value: avss.Value(c.dense), N: 100}
+		if got := point.AtChance(); got != c.want {
+			t.Errorf("%+v in a sweep: %v", c, got)
 		}
 	}
 }
@@ -84,7 +91,7 @@ func TestNamesInASentence(t *testing.T) {
 	for l := 2; l < 1000; l += 2 {
 		r.Plan.Dropped = append(r.Plan.Dropped, l)
 	}
-	if got := r.Verdict(); !strings.HasPrefix(got, "Without 500 layers (500 of 1000,") {
+	if got := r.Verdict()[0]; !strings.Contains(got, "500 layers (500 of 1000,") {
 		t.Errorf("%.200q", got)
 	}
 }

@@ -26,7 +26,7 @@ func sample(layers int) *Report {
 			Change: &Change{Retention: avss.Value(math.NaN()), P: 0.2, Test: "McNemar", Flips: 0.25}},
 			{Name: "alpha", Version: "1", N: 9, Metric: "word_perplexity", Convention: "chunk-2048", Dense: Figure{12, 0.01}, Pruned: &pruned,
 				Change: &Change{Retention: 0.9, P: 1e-9, KL: 0.1, SameTop: 0.5, Flips: avss.Value(math.NaN())}}},
-		Retention:  &Retention{0.9, 0.8, 0.7},
+		Retention:  &Retention{MeanOfRatios: 0.9, MeanOfCorrected: 0.8, RatioOfMeans: 0.7},
 		Divergence: &Divergence{KL: 0.5, SameTop: 0.7, Tokens: 12},
 		Size:       &Size{100, 80, 400, 320},
 		Speed: &Speed{TokensPerSecondDense: 10, TokensPerSecondPruned: 12, GeneratedPerSecondDense: 2, GeneratedPerSecondPruned: 3,
@@ -71,11 +71,17 @@ func sample(layers int) *Report {
 	point := func(metric string, count int) SweepPoint {
 		count = min(count, layers)
 		return SweepPoint{Metric: metric, Count: count, Share: float64(count) / float64(layers), Dropped: drop,
-			Retention: Retention{0.9, 0.9, 0.9}, Divergence: Divergence{KL: 0.01 * float64(count)},
+			Retention: Retention{MeanOfRatios: 0.9, MeanOfCorrected: 0.9, RatioOfMeans: 0.9}, Divergence: Divergence{KL: 0.01 * float64(count), Tokens: 9, Stderr: 0.001},
 			Tasks:      []TaskPoint{{Name: "alpha", Metric: "word_perplexity", Convention: "chunk-2048", Value: avss.Value(10 * count), Retention: 0.9}},
 			Parameters: 12, TokensPerSecond: 3, Generated: 1.5, CacheBytes: 2048}
 	}
-	r.Sweep = &Sweep{Layers: layers,
+	dense := point("dense", 0)
+	dense.Dropped, dense.Retention, dense.Tasks[0].Value, dense.Bytes = []int{}, Retention{MeanOfRatios: 1, MeanOfCorrected: 1, RatioOfMeans: 1}, 9, 1<<25
+	r.Alternatives = []Alternative{{Name: "Q8_0", Tensors: map[string]int{"Q8_0": 8}, Bytes: 200, Divergence: &Divergence{KL: 0.001, SameTop: 0.99, Tokens: 9},
+		Retention: &Retention{MeanOfRatios: 0.99, MeanOfCorrected: 0.98, RatioOfMeans: 0.99}}, {Name: "Q4_K", Unmeasured: "no tensor would become smaller"}}
+	r.Tasks[0].Answers = &Answers{Choices: []string{"no", "yes"}, Right: avss.Values{0.5, 0.5}, Dense: avss.Values{0.25, 0.75}, Pruned: avss.Values{0, 1},
+		ConstantPruned: `"yes"`}
+	r.Sweep = &Sweep{Layers: layers, Dense: &dense,
 		Points:  []SweepPoint{point("avss", 1), point("avss", 2), point("first", 1), point("random-0", 1), point("random-1", 1)},
 		Metrics: []string{"avss", "bi"}, Tau: []avss.Values{{1, 0.5}, {0.5, 1}}, Passes: 1, PassesAlone: 5,
 		Blocks: 10, BlocksAlone: 50, Seconds: 1, SecondsAlone: 4}

@@ -25,6 +25,7 @@ func crowd() *Report {
 			Change: &Change{Retention: 0.8, ChanceCorrected: avss.Value(1. / 1.5), P: 0.01, KL: 0.5, SameTop: 0.75}})
 		at = append(at, TaskPoint{Name: name, Metric: "acc_norm", Value: 0.5, Retention: 0.8})
 	}
+	r.Sweep.Dense.Tasks = at
 	r.Sweep.Points, r.Sweep.Metrics, r.Sweep.Tau = nil, nil, nil
 	for i := range 30 {
 		name := fmt.Sprintf("own-metric-number-%d", i)
@@ -35,7 +36,7 @@ func crowd() *Report {
 		r.Sweep.Metrics, r.Sweep.Tau = append(r.Sweep.Metrics, name), append(r.Sweep.Tau, make(avss.Values, 30))
 		for count := 1; count < 4; count++ {
 			r.Sweep.Points = append(r.Sweep.Points, SweepPoint{Metric: name, Count: count, Share: float64(count) / 6, Dropped: []int{0, 1, 2}[:count],
-				Retention: Retention{0.8, 0.7, 0.6}, Divergence: Divergence{KL: float64(i)}, Tasks: at})
+				Retention: Retention{MeanOfRatios: 0.8, MeanOfCorrected: 0.7, RatioOfMeans: 0.6}, Divergence: Divergence{KL: float64(i)}, Tasks: at})
 		}
 	}
 	return r
@@ -59,8 +60,8 @@ func TestEightyColumns(t *testing.T) {
 		}
 	}
 	records := sections(t, r)
-	// metric, count, share, retention and divergence stand beside the tasks.
-	if n := len(records["What each metric's choice keeps"][0]); n != 5+40 {
+	// metric, count, share, two retentions with their intervals, divergence, same top and flips stand beside the tasks.
+	if n := len(records["What each metric's choice keeps"][0]); n != 12+40 {
 		t.Errorf("the sweep has %d columns", n)
 	}
 	pictures, err := r.Pictures()

@@ -13,6 +13,7 @@ type Table struct {
 	Note    string         // below it
 	Notes   []string       // below that, one by one
 	single  bool           // it tells of single layers or of the run itself: its place is behind the pictures
+	labels  int            // how many of the first columns say what a row is about; 0: one
 	keys    map[string]int // how often columns asked for a key
 }
 
@@ -32,7 +33,7 @@ type Row struct {
 // Tables are all tables the report has something for, in the order a reader wants them.
 func (r *Report) Tables() []Table {
 	var all []Table
-	for _, make := range []func() (Table, bool){r.summaryTable, r.taskTable, r.wordsTable, r.fluencyTable, r.planTable, r.repairTable, r.sweepTable,
+	for _, make := range []func() (Table, bool){r.summaryTable, r.taskTable, r.wordsTable, r.answerTable, r.fluencyTable, r.planTable, r.repairTable, r.sweepTable, r.alternativeTable,
 		r.sweepPlansTable, r.agreementTable, r.layerTable, r.intervalTable, r.stabilityTable, r.activationTable, r.timeTable} {
 		if t, has := make(); has {
 			all = append(all, t)

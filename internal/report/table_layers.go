@@ -8,6 +8,7 @@ import (
 
 	"avssnative/avss"
 	"avssnative/engine/device"
+	"avssnative/prune"
 )
 
 // layerTable is every ranking's scores by layer.
@@ -41,7 +42,7 @@ func (r *Report) layerTable() (Table, bool) {
 		t.fill(columns)
 		return t, true
 	}
-	marks, dropped := make([]Cell, r.Model.Layers), r.droppedLayers()
+	marks, dropped := make([]Cell, r.rows()), r.droppedLayers()
 	for layer := range marks {
 		marks[layer] = Mark{dropped[layer], "dropped"}
 	}
@@ -57,19 +58,33 @@ func (r *Report) layerTable() (Table, bool) {
 func (r *Report) byLayer(title string) (Table, [][]Cell) {
 	t := Table{Title: title, single: true}
 	t.column("layer", "layer")
-	numbers := make([]Cell, r.Model.Layers)
-	for layer := range numbers {
-		numbers[layer] = Count(layer)
+	numbers := make([]Cell, r.rows())
+	for i := range numbers {
+		if numbers[i] = Count(i); r.Unit != "" {
+			numbers[i] = Text(prune.UnitName(r.Unit, i))
+		}
 	}
 	return t, [][]Cell{numbers}
 }
 
-// droppedLayers says of every layer whether the plan leaves it out.
+// droppedLayers says of every layer, or half of one where scores are of halves, whether the plan leaves it out.
 func (r *Report) droppedLayers() []bool {
-	dropped := make([]bool, r.Model.Layers)
-	if r.Plan != nil {
-		for _, layer := range r.Plan.Dropped {
-			dropped[layer] = true
+	dropped := make([]bool, r.rows())
+	if r.Plan == nil {
+		return dropped
+	}
+	gone := make([]bool, unitsOf(r.Model.Layers, r.Plan.Unit))
+	for _, i := range r.Plan.Dropped {
+		gone[i] = true
+	}
+	for i := range dropped {
+		switch {
+		case r.Unit == r.Plan.Unit:
+			dropped[i] = gone[i]
+		case r.Unit == prune.Sublayer: // layers were named
+			dropped[i] = gone[i/2]
+		default: // halves were named
+			dropped[i] = gone[2*i] && gone[2*i+1]
 		}
 	}
 	return dropped
@@ -142,7 +157,7 @@ func (r *Report) stabilityTable() (Table, bool) {
 		if rho, known := r.depth(key); known {
 			depth.Value = rho
 		}
-		t.add(r.term(key), Number{Value: float64(s.Tau), Places: 3}, depth, LayerOrder(order[:n]), LayerOrder(order[len(order)-n:]))
+		t.add(r.term(key), Number{Value: float64(s.Tau), Places: 3}, depth, units(order[:n], r.Unit, true), units(order[len(order)-n:], r.Unit, true))
 		for _, note := range s.Notes {
 			if about[note] == nil {
 				notes = append(notes, note)
@@ -158,7 +173,7 @@ func (r *Report) stabilityTable() (Table, bool) {
 
 // activationTable is the two halves of the robust formula at every site.
 func (r *Report) activationTable() (Table, bool) {
-	if len(r.Layers) != r.Model.Layers || len(r.Layers) == 0 {
+	if len(r.Layers) != r.rows() || len(r.Layers) == 0 {
 		return Table{}, false
 	}
 	t, columns := r.byLayer("Variance and sparsity by depth")
@@ -172,7 +187,7 @@ func (r *Report) activationTable() (Table, bool) {
 				variance, sparsity = append(variance, float64(s.RelativeVariance)), append(sparsity, float64(s.RelativeSparsity))
 			}
 		}
-		if len(variance) != r.Model.Layers {
+		if len(variance) != r.rows() {
 			continue
 		}
 		// Of what is divided by its own size the variance is 1 everywhere, which tells nothing.

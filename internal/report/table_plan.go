@@ -17,7 +17,7 @@ func (r *Report) planTable() (Table, bool) {
 	t.column("relation", "")
 	chosen := r.term(r.Plan.Metric)
 	chosen.Name += " (" + r.Plan.Rule + ")"
-	t.add(chosen, LayerSet(r.Plan.Dropped), Text("dropped"))
+	t.add(chosen, units(r.Plan.Dropped, r.Plan.Unit, false), Text("dropped"))
 	t.Rows[0].Dropped = true
 	if len(r.Others) > 0 {
 		t.Note += " The first line is what was done; the others are what the other rankings of the same pass would have dropped."
@@ -27,7 +27,7 @@ func (r *Report) planTable() (Table, bool) {
 		if slices.Equal(other.Dropped, r.Plan.Dropped) {
 			same = "the same"
 		}
-		t.add(r.term(other.Metric), LayerSet(other.Dropped), same)
+		t.add(r.term(other.Metric), units(other.Dropped, other.Unit, false), same)
 	}
 	var follow []string
 	for _, key := range r.Keys() {

@@ -1,6 +1,10 @@
 package report
 
-import "fmt"
+import (
+	"fmt"
+
+	"avssnative/prune"
+)
 
 // summaryTable is what became of the model as a whole.
 func (r *Report) summaryTable() (Table, bool) {
@@ -8,10 +12,10 @@ func (r *Report) summaryTable() (Table, bool) {
 	t.column("quantity", "")
 	t.column("dense", "dense")
 	t.column("pruned", "pruned")
-	t.column("kept", "kept")
+	t.column("kept", "kept", keptParts...)
 	if k := r.means(); k != nil {
-		t.add(Term{"retention_mean_of_ratios", "retention, mean of the tasks' ratios"}, nil, nil, Share(k.MeanOfRatios))
-		t.add(Term{"retention_beyond_chance_mean_of_ratios", "retention beyond chance, mean of ratios"}, nil, nil, Share(k.MeanOfCorrected))
+		t.add(Term{"retention_beyond_chance_mean_of_ratios", "retention beyond chance, mean of ratios"}, nil, nil, Kept{Share(k.MeanOfCorrected), k.CorrectedSpan})
+		t.add(Term{"retention_mean_of_ratios", "retention, mean of the tasks' ratios"}, nil, nil, Kept{Share(k.MeanOfRatios), k.RatiosSpan})
 		t.add(Term{"retention_ratio_of_mean_accuracies", "retention, ratio of mean accuracies"}, nil, nil, Share(k.RatioOfMeans))
 	}
 	if d := r.Divergence; d != nil {
@@ -20,7 +24,11 @@ func (r *Report) summaryTable() (Table, bool) {
 	}
 	if p := r.Plan; p != nil {
 		kept := int64(len(p.Kept))
-		t.add(Term{"layers", "layers"}, Count(r.Model.Layers), Count(kept), ratio(kept, int64(r.Model.Layers)))
+		what, all := Term{"layers", "layers"}, int64(unitsOf(r.Model.Layers, p.Unit))
+		if p.Unit == prune.Sublayer {
+			what = Term{"sublayers", "attentions and MLPs"}
+		}
+		t.add(what, Count(all), Count(kept), ratio(kept, all))
 	}
 	if s := r.Size; s != nil {
 		t.add(Term{"parameters", "parameters"}, Quantity(s.ParametersDense), Quantity(s.ParametersPruned), ratio(s.ParametersPruned, s.ParametersDense))
@@ -35,6 +43,11 @@ func (r *Report) summaryTable() (Table, bool) {
 				cells[2], cells[3] = Bytes(s.CacheBytesPruned), ratio(s.CacheBytesPruned, s.CacheBytesDense)
 			}
 			t.add(cells...)
+		}
+	}
+	for _, row := range t.Rows {
+		if share, plain := row.Cells[3].(Share); plain { // one column, one kind of cell
+			row.Cells[3] = Kept{share, nil}
 		}
 	}
 	return t, len(t.Rows) > 0

@@ -1,6 +1,10 @@
 package report
 
-import "fmt"
+import (
+	"fmt"
+
+	"avssnative/bench"
+)
 
 // taskTable is the figures of each task, what matters most in front: where there is room for it, all that stands in one line. What its metric
 // means exactly stands below: it is too long for a column.
@@ -14,9 +18,9 @@ func (r *Report) taskTable() (Table, bool) {
 	if compared {
 		t.column("dense", "dense", figureParts...)
 		t.column("pruned", "pruned", figureParts...)
-		t.column("retention", "retention")
+		t.column("retention", "retention", keptParts...)
 		t.column("p", "p")
-		t.Note = "± one standard error. Retention: pruned/dense for accuracies, dense/pruned for perplexities. p: two-sided paired test " +
+		t.Note = "± one standard error. Retention: pruned/dense for accuracies, dense/pruned for perplexities; in brackets 95 % of a bootstrap over items. p: two-sided paired test " +
 			"(McNemar for accuracies, paired bootstrap for perplexities)."
 	} else {
 		t.column("value", "value", figureParts...)
@@ -27,7 +31,7 @@ func (r *Report) taskTable() (Table, bool) {
 		task := &r.Tasks[i]
 		cells := []Cell{Text(task.Name), task.Dense}
 		if compared {
-			cells = append(cells, *task.Pruned, Share(task.Retention), Probability(task.P))
+			cells = append(cells, *task.Pruned, Kept{Share(task.Retention), task.RetentionSpan}, Probability(task.P))
 		}
 		t.add(append(cells, Text(task.Metric), Count(task.N))...)
 	}
@@ -69,11 +73,13 @@ func (r *Report) wordsTable() (Table, bool) {
 		return Table{}, false
 	}
 	t := Table{Title: "What accuracy alone hides",
-		Note: "Beyond chance: what guessing gives is taken off both models' accuracy. KL(dense ‖ pruned) and the share of the same most likely token " +
+		Note: "Beyond chance: what guessing gives is taken off both models' accuracy. Dense at least: the lower end of the one-sided 95 % interval " +
+			"(Clopper-Pearson); where it is not above guessing the task does not count. KL(dense ‖ pruned) and the share of the same most likely token " +
 			"are means over scored tokens. Answers changed: the share of items that both answer differently, right or wrong."}
 	t.column("task", "task")
 	t.column("by_guessing", "by guessing")
-	t.column("retention_beyond_chance", "retention beyond chance")
+	t.column("dense_at_least", "dense at least")
+	t.column("retention_beyond_chance", "retention beyond chance", keptParts...)
 	t.column("kl_nats_per_token", "KL, nats a token")
 	t.column("same_top_token", "same top token")
 	t.column("answers_changed", "answers changed")
@@ -86,7 +92,11 @@ func (r *Report) wordsTable() (Table, bool) {
 		if task.KL == 0 && task.SameTop == 0 {
 			kl, same = nil, nil // no tokens were compared: the models answered in their own words
 		}
-		t.add(Text(task.Name), guess, Share(task.ChanceCorrected), kl, same, Share(task.Flips))
+		least := Share(nan)
+		if task.Chance > 0 {
+			least = Share(bench.AgainstChance(float64(task.Dense.Value), task.N, task.Chance).Low)
+		}
+		t.add(Text(task.Name), guess, least, Kept{Share(task.ChanceCorrected), task.CorrectedSpan}, kl, same, Share(task.Flips))
 	}
 	return t, true
 }

@@ -27,12 +27,15 @@ const (
 
 // Terminal writes all there is for a screen.
 func (r *Report) Terminal(out io.Writer) error {
-	return errors.Join(r.Results(out), r.Ending(out))
+	return errors.Join(r.Results(out), r.Ending(out, len(r.AllWarnings())))
 }
 
-// Ending writes what became of the pruned model.
-func (r *Report) Ending(out io.Writer) error {
+// Ending writes what became of the pruned model, and the warnings that came up while it was written: those behind as many as were said before.
+func (r *Report) Ending(out io.Writer, said int) error {
 	s := &strings.Builder{}
+	for _, warning := range r.AllWarnings()[said:] {
+		fmt.Fprintf(s, "\n%s\n", wrapped("Warning: "+warning, "  "))
+	}
 	for i, line := range r.became() {
 		if i == 0 {
 			s.WriteByte('\n')
@@ -49,8 +52,15 @@ func (r *Report) Results(out io.Writer) error {
 	for _, line := range r.heading() {
 		fmt.Fprintln(s, wrapped(line, "  "))
 	}
-	if verdict := r.Verdict(); verdict != "" {
-		fmt.Fprintf(s, "\n%s\n", wrapped(verdict, ""))
+	for i, sentence := range r.Verdict() {
+		if i == 0 {
+			s.WriteByte('\n')
+		}
+		if i == commandSentence { // a command that is folded cannot be pasted
+			fmt.Fprintln(s, escape.Terminal(sentence))
+			continue
+		}
+		fmt.Fprintln(s, wrapped(sentence, "  "))
 	}
 	for _, warning := range r.AllWarnings() {
 		fmt.Fprintf(s, "\n%s\n", wrapped("Warning: "+warning, "  "))
@@ -165,14 +175,17 @@ func headLines(name string, width int) []string {
 	return append(lines, folded(line, width)...)
 }
 
-// blocks parts the columns behind the first into groups that fit beside it.
-func blocks(columns []drawnColumn) [][]drawnColumn {
+// blocks parts the columns behind the first ones, which say what a row is about, into groups that fit beside these.
+func blocks(columns []drawnColumn, labels int) [][]drawnColumn {
 	var all [][]drawnColumn
-	label := columns[0].width + len(columnGap)
+	label := 0
+	for _, c := range columns[:labels] {
+		label += c.width + len(columnGap)
+	}
 	at := lineWidth + 1
-	for _, c := range columns[1:] {
+	for _, c := range columns[labels:] {
 		if width := c.width + len(columnGap); at+width > lineWidth {
-			all = append(all, []drawnColumn{columns[0], c})
+			all = append(all, append(columns[:labels:labels], c))
 			at = label + width
 		} else {
 			all[len(all)-1] = append(all[len(all)-1], c)
@@ -187,15 +200,15 @@ func blocks(columns []drawnColumn) [][]drawnColumn {
 
 // terminal draws the table, in several blocks below each other where its columns are more than fit.
 func (t *Table) terminal(s *strings.Builder) {
-	columns := make([]drawnColumn, len(t.Columns))
+	columns, labels := make([]drawnColumn, len(t.Columns)), max(1, t.labels)
 	for i := range columns {
 		columns[i] = t.draw(i, wordWidth)
 	}
-	if t.name(columns); len(blocks(columns)) > 1 && columns[0].width > labelWidth {
+	if t.name(columns); len(blocks(columns, labels)) > 1 && columns[0].width > labelWidth {
 		columns[0] = t.draw(0, labelWidth)
 		t.name(columns)
 	}
-	for i, block := range blocks(columns) {
+	for i, block := range blocks(columns, labels) {
 		if i > 0 {
 			s.WriteByte('\n')
 		}

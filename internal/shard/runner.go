@@ -379,7 +379,7 @@ func key(p engine.Pass, metrics []avss.Metric) (string, error) {
 	for _, r := range p.Repairs {
 		fmt.Fprintln(sum, "repair", r.Fingerprint())
 	}
-	fmt.Fprintln(sum, p.Diverge, p.Eps, p.Relative)
+	fmt.Fprintln(sum, p.Diverge, p.Eps, p.Relative, p.Halves)
 	for _, m := range metrics {
 		empty, err := m.MarshalBinary()
 		if err != nil {

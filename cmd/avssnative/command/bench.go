@@ -20,15 +20,17 @@ func benchCommand() *cli.Command {
 		Description: metricsAbout(),
 		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag(),
 			text("metrics", strings.Join(rankings(false), ","), "rankings to compare, by the names that score prints; all adds the other formulas and "+
-				strings.Join(avss.Names(avss.Removal), ", ")),
+				strings.Join(allRemovals(), ", ")+"; search is measured where it is named, and then what each choice costs more than its own is printed"),
 			text("shares", "12.5,25,37.5,50", "shares of the layers to drop, in per cent"),
 			modeFlag(),
 			text("site", "delta", "what avss looks at: delta, block, attn, mlp or act"),
 			number("random", 3, "seeds of the random baseline"),
 			seedFlag(),
 			number("protect-first", 0, "layers at the input that stay"), number("protect-last", 0, "layers at the output that stay"),
+			unitFlag(),
+			number("generate", 16, "tokens that every model says after the beginnings of two calibration texts; 0: none"),
 			toggle("one-by-one", "also judge every plan by itself, to show what walking them together saves")},
-			[]cli.Flag{repairFlag("none: plain cuts alone")}, taskFlags(), shardFlags(), []cli.Flag{reportFlag(), forceFlag(), jsonFlag()}),
+			searchFlags(), []cli.Flag{repairFlag("none: plain cuts alone")}, taskFlags(), judgingFlags(), shardFlags(), []cli.Flag{reportFlag(), forceFlag(), jsonFlag()}),
 		Action: sweep,
 	}
 }
@@ -42,7 +44,9 @@ func sweep(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	evaluation.Speed = true
+	if err := judging(c, &evaluation); err != nil {
+		return err
+	}
 	shares, err := shares(c.String("shares"))
 	if err != nil {
 		return err
@@ -60,6 +64,9 @@ func sweep(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if scoring.Search, err = seeking(c, scoring.Metrics); err != nil {
+		return err
+	}
 	if !slices.Contains(metrics, "avss") {
 		if err := idle(c, "avss is not among --metrics", "avss-mode", "site"); err != nil {
 			return err
@@ -67,6 +74,9 @@ func sweep(c *cli.Context) error {
 	}
 	if err := idleCalibration(c); err != nil {
 		return err
+	}
+	if c.Int("generate") < 0 {
+		return usage("--generate %d: want 0 (none) or more", c.Int("generate"))
 	}
 	repair, err := repairing(c, prune.RepairNone)
 	if err != nil {
@@ -80,21 +90,29 @@ func sweep(c *cli.Context) error {
 		return err
 	}
 	defer j.Close()
-	if _, err := job.Counts(j.Model.Layers(), shares, protect(c)); err != nil {
+	if scoring.Search.Counts, err = job.Counts(j.Model.Layers(), shares, protect(c)); err != nil {
 		return usage("--shares %s: %w", c.String("shares"), err)
 	}
 	widest := 0.0
 	for _, s := range shares {
 		widest = max(widest, s)
 	}
-	scoring.Greedy = int(widest*float64(j.Model.Layers()) + 0.5)
-	scoring.Keep = protect(c).Keep(j.Model.Layers())
+	if err := scoreUnits(c, j, c.String("site")); err != nil {
+		return err
+	}
+	scoring.Greedy = int(widest*float64(j.Units()) + 0.5)
+	scoring.Keep = j.Keep(protect(c))
+	plans := len(shares) * (len(metrics) + 2 + max(1, c.Int("random")))
+	if err := j.Expect(c.Context, job.Ahead{Calibration: &calibration, Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy, Judge: &evaluation, Plans: plans,
+		Generate: c.Int("generate") * plans / 2, Judging: "judging all plans"}); err != nil {
+		return err
+	}
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
 		return err
 	}
 	err = j.Sweep(c.Context, job.Sweeping{Evaluation: evaluation, Metrics: metrics, Shares: shares, Protect: protect(c), Repair: repair.method,
 		Mode: scoring.Mode, Site: scoring.Site,
-		Random: c.Int("random"), Alone: c.Bool("one-by-one")})
+		Generating: job.Generating{Tokens: c.Int("generate")}, Random: c.Int("random"), Alone: c.Bool("one-by-one")})
 	if err != nil {
 		return err
 	}
@@ -117,7 +135,7 @@ func rankings(all bool) []string {
 		keys = append(append(keys, d.Name), formulas...)
 	}
 	if all {
-		keys = append(keys, avss.Names(avss.Removal)...)
+		keys = append(keys, allRemovals()...)
 	}
 	return keys
 }

@@ -3,9 +3,11 @@ package command
 import (
 	"errors"
 	"io"
+	"strings"
 
 	"avssnative/bench"
 	"avssnative/engine"
+	"avssnative/internal/job"
 	"avssnative/prune"
 
 	"github.com/urfave/cli/v2"
@@ -15,13 +17,26 @@ func evalCommand() *cli.Command {
 	return &cli.Command{
 		Name: "eval", Usage: "judge a model on tasks; with --drop, the model without some layers beside it",
 		Flags: flags(modelFlags(), []cli.Flag{bosFlag(), number("seq-len", 0, "tokens the model takes at a time; 0: what it was made for"),
-			text("drop", "", "layers to leave out, as 3,7,11: judged beside the dense model"),
+			text("drop", "", "layers to leave out, as 3,7,11, or the attention or MLP of some, as 3,7.attn,11.mlp: judged beside the dense model"),
 			toggle("alone", "with --drop: judge the pruned model alone"),
 			repairFlag("none"),
 			seedFlag()}, calibrationFlags()[:3], taskFlags(), shardFlags(),
 			[]cli.Flag{samplesFlag(), reportFlag(), forceFlag(), jsonFlag()}),
 		Action: eval,
 	}
+}
+
+// namedUnits reads a list of layers, or halves of layers; one that names none is no list.
+func namedUnits(text string) (prune.Rule, error) {
+	if strings.Contains(text, ".") {
+		drop, err := engine.ParseDrop(text)
+		return prune.Units(drop), err
+	}
+	layers, err := integers(text)
+	if err != nil || len(layers) == 0 {
+		return prune.Rule{}, err
+	}
+	return prune.Layers(layers...), nil
 }
 
 func eval(c *cli.Context) error {
@@ -34,11 +49,11 @@ func eval(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	layers, err := integers(c.String("drop"))
+	named, err := namedUnits(c.String("drop"))
 	if err != nil {
-		return usage("--drop %q: want layers as 3,7,11: %v", c.String("drop"), err)
+		return usage("--drop %q: want layers as 3,7,11 or 3,7.attn,11.mlp: %v", c.String("drop"), err)
 	}
-	if len(layers) == 0 {
+	if !named.Listed() {
 		if err := idle(c, "without --drop there is one model", "alone"); err != nil {
 			return err
 		}
@@ -49,10 +64,24 @@ func eval(c *cli.Context) error {
 	}
 	defer j.Close()
 	var drop engine.Drop
-	if len(layers) > 0 {
-		if drop, err = j.Named(layers); err != nil {
+	if named.Listed() {
+		if drop, err = j.Named(named); err != nil {
 			return usageError{asFlags(c, err)}
 		}
+	}
+	ahead := job.Ahead{Repair: repair.of(j), Judge: &evaluation}
+	if len(drop) > 0 && !c.Bool("alone") {
+		ahead.Plans = 1
+	}
+	if ahead.Repair != prune.RepairNone && len(drop) > 0 {
+		text, err := calibration(c)
+		if err != nil {
+			return err
+		}
+		ahead.Calibration = &text
+	}
+	if err := j.Expect(c.Context, ahead); err != nil {
+		return err
 	}
 	if err := calibrateAndRepair(c, j, drop, repair); err != nil {
 		return err

@@ -96,7 +96,7 @@ func metricsAbout() string {
 
 func dropFlags() []cli.Flag {
 	return []cli.Flag{
-		text("drop", "25%", "layers to drop: a share (25%), a number (8) or a list (3,7,11)"),
+		text("drop", "25%", "layers to drop: a share (25%), a number (8) or a list (3,7,11; or the attention or MLP of some: 3,7.attn,11.mlp)"),
 		text("drop-mass", "", "instead: the lowest layers up to this share of the scores' sum, as 25%"),
 		number("protect-first", 0, "layers at the input that stay"),
 		number("protect-last", 0, "layers at the output that stay"),
@@ -196,7 +196,8 @@ func openModel(c *cli.Context, ref string, out *mapped.Place) (*job.Job, error) 
 	}
 	j.Memory = memory
 	bar := newProgress(c.App.ErrWriter)
-	j.Phase, j.Progress = bar.phase, bar.step
+	j.Phase, j.Progress, j.Expecting = bar.phase, bar.step, bar.expect
+	j.Found = func(set avss.Set) { bar.found(set, c.String("resume") != "") }
 	return j, nil
 }
 

@@ -188,7 +188,7 @@ func (p pruned) check(c *cli.Context, m *engine.Model, rule prune.Rule) error {
 	}
 	var drop engine.Drop
 	if rule.Listed() {
-		plan, err := prune.Listed(m.Layers(), rule, protect(c))
+		plan, err := prune.ListedUnits(m.Layers(), rule, protect(c))
 		if err != nil {
 			return usageError{asFlags(c, err)}
 		}
@@ -239,6 +239,7 @@ func conclude(c *cli.Context, j *job.Job, drop engine.Drop, model pruned, kept .
 		return finish(c, j.Report, append(kept, saveReport(c, j.Report), keepFinished(c, j.Report))...)
 	}
 	j.Announce(model.path)
+	said := len(j.Report.AllWarnings())
 	saved := saveReport(c, j.Report)
 	kept = append(kept, saved)
 	if !c.Bool("json") {
@@ -256,7 +257,7 @@ func conclude(c *cli.Context, j *job.Job, drop engine.Drop, model pruned, kept .
 	if c.Bool("json") {
 		return finish(c, j.Report, kept...)
 	}
-	kept = append(kept, j.Report.Ending(c.App.Writer))
+	kept = append(kept, j.Report.Ending(c.App.Writer, said))
 	return errors.Join(append(kept, sayReport(c, saved))...)
 }
 
@@ -344,7 +345,7 @@ func writeScores(j *job.Job, place *mapped.Place) error {
 	for _, key := range j.Report.Keys() {
 		all = append(all, j.Report.Scores[key])
 	}
-	file, err := avss.NewFile(j.Report.Model, *j.Report.Calibration, j.Report.Layers, all...)
+	file, err := avss.NewFile(j.Report.Model, *j.Report.Calibration, j.Unit, j.Report.Layers, all...)
 	if err != nil {
 		return err
 	}

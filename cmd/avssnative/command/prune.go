@@ -11,7 +11,7 @@ import (
 func pruneCommand() *cli.Command {
 	return &cli.Command{
 		Name: "prune", Usage: "write the pruned model: by the scores of a file (--scores), or without the layers named (--drop 3,7,11)",
-		Flags: flags(modelFlags(), metricFlags(), dropFlags(), []cli.Flag{targetFlag()}, calibrationFlags(), []cli.Flag{bosFlag(), repairFlag("none"),
+		Flags: flags(modelFlags(), metricFlags(), dropFlags(), []cli.Flag{targetFlag(), unitFlag()}, calibrationFlags(), []cli.Flag{bosFlag(), repairFlag("none"),
 			text("scores", "", "scores.json that score wrote for this model"),
 			outFlag(), formatFlag(), forceFlag(), resumeFlag(), jsonFlag(),
 		}),
@@ -27,7 +27,7 @@ func pruneModel(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	wanted, err := target(c, &choice)
+	aimed, err := target(c, &choice)
 	if err != nil {
 		return err
 	}
@@ -36,8 +36,8 @@ func pruneModel(c *cli.Context) error {
 		return usageError{err}
 	}
 	if !choice.Rule.Listed() && metric.Kind() != avss.Baseline && c.String("scores") == "" {
-		if wanted != (prune.Target{}) {
-			return usage("--target %s needs scores: give --scores FILE (avssnative score --out FILE)", wanted)
+		if aimed != (prune.Target{}) {
+			return usage("--target %s needs scores: give --scores FILE (avssnative score --out FILE)", aimed)
 		}
 		return usage("--drop %s needs scores: give --scores FILE (avssnative score --out FILE), or name the layers as 3,7,11", choice.Rule)
 	}
@@ -68,17 +68,24 @@ func pruneModel(c *cli.Context) error {
 	if err := model.check(c, j.Model, choice.Rule); err != nil {
 		return err
 	}
+	if err := scoreUnits(c, j, "delta"); err != nil {
+		return err
+	}
 	if path := c.String("scores"); path != "" && !choice.Rule.Listed() {
+		wanted := j.Unit
 		if err := useScores(j, path); err != nil {
 			return err
 		}
+		if typed(c, "unit") && j.Unit != wanted {
+			return usage("--unit %s: %s has scores of other units: score the model with it", c.String("unit"), path)
+		}
 	}
-	if wanted.Kind == prune.TargetKL {
+	if aimed.Kind == prune.TargetKL {
 		if err := calibrateFor(c, j); err != nil {
 			return err
 		}
 	}
-	if err := aim(c, j, wanted, &choice, &repair, job.Evaluation{}); err != nil {
+	if err := aim(c, j, aimed, &choice, &repair, job.Evaluation{}); err != nil {
 		return err
 	}
 	drop, err := j.Choose(choice)

@@ -15,7 +15,8 @@ func runCommand() *cli.Command {
 	return &cli.Command{
 		Name: "run", Usage: "the whole job: score the layers, choose what goes, judge before and after, report, and with --out write the pruned model",
 		Description: metricsAbout(),
-		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), dropFlags(), []cli.Flag{targetFlag(), sharesFlag(), repairFlag("auto; none for the demo")}, taskFlags(),
+		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), searchFlags(), dropFlags(),
+			[]cli.Flag{targetFlag(), sharesFlag(), unitFlag(), repairFlag("auto; none for the demo")}, taskFlags(), judgingFlags(),
 			[]cli.Flag{samplesFlag(), number("generate", 24, "tokens that both models say after the beginnings of two calibration texts; 0: none"),
 				reportFlag(), outFlag(), formatFlag(), forceFlag(), resumeFlag(), jsonFlag()}),
 		Action: runAll,
@@ -35,12 +36,15 @@ func runAll(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	wanted, err := target(c, &choice)
+	aimed, err := target(c, &choice)
 	if err != nil {
 		return err
 	}
 	further, err := besides(c)
 	if err != nil {
+		return err
+	}
+	if scoring.Search, err = seeking(c, scoring.Metrics); err != nil {
 		return err
 	}
 	evaluation, err := evaluation(c)
@@ -50,7 +54,9 @@ func runAll(c *cli.Context) error {
 	if c.Int("generate") < 0 {
 		return usage("--generate %d: want 0 (none) or more", c.Int("generate"))
 	}
-	evaluation.Speed = true
+	if err := judging(c, &evaluation); err != nil {
+		return err
+	}
 	repair, err := repairing(c, prune.RepairAuto)
 	if err != nil {
 		return err
@@ -78,14 +84,22 @@ func runAll(c *cli.Context) error {
 	if err := model.check(c, j.Model, choice.Rule); err != nil {
 		return err
 	}
-	if scoring.Greedy, err = searched(c, j, choice.Rule, wanted, further); err != nil {
+	if err := scoreUnits(c, j, c.String("site")); err != nil {
 		return err
 	}
-	scoring.Keep = choice.Protect.Keep(j.Model.Layers())
+	scoring.Keep = j.Keep(choice.Protect)
+	if err := searched(c, j, &scoring, choice, aimed, further); err != nil {
+		return err
+	}
+	ahead := job.Ahead{Calibration: &calibration, Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy, Repair: repair.of(j), Judge: &evaluation, Plans: 1 + len(further),
+		Generate: c.Int("generate"), Write: model.path != ""}
+	if err := j.Expect(c.Context, ahead); err != nil {
+		return err
+	}
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
 		return err
 	}
-	if err := aim(c, j, wanted, &choice, &repair, evaluation); err != nil {
+	if err := aim(c, j, aimed, &choice, &repair, evaluation); err != nil {
 		return err
 	}
 	drop, err := j.Choose(choice)

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"avssnative/avss"
+	"avssnative/internal/job"
+	"avssnative/prune"
 
 	"github.com/urfave/cli/v2"
 )
@@ -13,9 +15,9 @@ import (
 func scoreCommand() *cli.Command {
 	return &cli.Command{
 		Name: "score", Usage: "measure the layers, print the table, and with --out write scores.json", Description: metricsAbout(),
-		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), shardFlags(), []cli.Flag{
-			text("metrics", "", "removal metrics to measure as well: "+strings.Join(avss.Names(avss.Removal), ", ")+" or all"),
-			number("greedy-layers", 0, "layers that the greedy search drops; 0: a quarter of them"),
+		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), searchFlags(), shardFlags(), []cli.Flag{unitFlag(),
+			text("metrics", "", "removal metrics to measure as well: "+strings.Join(avss.Names(avss.Removal), ", ")+", or all but search as all"),
+			number("greedy-layers", 0, "layers that greedy drops one by one, and search together; 0: a quarter of them"),
 			reportFlag(), text("out", "", "write the scores to this .json"), forceFlag(), jsonFlag(),
 		}),
 		Action: score,
@@ -35,9 +37,12 @@ func score(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if scoring.Search, err = seeking(c, wanted); err != nil {
+		return err
+	}
 	scoring.Greedy = c.Int("greedy-layers")
-	if !slices.Contains(wanted, "greedy") {
-		if err := idle(c, "greedy is not measured", "greedy-layers"); err != nil {
+	if !slices.Contains(wanted, "greedy") && !slices.Contains(wanted, prune.SearchName) {
+		if err := idle(c, "neither greedy nor search is measured", "greedy-layers"); err != nil {
 			return err
 		}
 	}
@@ -50,8 +55,18 @@ func score(c *cli.Context) error {
 		return err
 	}
 	defer j.Close()
-	if most := j.Model.Layers() - 1; scoring.Greedy < 0 || scoring.Greedy > most {
+	if err := scoreUnits(c, j, c.String("site")); err != nil {
+		return err
+	}
+	if most := j.Units() - 1; scoring.Greedy < 0 || scoring.Greedy > most {
 		return usage("--greedy-layers %d: want 0 (a quarter of them) to %d", scoring.Greedy, most)
+	}
+	scoring.Keep = j.Keep(prune.Protect{})
+	if scoring.Search.Counts = []int{scoring.Greedy}; scoring.Greedy == 0 {
+		scoring.Search.Counts = []int{max(1, (j.Model.Layers()+2)/4)}
+	}
+	if err := j.Expect(c.Context, job.Ahead{Calibration: &calibration, Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy}); err != nil {
+		return err
 	}
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
 		return err
@@ -67,7 +82,7 @@ func score(c *cli.Context) error {
 // removalFlag reads --metrics; what --metric ranks by is measured too.
 func removalFlag(c *cli.Context, metric string) ([]string, error) {
 	if c.String("metrics") == "all" {
-		return avss.Names(avss.Removal), nil
+		return allRemovals(), nil
 	}
 	names := commas(c.String("metrics"))
 	for _, name := range names {

@@ -5,6 +5,7 @@ package command
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"avssnative/internal/job"
@@ -93,19 +94,30 @@ func beside(c *cli.Context, j *job.Job, shares []float64, choice job.Choice, rep
 	return asFlags(c, err)
 }
 
-// searched is how many layers a search must rank for all that is asked of it.
-func searched(c *cli.Context, j *job.Job, rule prune.Rule, t prune.Target, shares []float64) (int, error) {
+// searched says for how many layers the searches must find what goes, for all that is asked of them.
+func searched(c *cli.Context, j *job.Job, s *job.Scoring, choice job.Choice, t prune.Target, shares []float64) error {
 	layers := j.Model.Layers()
-	if t != (prune.Target{}) {
-		return layers - max(1, c.Int("protect-first")+c.Int("protect-last")), nil
-	}
-	count := rule.Number(layers)
-	if len(shares) == 0 {
-		return count, nil
-	}
-	counts, err := job.Counts(layers, shares, protect(c))
+	counts, err := sought(choice.Rule, j, choice.Protect)
 	if err != nil {
-		return 0, usage("--shares %s: %w", c.String("shares"), err)
+		return usageError{asFlags(c, err)}
 	}
-	return max(count, counts[len(counts)-1]), nil
+	if len(shares) > 0 {
+		further, err := job.Counts(layers, shares, choice.Protect)
+		if err != nil {
+			return usage("--shares %s: %w", c.String("shares"), err)
+		}
+		counts = append(counts, further...)
+		slices.Sort(counts)
+		counts = slices.Compact(counts)
+	}
+	if t != (prune.Target{}) {
+		if choice.Metric == "search" {
+			return usage("--target and --metric search: a search looks for sets of one size; give --drop, or another metric")
+		}
+		s.Greedy = j.Units() - max(1, choice.Protect.First+choice.Protect.Last)
+	} else if len(counts) > 0 {
+		s.Greedy = counts[len(counts)-1] * j.Units() / layers
+	}
+	s.Search.Counts = counts
+	return nil
 }

@@ -1,0 +1,128 @@
+package prune
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"avssnative/avss"
+	"avssnative/engine"
+	"avssnative/failure"
+)
+
+// SearchName is the search's name among the metrics. It is here because what it measures are repaired models.
+const SearchName = "search"
+
+func init() {
+	avss.Register(avss.Definition{
+		Name:  SearchName,
+		About: "the set of layers that costs least, measured with its gaps bridged; scores only propose",
+		Unit:  "layers gone",
+		Papers: []avss.Citation{
+			{ArXiv: "2402.09025", Authors: "Song et al.", Year: 2024,
+				Title: "SLEB: Streamlining LLMs through Redundancy Verification and Elimination of Transformer Blocks"},
+			{ArXiv: "2410.14649", Authors: "Sieberling et al.", Year: 2024, Title: "EvoPress: Accurate Dynamic Model Compression via Evolutionary Search"},
+		},
+		Rounds: true,
+		Search: &avss.Search{Name: "search for sets", Run: searchScores},
+	})
+}
+
+// searchScores is the search as a metric.
+func searchScores(ctx context.Context, r avss.Runner, p engine.Pass, o avss.Options) ([]avss.Scores, error) {
+	m, able := r.(Searchable)
+	if !able {
+		return nil, failure.Unsupported.Errorf("prune: search: it computes between its passes, so one process does all of it: " +
+			"search without shards, and keep what it finds by --resume")
+	}
+	layers := m.Layers()
+	text := pieces(p.Sequences, o.Search.Tokens)
+	options := SearchOptions{Counts: o.Search.Counts, Keep: o.Keep, Objective: Objective(o.Search.Objective), Repair: RepairLstsq, Beam: o.Search.Beam,
+		Doubt: searchDoubt, Memory: p.Memory, Progress: p.Progress, Notice: o.Search.Notice}
+	if o.Search.Plain {
+		options.Repair = RepairNone
+	}
+	if len(options.Counts) == 0 {
+		n := o.Rounds
+		if n == 0 {
+			n = max(1, (layers+2)/4)
+		}
+		options.Counts = []int{n}
+	}
+	options.Counts = slices.Compact(slices.Sorted(slices.Values(options.Counts)))
+	for _, set := range o.Search.Proposals {
+		options.Proposals = append(options.Proposals, engine.Layers(set...))
+	}
+	found, err := Search(ctx, m, text, options)
+	if err != nil {
+		return nil, err
+	}
+	return []avss.Scores{found.scores(layers, text, options)}, nil
+}
+
+const (
+	// piece is how many tokens the search's sequences have at most: what costs far too much is seen to on a few of them.
+	piece = 128
+	// searchDoubt is the doubt with which the metric leaves sets off.
+	searchDoubt = 0.001
+)
+
+// pieces are the first so many tokens of a text, 0 being all, in short sequences.
+func pieces(text []engine.Sequence, tokens int) (all []engine.Sequence) {
+	sum := 0
+	for _, s := range text {
+		for at := 0; at+1 < len(s.IDs); at += piece {
+			ids := s.IDs[at:min(at+piece, len(s.IDs))]
+			if len(ids) < 2 {
+				continue // nothing of it can be scored
+			}
+			if sum += len(ids); tokens > 0 && sum > tokens && len(all) > 0 {
+				return all
+			}
+			all = append(all, engine.Sequence{IDs: ids, ScoreFrom: 1, ScoreTo: len(ids)})
+		}
+	}
+	return all
+}
+
+// scores are a layer's the least number of layers whose best set holds it; infinite where none does.
+func (s *Searched) scores(layers int, text []engine.Sequence, o SearchOptions) avss.Scores {
+	out := avss.Scores{Metric: SearchName, Values: make(avss.Values, layers), Tau: avss.Value(math.NaN()), Sequences: int64(len(text)), Sets: s.Sets, Proposed: s.Proposed}
+	for l := range out.Values {
+		out.Values[l] = math.Inf(1)
+		for _, set := range s.Sets {
+			if slices.Contains(set.Layers, l) {
+				out.Values[l] = float64(len(set.Layers))
+				break
+			}
+		}
+	}
+	d, err := avss.Lookup(SearchName)
+	if err != nil {
+		panic("prune: search: " + err.Error())
+	}
+	for _, c := range d.Papers {
+		out.References = append(out.References, c.ArXiv)
+	}
+	bridged := "with their gaps bridged"
+	if o.Repair == RepairNone {
+		bridged = "as they are"
+	}
+	out.Notes = []string{fmt.Sprintf("the score is the least number of layers whose best set holds the layer; %d sets were looked at, %d of them on all of %d tokens, %s",
+		s.Tried, s.Whole, scoredTokens(text), bridged),
+		fmt.Sprintf("a set that is among the best may have been left off early with a probability of %g each time that sets were compared", searchDoubt)}
+	for i, set := range s.Sets {
+		words := make([]string, len(set.Layers))
+		for k, l := range set.Layers {
+			words[k] = fmt.Sprint(l)
+		}
+		note := fmt.Sprintf("without %s: %.4f nats a token (found by %s)", strings.Join(words, ","), float64(set.Cost), set.By)
+		if next := s.Next[i]; len(next) > 1 {
+			note += fmt.Sprintf("; the next best set costs %.4f", float64(next[1].Cost))
+		}
+		out.Notes = append(out.Notes, note)
+	}
+	return out
+}
