@@ -235,11 +235,16 @@ func (s *Scores) checkOrder(layers int) error {
 	return nil
 }
 
-// checkSets says what is wrong with the sets that a search found.
+// checkSets says what is wrong with the sets that a search found or measured.
 func (s *Scores) checkSets(layers int) error {
 	for i, set := range s.Sets {
-		if len(set.Layers) == 0 || len(set.Layers) >= layers || i > 0 && len(set.Layers) <= len(s.Sets[i-1].Layers) {
-			return fmt.Errorf("set %d has %d of %d layers: want sets of some layers each, ascending in size", i, len(set.Layers), layers)
+		if i > 0 && len(set.Layers) <= len(s.Sets[i-1].Layers) {
+			return fmt.Errorf("set %v follows one of %d layers: want sets that ascend in size", set.Layers, len(s.Sets[i-1].Layers))
+		}
+	}
+	for _, set := range slices.Concat(s.Sets, s.Proposed) {
+		if len(set.Layers) == 0 || len(set.Layers) >= layers {
+			return fmt.Errorf("set %v: want some of %d layers", set.Layers, layers)
 		}
 		for k, l := range set.Layers {
 			if l < 0 || l >= layers || k > 0 && l <= set.Layers[k-1] {

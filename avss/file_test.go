@@ -101,6 +101,9 @@ func TestBadFilesAreRefused(t *testing.T) {
 		`metric "new" is unknown`:        func(f map[string]any) { scoresIn(f, "bi")["metric"] = "new" },
 		"order [3 3]: layer 3":           func(f map[string]any) { scoresIn(f, "greedy")["order"] = []any{3, 3} },
 		"2 layers in order with 0":       func(f map[string]any) { delete(scoresIn(f, "greedy"), "losses") },
+		"set [0 1 2 3]: want some of 4":  func(f map[string]any) { scoresIn(f, "greedy")["sets"] = sets([]int{0, 1, 2, 3}) },
+		"set [2 1]: layer 1":             func(f map[string]any) { scoresIn(f, "greedy")["proposed"] = sets([]int{2, 1}) },
+		"set [3] follows one of 2":       func(f map[string]any) { scoresIn(f, "greedy")["sets"] = sets([]int{0, 2}, []int{3}) },
 		"angular: 1 rows of distances":   func(f map[string]any) { scoresIn(f, "angular")["distance"] = []any{[]any{1}} },
 		"layers 0 to 1 is 2, want 0 to":  func(f map[string]any) { scoresIn(f, "angular")["distance"].([]any)[0].([]any)[2] = 2 },
 		"distances from layer 3: 1":      func(f map[string]any) { scoresIn(f, "angular")["distance"].([]any)[3] = []any{1} },
@@ -131,6 +134,14 @@ func TestBadFilesAreRefused(t *testing.T) {
 	if err := (&File{}).WriteFile(path); err == nil {
 		t.Error("an empty file was written")
 	}
+}
+
+// sets are sets of layers as a file holds them.
+func sets(layers ...[]int) (all []any) {
+	for _, l := range layers {
+		all = append(all, map[string]any{"layers": l, "cost": 1, "by": "beam"})
+	}
+	return all
 }
 
 func scoresIn(f map[string]any, key string) map[string]any {

@@ -62,7 +62,8 @@ func TestSameChoices(t *testing.T) {
 				c.items[i].Lengths[k] = 2
 			}
 		}
-		suite, err := Prepare([]Set{{Task: Task{Name: "x", Version: "1", Kind: Choice, Metrics: []string{"acc"}, Primary: "acc"}, Items: c.items}}, newFake(true, true, false), Options{})
+		suite, err := Prepare([]Set{{Task: Task{Name: "x", Version: "1", Kind: Choice, Metrics: []string{"acc"}, Primary: "acc"}, Items: c.items}},
+			newFake(true, true, false), Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

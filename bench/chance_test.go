@@ -22,7 +22,8 @@ func TestAgainstChance(t *testing.T) {
 		right, n int
 		chance   float64
 		above    bool
-	}{{8, 8, 0.5, true}, {4, 4, 0.5, false}, {25, 80, 0.5, false}, {50, 80, 0.5, true}, {47, 80, 0.5, false}, {28, 80, 0.25, true}, {1, 3, 0.25, false}} {
+	}{{8, 8, 0.5, true}, {4, 4, 0.5, false}, {25, 80, 0.5, false}, {50, 80, 0.5, true}, {47, 80, 0.5, false}, {28, 80, 0.25, true}, {1, 3, 0.25,
+		false}} {
 		got := AgainstChance(float64(c.right)/float64(c.n), c.n, c.chance)
 		if want := tail(c.right, c.n, c.chance); math.Abs(got.P-want) > 1e-12 || got.Above() != c.above {
 			t.Errorf("%+v: %+v, want p %v", c, got, want)

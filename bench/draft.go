@@ -19,7 +19,9 @@ type DraftCandidate struct {
 	Dropped    string      `json:"dropped"` // Drop as text
 	ChosenBy   string      `json:"chosen_by"`
 	Share      float64     `json:"share"`      // of the layers left out
-	Acceptance float64     `json:"acceptance"` // share of the dense model's own tokens that the draft would have said
+	SameTop    float64     `json:"same_top"`   // share of the dense model's own tokens where both have the same most likely one
+	Overlap    float64     `json:"overlap"`    // Σ min(p, q) of their distributions, the mean over these tokens, at the temperature
+	Acceptance float64     `json:"acceptance"` // of a proposed token: SameTop where the most likely tokens are said, Overlap where they are drawn
 	Cost       float64     `json:"cost"`       // time of one of its tokens, in those of the dense model's
 	Proposed   int         `json:"proposed"`   // tokens at a time that gain most
 	Gain       float64     `json:"gain"`       // how much faster the text comes
@@ -55,6 +57,7 @@ type Drafting struct {
 	Prompts    [][]int32        // beginnings that the dense model continues by itself
 	Tokens     int              // new ones each; 0: 64
 	Ends       []int32          // tokens that end a text
+	Sampling   engine.Sampling  // how texts are said; the zero value: by the most likely tokens, and Overlap is at a temperature of 1
 	Memory     int64
 	Progress   func(engine.Step)
 
@@ -127,11 +130,15 @@ func accept(ctx context.Context, m *engine.Model, candidates []DraftCandidate, o
 	for i, prompt := range o.Prompts {
 		requests[i] = engine.Request{IDs: prompt, Tokens: o.Tokens, Stop: func(made []int32) bool { return slices.Contains(o.Ends, made[len(made)-1]) }}
 	}
-	said, err := m.Generate(ctx, requests, engine.Generating{Memory: o.Memory})
+	said, err := m.Generate(ctx, requests, engine.Generating{Memory: o.Memory, Sampling: o.Sampling})
 	if err != nil {
 		return err
 	}
-	pass := engine.Pass{Variants: []engine.Drop{nil}, Diverge: true, Memory: o.Memory, Progress: o.Progress}
+	temperature := o.Sampling.Temperature
+	if temperature <= 0 {
+		temperature = 1
+	}
+	pass := engine.Pass{Variants: []engine.Drop{nil}, Diverge: true, Overlap: temperature, Memory: o.Memory, Progress: o.Progress}
 	for i, prompt := range o.Prompts {
 		whole := slices.Concat(prompt, said[i])
 		pass.Sequences = append(pass.Sequences, engine.Sequence{IDs: whole, ScoreFrom: len(prompt), ScoreTo: len(whole), Silent: true})
@@ -151,7 +158,11 @@ func accept(ctx context.Context, m *engine.Model, candidates []DraftCandidate, o
 		if sum.Tokens == 0 {
 			return fmt.Errorf("bench: draft: the model said nothing by itself")
 		}
-		candidates[i].Acceptance = float64(sum.SameTop) / float64(sum.Tokens)
+		c := &candidates[i]
+		c.SameTop, c.Overlap = float64(sum.SameTop)/float64(sum.Tokens), sum.Overlap/float64(sum.Tokens)
+		if c.Acceptance = c.SameTop; o.Sampling.Temperature > 0 {
+			c.Acceptance = c.Overlap
+		}
 	}
 	return nil
 }

@@ -140,3 +140,72 @@ func TestFindDraft(t *testing.T) {
 		t.Error("nothing to choose from, and a draft was found")
 	}
 }
+
+// Where tokens are drawn, four tokens with a draft come as often as the dense model's own distribution says: χ² over the texts of at most 3⁴
+// most likely continuations, with fixed seeds, for a draft that is often right, one of which nothing is accepted, and another model.
+func TestSpeculatedDrawsAreDistributedAsTheDenseModels(t *testing.T) {
+	const texts = 1500
+	m := opened(t, "../engine/testdata/architectures/llama")
+	prompt := []int32{5, 40, 41, 42}
+	how := engine.Sampling{Temperature: 1.3, TopK: 3}
+	distribution := func(ids []int32) []float64 {
+		d, err := m.NewDecoder(engine.DecoderOptions{Length: 16})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		logits, err := d.Start(t.Context(), []engine.Prompt{{IDs: ids}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return engine.NewSampler(how, 0).Distribution(logits[0][0])
+	}
+	want := map[[4]int32]float64{}
+	for a, p := range distribution(prompt) {
+		for b, q := range distributionWhere(p > 0, distribution, prompt, int32(a)) {
+			for c, r := range distributionWhere(p*q > 0, distribution, prompt, int32(a), int32(b)) {
+				for d, s := range distributionWhere(p*q*r > 0, distribution, prompt, int32(a), int32(b), int32(c)) {
+					if p*q*r*s > 0 {
+						want[[4]int32{int32(a), int32(b), int32(c), int32(d)}] = p * q * r * s
+					}
+				}
+			}
+		}
+	}
+	for name, draft := range map[string]bench.Draft{"without the last": {Drop: engine.Layers(2), Tokens: 2}, "without the middle": {Drop: engine.Layers(1)},
+		"another model": {Model: opened(t, "../engine/testdata/architectures/llama"), Drop: engine.Layers(2), Tokens: 1}} {
+		got := map[[4]int32]int{}
+		proposed, accepted := 0, 0
+		for seed := range uint64(texts) {
+			draft.Sampling = how
+			draft.Sampling.Seed = seed
+			said, err := bench.Speculate(t.Context(), m, draft, engine.Request{IDs: prompt, Tokens: 4}, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[[4]int32(said.IDs)]++
+			proposed, accepted = proposed+said.Proposed, accepted+said.Accepted
+		}
+		square, seen := 0.0, 0
+		for text, p := range want {
+			off := float64(got[text]) - texts*p
+			square += off * off / (texts * p)
+			seen += got[text]
+		}
+		freedom := float64(len(want) - 1)
+		// Five standard deviations of χ².
+		if seen != texts || square > freedom+5*math.Sqrt(2*freedom) || accepted == proposed || draft.Drop[0].Layer == 2 && accepted == 0 {
+			t.Errorf("%s: χ² %.1f of %d texts, %d of %d have no probability, %d of %d accepted", name, square, len(want), texts-seen, texts, accepted,
+				proposed)
+		}
+		t.Logf("%s: χ² %.1f of %d texts, %d of %d proposed tokens accepted", name, square, len(want), accepted, proposed)
+	}
+}
+
+// distributionWhere is the distribution behind a prompt and more; nil where it is not wanted.
+func distributionWhere(wanted bool, of func([]int32) []float64, prompt []int32, more ...int32) []float64 {
+	if !wanted {
+		return nil
+	}
+	return of(slices.Concat(prompt, more))
+}

@@ -96,6 +96,11 @@ func (s *Suite) addItems(p *prepared, e *encoder) error {
 		case Generate:
 			err = s.addPrompt(p, &made, e)
 		default:
+			if p.Task.Length > 0 {
+				if err := s.fill(&p.Task, &made.Item, e); err != nil {
+					return err
+				}
+			}
 			err = s.addPairs(&made, e)
 		}
 		if err != nil {
@@ -161,6 +166,9 @@ func (s *Suite) addDocument(item *preparedItem, e *encoder, leadOnce bool) error
 
 func (s *Suite) addChunks(p *prepared, e *encoder) error {
 	size := p.Task.Chunk
+	if size > s.length && p.Task.Late {
+		return tooLong(p.Task.Name, s.length)
+	}
 	if size > s.length {
 		size = s.length
 		p.note = fmt.Sprintf("%s was asked for; the model takes %d tokens at a time", p.Task.Name, s.length)
@@ -170,6 +178,9 @@ func (s *Suite) addChunks(p *prepared, e *encoder) error {
 	if p.Task.Half {
 		p.convention = fmt.Sprintf("llamacpp-%d", size)
 	}
+	if p.Task.Late {
+		p.convention = p.Task.Name
+	}
 	text := p.Items[0]
 	ids, err := e.text(text.Text)
 	if err != nil {
@@ -177,6 +188,9 @@ func (s *Suite) addChunks(p *prepared, e *encoder) error {
 	}
 	bos, _ := e.tokenizer.BOS()
 	all := chunks(ids, size, p.Task.Half, bos, e.begins)
+	if p.Task.Late {
+		all = late(all)
+	}
 	if len(all) == 0 {
 		return fmt.Errorf("%s: %d tokens do not fill one chunk of %d", p.File, len(ids), size)
 	}

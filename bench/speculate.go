@@ -7,15 +7,18 @@ import (
 	"avssnative/engine"
 )
 
-// Speculative decoding (Leviathan et al., arXiv 2211.17192) with greedy choices: a draft says some tokens ahead, the dense model reads them all
-// in one step and keeps those that it would have said itself, then says one of its own. What comes out is the dense model's text, token by
-// token, whatever the draft is; only the speed depends on it.
+// Speculative decoding (Leviathan et al., arXiv 2211.17192): a draft says some tokens ahead, the dense model reads them all in one step, keeps
+// those that it would have said itself, then says one of its own. Greedily what comes out is the dense model's text, token by token, whatever
+// the draft is; where tokens are drawn it is distributed as the dense model's, though one seed draws other tokens than without a draft. Only
+// the speed depends on the draft.
 
 // Draft is what proposes tokens.
 type Draft struct {
 	Model  *engine.Model // nil: the dense model itself,
 	Drop   engine.Drop   // without these units
 	Tokens int           // proposed at a time; 0: 4
+	// Sampling is how both draw; the zero value: the most likely tokens.
+	Sampling engine.Sampling
 }
 
 // defaultProposed is how many tokens a draft proposes where nothing is said.
@@ -34,7 +37,7 @@ type speaker struct {
 	variant int
 }
 
-// Speculate continues a request as engine.Generate does with the zero Sampling, faster where the draft is good.
+// Speculate continues a request as engine.Generate does with the draft's Sampling, faster where the draft is good.
 func Speculate(ctx context.Context, m *engine.Model, d Draft, r engine.Request, memory int64) (*Speculated, error) {
 	if d.Tokens <= 0 {
 		d.Tokens = defaultProposed
@@ -59,7 +62,7 @@ func Speculate(ctx context.Context, m *engine.Model, d Draft, r engine.Request, 
 	if r.Tokens <= 0 {
 		return nil, fmt.Errorf("bench: %s does not say how long its texts may be: say how many tokens are wanted", m.Ref)
 	}
-	s := speculation{request: r, proposes: d.Tokens, made: &Speculated{}}
+	s := speculation{request: r, proposes: d.Tokens, made: &Speculated{}, sampler: engine.NewSampler(d.Sampling, 0), draws: d.Sampling.Temperature > 0}
 	prompt := []engine.Prompt{{IDs: r.IDs}}
 	start := func(model *engine.Model, variants ...engine.Drop) (*engine.Decoder, [][][]float32, error) {
 		decoder, err := model.NewDecoder(engine.DecoderOptions{Variants: variants, Length: length, Memory: memory})
@@ -99,12 +102,18 @@ type speculation struct {
 	dense, draft speaker
 	proposes     int
 	made         *Speculated
+	sampler      *engine.Sampler
+	draws        bool
 }
 
-var likeliest = engine.NewSampler(engine.Sampling{}, 0)
+// proposal is a token of the draft, and the distribution it was drawn from; nil where it is the most likely one.
+type proposal struct {
+	id   int32
+	from []float64
+}
 
 func (s *speculation) all(ctx context.Context, logits []float32) error {
-	if s.say(likeliest.Next(logits)) {
+	if s.say(s.sampler.Next(logits)) {
 		return nil
 	}
 	for {
@@ -129,9 +138,9 @@ func (s *speculation) say(id int32) bool {
 }
 
 // propose lets the draft say what may follow all that was said, fewer tokens where the end is near: the dense model adds one of its own.
-func (s *speculation) propose(ctx context.Context) ([]int32, error) {
+func (s *speculation) propose(ctx context.Context) ([]proposal, error) {
 	most := min(s.proposes, s.request.Tokens-len(s.made.IDs)-1)
-	var proposed []int32
+	var proposed []proposal
 	// What the draft has not heard yet: at least the last token.
 	next := s.made.IDs[len(s.draft.Tokens(s.draft.variant, 0))-len(s.request.IDs):]
 	for len(proposed) < most {
@@ -139,35 +148,59 @@ func (s *speculation) propose(ctx context.Context) ([]int32, error) {
 		if err != nil {
 			return nil, err
 		}
-		next = []int32{likeliest.Next(rows[0][len(rows[0])-1])}
-		proposed = append(proposed, next[0])
+		proposed = append(proposed, s.proposal(rows[0][len(rows[0])-1]))
+		next = []int32{proposed[len(proposed)-1].id}
 	}
 	return proposed, nil
 }
 
+// proposal is the draft's token by its logits.
+func (s *speculation) proposal(logits []float32) proposal {
+	if !s.draws {
+		return proposal{id: s.sampler.Next(logits)}
+	}
+	from := s.sampler.Distribution(logits)
+	return proposal{s.sampler.Draw(from), from}
+}
+
+// judge is the dense model's token where the draft proposed one, and whether it is that.
+func (s *speculation) judge(logits []float32, p proposal) (id int32, accepted bool) {
+	if p.from == nil {
+		id = s.sampler.Next(logits)
+		return id, id == p.id
+	}
+	return s.sampler.Judge(s.sampler.Distribution(logits), p.from, p.id)
+}
+
 // verify lets the dense model read the last token and what was proposed behind it, keeps what it would have said itself, and adds its next.
-func (s *speculation) verify(ctx context.Context, proposed []int32) (ended bool, err error) {
+func (s *speculation) verify(ctx context.Context, proposed []proposal) (ended bool, err error) {
 	heard := len(s.request.IDs) + len(s.made.IDs) // with the last token, which it hears now
-	last := s.made.IDs[len(s.made.IDs)-1]
-	rows, err := s.dense.Continue(ctx, []engine.Continuation{{Variant: s.dense.variant, IDs: append([]int32{last}, proposed...)}})
+	read := []int32{s.made.IDs[len(s.made.IDs)-1]}
+	for _, p := range proposed {
+		read = append(read, p.id)
+	}
+	rows, err := s.dense.Continue(ctx, []engine.Continuation{{Variant: s.dense.variant, IDs: read}})
 	if err != nil {
 		return false, err
 	}
 	s.made.Steps++
 	s.made.Proposed += len(proposed)
 	agreed := 0
-	for ; !ended && agreed < len(proposed); agreed++ {
-		id := likeliest.Next(rows[0][agreed])
-		if id != proposed[agreed] {
+	for {
+		if agreed == len(proposed) { // all accepted: the next is its own
+			ended = s.say(s.sampler.Next(rows[0][agreed]))
 			break
 		}
-		s.made.Accepted++
-		ended = s.say(id)
+		id, accepted := s.judge(rows[0][agreed], proposed[agreed])
+		if accepted {
+			s.made.Accepted++
+		}
+		if ended = s.say(id); ended || !accepted {
+			break
+		}
+		agreed++
 	}
 	if ended {
-		return true, nil
-	}
-	if s.say(likeliest.Next(rows[0][agreed])) {
 		return true, nil
 	}
 	for _, of := range []speaker{s.dense, s.draft} {

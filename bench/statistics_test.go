@@ -94,7 +94,8 @@ func TestCompare(t *testing.T) {
 		t.Fatal(err)
 	}
 	a, p := j.Tasks[0], j.Tasks[1]
-	if a.Retention != 0.75 || a.ChanceCorrected != 0.5 || a.Chance != 0.5 || a.Test.Lost != 2 || a.Test.Won != 0 || a.Test.P != 0.5 || !a.Counts || a.Flips != 0.25 {
+	if a.Retention != 0.75 || a.ChanceCorrected != 0.5 || a.Chance != 0.5 || a.Test.Lost != 2 || a.Test.Won != 0 || a.Test.P != 0.5 || !a.Counts ||
+		a.Flips != 0.25 {
 		t.Errorf("accuracy %+v", a)
 	}
 	// Four nats more over four words: perplexities are exp(6/4) and exp(10/4).

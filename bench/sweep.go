@@ -217,8 +217,8 @@ func (s *Sweep) plan() (*Table, error) {
 			t.BlocksAlone += s.Layers - len(drop.Layers())
 		}
 	}
-	t.PassesAlone++
-	t.BlocksAlone += s.Layers
+	t.PassesAlone += 1 + len(s.Alternatives)
+	t.BlocksAlone += s.Layers * (1 + len(s.Alternatives))
 	if len(s.Scores) > 0 {
 		var err error
 		if t.Agreement, err = Agree(s.Scores); err != nil {

@@ -43,6 +43,8 @@ type Task struct {
 	Read    Reader        // nil: the standard form
 	Chunk   int           // tokens in a chunk, for Chunked
 	Half    bool          // only the second half of a chunk is scored, after BOS: llama.cpp's way
+	Late    bool          // only the second half of a chunk is scored, and a chunk longer than the model's context is an error
+	Length  int           // of passkey retrieval: tokens that contexts are filled up to
 	// LeadOnce takes the BOS that the tokenizer puts in front of a rolled document as its context. The peer puts another in front of that and
 	// scores the first, which says nothing of the document and moves the figures of short ones.
 	LeadOnce  bool
@@ -73,6 +75,8 @@ type Item struct {
 	Answers []string // for Generate: those that are right
 	Until   []string // for Generate: instead of the task's
 	Match   string   // of a task of one's own: how answers are judged
+	Key     string   // of passkey retrieval: the number,
+	Depth   float64  // and where in the text it stands, from 0 to 1
 }
 
 // A Pair is a context and what may follow it.
@@ -162,7 +166,7 @@ func Names() []string {
 		}
 	}
 	slices.Sort(names)
-	return append(slices.Compact(names), "chunk-N", "llamacpp-N")
+	return append(slices.Compact(names), "chunk-N", "llamacpp-N", "passkey-N", "position-N")
 }
 
 // Bibliography is the papers of some tasks' results, each once.
@@ -202,11 +206,11 @@ func find(name string) ([]Task, error) {
 	for _, family := range []struct {
 		prefix string
 		make   func(int) Task
-	}{{"chunk-", ChunkPerplexity}, {"llamacpp-", LlamaCppPerplexity}} {
+	}{{"chunk-", ChunkPerplexity}, {"llamacpp-", LlamaCppPerplexity}, {"passkey-", Passkey}, {"position-", PositionPerplexity}} {
 		if digits, ok := strings.CutPrefix(name, family.prefix); ok {
 			size, err := strconv.Atoi(digits)
 			if err != nil || size < 4 || size > 1<<20 {
-				return nil, fmt.Errorf("bench: task %s: a chunk has 4 to %d tokens, as in %s512", name, 1<<20, family.prefix)
+				return nil, fmt.Errorf("bench: task %s: want 4 to %d tokens, as in %s512", name, 1<<20, family.prefix)
 			}
 			return []Task{family.make(size)}, nil
 		}

@@ -14,7 +14,8 @@ type bypass struct{ matrix []float32 } // W [hidden × hidden]
 // Bypass puts a matrix W [hidden × hidden] in the place of a layer that a variant leaves out: the stream x becomes x + x·Wᵀ there.
 func (r *Repair) Bypass(layer int, matrix []float32) error {
 	if hidden := r.model.Spec.Hidden; layer < 0 || layer >= r.model.Layers() || len(matrix) != hidden*hidden {
-		return fmt.Errorf("engine: a bypass of layer %d with %d values: want a layer below %d and [%d × %d]", layer, len(matrix), r.model.Layers(), hidden, hidden)
+		return fmt.Errorf("engine: a bypass of layer %d with %d values: want a layer below %d and [%d × %d]", layer, len(matrix), r.model.Layers(),
+			hidden, hidden)
 	}
 	r.bypasses[layer] = &bypass{matrix}
 	return nil

@@ -37,7 +37,8 @@ func TestBypassesWalkedTogetherEqualThemAlone(t *testing.T) {
 		both := m.NewRepair()
 		both.And(one)
 		both.And(bridged(t, m, drawn, 2))
-		drops := []engine.Drop{nil, engine.Layers(1), engine.Layers(1), engine.Layers(1, 2), engine.Layers(1), engine.Layers(0, 1), engine.Layers(2), engine.Layers(1, 2)}
+		drops := []engine.Drop{nil, engine.Layers(1), engine.Layers(1), engine.Layers(1, 2), engine.Layers(1),
+			engine.Layers(0, 1), engine.Layers(2), engine.Layers(1, 2)}
 		repairs := []*engine.Repair{nil, nil, one, both, bridged(t, m, zeros, 1), one, both, one}
 		for _, memory := range []int64{0, 1} {
 			together := run(t, m, engine.Pass{Sequences: mixed(), Variants: drops, Repairs: repairs, Memory: memory})
@@ -57,7 +58,8 @@ func TestBypassesWalkedTogetherEqualThemAlone(t *testing.T) {
 		first, further := bridged(t, m, drawn, 0), bridged(t, m, drawn, 2)
 		further.And(first)
 		of := func(other *engine.Repair) *engine.Outcome {
-			return run(t, m, engine.Pass{Sequences: mixed(), Variants: []engine.Drop{engine.Layers(0), engine.Layers(0, 2)}, Repairs: []*engine.Repair{first, other}})
+			return run(t, m, engine.Pass{Sequences: mixed(), Variants: []engine.Drop{engine.Layers(0), engine.Layers(0, 2)},
+				Repairs: []*engine.Repair{first, other}})
 		}
 		shared, apart := of(further), of(bridged(t, m, drawn, 0, 2))
 		if !cmp.Equal(shared.Scores, apart.Scores) || shared.Blocks != 2 || apart.Blocks != 3 {
@@ -125,7 +127,8 @@ func TestStreamsSumWhatATraceShows(t *testing.T) {
 func TestKnownStreamsChangeNothing(t *testing.T) {
 	for _, on := range devices() {
 		m := open(t, "testdata/architectures/llama", on)
-		sequences := []engine.Sequence{{IDs: []int32{3, 1, 4, 1, 5}, ScoreFrom: 1, ScoreTo: 5}, {IDs: []int32{8, 8}}, {IDs: []int32{9, 2, 6}, ScoreFrom: 2, ScoreTo: 3}}
+		sequences := []engine.Sequence{{IDs: []int32{3, 1, 4, 1, 5}, ScoreFrom: 1, ScoreTo: 5}, {IDs: []int32{8, 8}},
+			{IDs: []int32{9, 2, 6}, ScoreFrom: 2, ScoreTo: 3}}
 		streams, err := m.Streams(t.Context(), sequences, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -127,6 +127,13 @@ func (w *walker) headTile(weights *layerWeights, wanted *targets, first, last in
 		return fmt.Errorf("engine: head: %w", err)
 	}
 	f.give(h.X...)
+	var overlaps [][]float64
+	if w.pass.Overlap > 0 {
+		var err error
+		if overlaps, err = w.overlaps(weights, rows, states); err != nil {
+			return err
+		}
+	}
 	for i := extra; i < len(states); i++ {
 		for r := range rows {
 			row := h.Rows[i][r]
@@ -141,7 +148,10 @@ func (w *walker) headTile(weights *layerWeights, wanted *targets, first, last in
 						score.SameTop = 1
 					}
 				}
-				if math.IsNaN(score.LogLikelihood) || math.IsNaN(score.KL) {
+				if overlaps != nil {
+					score.Overlap = overlaps[i][r]
+				}
+				if math.IsNaN(score.LogLikelihood) || math.IsNaN(score.KL) || math.IsNaN(score.Overlap) {
 					return w.model.notNumbers("logits")
 				}
 				w.count(states[i].variants, wanted.owners[int(begin)+int(t)], score)

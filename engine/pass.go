@@ -26,6 +26,8 @@ type Pass struct {
 	// (Streams.Last): the variant is then scored without being walked. Sequences have no branches then, and nothing is observed.
 	Known   [][]float32
 	Diverge bool // fill Score.KL and Score.SameTop for the variants after the first
+	// Overlap is the temperature at which Score.Overlap is summed, with Diverge; 0: it is not.
+	Overlap float64
 
 	Eps      []float32 // thresholds of Moments.Below; nil: device.DefaultEps
 	Relative float32   // threshold of Moments.RelativeBelow; 0: device.DefaultRelative
@@ -73,6 +75,7 @@ type Score struct {
 	Hits          int     // tokens that were the most likely one
 	KL            float64 // Σ over the rows scored: KL(first variant ‖ this one), nats
 	SameTop       int     // rows whose most likely token is the first variant's
+	Overlap       float64 // Σ over the rows scored: Σ min(p, q) of the first variant's distribution and this one's, at Pass.Overlap's temperature
 }
 
 // Greedy says whether greedy decoding would have given exactly these tokens.
@@ -80,7 +83,8 @@ func (s Score) Greedy() bool { return s.Hits == s.Tokens }
 
 // Add sums two runs.
 func (s Score) Add(o Score) Score {
-	return Score{s.Tokens + o.Tokens, s.LogLikelihood + o.LogLikelihood, s.Hits + o.Hits, s.KL + o.KL, s.SameTop + o.SameTop}
+	return Score{s.Tokens + o.Tokens, s.LogLikelihood + o.LogLikelihood, s.Hits + o.Hits, s.KL + o.KL, s.SameTop + o.SameTop,
+		s.Overlap + o.Overlap}
 }
 
 // SequenceScore is what one sequence came to in one variant.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 
@@ -138,6 +139,9 @@ func (p Pass) complete(packed *packing, hidden int) (Pass, error) {
 	}
 	if err := p.checkKnown(packed, hidden); err != nil {
 		return p, err
+	}
+	if p.Overlap < 0 || math.IsNaN(p.Overlap) || p.Overlap > 0 && !p.Diverge {
+		return p, fmt.Errorf("engine: overlap at a temperature of %g: want 0 or more, and divergence asked for as well", p.Overlap)
 	}
 	if len(p.Observe) > 0 || p.Trace != nil {
 		for i, s := range p.Sequences {

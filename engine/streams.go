@@ -43,7 +43,7 @@ func (m *Model) Streams(ctx context.Context, sequences []Sequence, progress func
 	s.last = make([][]float32, len(sequences))
 	for i := range packed.groups {
 		g, hidden := &packed.groups[i], m.Spec.Hidden
-		s.last[g.sequence] = s.depths[m.Layers()][g.start*hidden : (g.start+g.rows)*hidden]
+		s.last[g.sequence] = slices.Clone(s.depths[m.Layers()][g.start*hidden : (g.start+g.rows)*hidden])
 	}
 	return s, nil
 }

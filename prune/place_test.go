@@ -211,7 +211,7 @@ func TestCheckRefuses(t *testing.T) {
 		"hf of a GGUF file":            {llamaGGUF, nil, prune.Options{Format: prune.FormatHF}, prune.AskedFormat},
 		"mergekit of a GGUF file":      {llamaGGUF, nil, prune.Options{Format: prune.FormatMergekit}, prune.AskedFormat},
 		"a GGUF file by another name":  {llamaGGUF, nil, prune.Options{}, prune.AskedFormat},
-		"half a layer":                 {architectures + "/llama", engine.Units(engine.Unit{Layer: 1, Part: engine.MLP}), prune.Options{}, prune.AskedRule},
+		"half a layer in mergekit":     {architectures + "/llama", engine.Units(engine.Unit{Layer: 1, Part: engine.MLP}), prune.Options{Format: prune.FormatMergekit}, prune.AskedRule},
 		"a format that does not exist": {llamaGGUF, nil, prune.Options{Format: "zip"}, prune.AskedFormat},
 		"layers that the format cannot name": {changed(t, "gpt2", `"scale_attn_by_inverse_layer_idx": false`, `"scale_attn_by_inverse_layer_idx": true`),
 			engine.Layers(0), prune.Options{}, prune.AskedRule},

@@ -38,8 +38,10 @@ type SearchOptions struct {
 	Keep      []int        // layers that may not go
 	Objective Objective    // "": kl
 	Repair    RepairMethod // of gaps within the search: lstsq, or "" and none for the plain cut
-	Beam      int          // sets that a round goes on with; 0: one
-	Most      int          // all sets of a number of layers are tried where they are no more than this; 0: 2000; negative: never
+	// Fit is text to solve the repair of gaps on; nil: the text that sets are compared on, which flatters them.
+	Fit       []engine.Sequence
+	Beam      int // sets that a round goes on with; 0: one
+	Most      int // all sets of a number of layers are tried where they are no more than this; 0: 2000; negative: never
 	NoSwaps   bool
 	Proposals []engine.Drop // sets that are measured as well, where their number of layers is sought
 	Whole     bool          // measure every set on all of the text: what leaving off early must not change
@@ -56,7 +58,6 @@ type Searched struct {
 	Sets     []avss.Set   // one a count, as asked
 	Next     [][]avss.Set // a count: the best sets that were measured whole, the one found first
 	Proposed []avss.Set   // what the proposals cost
-	Order    []int        // the layers in the order in which a beam's best set can have lost them; nil where no beam was sent out
 	Tried    int          // sets looked at
 	Whole    int          // sets measured on all of the text
 }
@@ -106,10 +107,15 @@ func (s *search) prepare(ctx context.Context, m Searchable, text []engine.Sequen
 	if err != nil {
 		return err
 	}
-	s.costs.gaps = &gaps{streams: streams, model: m, bypasses: map[[2]int]*engine.Repair{}}
 	if !slices.ContainsFunc(text, func(s engine.Sequence) bool { return len(s.Branches) > 0 }) {
 		s.costs.known = streams.Last()
 	}
+	if s.o.Fit != nil {
+		if streams, err = m.Streams(ctx, s.o.Fit, s.o.Progress); err != nil {
+			return err
+		}
+	}
+	s.costs.gaps = &gaps{streams: streams, model: m, bypasses: map[[2]int]*engine.Repair{}}
 	return nil
 }
 
@@ -278,16 +284,12 @@ func (s *search) beam(ctx context.Context, most int) error {
 			sets = append(sets, b.drop)
 		}
 		s.found(best[0], "beam")
-		for _, l := range sets[0].Layers() { // of a beam of several the best set may have lost others than the one before
-			if !slices.Contains(s.out.Order, l) {
-				s.out.Order = append(s.out.Order, l)
-			}
-		}
 	}
 	return nil
 }
 
-// propose measures the sets of n layers that others name, all of them on all of the text: what their choice costs more than the best is worth knowing.
+// propose measures the sets of n layers that others name, all of them on all of the text: what their choice costs more than the best is worth
+// knowing.
 func (s *search) propose(ctx context.Context, n int) error {
 	var sets []engine.Drop
 	for _, p := range s.o.Proposals {

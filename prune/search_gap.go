@@ -11,8 +11,8 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// The repair within a search: in the place of a gap the stream x becomes x + W·x, with W = (Σ e xᵀ)(Σ x xᵀ + λ·diag Σ x xᵀ)⁻¹ from the dense model's
-// stream x in front of the gap and what the gap adds to it, e (Ghosted Layers, arXiv 2605.15491). A gap's matrix is thus the same in every set that
+// The repair within a search: in the place of a gap the stream x becomes x + W·x, with W = (Σ e xᵀ)(Σ x xᵀ + λ·diag Σ x xᵀ)⁻¹ from the dense
+// model's stream x in front of the gap and what the gap adds to it, e (Ghosted Layers, arXiv 2605.15491). A gap's matrix is thus the same in every set that
 // has the gap: it is solved once, and variants that share it walk together. It cannot be written; the sets that are found are repaired as any other.
 
 // gapRidge is the strength λ of the ridge towards no change. A dimension counts by its own size: a few of them are larger than all others together.

@@ -38,9 +38,9 @@ func searchScores(ctx context.Context, r avss.Runner, p engine.Pass, o avss.Opti
 			"search without shards, and keep what it finds by --resume")
 	}
 	layers := m.Layers()
-	text := pieces(p.Sequences, o.Search.Tokens)
-	options := SearchOptions{Counts: o.Search.Counts, Keep: o.Keep, Objective: Objective(o.Search.Objective), Repair: RepairLstsq, Beam: o.Search.Beam,
-		Doubt: searchDoubt, Memory: p.Memory, Progress: p.Progress, Notice: o.Search.Notice}
+	text, fit := parted(pieces(p.Sequences), o.Search.Tokens)
+	options := SearchOptions{Counts: o.Search.Counts, Keep: o.Keep, Objective: Objective(o.Search.Objective), Repair: RepairLstsq, Fit: fit,
+		Beam: o.Search.Beam, Doubt: searchDoubt, Memory: p.Memory, Progress: p.Progress, Notice: o.Search.Notice}
 	if o.Search.Plain {
 		options.Repair = RepairNone
 	}
@@ -65,31 +65,49 @@ func searchScores(ctx context.Context, r avss.Runner, p engine.Pass, o avss.Opti
 const (
 	// piece is how many tokens the search's sequences have at most: what costs far too much is seen to on a few of them.
 	piece = 128
+	// bridgeTokens are those that gaps are bridged by at most: several for every dimension of the stream, of which the memory holds all depths.
+	bridgeTokens = 8192
 	// searchDoubt is the doubt with which the metric leaves sets off.
 	searchDoubt = 0.001
 )
 
-// pieces are the first so many tokens of a text, 0 being all, in short sequences.
-func pieces(text []engine.Sequence, tokens int) (all []engine.Sequence) {
-	sum := 0
+// pieces are a text in short sequences.
+func pieces(text []engine.Sequence) (all []engine.Sequence) {
 	for _, s := range text {
 		for at := 0; at+1 < len(s.IDs); at += piece {
-			ids := s.IDs[at:min(at+piece, len(s.IDs))]
-			if len(ids) < 2 {
-				continue // nothing of it can be scored
+			if ids := s.IDs[at:min(at+piece, len(s.IDs))]; len(ids) > 1 { // of one token nothing can be scored
+				all = append(all, engine.Sequence{IDs: ids, ScoreFrom: 1, ScoreTo: len(ids)})
 			}
-			if sum += len(ids); tokens > 0 && sum > tokens && len(all) > 0 {
-				return all
-			}
-			all = append(all, engine.Sequence{IDs: ids, ScoreFrom: 1, ScoreTo: len(ids)})
 		}
 	}
 	return all
 }
 
+// parted is the part of a text that sets are compared on, so many tokens, 0 being all, and no more than half of it; and what gaps are bridged by.
+// One sequence alone is both.
+func parted(text []engine.Sequence, tokens int) (compared, fit []engine.Sequence) {
+	most := max(1, len(text)/2)
+	sum := 0
+	for i, s := range text {
+		if sum += len(s.IDs); i == most || tokens > 0 && sum > tokens && i > 0 {
+			most = i
+			break
+		}
+	}
+	sum = 0
+	for _, s := range text[min(most, len(text)):] {
+		if sum += len(s.IDs); sum > bridgeTokens {
+			break
+		}
+		fit = append(fit, s)
+	}
+	return text[:min(most, len(text))], fit
+}
+
 // scores are a layer's the least number of layers whose best set holds it; infinite where none does.
 func (s *Searched) scores(layers int, text []engine.Sequence, o SearchOptions) avss.Scores {
-	out := avss.Scores{Metric: SearchName, Values: make(avss.Values, layers), Tau: avss.Value(math.NaN()), Sequences: int64(len(text)), Sets: s.Sets, Proposed: s.Proposed}
+	out := avss.Scores{Metric: SearchName, Values: make(avss.Values, layers), Tau: avss.Value(math.NaN()), Sequences: int64(len(text)),
+		Sets: s.Sets, Proposed: s.Proposed}
 	for l := range out.Values {
 		out.Values[l] = math.Inf(1)
 		for _, set := range s.Sets {
@@ -110,8 +128,8 @@ func (s *Searched) scores(layers int, text []engine.Sequence, o SearchOptions) a
 	if o.Repair == RepairNone {
 		bridged = "as they are"
 	}
-	out.Notes = []string{fmt.Sprintf("the score is the least number of layers whose best set holds the layer; %d sets were looked at, %d of them on all of %d tokens, %s",
-		s.Tried, s.Whole, scoredTokens(text), bridged),
+	out.Notes = []string{fmt.Sprintf("the score is the least number of layers whose best set holds the layer; %d sets were looked at, "+
+		"%d of them on all of %d tokens, %s", s.Tried, s.Whole, scoredTokens(text), bridged),
 		fmt.Sprintf("a set that is among the best may have been left off early with a probability of %g each time that sets were compared", searchDoubt)}
 	for i, set := range s.Sets {
 		words := make([]string, len(set.Layers))

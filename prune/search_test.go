@@ -181,9 +181,6 @@ func TestLeavingOffEarlyChangesNoResult(t *testing.T) {
 					t.Errorf("seed %d, %+v: %v, want %v", seed, o, g, w)
 				}
 			}
-			if !slices.Equal(got.Order, want.Order) {
-				t.Errorf("seed %d, %+v: order %v, want %v", seed, o, got.Order, want.Order)
-			}
 			saved = saved || early.asked < whole.asked*3/4
 		}
 	}
@@ -321,5 +318,30 @@ func TestWhatASearchFoundIsThePlan(t *testing.T) {
 		if n, err := rule.Number(8, Protect{}); err != nil || n != want {
 			t.Errorf("%s: %d layers, %v; want %d", rule, n, err, want)
 		}
+	}
+}
+
+// What sets are compared on and what gaps are bridged by have nothing in common, and together are no more than the text.
+func TestATextIsParted(t *testing.T) {
+	var ids []int32
+	for i := range 1000 {
+		ids = append(ids, int32(i))
+	}
+	text := pieces([]engine.Sequence{{IDs: ids}, {IDs: ids[:1]}, {IDs: ids[:129]}})
+	if len(text) != 9 || text[7].ScoreTo != 1000-7*piece || len(text[8].IDs) != piece {
+		t.Fatalf("%d pieces", len(text))
+	}
+	for tokens, want := range map[int]int{0: 4, 1: 1, 128: 1, 256: 2, 300: 2, 100000: 4} {
+		compared, fit := parted(text, tokens)
+		if len(compared) != want || len(fit) != len(text)-want || &fit[0].IDs[0] != &text[want].IDs[0] {
+			t.Errorf("%d tokens: %d and %d pieces", tokens, len(compared), len(fit))
+		}
+	}
+	if compared, fit := parted(text[:1], 0); len(compared) != 1 || fit != nil {
+		t.Errorf("one piece: %d and %d", len(compared), len(fit))
+	}
+	long := slices.Repeat(text[:8], 20)
+	if compared, fit := parted(long, 512); len(compared) != 4 || len(fit) > bridgeTokens/piece+1 || len(fit) < bridgeTokens/piece-1 {
+		t.Errorf("a long text: %d and %d", len(compared), len(fit))
 	}
 }

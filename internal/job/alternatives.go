@@ -40,6 +40,33 @@ func ParseAlternatives(text string) (Alternatives, error) {
 	return a, nil
 }
 
+// coarserPhase is the phase in which weights are encoded anew.
+const coarserPhase = "coarser weights"
+
+// expectAlternatives is how long that takes: so many values a second, by type.
+func (j *Job) expectAlternatives(o Alternatives, plans int) []Expected {
+	types := o.Types
+	if o.Auto {
+		types = bench.Alternatives
+	}
+	seconds := 0.0
+	for _, t := range types {
+		r, err := bench.Requantise(j.Model, t, false)
+		if err != nil || len(r.Tensors) == 0 || r.Held > mostHeld {
+			continue
+		}
+		values, _ := j.Model.Size(nil)
+		seconds += float64(values) / map[bool]float64{true: 100e6, false: 10e6}[t == device.Q8_0]
+		if o.Auto && plans == 1 { // beside one pruned model there is one
+			break
+		}
+	}
+	if seconds == 0 {
+		return nil
+	}
+	return []Expected{{coarserPhase, seconds}}
+}
+
 // mostHeld is how many bytes the coarser weights of all types may take together: they are held in memory.
 const mostHeld = 2 << 30
 
@@ -49,9 +76,10 @@ func (j *Job) alternatives(o Alternatives, drop engine.Drop) []*bench.Requantise
 	if o.Auto {
 		types = bench.Alternatives
 	}
-	if j.Model.Computable() != nil {
+	if len(types) == 0 || j.Model.Computable() != nil {
 		return nil
 	}
+	defer j.phase(coarserPhase)()
 	_, dense := j.Model.Size(nil)
 	_, pruned := j.Model.Size(drop)
 	var all []*bench.Requantised

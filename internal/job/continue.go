@@ -20,7 +20,7 @@ type Continuing struct {
 	IgnoreEnd bool     // a token that ends texts is one like others
 	Memory    int64    // bytes for keys and values; 0: the engine's choice
 	Show      func(piece string)
-	Draft     *bench.Draft // proposes tokens; nil: none. The text is the same
+	Draft     *bench.Draft // proposes tokens; nil: none. The text is the same, or where it is drawn distributed as without
 }
 
 // Continued is what a model said.
@@ -84,7 +84,9 @@ func (j *Job) Continue(ctx context.Context, prompt []int32, o Continuing, drop e
 	var made [][]int32
 	if o.Draft != nil {
 		var s *bench.Speculated
-		if s, err = bench.Speculate(ctx, j.Model, *o.Draft, request, o.Memory); err == nil {
+		draft := *o.Draft
+		draft.Sampling = o.Sampling
+		if s, err = bench.Speculate(ctx, j.Model, draft, request, o.Memory); err == nil {
 			made, c.Proposed, c.Accepted = [][]int32{s.IDs}, s.Proposed, s.Accepted
 		}
 	} else {

@@ -17,6 +17,8 @@ type Drafting struct {
 	Prompts int       // beginnings of calibration texts that the model continues by itself; 0: 8
 	Begin   int       // tokens of each; 0: 16
 	Tokens  int       // new ones each; 0: 64
+	// Sampling is how the texts are said. Acceptance is foreseen for its temperature alone: top-k and the like only cut both distributions.
+	Sampling engine.Sampling
 }
 
 func (o Drafting) completed() Drafting {
@@ -36,7 +38,7 @@ func (o Drafting) completed() Drafting {
 func (j *Job) FindDraft(ctx context.Context, o Drafting) ([]bench.DraftCandidate, error) {
 	defer j.phase("choosing a draft")()
 	o = o.completed()
-	d := bench.Drafting{Tokens: o.Tokens, Prompts: j.beginnings(o.Prompts, o.Begin), Memory: j.Memory}
+	d := bench.Drafting{Tokens: o.Tokens, Prompts: j.beginnings(o.Prompts, o.Begin), Memory: j.Memory, Sampling: o.Sampling}
 	var err error
 	if d.Ends, err = j.Ends(); err != nil {
 		return nil, err
@@ -77,12 +79,13 @@ func (j *Job) beginnings(texts, tokens int) [][]int32 {
 
 // Drafted is what a draft came to.
 type Drafted struct {
-	Gain       float64 `json:"gain"`       // how many times faster the same texts came
+	Gain       float64 `json:"gain"`       // how many times faster texts came
 	Acceptance float64 `json:"acceptance"` // share of the proposed tokens that were accepted
 	Tokens     int     `json:"tokens"`     // made by each way
 }
 
-// MeasureDraft lets the model continue the same texts without and with a draft, and makes sure that they say the same.
+// MeasureDraft lets the model continue the same texts without and with a draft. Where the most likely tokens are said it makes sure that both say
+// the same; where they are drawn the texts differ, and the time of a token is compared.
 func (j *Job) MeasureDraft(ctx context.Context, draft bench.Draft, o Drafting) (*Drafted, error) {
 	defer j.phase("timing the draft")()
 	o = o.completed()
@@ -91,7 +94,8 @@ func (j *Job) MeasureDraft(ctx context.Context, draft bench.Draft, o Drafting) (
 		return nil, err
 	}
 	var without, with time.Duration
-	proposed, accepted := 0, 0
+	draft.Sampling = o.Sampling
+	proposed, accepted, alone, together := 0, 0, 0, 0
 	d := &Drafted{}
 	for _, prompt := range j.beginnings(min(o.Prompts, 4), o.Begin) {
 		var first, last time.Time
@@ -101,7 +105,7 @@ func (j *Job) MeasureDraft(ctx context.Context, draft bench.Draft, o Drafting) (
 			}
 			return slices.Contains(ends, made[len(made)-1])
 		}}
-		plain, err := j.Model.Generate(ctx, []engine.Request{request}, engine.Generating{Memory: j.Memory})
+		plain, err := j.Model.Generate(ctx, []engine.Request{request}, engine.Generating{Memory: j.Memory, Sampling: o.Sampling})
 		if err != nil {
 			return nil, err
 		}
@@ -111,14 +115,15 @@ func (j *Job) MeasureDraft(ctx context.Context, draft bench.Draft, o Drafting) (
 			return nil, err
 		}
 		with += last.Sub(first)
-		if !slices.Equal(plain[0], said.IDs) {
+		alone, together = alone+len(plain[0])-1, together+len(said.IDs)-1
+		if o.Sampling.Temperature <= 0 && !slices.Equal(plain[0], said.IDs) {
 			return nil, fmt.Errorf("draft: the text with a draft is %v and without one %v: two tokens are equally likely but for rounding", said.IDs,
 				plain[0])
 		}
 		proposed, accepted, d.Tokens = proposed+said.Proposed, accepted+said.Accepted, d.Tokens+len(said.IDs)
 	}
-	if with > 0 {
-		d.Gain = without.Seconds() / with.Seconds()
+	if with > 0 && alone > 0 && together > 0 {
+		d.Gain = without.Seconds() / float64(alone) / (with.Seconds() / float64(together))
 	}
 	if proposed > 0 {
 		d.Acceptance = float64(accepted) / float64(proposed)

@@ -79,6 +79,7 @@ func (j *Job) Expect(ctx context.Context, a Ahead) error {
 		add("repair", fitting*text*layers)
 	}
 	if a.Judge != nil {
+		all = append(all, j.expectAlternatives(a.Judge.Alternatives, a.Plans)...)
 		all = append(all, j.expectJudging(a, layers, head)...)
 	}
 	if a.Generate > 0 {
@@ -179,7 +180,8 @@ func (j *Job) timeLayer(ctx context.Context) error {
 			others = append(others, l)
 		}
 	}
-	p := engine.Pass{Sequences: []engine.Sequence{{IDs: make([]int32, min(timedTokens, j.length(0))), Silent: true}}, Variants: []engine.Drop{engine.Layers(others...)}}
+	p := engine.Pass{Sequences: []engine.Sequence{{IDs: make([]int32, min(timedTokens, j.length(0))), Silent: true}},
+		Variants: []engine.Drop{engine.Layers(others...)}}
 	for range 2 {
 		start := time.Now()
 		if _, err := j.Model.Run(ctx, p); err != nil {

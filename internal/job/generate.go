@@ -64,7 +64,8 @@ func (j *Job) prompts(o Generating) [][]int32 {
 	return j.beginnings(o.Prompts, o.Begin)
 }
 
-// speak lets every set of a sweep continue the same beginnings, and counts what stands out of their texts.
+// speak lets every set of a sweep continue the same beginnings, and counts what stands out of their texts. A job in parts does not,
+// as it does not time: its parts would wait for each other once more.
 func (j *Job) speak(ctx context.Context, o Generating, t *bench.Table) error {
 	if o.Tokens <= 0 || !j.alone() {
 		return nil

@@ -74,8 +74,9 @@ func begin(m *engine.Model, ref string, command []string) *Job {
 		Tool:    Tool(),
 		Created: time.Now().UTC().Truncate(time.Second),
 		Command: command,
-		Model: avss.ModelInfo{Ref: ref, Name: nameOf(m, ref), Architecture: m.Spec.Family, Layers: m.Layers(), Hidden: m.Spec.Hidden, Parameters: parameters,
-			Bytes: bytes, SHA256: m.Fingerprint()},
+		Model: avss.ModelInfo{Ref: ref, Name: nameOf(m, ref), Architecture: m.Spec.Family, Layers: m.Layers(), Hidden: m.Spec.Hidden,
+			Parameters: parameters,
+			Bytes:      bytes, SHA256: m.Fingerprint()},
 	}
 	return j
 }

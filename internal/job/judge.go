@@ -36,6 +36,7 @@ var DefaultTasks = []string{"small_world_qa", "small_world_sentiment", "small_wo
 // Judge judges the whole model, and beside it, in the same pass, the model without the dropped layers, and what Beside chose; nil judges the whole
 // model alone.
 func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]bench.Result, error) {
+	coarser := j.alternatives(o.Alternatives, drop)
 	end, start := j.phase("judging"), time.Now()
 	suite, err := j.Suite(ctx, o)
 	if err != nil {
@@ -53,7 +54,6 @@ func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]benc
 		j.variants(&p)
 	}
 	plans := len(p.Variants)
-	coarser := j.alternatives(o.Alternatives, drop)
 	p = j.beside(p, coarser)
 	judged, outcome, err := j.judged(ctx, suite, p)
 	if err != nil {
@@ -158,8 +158,9 @@ func (j *Job) compare(whole, smaller []bench.Result, seed uint64) error {
 }
 
 func retention(c *bench.Comparison) *report.Retention {
-	return &report.Retention{MeanOfRatios: avss.Value(c.MeanOfRatios), MeanOfCorrected: avss.Value(c.MeanOfCorrected), RatioOfMeans: avss.Value(c.RatioOfMeans),
-		RatiosSpan: span(c.RatiosInterval), CorrectedSpan: span(c.CorrectedInterval)}
+	return &report.Retention{MeanOfRatios: avss.Value(c.MeanOfRatios), MeanOfCorrected: avss.Value(c.MeanOfCorrected),
+		RatioOfMeans: avss.Value(c.RatioOfMeans),
+		RatiosSpan:   span(c.RatiosInterval), CorrectedSpan: span(c.CorrectedInterval)}
 }
 
 func divergence(c *bench.Comparison) *report.Divergence {
@@ -279,7 +280,8 @@ func (j *Job) time(ctx context.Context, drop engine.Drop) error {
 		return err
 	}
 	if !whole && (slices.Contains(read[:len(variants)], 0) || slices.Contains(made[:len(variants)], 0)) {
-		j.Report.Warnings = append(j.Report.Warnings, fmt.Sprintf("timing: %v are not enough for this model: what is not shown was not measured", speedTime))
+		j.Report.Warnings = append(j.Report.Warnings, fmt.Sprintf("timing: %v are not enough for this model: what is not shown was not measured",
+			speedTime))
 	}
 	to := j.Report.Speed
 	to.TokensPerSecondDense, to.TokensPerSecondPruned = read[0], read[1]
@@ -307,7 +309,8 @@ func (j *Job) timeInTurn(ctx context.Context, s *bench.Speed, variants []engine.
 		for i, v := range variants {
 			if j.Progress != nil {
 				layers := j.Model.Layers()
-				j.Progress("timing", engine.Step{Layer: layers - 1, Layers: layers, Done: float64(turn*len(variants) + i), Total: float64(timings * len(variants))})
+				j.Progress("timing", engine.Step{Layer: layers - 1, Layers: layers, Done: float64(turn*len(variants) + i),
+					Total: float64(timings * len(variants))})
 			}
 			speed, err := s.Measure(ctx, j.Model, v)
 			if err != nil {

@@ -64,6 +64,10 @@ def boolq(row):
     return {"passage": passage, "question": question.strip().removesuffix("?"), "label": row["gold"]}
 
 
+def lambada(row):
+    return {"text": row["context"] + " " + row["continuation"]}
+
+
 def arc(row):
     return {"question": row["query"].removeprefix("Question: "), "answerKey": labels(len(row["choices"]))[row["gold"]],
             "choices": {"text": row["choices"], "label": labels(len(row["choices"]))}}
@@ -87,6 +91,7 @@ TASKS = {
     "winogrande": ("winogrande/default.yaml", "winogrande/mosaic_winogrande.jsonl", winogrande),
     "boolq": ("super_glue/boolq/default.yaml", "boolq/mosaic_boolq.jsonl", boolq),
     "arc_challenge": ("arc/arc_challenge.yaml", "arc_challenge/mosaic_arc_challenge.jsonl", arc),
+    "lambada_openai": ("lambada/lambada_openai.yaml", "lambada/mosaic_lambada_openai.jsonl", lambada),
     "hellaswag": ("hellaswag/hellaswag.yaml", None, None),
     "sciq": ("sciq/sciq.yaml", None, None),
 }

@@ -257,7 +257,8 @@ func (c *checker) answers(a *Answers, field string) {
 	}
 	c.length(field, len(a.Dense), maxChoices)
 	if len(a.Right) != len(a.Dense) || a.Pruned != nil && len(a.Pruned) != len(a.Dense) || len(a.Choices) > len(a.Dense) {
-		c.fail(field, "%d choices right, %d of the dense model, %d of the pruned one, %d texts: want as many of each", len(a.Right), len(a.Dense), len(a.Pruned), len(a.Choices))
+		c.fail(field, "%d choices right, %d of the dense model, %d of the pruned one, %d texts: want as many of each", len(a.Right), len(a.Dense),
+			len(a.Pruned), len(a.Choices))
 	}
 	for _, share := range slices.Concat(a.Right, a.Dense, a.Pruned) {
 		c.number(share, 0, 1+barely, field)

@@ -58,7 +58,8 @@ func (r *Report) HTML(out io.Writer) error {
 		text = r.text()
 	}
 	return page.Execute(out, map[string]any{"Report": r, "Tables": tables, "After": after, "Pictures": drawings, "Warnings": r.AllWarnings(),
-		"Verdict": r.Verdict(), "Name": r.name(), "Text": text, "Became": strings.Join(r.became(), " "), "Parameters": count(r.Model.Parameters), "Bytes": size(r.Model.Bytes), "Command": strings.Join(r.Command, " "),
+		"Verdict": r.Verdict(), "Name": r.name(), "Text": text, "Became": strings.Join(r.became(), " "), "Parameters": count(r.Model.Parameters),
+		"Bytes": size(r.Model.Bytes), "Command": strings.Join(r.Command, " "),
 		"References": r.bibliography()})
 }
 

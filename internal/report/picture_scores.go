@@ -149,12 +149,13 @@ func (p *Picture) towers(far plotter.XYLabels) error {
 		labels.TextStyle[i].YAlign = draw.YCenter
 		if far.XYs[i].X > 0.8*p.plot.X.Max { // at the right there is no room for it
 			labels.TextStyle[i].XAlign = draw.XRight
-			labels.Labels[i] = "↑ " + strings.Trim(labels.Labels[i], besideGlyph+"↑ ") + besideGlyph
+			labels.Labels[i] = "↑ " + strings.Trim(labels.Labels[i], "\u00a0↑ ") + besideGlyph
 		}
 	}
 	p.plot.Add(points, labels)
 	p.legend.Add("above the axis", points)
-	p.say("the axis is cut: %s above it", map[bool]string{true: "one layer stands", false: fmt.Sprint(len(far.XYs)) + " layers stand"}[len(far.XYs) == 1])
+	p.say("the axis is cut: %s above it", map[bool]string{true: "one layer stands", false: fmt.Sprint(len(far.XYs)) +
+		" layers stand"}[len(far.XYs) == 1])
 	return nil
 }
 

@@ -58,18 +58,18 @@ func (s *Sweep) sweepAxis(what string) (axis, bool) {
 		}, 100, 100 * s.chance()}, true
 }
 
-// chance is what guessing keeps, the mean over the tasks that the means are over; NaN where something of them cannot be guessed.
+// chance is what guessing keeps, the mean over the tasks that the means are over: nothing of those that cannot be guessed. NaN where none can.
 func (s *Sweep) chance() float64 {
 	places := s.averaged()
 	sum := 0.0
 	for _, i := range places {
 		t := &s.Dense.Tasks[i]
-		if t.Chance <= 0 {
-			return nan
-		}
 		sum += t.Chance / float64(t.Value)
 	}
-	return sum / float64(len(places)) // of none, NaN
+	if sum == 0 {
+		return nan
+	}
+	return sum / float64(len(places))
 }
 
 // sweepPicture shows retention, the first perplexity, or the divergence against the share dropped, a line a metric. Baselines are dashed.

@@ -1,7 +1,7 @@
 package report
 
-// A score that towers above all others would press them to the floor of its picture: the axis is cut above the others, and what stands above the cut is
-// drawn at its edge with its value.
+// A score that towers above all others would press them to the floor of its picture: the axis is cut above the others, and what stands above the
+// cut is drawn at its edge with its value.
 
 import "slices"
 
@@ -14,8 +14,8 @@ const (
 	bulk = 0.85
 )
 
-// cut is where the axis ends so that the bulk of some values can be told apart, and the places of those above; ok is false where none towers, or where
-// what is left spans so much that only a logarithm shows it.
+// cut is where the axis ends so that the bulk of some values can be told apart, and the places of those above; ok is false where none towers, or
+// where what is left spans so much that only a logarithm shows it.
 func cut(values []float64) (top float64, above []int, ok bool) {
 	var sorted []float64
 	for _, v := range values {

@@ -92,7 +92,8 @@ func (r *Report) means() *Retention {
 		return r.Retention
 	}
 	means := r.Tasks.Means()
-	if k := r.Retention; k != nil && *k != (Retention{}) && sameMean(k.MeanOfRatios, means.MeanOfRatios) && sameMean(k.MeanOfCorrected, means.MeanOfCorrected) {
+	if k := r.Retention; k != nil && *k != (Retention{}) && sameMean(k.MeanOfRatios, means.MeanOfRatios) && sameMean(k.MeanOfCorrected,
+		means.MeanOfCorrected) {
 		means.RatiosSpan, means.CorrectedSpan = k.RatiosSpan, k.CorrectedSpan
 	}
 	return means
@@ -149,7 +150,8 @@ func (ts Tasks) Warnings() []string {
 	for _, w := range []struct {
 		of  standing
 		why string
-	}{{atChance, "the dense model does no better than guessing (exact binomial test, one-sided, 5 %), so that what the pruned one does there is not counted"}, {undefined, "retention is undefined, as the dense model scored nothing"}} {
+	}{{atChance, "the dense model does no better than guessing (exact binomial test, one-sided, 5 %), so that what the pruned one does there is " +
+		"not counted"}, {undefined, "retention is undefined, as the dense model scored nothing"}} {
 		if names := ts.tasksOf(w.of); len(names) > 0 {
 			all = append(all, fmt.Sprintf("%s: %s", named(names, inSentence), w.why))
 		}

@@ -13,8 +13,10 @@ func (r *Report) alternativeTable() (Table, bool) {
 	if len(r.Alternatives) == 0 {
 		return Table{}, false
 	}
-	t := Table{Title: "The plain alternative: the dense model with coarser weights", Note: "The matrices of all layers are written in the type, those that it " +
-		"does not fit in the next, embedding and head stay as they are; nothing is fitted. KL(dense ‖ this) is in nats a token, over the tokens of the tasks."}
+	t := Table{Title: "The plain alternative: the dense model with coarser weights",
+		Note: "The matrices of all layers are written in the type, those that it " +
+			"does not fit in the next, embedding and head stay as they are; nothing is fitted. KL(dense ‖ this) is in nats a token, over the tokens " +
+			"of the tasks."}
 	t.column("model", "model")
 	t.column("bytes", "weights")
 	t.column("share", "of the dense")

@@ -7,7 +7,8 @@ const mostAnswers = 8
 
 // answerTable is the histogram of what was answered: a model that always says the same may be right as often as one that knows.
 func (r *Report) answerTable() (Table, bool) {
-	t := Table{Title: "Answers by choice", labels: 2, Note: "The share of the items that were answered with each choice, and for which it is the right one."}
+	t := Table{Title: "Answers by choice", labels: 2, Note: "The share of the items that were answered with each choice, and for which it is " +
+		"the right one."}
 	t.column("task", "task")
 	t.column("choice", "choice")
 	t.column("right", "right")

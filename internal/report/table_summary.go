@@ -14,7 +14,8 @@ func (r *Report) summaryTable() (Table, bool) {
 	t.column("pruned", "pruned")
 	t.column("kept", "kept", keptParts...)
 	if k := r.means(); k != nil {
-		t.add(Term{"retention_beyond_chance_mean_of_ratios", "retention beyond chance, mean of ratios"}, nil, nil, Kept{Share(k.MeanOfCorrected), k.CorrectedSpan})
+		t.add(Term{"retention_beyond_chance_mean_of_ratios", "retention beyond chance, mean of ratios"}, nil, nil, Kept{Share(k.MeanOfCorrected),
+			k.CorrectedSpan})
 		t.add(Term{"retention_mean_of_ratios", "retention, mean of the tasks' ratios"}, nil, nil, Kept{Share(k.MeanOfRatios), k.RatiosSpan})
 		t.add(Term{"retention_ratio_of_mean_accuracies", "retention, ratio of mean accuracies"}, nil, nil, Share(k.RatioOfMeans))
 	}

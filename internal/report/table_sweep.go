@@ -87,12 +87,15 @@ func (r *Report) sweepTable() (Table, bool) {
 		}
 		t.add(cells...)
 	}
-	t.Note = fmt.Sprintf("Beyond chance and raw are means of the tasks' ratios, with 95 %% of a bootstrap over their items; perplexities stand apart where there are "+
-		"accuracies. KL(dense ‖ pruned) is in nats a token, same top the share of tokens with the same most likely one, flips the share of items answered differently. Judged in %d %s through the model "+
+	t.Note = fmt.Sprintf("Beyond chance and raw are means of the tasks' ratios, with 95 %% of a bootstrap over their items; perplexities stand "+
+		"apart where there are "+
+		"accuracies. KL(dense ‖ pruned) is in nats a token, same top the share of tokens with the same most likely one, flips the share of items "+
+		"answered differently. Judged in %d %s through the model "+
 		"instead of %d, %d layer applications instead of %d, %.1f s.", r.Sweep.Passes, some("walk", r.Sweep.Passes), r.Sweep.PassesAlone, r.Sweep.Blocks,
 		r.Sweep.BlocksAlone, r.Sweep.Seconds)
 	if spoken {
-		t.Note += " Repeats itself: the share of the runs of four tokens that it said before, going on from some texts; other scripts: the share of its letters that " +
+		t.Note += " Repeats itself: the share of the runs of four tokens that it said before, going on from some texts; other scripts: the share " +
+			"of its letters that " +
 			"left the dense model's alphabets."
 	}
 	if r.Sweep.CacheTokens > 0 {

@@ -20,7 +20,8 @@ func (r *Report) taskTable() (Table, bool) {
 		t.column("pruned", "pruned", figureParts...)
 		t.column("retention", "retention", keptParts...)
 		t.column("p", "p")
-		t.Note = "± one standard error. Retention: pruned/dense for accuracies, dense/pruned for perplexities; in brackets 95 % of a bootstrap over items. p: two-sided paired test " +
+		t.Note = "± one standard error. Retention: pruned/dense for accuracies, dense/pruned for perplexities; in brackets 95 % of a bootstrap " +
+			"over items. p: two-sided paired test " +
 			"(McNemar for accuracies, paired bootstrap for perplexities)."
 	} else {
 		t.column("value", "value", figureParts...)

@@ -61,7 +61,8 @@ func (f *finding) grade() grade {
 		kl, known = f.divergence.KL, true
 	}
 	// Where few items leave open what was kept, next words that hardly differ settle it.
-	if s := f.retention.CorrectedSpan; !isFinite(kept) || s != nil && float64(s.High-s.Low) > unsure && float64(s.High) > sparedKept && known && kl > 0 && kl < hardlyKL {
+	if s := f.retention.CorrectedSpan; !isFinite(kept) || s != nil && float64(s.High-s.Low) > unsure && float64(s.High) > sparedKept && known &&
+		kl > 0 && kl < hardlyKL {
 		kept = 1
 	}
 	switch {
@@ -139,14 +140,16 @@ func (r *Report) whatGoes(f *finding) string {
 func (r *Report) whatItCosts(f *finding) string {
 	var parts []string
 	if k := f.retention; isFinite(float64(k.MeanOfCorrected)) {
-		parts = append(parts, fmt.Sprintf("it keeps %s of what lies beyond chance%s and %s raw, on %d %s", Percent(k.MeanOfCorrected), k.CorrectedSpan.said(),
+		parts = append(parts, fmt.Sprintf("it keeps %s of what lies beyond chance%s and %s raw, on %d %s", Percent(k.MeanOfCorrected),
+			k.CorrectedSpan.said(),
 			Percent(k.MeanOfRatios), f.tasks, some("task", f.tasks)))
 	}
 	if f.perplexity != "" {
 		parts = append(parts, f.perplexity)
 	}
 	if d := f.divergence; d != nil && d.Tokens > 0 {
-		parts = append(parts, fmt.Sprintf("its next words differ by %s nats a token, %s of the most likely ones are the same", short(d.KL), Percent(avss.Value(d.SameTop))))
+		parts = append(parts, fmt.Sprintf("its next words differ by %s nats a token, %s of the most likely ones are the same", short(d.KL),
+			Percent(avss.Value(d.SameTop))))
 	}
 	if f.of > 0 && f.bytes > 0 {
 		parts = append(parts, fmt.Sprintf("weights go from %s to %s", size(f.of), size(f.bytes)))
@@ -215,7 +218,8 @@ func (r *Report) howSure(f *finding) string {
 func (r *Report) whatIsBetter(f *finding) string {
 	var parts []string
 	if a := r.betterAlternative(f); a != nil {
-		parts = append(parts, fmt.Sprintf("for bytes alone the dense model in %s, %s at %s nats a token (leaving layers out saves time and cache as well, and "+
+		parts = append(parts, fmt.Sprintf("for bytes alone the dense model in %s, %s at %s nats a token (leaving layers out saves time and cache "+
+			"as well, and "+
 			"goes on top of it)", a.Name, size(a.Bytes), short(a.Divergence.KL)))
 	}
 	if best := r.betterChoice(f); best != "" {

@@ -50,7 +50,8 @@ func TestVerdictOfASweep(t *testing.T) {
 		return p
 	}
 	r.Command = []string{"avssnative", "bench", "--model=some model", "--limit=40", "--shares=12.5,25"}
-	r.Sweep.Points = []SweepPoint{point("avss", 0.2, 1), point("avss", 0.4, 1, 2), point("avss", 3, 1, 2, 3), point("bi", 0.1, 5), point("bi", 0.3, 5, 6),
+	r.Sweep.Points = []SweepPoint{point("avss", 0.2, 1), point("avss", 0.4, 1, 2), point("avss", 3, 1, 2, 3), point("bi", 0.1, 5), point("bi", 0.3,
+		5, 6),
 		point("first", 0.25, 0, 1)}
 	v := r.Verdict()
 	if len(v) != 5 || !strings.Contains(v[0], "can do without layers 5, 6 (2 of 8, chosen by bi)") {
@@ -103,7 +104,8 @@ func TestNextCommand(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	for _, c := range []struct{ ref, name, want string }{{"demo", "", "demo"}, {"org/name@rev", "", "org/name@rev"}, {"/a/b/SmolLM2.gguf", "", "SmolLM2"},
+	for _, c := range []struct{ ref, name, want string }{{"demo", "", "demo"}, {"org/name@rev", "", "org/name@rev"}, {"/a/b/SmolLM2.gguf", "",
+		"SmolLM2"},
 		{"./models/x/", "", "x"}, {"/a/b", "Their Name", "Their Name"}, {"a/b/c", "", "c"}} {
 		r := &Report{Model: avss.ModelInfo{Ref: c.ref, Name: c.name}}
 		if got := r.name(); got != c.want {
@@ -115,7 +117,8 @@ func TestNames(t *testing.T) {
 // A model that was only copied is not said to compute anything.
 func TestBecameOfACopy(t *testing.T) {
 	r := &Report{Output: "out", Uncomputed: "weights of type IQ4_XS"}
-	if got := strings.Join(r.became(), " "); strings.Contains(got, "same logits") || !strings.Contains(got, "IQ4_XS") || !strings.Contains(got, "byte for byte") {
+	if got := strings.Join(r.became(), " "); strings.Contains(got, "same logits") || !strings.Contains(got, "IQ4_XS") || !strings.Contains(got,
+		"byte for byte") {
 		t.Errorf("%q", got)
 	}
 }

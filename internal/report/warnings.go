@@ -39,7 +39,8 @@ func (r *Report) rankingWarnings() []string {
 	if !measured || !isFinite(float64(s.Tau)) || s.Tau >= unstable || len(s.Low) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("the ranking is unstable: %s of the even and of the odd sequences order the layers differently (Kendall's τ %.2f); measure on more text",
+	return []string{fmt.Sprintf("the ranking is unstable: %s of the even and of the odd sequences order the layers differently (Kendall's τ "+
+		"%.2f); measure on more text",
 		r.label(r.Plan.Metric), float64(s.Tau))}
 }
 
@@ -53,7 +54,8 @@ func (r *Report) answerWarnings() []string {
 		}
 		for _, model := range []struct{ name, answer string }{{"dense", t.Answers.ConstantDense}, {"pruned", t.Answers.ConstantPruned}} {
 			if model.answer != "" {
-				all = append(all, fmt.Sprintf("%s: the %s model answers nearly everything with %s: its accuracy there is the share of the questions for which that is right",
+				all = append(all, fmt.Sprintf("%s: the %s model answers nearly everything with %s: its accuracy there is the share of the questions for "+
+					"which that is right",
 					t.Name, model.name, model.answer))
 			}
 		}
@@ -74,7 +76,8 @@ func (r *Report) answerWarnings() []string {
 			}
 		}
 		for _, what := range order {
-			all = append(all, fmt.Sprintf("%s by the sets of %s: their accuracy there is the share of the questions for which that is right", what, named(of[what], inSentence)))
+			all = append(all, fmt.Sprintf("%s by the sets of %s: their accuracy there is the share of the questions for which that is right", what,
+				named(of[what], inSentence)))
 		}
 	}
 	return all
@@ -98,7 +101,8 @@ func (r *Report) fluencyWarnings() []string {
 		all = append(all, fmt.Sprintf("language drift: %.0f %% of what the pruned model writes is in other scripts than the dense model's", 100*drift))
 	}
 	if f.Pruned.Repeats >= repeating && f.Dense.Repeats < repeating/2 {
-		all = append(all, fmt.Sprintf("the pruned model goes round in circles: %.0f %% of the runs of four tokens that it writes stood in the same text before, %.0f %% of the dense model's",
+		all = append(all, fmt.Sprintf("the pruned model goes round in circles: %.0f %% of the runs of four tokens that it writes stood in the same "+
+			"text before, %.0f %% of the dense model's",
 			100*f.Pruned.Repeats, 100*f.Dense.Repeats))
 	}
 	return all
@@ -118,7 +122,8 @@ func (r *Report) driftWarnings() []string {
 	if len(sets) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("language drift: more than a tenth of what is written by the sets of %s is in other scripts than the dense model's", named(sets, inSentence))}
+	return []string{fmt.Sprintf("language drift: more than a tenth of what is written by the sets of %s is in other scripts than the dense model's",
+		named(sets, inSentence))}
 }
 
 // Drift is how much of the letters went to other scripts: half the sum of the differences between the two models' shares, 0 to 1.
@@ -175,6 +180,7 @@ func (r *Report) domainWarnings() []string {
 	if len(names) == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("calibration in the domain of the test: what was measured on is text of the kind of %s; on other text the pruned model may keep less",
+	return []string{fmt.Sprintf("calibration in the domain of the test: what was measured on is text of the kind of %s; on other text the "+
+		"pruned model may keep less",
 		named(names, inSentence))}
 }

@@ -53,7 +53,8 @@ func TestWarn(t *testing.T) {
 	sweep.Sweep.Points[1].Fluency = &Fluency{Texts: 1, Scripts: map[string]float64{"Han": 1}}
 	sweep.Sweep.Points[1].Tasks = []TaskPoint{{Name: "boolq", Constant: `"yes"`, Value: avss.Value(0.6)}}
 	sweep.Warn()
-	if all := strings.Join(sweep.Warnings, "\n"); len(sweep.Warnings) != 2 || !strings.Contains(all, `boolq is answered with "yes"`) || !strings.Contains(all, "drift") {
+	if all := strings.Join(sweep.Warnings, "\n"); len(sweep.Warnings) != 2 || !strings.Contains(all, `boolq is answered with "yes"`) ||
+		!strings.Contains(all, "drift") {
 		t.Errorf("%q", sweep.Warnings)
 	}
 }

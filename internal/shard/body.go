@@ -28,6 +28,7 @@ func (b *body) encode() []byte {
 		whole(int64(s.Hits))
 		number(s.KL)
 		whole(int64(s.SameTop))
+		number(s.Overlap)
 	}
 	o := &b.outcome
 	for _, n := range []int64{int64(o.Blocks), int64(o.Alone), int64(o.Passes), o.Rows, o.WeightBytes, int64(len(o.Scores))} {
@@ -99,12 +100,13 @@ func (c *cursor) number() float64 {
 }
 
 func (c *cursor) score() engine.Score {
-	return engine.Score{Tokens: int(c.whole()), LogLikelihood: c.number(), Hits: int(c.whole()), KL: c.number(), SameTop: int(c.whole())}
+	return engine.Score{Tokens: int(c.whole()), LogLikelihood: c.number(), Hits: int(c.whole()), KL: c.number(), SameTop: int(c.whole()),
+		Overlap: c.number()}
 }
 
-// A score takes 19 bytes at least, and a sequence two more.
+// A score takes 27 bytes at least, and a sequence two more.
 const (
-	leastScore    = 19
+	leastScore    = 27
 	leastSequence = leastScore + 2
 )
 

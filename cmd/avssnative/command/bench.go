@@ -103,7 +103,8 @@ func sweep(c *cli.Context) error {
 	scoring.Greedy = int(widest*float64(j.Units()) + 0.5)
 	scoring.Keep = j.Keep(protect(c))
 	plans := len(shares) * (len(metrics) + 2 + max(1, c.Int("random")))
-	if err := j.Expect(c.Context, job.Ahead{Calibration: &calibration, Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy, Judge: &evaluation, Plans: plans,
+	if err := j.Expect(c.Context, job.Ahead{Calibration: &calibration, Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy,
+		Judge: &evaluation, Plans: plans,
 		Generate: c.Int("generate") * plans / 2, Judging: "judging all plans"}); err != nil {
 		return err
 	}

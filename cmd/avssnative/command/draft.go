@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"avssnative/bench"
+	"avssnative/engine"
 	"avssnative/internal/job"
 	"avssnative/prune"
 
@@ -17,12 +18,14 @@ func draftCommand() *cli.Command {
 		Name:  "draft",
 		Usage: "choose the layers that a draft can do without, which makes the dense model faster without changing a token; with --out write it",
 		Description: "The draft says some tokens ahead, the dense model reads them in one step and keeps what it would have said itself: the text is\n" +
-			"the dense model's own. A draft without a quarter of the layers gains 1.09 x at most; those that pay leave out 40 to 50 %.",
+			"the dense model's own, or with --temperature drawn from its own distribution. A draft without a\n" +
+			"quarter of the layers gains 1.09 x at most; those that pay leave out 40 to 50 %.",
 		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag(),
 			text("shares", "25,37.5,50", "shares of the layers that the draft may lack, in per cent"),
 			text("metrics", "", "removal metrics whose choices are considered as well, as greedy"),
 			number("tokens", 64, "tokens that the model says by itself after each of eight beginnings of calibration texts"),
-			number("seed", 0, "seed of the random baseline"),
+			decimal("temperature", "that texts are drawn at: a proposed token is then accepted with Σ min(p, q); 0: the most likely tokens"),
+			number("seed", 0, "seed of the random baseline and of what is drawn"),
 			outFlag(), formatFlag(), forceFlag(), jsonFlag()}),
 		Action: draft,
 	}
@@ -49,6 +52,10 @@ func draft(c *cli.Context) error {
 	}
 	if c.Int("tokens") < 2 {
 		return usage("--tokens %d: want 2 or more", c.Int("tokens"))
+	}
+	sampling := engine.Sampling{Temperature: c.Float64("temperature"), Seed: uint64(c.Int("seed"))}
+	if !(sampling.Temperature >= 0 && sampling.Temperature <= 100) {
+		return usage("--temperature %v: want 0 (the most likely token) to 100", sampling.Temperature)
 	}
 	wanted, err := removalFlag(c, "")
 	if err != nil {
@@ -81,7 +88,7 @@ func draft(c *cli.Context) error {
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
 		return err
 	}
-	o := job.Drafting{Shares: shares, Tokens: c.Int("tokens")}
+	o := job.Drafting{Shares: shares, Tokens: c.Int("tokens"), Sampling: sampling}
 	found, err := j.FindDraft(c.Context, o)
 	if err != nil {
 		return err
@@ -124,9 +131,10 @@ func showDrafts(c *cli.Context, found []bench.DraftCandidate, measured *job.Draf
 	t.SetOutputMirror(c.App.Writer)
 	t.SetStyle(table.StyleLight)
 	t.Style().Options = table.OptionsNoBordersAndSeparators
-	t.AppendHeader(table.Row{"without", "of", "chosen by", "acceptance", "cost", "ahead", "gain"})
+	t.AppendHeader(table.Row{"without", "of", "chosen by", "same top", "Σ min(p, q)", "acceptance", "cost", "ahead", "gain"})
 	for _, f := range found {
-		t.AppendRow(table.Row{f.Dropped, fmt.Sprintf("%.0f %%", 100*f.Share), f.ChosenBy, fmt.Sprintf("%.1f %%", 100*f.Acceptance),
+		t.AppendRow(table.Row{f.Dropped, fmt.Sprintf("%.0f %%", 100*f.Share), f.ChosenBy, fmt.Sprintf("%.1f %%", 100*f.SameTop),
+			fmt.Sprintf("%.1f %%", 100*f.Overlap), fmt.Sprintf("%.1f %%", 100*f.Acceptance),
 			fmt.Sprintf("%.2f", f.Cost), f.Proposed, fmt.Sprintf("%.2f", f.Gain)})
 	}
 	t.Render()

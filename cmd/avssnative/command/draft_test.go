@@ -46,8 +46,35 @@ func TestDraft(t *testing.T) {
 	}
 }
 
+// With a temperature what is proposed is accepted with Σ min(p, q), and of the model itself always.
+func TestDraftDraws(t *testing.T) {
+	printed := done(t, "draft", "--calib-tokens=300", "--seq-len=64", "--shares=25", "--tokens=8", "--temperature=0.8", "--json")
+	var found draftJSON
+	if err := json.Unmarshal([]byte(printed), &found); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range found.Candidates {
+		if c.Acceptance != c.Overlap || c.Overlap <= 0 || c.Overlap >= 1 || c.SameTop == c.Overlap {
+			t.Errorf("%+v", c)
+		}
+	}
+	if found.Measured == nil || found.Measured.Gain <= 0 {
+		t.Errorf("%s", printed)
+	}
+	drawn := func(seed string) saidJSON {
+		return saidBy(t, "--prompt", "Once upon a time", "--tokens=24", "--draft", "demo", "--temperature=1.5", "--seed", seed, "--ignore-eos")
+	}
+	a, b := drawn("1"), drawn("1")
+	if !slices.Equal(a.Tokens, b.Tokens) || a.Proposed == 0 || a.Accepted < a.Proposed-1 {
+		t.Errorf("one seed: %+v and %+v", a.Continued, b.Continued)
+	}
+	if slices.Equal(a.Tokens, drawn("2").Tokens) {
+		t.Error("two seeds gave the same text")
+	}
+}
+
 func TestDraftRefuses(t *testing.T) {
-	refused(t, exitUsage, []string{"--draft", "--temperature"}, "generate", "--prompt=x", "--draft=auto", "--temperature=1")
+	refused(t, exitUsage, []string{"--temperature NaN"}, "draft", "--temperature=NaN")
 	refused(t, exitUsage, []string{"--draft-tokens -1"}, "generate", "--prompt=x", "--draft=demo", "--draft-tokens=-1")
 	refused(t, exitFailed, []string{"--draft", "vocabulary"}, "generate", "--prompt=x", "--draft", otherWords(t))
 	refused(t, exitUsage, []string{"--tokens 1"}, "draft", "--tokens=1")

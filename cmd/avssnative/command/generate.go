@@ -35,7 +35,8 @@ func generateCommand() *cli.Command {
 			toggle("ignore-eos", "go on behind the tokens that end a text"),
 			text("drop", "", "also continue without these layers, as 3,7.attn,11.mlp"),
 			text("beside", "", "also continue by this model"),
-			text("draft", "", "a smaller model of the same vocabulary proposes tokens, or auto: the model without some layers; the text stays the same"),
+			text("draft", "", "a smaller model of the same vocabulary proposes tokens, or auto: the model without some layers; the text stays the "+
+				"same, with --temperature its distribution"),
 			number("draft-tokens", 0, "tokens that the draft proposes at a time; 0: 4, with auto those that gain most"),
 			jsonFlag(),
 		}),
@@ -71,9 +72,6 @@ func generate(c *cli.Context) error {
 	}
 	if c.String("system") != "" && !c.Bool("chat") {
 		return usage("--system: only with --chat")
-	}
-	if c.String("draft") != "" && o.Sampling.Temperature > 0 {
-		return usage("--draft: proposes the most likely tokens, want no --temperature")
 	}
 	if c.Int("draft-tokens") < 0 {
 		return usage("--draft-tokens %d: want 0 or more", c.Int("draft-tokens"))
@@ -147,7 +145,7 @@ func useDraft(c *cli.Context, j *job.Job, o *job.Continuing) (end func(), err er
 		if err := calibrateAndScore(c.Context, j, calib.Options{}, job.Scoring{}); err != nil {
 			return nil, err
 		}
-		found, err := j.FindDraft(c.Context, job.Drafting{Shares: autoShares})
+		found, err := j.FindDraft(c.Context, job.Drafting{Shares: autoShares, Sampling: engine.Sampling{Temperature: o.Sampling.Temperature, Seed: o.Sampling.Seed}})
 		if err != nil {
 			return nil, err
 		}

@@ -16,7 +16,8 @@ func judgingFlags() []cli.Flag {
 		types = append(types, strings.ToLower(string(t)))
 	}
 	return []cli.Flag{
-		text("alternatives", "auto", "the dense model with coarser weights, judged beside: "+strings.Join(types, ", ")+", none, or auto: those that make it smaller "+
+		text("alternatives", "auto", "the dense model with coarser weights, judged beside: "+strings.Join(types,
+			", ")+", none, or auto: those that make it smaller "+
 			"(run: the one nearest below the pruned model's size)"),
 		toggle("no-timing", "do not time the models; timing takes 5 seconds at most"),
 	}

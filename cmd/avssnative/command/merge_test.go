@@ -57,7 +57,7 @@ func TestSearchesAndSweepsGoOnWithWhatTheirShardsHaveFound(t *testing.T) {
 		t.Error("greedy: the merged scores differ from a single run's")
 	}
 
-	sweep := with("bench", quickText, quickTasks, []string{"--metrics=avss", "--shares=25", "--random=1"})
+	sweep := with("bench", quickText, quickTasks, []string{"--metrics=avss", "--shares=25", "--random=1", "--generate=0"})
 	want := object(t, done(t, append(sweep, "--json")...))
 	state = filepath.Join(dir, "sweep")
 	for range 2 {
@@ -69,12 +69,12 @@ func TestSearchesAndSweepsGoOnWithWhatTheirShardsHaveFound(t *testing.T) {
 	for _, o := range []map[string]any{want, got} { // times are a single run's alone
 		s := o["sweep"].(map[string]any)
 		delete(s, "seconds")
-		for _, p := range s["points"].([]any) {
+		for _, p := range append(s["points"].([]any), s["dense"]) {
 			delete(p.(map[string]any), "tokens_per_s")
 			delete(p.(map[string]any), "generated_per_s")
 		}
 	}
-	for _, key := range []string{"scores", "sweep", "model", "calibration", "device"} {
+	for _, key := range []string{"scores", "sweep", "alternatives", "model", "calibration", "device"} {
 		if diff := cmp.Diff(want[key], got[key]); diff != "" {
 			t.Errorf("bench: %s: %s", key, diff)
 		}

@@ -159,7 +159,8 @@ func (p *progress) step(name string, s engine.Step) {
 			p.bar = progressbar.NewOptions(barSteps, progressbar.OptionSetWriter(p.out), progressbar.OptionSetPredictTime(false),
 				progressbar.OptionClearOnFinish(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionFullWidth())
 		}
-		p.bar.Describe(fmt.Sprintf("%s: layer %d of %d, %.0f rows/s, %s left, %s of all", name, min(s.Layer+1, s.Layers), s.Layers, rate, about(phase), about(whole)))
+		p.bar.Describe(fmt.Sprintf("%s: layer %d of %d, %.0f rows/s, %s left, %s of all", name, min(s.Layer+1, s.Layers), s.Layers, rate, about(phase),
+			about(whole)))
 		_ = p.bar.Set(min(int(all*barSteps), barSteps-1))
 		if share >= 1 { // what is printed next shall not stand behind a bar
 			p.close()
