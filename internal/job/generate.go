@@ -94,7 +94,8 @@ func (j *Job) speak(ctx context.Context, o Generating, t *bench.Table) error {
 }
 
 // say returns what a model, repaired, says after each prompt: so many tokens, fewer where the text ends or the context is full.
-func (j *Job) say(ctx context.Context, prompts [][]int32, drop engine.Drop, repair *engine.Repair, tokens int) (texts []string, ids [][]int32, err error) {
+func (j *Job) say(ctx context.Context, prompts [][]int32, drop engine.Drop, repair *engine.Repair, tokens int) (
+	texts []string, ids [][]int32, err error) {
 	ends, err := j.Ends()
 	if err != nil {
 		return nil, nil, err

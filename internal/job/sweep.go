@@ -81,7 +81,8 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 			return r.Repair, string(r.Method), nil
 		}
 	}
-	if err := j.note("sweep", []any{o.Repair, o.BOS, o.Length, o.Seed, o.Metrics, o.Shares, o.Protect, o.Mode, o.Site, o.Random, o.Alone, o.Alternatives, j.Unit}); err != nil {
+	if err := j.note("sweep", []any{o.Repair, o.BOS, o.Length, o.Seed, o.Metrics, o.Shares, o.Protect, o.Mode, o.Site, o.Random, o.Alone, o.Alternatives,
+		j.Unit}); err != nil {
 		return err
 	}
 	s.Alternatives = j.alternatives(o.Alternatives, nil)
@@ -191,7 +192,8 @@ func point(p bench.Point, set *bench.Variant, unit string) report.SweepPoint {
 	if unit == prune.Sublayer {
 		dropped = set.Drop.Numbers()
 	}
-	to := report.SweepPoint{Metric: p.Metric, Repair: p.Repair, Count: p.Count, Share: p.Share, Dropped: dropped, Retention: *retention(c), Divergence: *divergence(c),
+	to := report.SweepPoint{Metric: p.Metric, Repair: p.Repair, Count: p.Count, Share: p.Share, Dropped: dropped,
+		Retention: *retention(c), Divergence: *divergence(c),
 		Flips: avss.Value(c.Flips), Parameters: set.Parameters, Bytes: set.Bytes, TokensPerSecond: set.TokensPerSecond, Generated: set.Generated}
 	for i := range set.Results {
 		r, change := &set.Results[i], &c.Tasks[i]

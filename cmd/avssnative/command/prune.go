@@ -11,7 +11,8 @@ import (
 func pruneCommand() *cli.Command {
 	return &cli.Command{
 		Name: "prune", Usage: "write the pruned model: by the scores of a file (--scores), or without the layers named (--drop 3,7,11)",
-		Flags: flags(modelFlags(), metricFlags(), dropFlags(), []cli.Flag{targetFlag(), unitFlag()}, calibrationFlags(), []cli.Flag{bosFlag(), repairFlag("none"),
+		Flags: flags(modelFlags(), metricFlags(), dropFlags(), []cli.Flag{targetFlag(), unitFlag()}, calibrationFlags(), []cli.Flag{
+			bosFlag(), repairFlag("none"),
 			text("scores", "", "scores.json that score wrote for this model"),
 			outFlag(), formatFlag(), forceFlag(), resumeFlag(), jsonFlag(),
 		}),

@@ -16,7 +16,8 @@ import (
 
 func pullCommand() *cli.Command {
 	return &cli.Command{
-		Name: "pull", Usage: "download what a model needs, or with --tasks the tables of tasks, into the Hugging Face cache", ArgsUsage: "org/name[@revision]",
+		Name: "pull", Usage: "download what a model needs, or with --tasks the tables of tasks, into the Hugging Face cache",
+		ArgsUsage: "org/name[@revision]",
 		Flags: []cli.Flag{text("tasks", "", "instead of a model: the data of these tasks, as arc_easy,piqa; other commands find it there"),
 			text("timeout", hub.DefaultTimeout.String(), "without a byte from the server, after which pull tries anew, and then gives up")},
 		Action: pull,

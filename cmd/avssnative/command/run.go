@@ -91,8 +91,8 @@ func runAll(c *cli.Context) error {
 	if err := searched(c, j, &scoring, choice, aimed, further); err != nil {
 		return err
 	}
-	ahead := job.Ahead{Calibration: &calibration, Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy, Repair: repair.of(j), Judge: &evaluation, Plans: 1 + len(further),
-		Generate: c.Int("generate"), Write: model.path != ""}
+	ahead := job.Ahead{Calibration: &calibration, Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy, Repair: repair.of(j),
+		Judge: &evaluation, Plans: 1 + len(further), Generate: c.Int("generate"), Write: model.path != ""}
 	if err := j.Expect(c.Context, ahead); err != nil {
 		return err
 	}

@@ -22,7 +22,8 @@ func sharesFlag() cli.Flag {
 	return text("shares", "", "also judge what the ranking drops at these shares of the layers, in per cent, as 12.5,25,37.5")
 }
 
-// target reads --target; the zero value is none. The rule of a choice is one layer until a target is solved. What was typed goes before what the environment says.
+// target reads --target; the zero value is none. The rule of a choice is one layer until a target is solved. What was typed goes before
+// what the environment says.
 func target(c *cli.Context, choice *job.Choice) (prune.Target, error) {
 	text := c.String("target")
 	if text == "" {
