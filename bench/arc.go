@@ -17,6 +17,7 @@ func init() {
 		Register(Task{Name: name, Version: "1.0", Metrics: []string{"acc", "acc_norm"}, Primary: primary,
 			Papers: []avss.Citation{{ArXiv: "1803.05457", Authors: "Clark et al.", Year: 2018,
 				Title: "Think you have Solved Question Answering? Try ARC, the AI2 Reasoning Challenge"}},
+			Hub:   Published{"allenai/ai2_arc", map[string]string{"arc_easy": "ARC-Easy", "arc_challenge": "ARC-Challenge"}[name], "test"},
 			Files: []string{name + "/mosaic_" + name + ".jsonl", name + "/test.jsonl"},
 			Read: Rows(func(row struct {
 				Query, Question *string

@@ -14,6 +14,7 @@ func init() {
 	Register(Task{Name: "boolq", Version: "2.0", Metrics: []string{"acc"}, Primary: "acc",
 		Papers: []avss.Citation{{ArXiv: "1905.10044", Authors: "Clark et al.", Year: 2019,
 			Title: "BoolQ: Exploring the Surprising Difficulty of Natural Yes/No Questions"}},
+		Hub:   Published{"aps/super_glue", "boolq", "validation"},
 		Files: []string{"boolq/mosaic_boolq.jsonl", "boolq/validation.jsonl"},
 		Read: Rows(func(row struct {
 			Query             *string

@@ -17,6 +17,7 @@ func init() {
 	Register(Task{Name: "copa", Version: "1.0", Metrics: []string{"acc"}, Primary: "acc",
 		Papers: []avss.Citation{{ArXiv: "1905.00537", Authors: "Wang et al.", Year: 2019,
 			Title: "SuperGLUE: A Stickier Benchmark for General-Purpose Language Understanding Systems"}},
+		Hub:   Published{"aps/super_glue", "copa", "validation"},
 		Files: []string{"copa/mosaic_copa.jsonl", "copa/validation.jsonl"},
 		Read: Rows(func(row struct {
 			Query                     *string

@@ -19,6 +19,7 @@ func init() {
 		regexp.MustCompile(`(?s).*#### `), regexp.MustCompile(`\.$`)}}
 	Register(Task{Name: "gsm8k", Version: "3.0", Kind: Generate, Metrics: []string{strict, flexible}, Primary: strict,
 		Papers: []avss.Citation{{ArXiv: "2110.14168", Authors: "Cobbe et al.", Year: 2021, Title: "Training Verifiers to Solve Math Word Problems"}},
+		Hub:    Published{"openai/gsm8k", "main", "test"},
 		Files:  []string{"gsm8k/mosaic_gsm8k.jsonl", "gsm8k/test.jsonl"}, Until: []string{"Question:", "</s>", "<|im_end|>"},
 		Judge: func(item Item, said string) map[string]float64 {
 			number := func(found string) float64 {

@@ -13,6 +13,7 @@ func init() {
 	Register(Task{Name: "lambada_openai", Version: "1.0", Kind: Cloze, Metrics: []string{"perplexity", "acc"}, Primary: "acc",
 		Papers: []avss.Citation{{ArXiv: "1606.06031", Authors: "Paperno et al.", Year: 2016,
 			Title: "The LAMBADA dataset: Word prediction requiring a broad discourse context"}},
+		Hub:   Published{"EleutherAI/lambada_openai", "default", "test"},
 		Files: []string{"lambada/mosaic_lambada_openai.jsonl", "lambada/test.jsonl"},
 		Read: Rows(func(row struct{ Context, Continuation, Text *string }) (Item, error) {
 			var context, word string

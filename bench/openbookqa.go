@@ -12,6 +12,7 @@ func init() {
 	Register(Task{Name: "openbookqa", Version: "1.0", Metrics: []string{"acc", "acc_norm"}, Primary: "acc_norm",
 		Papers: []avss.Citation{{ArXiv: "1809.02789", Authors: "Mihaylov et al.", Year: 2018,
 			Title: "Can a Suit of Armor Conduct Electricity? A New Dataset for Open Book Question Answering"}},
+		Hub:   Published{"allenai/openbookqa", "main", "test"},
 		Files: []string{"openbookqa/mosaic_openbook_qa.jsonl", "openbookqa/test.jsonl"},
 		Read: Rows(func(row struct {
 			Query        *string

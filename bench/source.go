@@ -20,7 +20,12 @@ const mostText = 256 << 20 // bytes of a text that is read whole
 // Source is where tasks find their files: a folder with one folder a task. A task that is inside the program is read from there unless the
 // folder has it. A file is JSON lines, a table with tabs, a parquet or text by its name, also with .gz or .zst; where the name does not say,
 // it is what the task's own file is.
-type Source struct{ Dir string }
+type Source struct {
+	Dir string
+	// Cached finds a published split as a file of this machine; "" says that it is not here. It is asked where the folder has no file of a task,
+	// and the program neither. nil: nothing is looked for.
+	Cached func(Published) (path string, err error)
+}
 
 // A file holds the items of a task. Reading it ends with its context.
 type file struct {
@@ -58,6 +63,15 @@ func (s Source) find(ctx context.Context, task Task, own bool, named string) (*f
 	if task.Inside != nil && !own {
 		const name = "inside the program"
 		return &file{ctx: ctx, name: name, from: corpus.Source{Path: name, From: bytes.NewReader(task.Inside()), Kind: kind}}, nil
+	}
+	if s.Cached != nil && !own && task.Hub != (Published{}) {
+		path, err := s.Cached(task.Hub)
+		if err != nil {
+			return nil, err
+		}
+		if path != "" {
+			return &file{ctx: ctx, name: path, from: corpus.Source{Path: path, Kind: kind}}, nil
+		}
 	}
 	if len(tried) > 0 {
 		return nil, failure.NotFound.Errorf("no file %s", strings.Join(tried, " or "))

@@ -14,6 +14,7 @@ func init() {
 	Register(Task{Name: "sst2", Version: "1.0", Metrics: []string{"acc"}, Primary: "acc",
 		Papers: []avss.Citation{{Authors: "Socher et al.", Year: 2013,
 			Title: "Recursive Deep Models for Semantic Compositionality Over a Sentiment Treebank, EMNLP"}},
+		Hub:   Published{"nyu-mll/glue", "sst2", "validation"},
 		Files: []string{"sst2/dev.tsv"}, Read: readSST2})
 }
 

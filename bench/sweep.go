@@ -31,8 +31,11 @@ type Sweep struct {
 	Suite    *Suite
 	// Size says how large the model is without some layers, in parameters and bytes; nil leaves sizes out.
 	Size func(engine.Drop) (parameters, bytes int64)
-	// Say lets the model without some layers answer the suite's prompts; it may be nil where the suite Asks nothing.
-	Say func(ctx context.Context, drop engine.Drop) ([]string, error)
+	// Say lets the model without some layers, repaired, answer the suite's prompts; it may be nil where the suite Asks nothing.
+	Say func(ctx context.Context, drop engine.Drop, repair *engine.Repair) ([]string, error)
+	// Repair solves the layers that stay without a set, and names what it did; a nil repair is the plain cut. Every choice is then judged twice,
+	// plain and repaired. nil: plain cuts alone.
+	Repair func(ctx context.Context, drop engine.Drop) (repair *engine.Repair, method string, err error)
 	// Speed times sets in passes of their own, one of each count and size; nil leaves speeds out.
 	Speed *Speed
 	// Alternatives are the dense model with coarser weights, judged in the same passes.
@@ -48,13 +51,15 @@ type Point struct {
 	Metric string
 	Count  int
 	Share  float64 // count / layers
+	Repair string  // what was done to the layers that stay; empty for the plain cut
 	Set    int     // index in Table.Sets
 }
 
 // A Variant is one set of dropped layers and what it cost. The first of a table is the dense model.
 type Variant struct {
 	Drop            engine.Drop
-	ChosenBy        []string // "metric:count"
+	Repair          *engine.Repair // of the layers that stay; nil: none
+	ChosenBy        []string       // "metric:count"
 	Results         []Result
 	Comparison      *Comparison // against the dense model; for that one, against itself
 	Parameters      int64
@@ -89,15 +94,14 @@ func (s *Sweep) Run(ctx context.Context, runner Runner) (*Table, error) {
 	if s.Suite == nil || len(s.Suite.Sequences) == 0 && !s.Suite.Asks() {
 		return nil, fmt.Errorf("bench: sweep: no tasks to judge by")
 	}
+	if err := s.repaired(ctx, t); err != nil {
+		return nil, err
+	}
 	pass := s.Pass
 	pass.Sequences, pass.Observe, pass.Trace, pass.Diverge = s.Suite.Sequences, nil, nil, true
-	pass.Variants = nil
+	pass.Variants, pass.Repairs = nil, nil
 	for _, set := range t.Sets {
-		pass.Variants = append(pass.Variants, set.Drop)
-	}
-	pass.Repairs = nil
-	if len(s.Alternatives) > 0 {
-		pass.Repairs = make([]*engine.Repair, len(t.Sets))
+		pass.Variants, pass.Repairs = append(pass.Variants, set.Drop), append(pass.Repairs, set.Repair)
 	}
 	for _, a := range s.Alternatives {
 		pass.Variants, pass.Repairs = append(pass.Variants, nil), append(pass.Repairs, a.Repair)
@@ -116,7 +120,7 @@ func (s *Sweep) Run(ctx context.Context, runner Runner) (*Table, error) {
 		set := &t.Sets[i]
 		var said []string
 		if s.Suite.Asks() {
-			if said, err = s.Say(ctx, set.Drop); err != nil {
+			if said, err = s.Say(ctx, set.Drop, set.Repair); err != nil {
 				return nil, fmt.Errorf("%w, without layers %s", err, set.Drop)
 			}
 		}
@@ -222,6 +226,43 @@ func (s *Sweep) plan() (*Table, error) {
 		}
 	}
 	return t, nil
+}
+
+// repaired adds behind every choice the same one repaired. Where a repair changes nothing the two are one set.
+func (s *Sweep) repaired(ctx context.Context, t *Table) error {
+	if s.Repair == nil {
+		return nil
+	}
+	type solved struct {
+		set    int
+		method string
+	}
+	known := map[int]solved{}
+	var points []Point
+	for _, p := range t.Points {
+		to, done := known[p.Set]
+		if !done {
+			plain := t.Sets[p.Set]
+			repair, method, err := s.Repair(ctx, plain.Drop)
+			if err != nil {
+				return fmt.Errorf("bench: sweep: %w, without layers %s", err, plain.Drop)
+			}
+			if to = (solved{p.Set, method}); repair != nil {
+				to.set = len(t.Sets)
+				t.Sets = append(t.Sets, Variant{Drop: plain.Drop, Repair: repair, ChosenBy: plain.ChosenBy})
+			}
+			known[p.Set] = to
+		}
+		points = append(points, p)
+		p.Set, p.Repair = to.set, to.method
+		points = append(points, p)
+		if to.set != points[len(points)-2].Set {
+			t.PassesAlone++
+			t.BlocksAlone += s.Layers - p.Count
+		}
+	}
+	t.Points = points
+	return nil
 }
 
 func (s *Sweep) check(drop engine.Drop, count int) error {

@@ -280,3 +280,56 @@ func (g *fakeGenerator) Generate(_ context.Context, requests []engine.Request, _
 	g.made = len(ids)
 	return [][]int32{ids}, nil
 }
+
+// A sweep with a repair judges every choice plain and repaired: each set is solved once, and what is not repaired is not judged twice.
+func TestSweepRepairs(t *testing.T) {
+	s := swept(t)
+	solved := map[string]*engine.Repair{}
+	s.Repair = func(_ context.Context, drop engine.Drop) (*engine.Repair, string, error) {
+		if solved[drop.String()] != nil {
+			t.Errorf("%s solved twice", drop)
+		}
+		solved[drop.String()] = (&engine.Model{}).NewRepair()
+		if len(drop) == 1 {
+			return nil, "none", nil
+		}
+		return solved[drop.String()], "refit", nil
+	}
+	runner := &repairing{}
+	table, err := s.Run(t.Context(), runner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(table.Points) != 28 || len(runner.passes) != 1 || !cmp.Equal(len(runner.passes[0].Repairs), len(table.Sets)) {
+		t.Fatalf("%d points, %d passes", len(table.Points), len(runner.passes))
+	}
+	for i := 0; i < len(table.Points); i += 2 {
+		plain, after := table.Points[i], table.Points[i+1]
+		is, was := table.Sets[after.Set], table.Sets[plain.Set]
+		method, repair := "refit", solved[was.Drop.String()]
+		if plain.Count == 1 {
+			method, repair = "none", nil
+		}
+		if plain.Repair != "" || was.Repair != nil || after.Metric != plain.Metric || after.Count != plain.Count || after.Repair != method ||
+			is.Repair != repair || is.Drop.String() != was.Drop.String() || (repair == nil) != (plain.Set == after.Set) ||
+			runner.passes[0].Repairs[after.Set] != repair {
+			t.Errorf("%+v %+v", plain, after)
+		}
+	}
+	broken := errors.New("broken")
+	s.Repair = func(context.Context, engine.Drop) (*engine.Repair, string, error) { return nil, "", broken }
+	if _, err := s.Run(t.Context(), runner); !errors.Is(err, broken) {
+		t.Error(err)
+	}
+}
+
+// repairing notes the passes it is asked for.
+type repairing struct {
+	fakeRunner
+	passes []engine.Pass
+}
+
+func (r *repairing) Run(ctx context.Context, p engine.Pass) (*engine.Outcome, error) {
+	r.passes = append(r.passes, p)
+	return r.fakeRunner.Run(ctx, p)
+}

@@ -38,6 +38,7 @@ type Task struct {
 	Primary string        // the one of Metrics that retention is about; "": acc, or token_perplexity, or perplexity
 	Chance  float64       // share of right answers by guessing; 0: one in as many as there are choices
 	Files   []string      // looked for in turn below the data folder; nil: NAME/NAME.jsonl
+	Hub     Published     // where the split that is asked is published as a table; zero: nowhere that is known
 	Inside  func() []byte // the file's bytes where the program carries them; nil: it does not
 	Read    Reader        // nil: the standard form
 	Chunk   int           // tokens in a chunk, for Chunked
@@ -53,6 +54,13 @@ type Task struct {
 	Judge func(item Item, said string) map[string]float64
 
 	undecided bool // the kind is that of the first item
+}
+
+// Published names a split of a data set on the Hugging Face hub.
+type Published struct {
+	Repository string // org/name
+	Config     string // one of several the repository holds; "": its only one
+	Split      string // "test"
 }
 
 // An Item is one thing a task asks.
@@ -213,6 +221,26 @@ func find(name string) ([]Task, error) {
 		hint = fmt.Sprintf("did you mean %s? ", near)
 	}
 	return nil, failure.NotFound.Errorf("bench: task %s: unknown; %sknown are %s", name, hint, strings.Join(known, ", "))
+}
+
+// Lookup returns the tasks that names stand for, each once, in the order given; NAME=FILE is none of them.
+func Lookup(names []string) ([]Task, error) {
+	var tasks []Task
+	for _, name := range names {
+		if strings.Contains(name, "=") {
+			continue
+		}
+		found, err := find(strings.TrimSpace(name))
+		if err != nil {
+			return nil, err
+		}
+		for _, task := range found {
+			if !slices.ContainsFunc(tasks, func(t Task) bool { return t.Name == task.Name }) {
+				tasks = append(tasks, task)
+			}
+		}
+	}
+	return tasks, nil
 }
 
 // ofFile is the task of a file that a person names for one nobody registered: the standard form, of the kind that its lines are of.

@@ -14,6 +14,7 @@ func init() {
 	Register(Task{Name: "triviaqa", Version: "3.0", Kind: Generate, Metrics: []string{metric}, Primary: metric,
 		Papers: []avss.Citation{{ArXiv: "1705.03551", Authors: "Joshi et al.", Year: 2017,
 			Title: "TriviaQA: A Large Scale Distantly Supervised Challenge Dataset for Reading Comprehension"}},
+		Hub:   Published{"mandarjoshi/trivia_qa", "rc.nocontext", "validation"},
 		Files: []string{"triviaqa/mosaic_triviaqa_sm_sub.jsonl", "triviaqa/validation.jsonl"}, Until: []string{"\n", ".", ","},
 		Judge: func(item Item, said string) map[string]float64 {
 			return map[string]float64{metric: match.mark(trim(said), item.Answers)}

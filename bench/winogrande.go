@@ -14,6 +14,7 @@ func init() {
 	Register(Task{Name: "winogrande", Version: "1.0", Metrics: []string{"acc"}, Primary: "acc",
 		Papers: []avss.Citation{{ArXiv: "1907.10641", Authors: "Sakaguchi et al.", Year: 2019,
 			Title: "WinoGrande: An Adversarial Winograd Schema Challenge at Scale"}},
+		Hub:   Published{"allenai/winogrande", "winogrande_xl", "validation"},
 		Files: []string{"winogrande/mosaic_winogrande.jsonl", "winogrande/validation.jsonl"},
 		Read: Rows(func(row struct {
 			ContextOptions             []string `json:"context_options"`

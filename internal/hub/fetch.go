@@ -47,7 +47,20 @@ func (p *puller) file(ctx context.Context, snapshot, name string) error {
 	if p.Progress != nil {
 		p.Progress(Progress{name, b.size, b.size})
 	}
-	return link(filepath.Join(snapshot, name), filepath.Join("..", "..", "blobs", b.etag))
+	up := strings.Repeat("../", 2+strings.Count(name, "/"))
+	return link(filepath.Join(snapshot, filepath.FromSlash(name)), filepath.FromSlash(up+"blobs/"+b.etag))
+}
+
+// address is where a file's content is asked for.
+func (p *puller) address(name string) string {
+	parts := []string{p.name.Repository, "resolve", p.commit}
+	if p.name.dataset {
+		parts = append([]string{p.name.kind()}, parts...)
+	}
+	for _, part := range strings.Split(name, "/") {
+		parts = append(parts, url.PathEscape(part))
+	}
+	return p.endpoint.JoinPath(parts...).String()
 }
 
 func whole(path string, size int64) bool {
@@ -57,7 +70,7 @@ func whole(path string, size int64) bool {
 
 // describe asks for etag and size without the content.
 func (p *puller) describe(ctx context.Context, name string) (blob, error) {
-	b := blob{address: p.endpoint.JoinPath(p.name.Repository, "resolve", p.commit, url.PathEscape(name)).String()}
+	b := blob{address: p.address(name)}
 	err := p.retry(ctx, func() (bool, error) {
 		response, err := p.get(ctx, http.MethodHead, b.address, nil)
 		if err != nil {

@@ -91,7 +91,10 @@ func cacheFolder() (string, error) {
 }
 
 // Name is a model's name on the hub with its revision: a branch, a tag or a commit.
-type Name struct{ Repository, Revision string }
+type Name struct {
+	Repository, Revision string
+	dataset              bool // a data set's, not a model's
+}
 
 var (
 	part     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]*$`)
@@ -114,13 +117,21 @@ func Parse(ref string) (Name, error) {
 	if !fits {
 		return Name{}, fmt.Errorf("hub: %.100q is no model name, want org/name or org/name@revision", ref)
 	}
-	return Name{repository, rev}, nil
+	return Name{Repository: repository, Revision: rev}, nil
 }
 
 // String returns org/name@revision.
 func (n Name) String() string { return n.Repository + "@" + n.Revision }
 
-func (n Name) folder() string { return "models--" + strings.ReplaceAll(n.Repository, "/", "--") }
+func (n Name) folder() string { return n.kind() + "--" + strings.ReplaceAll(n.Repository, "/", "--") }
+
+// kind is the hub's word for what the name is of.
+func (n Name) kind() string {
+	if n.dataset {
+		return "datasets"
+	}
+	return "models"
+}
 
 // Find returns the folder of a model that the cache holds whole: config.json and all weights. It asks no network. Where the model or a
 // part of it is missing, errors.Is(err, ErrAbsent).
@@ -136,21 +147,10 @@ func Find(ref string, o Options) (dir string, err error) {
 }
 
 func find(name Name, o Options) (string, error) {
-	repository := filepath.Join(o.Cache, name.folder())
-	sha := name.Revision
-	if !commit.MatchString(sha) {
-		text, err := mapped.ReadSmall(filepath.Join(repository, "refs", filepath.FromSlash(name.Revision)), 1<<10)
-		if errors.Is(err, os.ErrNotExist) {
-			return "", fmt.Errorf("hub: %s: %w (%s)", name, ErrAbsent, o.Cache)
-		}
-		if err != nil {
-			return "", fmt.Errorf("hub: %s: %w", name, err)
-		}
-		if sha = strings.TrimSpace(string(text)); !commit.MatchString(sha) {
-			return "", fmt.Errorf("hub: %s: the cache's ref holds %.60q, want a commit", name, sha)
-		}
+	dir, err := snapshot(name, o)
+	if err != nil {
+		return "", err
 	}
-	dir := filepath.Join(repository, "snapshots", sha)
 	files, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return "", fmt.Errorf("hub: %s: %w", name, err)
@@ -178,6 +178,25 @@ func find(name Name, o Options) (string, error) {
 		}
 	}
 	return dir, nil
+}
+
+// snapshot is the folder of a name's files in the cache, as its ref says.
+func snapshot(name Name, o Options) (string, error) {
+	repository := filepath.Join(o.Cache, name.folder())
+	sha := name.Revision
+	if !commit.MatchString(sha) {
+		text, err := mapped.ReadSmall(filepath.Join(repository, "refs", filepath.FromSlash(name.Revision)), 1<<10)
+		if errors.Is(err, os.ErrNotExist) {
+			return "", fmt.Errorf("hub: %s: %w (%s)", name, ErrAbsent, o.Cache)
+		}
+		if err != nil {
+			return "", fmt.Errorf("hub: %s: %w", name, err)
+		}
+		if sha = strings.TrimSpace(string(text)); !commit.MatchString(sha) {
+			return "", fmt.Errorf("hub: %s: the cache's ref holds %.60q, want a commit", name, sha)
+		}
+	}
+	return filepath.Join(repository, "snapshots", sha), nil
 }
 
 const (

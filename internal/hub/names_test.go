@@ -11,8 +11,11 @@ import (
 
 func TestNames(t *testing.T) {
 	for ref, want := range map[string]Name{
-		"gpt2": {"gpt2", "main"}, "org/name": {"org/name", "main"}, "org/name@v1.0": {"org/name", "v1.0"}, "o/n@refs/pr/1": {"o/n", "refs/pr/1"},
-		"EleutherAI/pythia-1.4b@step3000": {"EleutherAI/pythia-1.4b", "step3000"},
+		"gpt2":                            {Repository: "gpt2", Revision: "main"},
+		"org/name":                        {Repository: "org/name", Revision: "main"},
+		"org/name@v1.0":                   {Repository: "org/name", Revision: "v1.0"},
+		"o/n@refs/pr/1":                   {Repository: "o/n", Revision: "refs/pr/1"},
+		"EleutherAI/pythia-1.4b@step3000": {Repository: "EleutherAI/pythia-1.4b", Revision: "step3000"},
 	} {
 		if got, err := Parse(ref); err != nil || got != want {
 			t.Errorf("%s: %v %v", ref, got, err)
@@ -24,7 +27,7 @@ func TestNames(t *testing.T) {
 			t.Errorf("%q: %v", ref, got)
 		}
 	}
-	if got := (Name{"org/name", "main"}).folder(); got != "models--org--name" {
+	if got := (Name{Repository: "org/name", Revision: "main"}).folder(); got != "models--org--name" {
 		t.Error(got)
 	}
 }

@@ -135,7 +135,7 @@ func (p *puller) pull(ctx context.Context) (string, error) {
 
 // listing asks for the names of the revision's files and sets the commit it is at.
 func (p *puller) listing(ctx context.Context) ([]string, error) {
-	address := p.endpoint.JoinPath("api", "models", p.name.Repository, "revision").String() + "/" + url.PathEscape(p.name.Revision)
+	address := p.endpoint.JoinPath("api", p.name.kind(), p.name.Repository, "revision").String() + "/" + url.PathEscape(p.name.Revision)
 	var text []byte
 	err := p.retry(ctx, func() (bool, error) {
 		response, err := p.get(ctx, http.MethodGet, address, nil)

@@ -35,7 +35,7 @@ func pull(s *server, cache string, change func(*Options)) (string, error) {
 	if change != nil {
 		change(&o)
 	}
-	p, err := newPuller(Name{"org/tiny", "main"}, o)
+	p, err := newPuller(Name{Repository: "org/tiny", Revision: "main"}, o)
 	if err != nil {
 		return "", err
 	}

@@ -83,7 +83,7 @@ func (s *server) hub(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.URL.Path == "/api/models/org/tiny/revision/main" || r.URL.Path == "/api/models/org/tiny/revision/"+sha ||
-		r.URL.Path == "/api/models/org/tiny/revision/refs/pr/1" {
+		r.URL.Path == "/api/models/org/tiny/revision/refs/pr/1" || r.URL.Path == "/api/datasets/org/tiny/revision/refs/convert/parquet" {
 		for s.endless && r.Context().Err() == nil {
 			if _, err := w.Write(make([]byte, 1<<20)); err != nil {
 				return
@@ -100,7 +100,7 @@ func (s *server) hub(w http.ResponseWriter, r *http.Request) {
 		json.NewEncoder(w).Encode(map[string]any{"sha": sha, "siblings": siblings})
 		return
 	}
-	name, found := strings.CutPrefix(r.URL.Path, "/org/tiny/resolve/"+sha+"/")
+	name, found := strings.CutPrefix(strings.TrimPrefix(r.URL.Path, "/datasets"), "/org/tiny/resolve/"+sha+"/")
 	if !found {
 		name, found = strings.CutPrefix(r.URL.Path, "/org/tiny/resolve/main/")
 	}
@@ -111,7 +111,7 @@ func (s *server) hub(w http.ResponseWriter, r *http.Request) {
 	}
 	git, lfs := hashes(content)
 	w.Header().Set("X-Repo-Commit", sha)
-	if !strings.HasSuffix(name, ".safetensors") { // a small file, sent from here
+	if !strings.HasSuffix(name, ".safetensors") && !strings.HasSuffix(name, ".parquet") { // a small file, sent from here
 		w.Header().Set("ETag", `W/"`+git+`"`)
 		if s.small != "" && name == "config.json" && r.Method == http.MethodHead {
 			w.Header().Set("Content-Length", s.small)

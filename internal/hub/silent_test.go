@@ -13,7 +13,7 @@ import (
 
 // stalled is a Pull that waits for stall, so that a test need not wait long.
 func stalled(ctx context.Context, endpoint, cache string, stall time.Duration) (string, error) {
-	p, err := newPuller(Name{"org/tiny", "main"}, Options{Cache: cache, Endpoint: endpoint, Timeout: stall})
+	p, err := newPuller(Name{Repository: "org/tiny", Revision: "main"}, Options{Cache: cache, Endpoint: endpoint, Timeout: stall})
 	if err != nil {
 		return "", err
 	}

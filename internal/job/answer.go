@@ -12,14 +12,13 @@ import (
 
 // judged walks a suite's sequences and lets every variant answer its prompts, but for the dense model with coarser weights, of which there are
 // scores alone where there are prompts.
-func (j *Job) judged(ctx context.Context, suite *bench.Suite, p engine.Pass) ([][]bench.Result, [][]engine.SequenceScore, error) {
-	scores := make([][]engine.SequenceScore, len(p.Variants))
+func (j *Job) judged(ctx context.Context, suite *bench.Suite, p engine.Pass) ([][]bench.Result, *engine.Outcome, error) {
+	outcome := &engine.Outcome{Scores: make([][]engine.SequenceScore, len(p.Variants))}
 	if len(p.Sequences) > 0 {
-		outcome, err := j.passes().Run(ctx, p)
-		if err != nil {
+		var err error
+		if outcome, err = j.passes().Run(ctx, p); err != nil {
 			return nil, nil, err
 		}
-		scores = outcome.Scores
 	}
 	judged := make([][]bench.Result, len(p.Variants))
 	for i, drop := range p.Variants {
@@ -34,11 +33,11 @@ func (j *Job) judged(ctx context.Context, suite *bench.Suite, p engine.Pass) ([]
 		if err != nil {
 			return nil, nil, err
 		}
-		if judged[i], err = suite.Judge(scores[i], said); err != nil {
+		if judged[i], err = suite.Judge(outcome.Scores[i], said); err != nil {
 			return nil, nil, err
 		}
 	}
-	return judged, scores, nil
+	return judged, outcome, nil
 }
 
 // answers are what a variant with a repair says to a suite's prompts.

@@ -45,6 +45,9 @@ func (j *Job) Calibrate(ctx context.Context, o calib.Options) error {
 	return nil
 }
 
+// Calibrated says whether the calibration text is there.
+func (j *Job) Calibrated() bool { return len(j.calibration) > 0 }
+
 // strongly is the number of tokens below which scores say little.
 const strongly = 1000
 

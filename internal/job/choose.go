@@ -38,6 +38,9 @@ func (j *Job) Choose(c Choice) (engine.Drop, error) {
 	if err != nil {
 		return nil, err
 	}
+	if a := j.Report.Aimed; a != nil {
+		plan.Rule += fmt.Sprintf(" for %s", a.Target)
+	}
 	j.Report.Plan = plan
 	j.size(plan.Drop())
 	j.others(plan, c)

@@ -28,7 +28,7 @@ func (j *Job) Generate(ctx context.Context, o Generating, drop engine.Drop) erro
 	if err != nil {
 		return err
 	}
-	said, ids, err := j.say(ctx, prompts, nil, o.Tokens)
+	said, ids, err := j.say(ctx, prompts, nil, nil, o.Tokens)
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func (j *Job) Generate(ctx context.Context, o Generating, drop engine.Drop) erro
 	if drop == nil {
 		return nil
 	}
-	if said, ids, err = j.say(ctx, prompts, drop, o.Tokens); err != nil {
+	if said, ids, err = j.say(ctx, prompts, drop, j.repair, o.Tokens); err != nil {
 		return err
 	}
 	pruned := fluency(bench.MeasureFluency(asked, said, ids))
@@ -78,7 +78,7 @@ func (j *Job) speak(ctx context.Context, o Generating, t *bench.Table) error {
 	}
 	said := make([]*report.Fluency, len(t.Sets))
 	for i := range t.Sets {
-		texts, ids, err := j.say(ctx, prompts, t.Sets[i].Drop, o.Tokens)
+		texts, ids, err := j.say(ctx, prompts, t.Sets[i].Drop, t.Sets[i].Repair, o.Tokens)
 		if err != nil {
 			return err
 		}
@@ -93,8 +93,9 @@ func (j *Job) speak(ctx context.Context, o Generating, t *bench.Table) error {
 	return nil
 }
 
-// say returns what a model says after each prompt: so many tokens, fewer where the text ends or the context is full.
-func (j *Job) say(ctx context.Context, prompts [][]int32, drop engine.Drop, tokens int) (texts []string, ids [][]int32, err error) {
+// say returns what a model, repaired, says after each prompt: so many tokens, fewer where the text ends or the context is full.
+func (j *Job) say(ctx context.Context, prompts [][]int32, drop engine.Drop, repair *engine.Repair, tokens int) (
+	texts []string, ids [][]int32, err error) {
 	ends, err := j.Ends()
 	if err != nil {
 		return nil, nil, err
@@ -111,11 +112,7 @@ func (j *Job) say(ctx context.Context, prompts [][]int32, drop engine.Drop, toke
 				Rows: int64(made)})
 		}
 	}
-	m := j.Model
-	if drop != nil {
-		m = m.Repaired(j.repair)
-	}
-	if ids, err = m.Generate(ctx, requests, g); err != nil {
+	if ids, err = j.Model.Repaired(repair).Generate(ctx, requests, g); err != nil {
 		return nil, nil, err
 	}
 	texts, err = j.decoded(ids)

@@ -15,6 +15,7 @@ import (
 	"avssnative/internal/chat"
 	"avssnative/internal/report"
 	"avssnative/internal/shard"
+	"avssnative/prune"
 	"avssnative/tokenizer"
 )
 
@@ -34,7 +35,9 @@ type Job struct {
 
 	tokenizer   *tokenizer.Tokenizer
 	calibration []engine.Sequence
-	repair      *engine.Repair // of the layers that stay; nil: none
+	repair      *engine.Repair             // of the layers that stay; nil: none
+	solved      map[string]*prune.Repaired // by the units dropped and the method
+	further     []planned                  // further plans that are judged together with the one that is written
 	avss        *avss.AVSS
 	scores      []avss.Scores // in the order they are shown
 	shared      *shard.Runner // where the job is one part of several

@@ -362,7 +362,7 @@ func TestGenerate(t *testing.T) {
 		t.Fatalf("%+v", j.Report.Generation)
 	}
 	prompt := j.calibration[0].IDs[:16]
-	_, said, err := j.say(t.Context(), [][]int32{prompt}, drop, 6)
+	_, said, err := j.say(t.Context(), [][]int32{prompt}, drop, nil, 6)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,10 +33,11 @@ type Evaluation struct {
 // DefaultTasks are judged unless others are asked for: they are inside the program.
 var DefaultTasks = []string{"small_world_qa", "small_world_sentiment", "small_world"}
 
-// Judge judges the whole model, and beside it, in the same pass, the model without the dropped layers; nil judges the whole model alone.
+// Judge judges the whole model, and beside it, in the same pass, the model without the dropped layers, and what Beside chose; nil judges the whole
+// model alone.
 func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]bench.Result, error) {
 	coarser := j.alternatives(o.Alternatives, drop)
-	end := j.phase("judging")
+	end, start := j.phase("judging"), time.Now()
 	suite, err := j.Suite(ctx, o)
 	if err != nil {
 		return nil, err
@@ -50,9 +51,11 @@ func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]benc
 	if drop != nil {
 		p.Variants, p.Diverge = append(p.Variants, drop), true
 		p.Repairs = []*engine.Repair{nil, j.repair}
+		j.variants(&p)
 	}
+	plans := len(p.Variants)
 	p = j.beside(p, coarser)
-	judged, scores, err := j.judged(ctx, suite, p)
+	judged, outcome, err := j.judged(ctx, suite, p)
 	if err != nil {
 		return nil, err
 	}
@@ -63,11 +66,15 @@ func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]benc
 		if err := j.compare(whole, smaller, o.Seed); err != nil {
 			return nil, err
 		}
+		p.Variants = p.Variants[:plans]
+		if err := j.shares(&p, judged, outcome, o.Seed); err != nil {
+			return nil, err
+		}
 	} else {
 		j.Report.Tasks = tasks(whole, nil)
 	}
 	for i, a := range coarser {
-		_, c, err := suite.Alternative(whole, scores[len(scores)-len(coarser)+i], o.Seed)
+		_, c, err := suite.Alternative(whole, outcome.Scores[plans+i], o.Seed)
 		if err != nil {
 			return nil, err
 		}
@@ -78,6 +85,9 @@ func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]benc
 		return nil, err
 	}
 	end()
+	if j.Report.Sweep != nil {
+		j.Report.Sweep.Seconds = time.Since(start).Seconds()
+	}
 	if o.Speed && j.alone() {
 		return smaller, j.time(ctx, drop)
 	}
@@ -250,23 +260,26 @@ func (j *Job) speed(timings int) (*bench.Speed, error) {
 // timings is how often each model is timed; the fastest counts.
 const timings = 3
 
-// time measures how many tokens a second the dense and the pruned model read and make, each by itself.
+// time measures how many tokens a second the dense and the pruned model, and what is judged beside it, read and make, each by itself.
 func (j *Job) time(ctx context.Context, drop engine.Drop) error {
 	defer j.phase("timing")()
 	variants := []engine.Drop{nil}
 	if drop != nil {
 		variants = append(variants, drop)
 	}
+	for _, f := range j.further {
+		variants = append(variants, f.drop)
+	}
 	s, err := j.speed(2 * timings * len(variants))
 	if err != nil {
 		return err
 	}
-	read, made := make([]float64, 2), make([]float64, 2)
+	read, made := make([]float64, max(2, len(variants))), make([]float64, max(2, len(variants)))
 	whole, err := bench.Within(ctx, speedTime, func(ctx context.Context) error { return j.timeInTurn(ctx, s, variants, read, made) })
 	if err != nil {
 		return err
 	}
-	if !whole && (read[0] == 0 || made[0] == 0 || len(variants) > 1 && (read[1] == 0 || made[1] == 0)) {
+	if !whole && (slices.Contains(read[:len(variants)], 0) || slices.Contains(made[:len(variants)], 0)) {
 		j.Report.Warnings = append(j.Report.Warnings, fmt.Sprintf("timing: %v are not enough for this model: what is not shown was not measured",
 			speedTime))
 	}
@@ -277,6 +290,14 @@ func (j *Job) time(ctx context.Context, drop engine.Drop) error {
 	to.CacheBytesDense = j.cacheBytes(nil)
 	if drop != nil {
 		to.CacheBytesPruned = j.cacheBytes(drop)
+	}
+	for i, f := range j.further {
+		p := &j.Report.Sweep.Points[i]
+		p.TokensPerSecond, p.Generated, p.CacheBytes = read[2+i], made[2+i], j.cacheBytes(f.drop)
+	}
+	if s := j.Report.Sweep; s != nil {
+		s.CacheTokens = to.CacheTokens
+		s.Dense.TokensPerSecond, s.Dense.Generated, s.Dense.CacheBytes = read[0], made[0], to.CacheBytesDense
 	}
 	return nil
 }

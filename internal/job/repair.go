@@ -19,10 +19,27 @@ func (j *Job) Repair(ctx context.Context, drop engine.Drop, method prune.RepairM
 	if method == prune.RepairNone || method == "" {
 		return nil
 	}
+	r, err := j.solve(ctx, drop, method)
+	if err != nil {
+		return err
+	}
+	j.repair, j.Report.Repair = r.Repair, r
+	if r.Repair == nil {
+		j.Report.Warnings = append(j.Report.Warnings, "repair: nothing that was tried comes nearer to the dense model than the plain cut")
+	}
+	return nil
+}
+
+// solve repairs the model without some units, once for each set of them; what it finds is not yet the job's own repair.
+func (j *Job) solve(ctx context.Context, drop engine.Drop, method prune.RepairMethod) (*prune.Repaired, error) {
+	key := drop.String() + " " + string(method)
+	if r := j.solved[key]; r != nil {
+		return r, nil
+	}
 	defer j.phase("repair")()
 	fit, held := (&calib.Text{Sequences: j.calibration}).Split()
 	if len(held.Sequences) == 0 {
-		return fmt.Errorf("%w: the calibration text has %d sequences: some must be fitted on and others judged by", ErrTooLittle, len(j.calibration))
+		return nil, fmt.Errorf("%w: the calibration text has %d sequences: some must be fitted on and others judged by", ErrTooLittle, len(j.calibration))
 	}
 	o := prune.RepairOptions{Method: method, Fit: fit.Sequences, Held: held.Sequences, Memory: j.Memory,
 		Progress: func(m prune.RepairMethod, s engine.Step) {
@@ -32,11 +49,11 @@ func (j *Job) Repair(ctx context.Context, drop engine.Drop, method prune.RepairM
 		}}
 	r, err := j.keepRepair(ctx, []any{drop, method}, func() (*prune.Repaired, error) { return prune.Repair(ctx, j.Model, drop, o) })
 	if err != nil {
-		return err
+		return nil, err
 	}
-	j.repair, j.Report.Repair = r.Repair, r
-	if r.Repair == nil {
-		j.Report.Warnings = append(j.Report.Warnings, "repair: nothing that was tried comes nearer to the dense model than the plain cut")
+	if j.solved == nil {
+		j.solved = map[string]*prune.Repaired{}
 	}
-	return nil
+	j.solved[key] = r
+	return r, nil
 }

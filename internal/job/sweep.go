@@ -22,9 +22,10 @@ type Sweeping struct {
 	Protect    prune.Protect
 	Mode       avss.Mode
 	Site       avss.Site
-	Random     int  // seeds of the random baseline; 0: one
-	Generating      // what every set says
-	Alone      bool // also judge every plan by itself, to show what sharing saves
+	Random     int                // seeds of the random baseline; 0: one
+	Generating                    // what every set says
+	Repair     prune.RepairMethod // every plan is also judged repaired; "" or none: plain cuts alone
+	Alone      bool               // also judge every plan by itself, to show what sharing saves
 }
 
 // Sweep judges what the metrics would drop at every share, all in as few passes as the memory allows.
@@ -68,8 +69,20 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 			return err
 		}
 	}
-	s.Say = func(ctx context.Context, drop engine.Drop) ([]string, error) { return j.answers(ctx, suite, drop, nil) }
-	if err := j.note("sweep", []any{o.BOS, o.Length, o.Seed, o.Metrics, o.Shares, o.Protect, o.Mode, o.Site, o.Random, o.Alone, o.Alternatives, j.Unit}); err != nil {
+	s.Say = func(ctx context.Context, drop engine.Drop, repair *engine.Repair) ([]string, error) {
+		return j.answers(ctx, suite, drop, repair)
+	}
+	if o.Repair != "" && o.Repair != prune.RepairNone {
+		s.Repair = func(ctx context.Context, drop engine.Drop) (*engine.Repair, string, error) {
+			r, err := j.solve(ctx, drop, o.Repair)
+			if err != nil {
+				return nil, "", err
+			}
+			return r.Repair, string(r.Method), nil
+		}
+	}
+	if err := j.note("sweep", []any{o.Repair, o.BOS, o.Length, o.Seed, o.Metrics, o.Shares, o.Protect, o.Mode, o.Site, o.Random, o.Alone, o.Alternatives,
+		j.Unit}); err != nil {
 		return err
 	}
 	s.Alternatives = j.alternatives(o.Alternatives, nil)
@@ -140,6 +153,7 @@ func (j *Job) oneByOne(ctx context.Context, t *bench.Table, suite *bench.Suite) 
 	for i, set := range t.Sets {
 		p := j.pass("one by one")
 		p.Sequences, p.Variants, p.Diverge = suite.Sequences, []engine.Drop{nil, set.Drop}, true
+		p.Repairs = []*engine.Repair{nil, set.Repair}
 		judged, _, err := j.judged(ctx, suite, p)
 		if err != nil {
 			return err
@@ -178,7 +192,8 @@ func point(p bench.Point, set *bench.Variant, unit string) report.SweepPoint {
 	if unit == prune.Sublayer {
 		dropped = set.Drop.Numbers()
 	}
-	to := report.SweepPoint{Metric: p.Metric, Count: p.Count, Share: p.Share, Dropped: dropped, Retention: *retention(c), Divergence: *divergence(c),
+	to := report.SweepPoint{Metric: p.Metric, Repair: p.Repair, Count: p.Count, Share: p.Share, Dropped: dropped,
+		Retention: *retention(c), Divergence: *divergence(c),
 		Flips: avss.Value(c.Flips), Parameters: set.Parameters, Bytes: set.Bytes, TokensPerSecond: set.TokensPerSecond, Generated: set.Generated}
 	for i := range set.Results {
 		r, change := &set.Results[i], &c.Tasks[i]

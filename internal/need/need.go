@@ -23,6 +23,17 @@ func Reference(t testing.TB, path string) string {
 	return below(t, "AVSSNATIVE_REFERENCE", "reference", path)
 }
 
+// Model returns the path of a trained model's file in the folder that AVSSNATIVE_MODELS names (.ci/needs.sh fetches it).
+func Model(t testing.TB, name string) string {
+	t.Helper()
+	folder := os.Getenv("AVSSNATIVE_MODELS")
+	found := filepath.Join(folder, name)
+	if _, err := os.Stat(found); folder == "" || err != nil {
+		Missing(t, "AVSSNATIVE_MODELS/"+name)
+	}
+	return found
+}
+
 // Program returns the path of an executable found in PATH.
 func Program(t testing.TB, name string) string {
 	t.Helper()

@@ -122,6 +122,14 @@ func (r *Report) check() error {
 			c.fluency(f.Pruned, "fluency.pruned")
 		}
 	}
+	if a := r.Aimed; a != nil {
+		c.length("target.tried", len(a.Tried), maxCells)
+		c.count(int64(a.Count), maxCount, "target.count")
+		c.number(a.Value, 0, maxCount, "target.value")
+		for i, m := range a.Tried {
+			c.number(m.Value, 0, maxCount, fmt.Sprintf("target.tried[%d]", i))
+		}
+	}
 	if r.Sweep != nil {
 		c.sweep(r.Sweep)
 	}

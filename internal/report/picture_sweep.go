@@ -195,32 +195,43 @@ func (p *Picture) markChance(chance, wide float64) {
 // lines are the points of each metric that has some, with their intervals, in the order of metrics.
 func (s *Sweep) lines(y func(*SweepPoint) (value, low, high float64)) (names []string, lines []spans) {
 	of := map[string]*spans{}
+	var order []string
 	for i := range s.Points {
 		point := &s.Points[i]
 		v, low, high := y(point)
 		if !drawable(v) || point.Share < 0 || point.Share > 1 {
 			continue
 		}
-		if of[point.Metric] == nil {
-			of[point.Metric] = &spans{}
+		if of[point.line()] == nil {
+			of[point.line()] = &spans{}
+			order = append(order, point.line())
 		}
 		if !drawable(low) || !drawable(high) {
 			low, high = v, v
 		}
-		line := of[point.Metric]
+		line := of[point.line()]
 		line.XYs = append(line.XYs, plotter.XY{X: 100 * point.Share, Y: v})
 		line.YErrors = append(line.YErrors, struct{ Low, High float64 }{max(0, v-low), max(0, high-v)})
 	}
-	for _, name := range s.metrics() {
-		if of[name] != nil {
-			names, lines = append(names, name), append(lines, *of[name])
-		}
+	for _, name := range order {
+		names, lines = append(names, name), append(lines, *of[name])
 	}
 	return names, lines
 }
 
+const repaired = ", repaired"
+
+// line is the name of the line that a point lies on.
+func (p *SweepPoint) line() string {
+	if p.Repair == "" {
+		return p.Metric
+	}
+	return p.Metric + repaired
+}
+
 // baselineOf is the baseline that a ranking of a sweep is, empty where it is none, and whether its name ends in a seed.
 func baselineOf(ranking string) (name string, seeded bool) {
+	ranking = strings.TrimSuffix(ranking, repaired)
 	name = ranking
 	if at := strings.LastIndex(ranking, "-"); at >= 0 {
 		name, seeded = ranking[:at], true

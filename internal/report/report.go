@@ -26,6 +26,7 @@ type Report struct {
 	Unit        string                 `json:"unit,omitempty"`    // what scores and layers are of: empty: layers; prune.Sublayer: halves of layers
 	Layers      []avss.LayerRow        `json:"layers,omitempty"`
 	Plan        *prune.Plan            `json:"plan,omitempty"`
+	Aimed       *prune.Aimed           `json:"target,omitempty"` // what the plan was made for
 	Others      []prune.Plan           `json:"others,omitempty"` // what other metrics of the same pass would have dropped
 	Tasks       Tasks                  `json:"tasks,omitempty"`
 	Retention   *Retention             `json:"retention,omitempty"`
@@ -210,6 +211,7 @@ type Sweep struct {
 // SweepPoint is one metric's choice at one count.
 type SweepPoint struct {
 	Metric          string      `json:"metric"`
+	Repair          string      `json:"repair,omitempty"` // of the layers that stay; empty: the plain cut
 	Count           int         `json:"count"`
 	Share           float64     `json:"share"`
 	Dropped         []int       `json:"dropped"`

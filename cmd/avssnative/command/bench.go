@@ -8,6 +8,7 @@ import (
 
 	"avssnative/avss"
 	"avssnative/internal/job"
+	"avssnative/prune"
 
 	"github.com/urfave/cli/v2"
 )
@@ -29,7 +30,8 @@ func benchCommand() *cli.Command {
 			unitFlag(),
 			number("generate", 16, "tokens that every model says after the beginnings of two calibration texts; 0: none"),
 			toggle("one-by-one", "also judge every plan by itself, to show what walking them together saves")},
-			searchFlags(), taskFlags(), judgingFlags(), shardFlags(), []cli.Flag{reportFlag(), forceFlag(), jsonFlag()}),
+			searchFlags(), []cli.Flag{repairFlag("none: plain cuts alone")}, taskFlags(), judgingFlags(), shardFlags(),
+			[]cli.Flag{reportFlag(), forceFlag(), jsonFlag()}),
 		Action: sweep,
 	}
 }
@@ -77,6 +79,10 @@ func sweep(c *cli.Context) error {
 	if c.Int("generate") < 0 {
 		return usage("--generate %d: want 0 (none) or more", c.Int("generate"))
 	}
+	repair, err := repairing(c, prune.RepairNone)
+	if err != nil {
+		return err
+	}
 	if c.Int("random") < 0 {
 		return usage("--random %d: want 0 or more", c.Int("random"))
 	}
@@ -106,7 +112,7 @@ func sweep(c *cli.Context) error {
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
 		return err
 	}
-	err = j.Sweep(c.Context, job.Sweeping{Evaluation: evaluation, Metrics: metrics, Shares: shares, Protect: protect(c),
+	err = j.Sweep(c.Context, job.Sweeping{Evaluation: evaluation, Metrics: metrics, Shares: shares, Protect: protect(c), Repair: repair.method,
 		Mode: scoring.Mode, Site: scoring.Site,
 		Generating: job.Generating{Tokens: c.Int("generate")}, Random: c.Int("random"), Alone: c.Bool("one-by-one")})
 	if err != nil {

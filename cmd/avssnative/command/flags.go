@@ -108,7 +108,7 @@ func taskFlags() []cli.Flag {
 		text("tasks", strings.Join(job.DefaultTasks, ","), "tasks: "+strings.Join(bench.Names(), ", ")+
 			"; NAME=FILE reads a file for a task, and any other NAME=FILE.jsonl is a task of its own, "+
 			`of lines {"context", "choices", "gold"}, {"text"}, or {"prompt", "answers"}`),
-		text("task-data", "", "folder with the tasks' files, a folder a task"),
+		text("task-data", "", "folder with the tasks' files, a folder a task; default: what pull --tasks brought into the cache"),
 		number("limit", 0, "items of a task at most; 0: all"),
 		number("shots", 0, "answered examples in front of each question, drawn from NAME.shots.jsonl beside the task's file"),
 		toggle("chat", "ask by the model's own chat template"),
@@ -306,7 +306,7 @@ func evaluation(c *cli.Context) (job.Evaluation, error) {
 	if c.Int("shots") < 0 {
 		return job.Evaluation{}, usage("--shots %d: want 0 or more", c.Int("shots"))
 	}
-	source, seed := bench.Source{Dir: c.String("task-data")}, uint64(c.Int("seed"))
+	source, seed := taskSource(c), uint64(c.Int("seed"))
 	names := commas(c.String("tasks"))
 	if len(names) == 0 {
 		names = job.DefaultTasks
@@ -316,7 +316,10 @@ func evaluation(c *cli.Context) (job.Evaluation, error) {
 	case c.Context.Err() != nil && err != nil:
 		return job.Evaluation{}, err
 	case errors.Is(err, failure.NotFound) && source.Dir == "":
-		return job.Evaluation{}, usage("--tasks %s: %w; --task-data names the folder of task files, NAME=FILE.jsonl one file", c.String("tasks"), err)
+		return job.Evaluation{}, usage("--tasks %s: %w; --task-data names the folder of task files, NAME=FILE.jsonl one file%s", c.String("tasks"), err,
+			fetching(c, names))
+	case errors.Is(err, failure.NotFound):
+		return job.Evaluation{}, usage("--tasks %s: %w%s", c.String("tasks"), err, fetching(c, names))
 	case err != nil:
 		return job.Evaluation{}, usage("--tasks %s: %w", c.String("tasks"), err)
 	}

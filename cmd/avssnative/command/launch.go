@@ -7,6 +7,7 @@ import (
 
 	"avssnative/avss"
 	"avssnative/internal/launch"
+	"avssnative/prune"
 
 	"github.com/urfave/cli/v2"
 )
@@ -133,7 +134,12 @@ func roundsOf(c, job *cli.Context) (int, error) {
 		d, err := avss.Lookup(name)
 		return err == nil && d.Kind() == avss.Removal && d.Rounds
 	})
+	repairs := job.Command.Name == "bench" && !slices.Contains([]string{"", string(prune.RepairNone)}, job.String("repair"))
 	switch layers := job.Int("greedy-layers"); {
+	case repairs && c.Int("rounds") > 0:
+		return c.Int("rounds"), nil
+	case repairs:
+		return 0, usage("launch: bench --repair solves each plan in a round of its own: give --rounds, as many as plans and 3 more")
 	case !searches:
 		return n, nil
 	case layers > 0:

@@ -11,7 +11,8 @@ import (
 func pruneCommand() *cli.Command {
 	return &cli.Command{
 		Name: "prune", Usage: "write the pruned model: by the scores of a file (--scores), or without the layers named (--drop 3,7,11)",
-		Flags: flags(modelFlags(), metricFlags(), dropFlags(), []cli.Flag{unitFlag()}, calibrationFlags(), []cli.Flag{bosFlag(), repairFlag("none"),
+		Flags: flags(modelFlags(), metricFlags(), dropFlags(), []cli.Flag{targetFlag(), unitFlag()}, calibrationFlags(), []cli.Flag{
+			bosFlag(), repairFlag("none"),
 			text("scores", "", "scores.json that score wrote for this model"),
 			outFlag(), formatFlag(), forceFlag(), resumeFlag(), jsonFlag(),
 		}),
@@ -27,11 +28,18 @@ func pruneModel(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	aimed, err := target(c, &choice)
+	if err != nil {
+		return err
+	}
 	metric, err := avss.Lookup(choice.Metric)
 	if err != nil {
 		return usageError{err}
 	}
 	if !choice.Rule.Listed() && metric.Kind() != avss.Baseline && c.String("scores") == "" {
+		if aimed != (prune.Target{}) {
+			return usage("--target %s needs scores: give --scores FILE (avssnative score --out FILE)", aimed)
+		}
 		return usage("--drop %s needs scores: give --scores FILE (avssnative score --out FILE), or name the layers as 3,7,11", choice.Rule)
 	}
 	repair, err := repairing(c, prune.RepairNone)
@@ -72,6 +80,14 @@ func pruneModel(c *cli.Context) error {
 		if typed(c, "unit") && j.Unit != wanted {
 			return usage("--unit %s: %s has scores of other units: score the model with it", c.String("unit"), path)
 		}
+	}
+	if aimed.Kind == prune.TargetKL {
+		if err := calibrateFor(c, j); err != nil {
+			return err
+		}
+	}
+	if err := aim(c, j, aimed, &choice, &repair, job.Evaluation{}); err != nil {
+		return err
 	}
 	drop, err := j.Choose(choice)
 	if err != nil {

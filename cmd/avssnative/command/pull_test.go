@@ -26,3 +26,19 @@ func TestPullFlags(t *testing.T) {
 	t.Setenv("HF_HOME", "~other/x")
 	refused(t, exitFailed, []string{"HF_HOME", "~other/x"}, "pull", "--timeout", "1s", "org/name")
 }
+
+func TestPullTasks(t *testing.T) {
+	t.Setenv("HF_HUB_CACHE", t.TempDir())
+	t.Setenv("HF_ENDPOINT", "http://127.0.0.1:1")
+	refused(t, exitUsage, []string{"--tasks"}, "pull")
+	refused(t, exitUsage, []string{"--tasks", "org/name"}, "pull", "--tasks", "piqa", "org/name")
+	refused(t, exitUsage, []string{"nosuch", "known are"}, "pull", "--tasks", "nosuch")
+	refused(t, exitUsage, []string{"small_world_qa", "inside the program"}, "pull", "--tasks", "piqa,small_world_qa")
+	refused(t, exitUsage, []string{"wikitext", "--task-data"}, "pull", "--tasks", "wikitext")
+	// What is not there is said with how to get it, all of it in one line.
+	for _, more := range [][]string{nil, {"--task-data", t.TempDir()}} {
+		refused(t, exitUsage, []string{"avssnative pull --tasks piqa,arc_easy fetches"}, append([]string{"eval", "--tasks", "piqa,small_world_qa,arc_easy"}, more...)...)
+	}
+	t.Setenv("HF_HUB_OFFLINE", "1")
+	refused(t, exitFailed, []string{"piqa", "not in the Hugging Face cache"}, "pull", "--tasks", "piqa")
+}

@@ -50,22 +50,37 @@ func calibrateAndRepair(c *cli.Context, j *job.Job, drop engine.Drop, r wantedRe
 	if method == prune.RepairNone || len(drop) == 0 {
 		return nil
 	}
-	text, err := calibration(c)
-	if err != nil {
-		return err
-	}
-	if err := calibrate(c.Context, j, text); err != nil {
+	if err := calibrateFor(c, j); err != nil {
 		return err
 	}
 	return r.repair(c, j, drop)
 }
 
+// calibrateFor reads the calibration text, unless that is done.
+func calibrateFor(c *cli.Context, j *job.Job) error {
+	if j.Calibrated() {
+		return nil
+	}
+	text, err := calibration(c)
+	if err != nil {
+		return err
+	}
+	return calibrate(c.Context, j, text)
+}
+
 // repair repairs a model. Nobody who did not ask for it shall lose a run to text that is too short for it; that it was left out is said.
 func (r wantedRepair) repair(c *cli.Context, j *job.Job, drop engine.Drop) error {
 	err := j.Repair(c.Context, drop, r.of(j))
-	if errors.Is(err, job.ErrTooLittle) && !r.asked {
-		j.Report.Warnings = append(j.Report.Warnings, "the layers that stay were not repaired: "+strings.TrimPrefix(err.Error(), "repair: "))
+	if r.spares(err) {
+		warnUnrepaired(j, err)
 		return nil
 	}
 	return err
+}
+
+// spares says whether an error is one that a repair which nobody asked for may be left out for.
+func (r wantedRepair) spares(err error) bool { return errors.Is(err, job.ErrTooLittle) && !r.asked }
+
+func warnUnrepaired(j *job.Job, err error) {
+	j.Report.Warnings = append(j.Report.Warnings, "the layers that stay were not repaired: "+strings.TrimPrefix(err.Error(), "repair: "))
 }

@@ -16,7 +16,7 @@ func runCommand() *cli.Command {
 		Name: "run", Usage: "the whole job: score the layers, choose what goes, judge before and after, report, and with --out write the pruned model",
 		Description: metricsAbout(),
 		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), searchFlags(), dropFlags(),
-			[]cli.Flag{unitFlag(), repairFlag("auto; none for the demo")}, taskFlags(), judgingFlags(),
+			[]cli.Flag{targetFlag(), sharesFlag(), unitFlag(), repairFlag("auto; none for the demo")}, taskFlags(), judgingFlags(),
 			[]cli.Flag{samplesFlag(), number("generate", 24, "tokens that both models say after the beginnings of two calibration texts; 0: none"),
 				reportFlag(), outFlag(), formatFlag(), forceFlag(), resumeFlag(), jsonFlag()}),
 		Action: runAll,
@@ -33,6 +33,14 @@ func runAll(c *cli.Context) error {
 		return err
 	}
 	scoring, err := scoring(c, removals(choice.Metric)...)
+	if err != nil {
+		return err
+	}
+	aimed, err := target(c, &choice)
+	if err != nil {
+		return err
+	}
+	further, err := besides(c)
 	if err != nil {
 		return err
 	}
@@ -80,15 +88,18 @@ func runAll(c *cli.Context) error {
 		return err
 	}
 	scoring.Keep = j.Keep(choice.Protect)
-	if scoring.Search.Counts, err = sought(choice.Rule, j, choice.Protect); err != nil {
-		return usageError{asFlags(c, err)}
+	if err := searched(c, j, &scoring, choice, aimed, further); err != nil {
+		return err
 	}
-	ahead := job.Ahead{Calibration: &calibration, Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy, Repair: repair.of(j), Judge: &evaluation, Plans: 1,
-		Generate: c.Int("generate"), Write: model.path != ""}
+	ahead := job.Ahead{Calibration: &calibration, Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy, Repair: repair.of(j),
+		Judge: &evaluation, Plans: 1 + len(further), Generate: c.Int("generate"), Write: model.path != ""}
 	if err := j.Expect(c.Context, ahead); err != nil {
 		return err
 	}
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
+		return err
+	}
+	if err := aim(c, j, aimed, &choice, &repair, evaluation); err != nil {
 		return err
 	}
 	drop, err := j.Choose(choice)
@@ -96,6 +107,9 @@ func runAll(c *cli.Context) error {
 		return asFlags(c, err)
 	}
 	if err := repair.repair(c, j, drop); err != nil {
+		return err
+	}
+	if err := beside(c, j, further, choice, repair); err != nil {
 		return err
 	}
 	judged, kept := withSamples(c, func(w io.Writer) error {
