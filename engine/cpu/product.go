@@ -25,7 +25,15 @@ const mostPanels = 4
 // shortestFlops is the work of the last jobs: threads end together to half of that.
 const shortestFlops = 5e6
 
-// cpuProduct is a product that waits.
+// packing is how activations are packed: panels of rows for products of many, or quantised rows for those of few.
+type packing uint8
+
+const (
+	panels packing = iota
+	quantisedRows
+)
+
+// product is one that waits.
 type product struct {
 	args      *kernels.ProductArguments
 	dst, bias *tensor
@@ -66,12 +74,12 @@ func (d *processor) multiply(to, from *tensor, weight *matrix, bias *tensor) {
 	if d.bf16 {
 		p.args.BF16 = 1
 	}
-	if len(d.chain.steps) > 0 || !d.packedX.sameAs(from) {
+	if len(d.chain.steps) > 0 || d.packedAs != panels || !d.packedX.sameAs(from) {
 		d.runProducts()
 		if p.args.Packed = d.pack(0, p.args, from); p.args.Packed == nil {
 			return
 		}
-		d.packedX = *from
+		d.packedX, d.packedAs = *from, panels
 	} else {
 		p.args.Packed = kernels.Pointer(d.packed[0].data)
 	}
@@ -161,12 +169,7 @@ func (d *processor) runProducts() {
 
 // pack packs x into the device's memory number i, in the chain of the operations on its rows where there is one.
 func (d *processor) pack(i int, args *kernels.ProductArguments, x *tensor) unsafe.Pointer {
-	for len(d.packed) <= i {
-		d.packed = append(d.packed, scratch{})
-	}
-	bytes := d.kernels.PackedBytes(args.X.Rows, args.X.Cols, d.bf16)
-	if args.Packed = d.packed[i].grow(d.kernels, bytes); args.Packed == nil {
-		d.fail("no memory for %d bytes of packed activations", bytes)
+	if args.Packed = d.packedMemory(i, d.kernels.PackedBytes(args.X.Rows, args.X.Cols, d.bf16)); args.Packed == nil {
 		return nil
 	}
 	d.rowwise([]*tensor{x})
@@ -176,4 +179,16 @@ func (d *processor) pack(i int, args *kernels.ProductArguments, x *tensor) unsaf
 	d.chain.cost += 60 * float64(x.cols)
 	d.runChain()
 	return args.Packed
+}
+
+// packedMemory is memory number i for packed activations; nil where there is none, which is a failure.
+func (d *processor) packedMemory(i int, bytes int64) unsafe.Pointer {
+	for len(d.packed) <= i {
+		d.packed = append(d.packed, scratch{})
+	}
+	memory := d.packed[i].grow(d.kernels, bytes)
+	if memory == nil {
+		d.fail("no memory for %d bytes of packed activations", bytes)
+	}
+	return memory
 }

@@ -20,6 +20,7 @@ var weightTypes = map[device.DType]kernels.Type{
 type matrix struct {
 	device   *processor
 	weight   device.Weight
+	integers bool // products are sums of integers
 	released bool
 	args     kernels.Weight
 	pins     *runtime.Pinner
@@ -44,7 +45,7 @@ func (d *processor) Matrix(w device.Weight) (device.Matrix, error) {
 	if err := w.Check(); err != nil {
 		return nil, err
 	}
-	m := &matrix{device: d, weight: w, pins: new(runtime.Pinner)}
+	m := &matrix{device: d, weight: w, integers: d.compute == device.ComputeInt8 && w.Type.Integers(), pins: new(runtime.Pinner)}
 	m.args = kernels.Weight{Out: int64(w.Out), In: int64(w.In), Stride: int64(w.Stride), Type: int32(kind)}
 	if w.Transposed {
 		m.args.Transposed = 1

@@ -109,6 +109,17 @@ static inline float bf16_round(float f) {
   return v.f;
 }
 
+/* 256 quantised activations (quantise.c), absent ones zero. */
+enum { GROUP = 256 };
+typedef struct {
+  int8_t code[GROUP];
+  int32_t less[GROUP / 4];   /* minus the sum of four neighbouring codes */
+  float scale[GROUP / 32];   /* of a block of 32 */
+  float sum[GROUP / 32];     /* of a block: its scale times the sum of its codes */
+  float half_scale[GROUP / 16], half_sum[GROUP / 16]; /* the same for halves of blocks */
+} quantised;
+_Static_assert(sizeof(quantised) == AVSS_QUANTISED_BYTES, "what callers allocate");
+
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 
@@ -118,6 +129,9 @@ typedef void kernel_function(const void *arguments, int64_t from, int64_t to, vo
 #define VECTOR(name)                                                                                                                      \
   kernel_function op_##name##_scalar X86(, op_##name##_avx2, op_##name##_avx512) ARM(, op_##name##_neon);
 #define VECTOR_BF16(name) VECTOR(name) X86(kernel_function op_##name##_avx512bf16, op_##name##_amx;)
+#define VECTOR_INT8(name)                                                                                                                 \
+  kernel_function op_##name##_scalar X86(, op_##name##_avx2, op_##name##_avxvnni, op_##name##_avx512vnni)                                 \
+      ARM(, op_##name##_neon, op_##name##_neondot);
 #define SCRATCH(name) int64_t scratch_##name(const void *arguments);
 #define NO_SCRATCH(name)
 #define OPERATION(constant, name, arguments, sets, scratch) sets(name) scratch(name)
@@ -125,6 +139,7 @@ typedef void kernel_function(const void *arguments, int64_t from, int64_t to, vo
 #undef PORTABLE
 #undef VECTOR
 #undef VECTOR_BF16
+#undef VECTOR_INT8
 #undef SCRATCH
 #undef NO_SCRATCH
 

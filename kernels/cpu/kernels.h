@@ -65,12 +65,20 @@ typedef struct {
   int32_t bf16, pad;
 } avss_product;
 
-/* dst = x·Wᵀ + bias for few rows, whose weight is not transposed: see product_few.c. Jobs are outputs. */
+/* dst = x·Wᵀ + bias for few rows, whose weight is not transposed: see product_few.c, and product_few_int8.c, which takes x quantised. Jobs are
+ * outputs. */
 typedef struct {
   avss_tensor dst, x;
   avss_weight w;
   const float *bias; /* [out] or NULL */
+  const void *quantised; /* by quantise; for multiply_few_int8 */
 } avss_few;
+
+/* Rows of x, whose columns are a multiple of 32, as 8-bit integers: see quantise.c. Jobs are rows. */
+typedef struct {
+  avss_tensor x;
+  void *quantised; /* rows × ⌈cols / 256⌉ × AVSS_QUANTISED_BYTES, 64-byte aligned */
+} avss_quantise;
 
 /* Softmax attention: job i is key head i % kv_heads of block i / kv_heads of query rows. A block is seven numbers: first query row, query
  * rows (≤ AVSS_QUERY_ROWS), position of the first, first row and rows of its sequence, first row and rows of the prefix. For attend_few a
