@@ -37,7 +37,7 @@ func (d *processor) ProductFew(dst, x device.Tensor, w device.Matrix, bias devic
 	}
 	p := fewProduct{operation: kernels.MultiplyFew, args: &kernels.FewArguments{Dst: to.arguments(), X: from.arguments(), W: weight.args, Bias: shift.vector()},
 		reads: from.guard, writes: to.guard, outputs: int64(to.cols), costOutput: float64(from.cols) * (fewValue + fewRow*float64(from.rows))}
-	if weight.integers {
+	if weight.precision == kernels.AsInt8 {
 		p.operation, p.costOutput = kernels.MultiplyFewInt8, p.costOutput/2
 		if p.args.Quantised = d.quantise(from); p.args.Quantised == nil {
 			return

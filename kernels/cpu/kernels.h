@@ -60,9 +60,9 @@ typedef struct {
   avss_tensor dst, x;
   avss_weight w;
   const float *bias; /* [out] or NULL */
-  void *packed; /* avss_packed_bytes(x.rows, x.cols, bf16), 64-byte aligned */
+  void *packed; /* avss_packed_bytes(x.rows, x.cols, precision), 64-byte aligned */
   int64_t rows_job, rows_cut, panels_job; /* rows: multiples of avss_geometry */
-  int32_t bf16, pad;
+  int32_t precision, pad; /* AVSS_AS_INT8 takes weights of the types Q4_0 to Q6_K, not transposed */
 } avss_product;
 
 /* dst = x·Wᵀ + bias for few rows, whose weight is not transposed: see product_few.c, and product_few_int8.c, which takes x quantised. Jobs are
@@ -230,7 +230,7 @@ typedef struct {
   avss_head_part *parts;
   int64_t variants, rows, target_count, rows_job, chunk;
   float scale, soft_cap;
-  int32_t diverge, bf16;
+  int32_t diverge, precision;
 } avss_head;
 
 /* A loop of products that never leaves the registers. A job is one turn, of `flops` operations, which the kernel says. */

@@ -42,6 +42,18 @@ func int8Codes(codes []int8, x []float32, scale float32) {
 	}
 }
 
+// roundInt8 rounds a row to what its codes and scales stand for.
+func roundInt8(x []float32) {
+	var codes [32]int8
+	for ; len(x) > 0; x = x[32:] {
+		scale := int8Scale(x[:32])
+		int8Codes(codes[:], x[:32], scale)
+		for i, c := range codes {
+			x[i] = scale * float32(c)
+		}
+	}
+}
+
 // groups are the quantised groups of a row.
 func groups(quantised unsafe.Pointer, row, cols int64) []quantisedGroup {
 	n := (cols + 255) / 256

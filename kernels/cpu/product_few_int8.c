@@ -20,6 +20,8 @@ typedef struct {
 #else
 #include "codes.h"
 
+#include "block_codes.h"
+
 #undef UNROLL
 #if LANES > 1
 #define UNROLL _Pragma("GCC unroll 8")
@@ -37,9 +39,7 @@ TARGET INLINE void NAME(dot)(ct c, const quantised *x, int j, const int less, vf
 #if LANES == 8
   const __m256i v = _mm256_loadu_si256((const __m256i *)q);
   __m256i s = less ? _mm256_slli_epi32(_mm256_loadu_si256((const __m256i *)(x->less + 8 * j)), less) : _mm256_setzero_si256();
-#if VNNI == 2
-  s = _mm256_dpbusd_epi32(s, c, v);
-#elif VNNI
+#if VNNI
   s = _mm256_dpbusd_avx_epi32(s, c, v);
 #else
   s = _mm256_add_epi32(s, _mm256_madd_epi16(_mm256_maddubs_epi16(c, v), _mm256_set1_epi16(1)));
@@ -131,106 +131,10 @@ UNROLL
   }
 }
 
-/* Half precision, widened by the processor where it can. */
-TARGET INLINE float NAME(half_of)(const uint8_t *p) {
-#if LANES == 8
-  uint16_t h;
-  memcpy(&h, p, 2);
-  return _cvtsh_ss(h);
-#else
-  return half(p);
-#endif
-}
-
-/* The factors with which n ≤ 8 blocks of `bytes` bytes begin, one half or two, widened; absent ones are zero. */
-TARGET INLINE void NAME(factors8)(const uint8_t *b, const int bytes, int n, const int two, float *d, float *m) {
-#if LANES == 8
-  const __m256i at = _mm256_setr_epi32(0, bytes, 2 * bytes, 3 * bytes, 4 * bytes, 5 * bytes, 6 * bytes, 7 * bytes);
-  __m256i both;
-  if (n == 8) {
-    both = _mm256_i32gather_epi32((const int *)b, at, 1);
-  } else {
-    const __m256i present = _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
-    both = _mm256_mask_i32gather_epi32(_mm256_setzero_si256(), (const int *)b, at, present, 1);
-  }
-  /* the first halves of a lane's words, then the second */
-  both = _mm256_shuffle_epi8(both, _mm256_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15, 0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11,
-                                                    14, 15));
-  const __m128i low = _mm256_castsi256_si128(both), high = _mm256_extracti128_si256(both, 1);
-  v_store(d, _mm256_cvtph_ps(_mm_unpacklo_epi64(low, high)));
-  if (two) v_store(m, _mm256_cvtph_ps(_mm_unpackhi_epi64(low, high)));
-#else
-  for (int j = 0; j < 8; j++) {
-    d[j] = j < n ? half(b + j * bytes) : 0;
-    if (two) m[j] = j < n ? half(b + j * bytes + 2) : 0;
-  }
-#endif
-}
-
 /* Asks memory for what is read next. */
 TARGET INLINE void NAME(ahead8)(const uint8_t *b, const int bytes) {
   for (int i = 0; i < bytes; i += 64) __builtin_prefetch(b + 4096 + i);
 }
-
-/* The codes of block `at` of those that begin at byte b; of a block of 256, those of its block step·part + k of 32. A type a function. */
-INLINE uint32_t NAME(word)(const uint8_t *p) {
-  uint32_t v;
-  memcpy(&v, p, 4);
-  return v;
-}
-#define CODES(name) TARGET INLINE ct NAME(codes_##name)(const uint8_t *b, int part, const int k)
-CODES(q4_0) { return NAME(c_nibbles)(b + 18 * (2 * part + k) + 2); }
-CODES(q4_1) { return NAME(c_nibbles)(b + 20 * (2 * part + k) + 4); }
-CODES(q5_0) {
-  b += 22 * (2 * part + k) + 2;
-  return NAME(c_or)(NAME(c_nibbles)(b + 4), NAME(c_bits)(NAME(word)(b), 16));
-}
-CODES(q5_1) {
-  b += 24 * (2 * part + k) + 4;
-  return NAME(c_or)(NAME(c_nibbles)(b + 4), NAME(c_bits)(NAME(word)(b), 16));
-}
-CODES(q8_0) { return NAME(c_load)(b + 34 * (2 * part + k) + 2); }
-CODES(q2_k) { return NAME(c_field)(NAME(c_load)(b + 16 + 32 * part), 2 * k, 3); }
-CODES(q3_k) {
-  const ct low = NAME(c_field)(NAME(c_load)(b + 32 + 32 * part), 2 * k, 3);
-  return NAME(c_or)(low, NAME(c_raise)(NAME(c_field)(NAME(c_load)(b), 4 * part + k, 1), 2));
-}
-CODES(q4_k) { return NAME(c_field)(NAME(c_load)(b + 16 + 32 * part), 4 * k, 15); }
-CODES(q5_k) {
-  const ct low = NAME(c_field)(NAME(c_load)(b + 48 + 32 * part), 4 * k, 15);
-  return NAME(c_or)(low, NAME(c_raise)(NAME(c_field)(NAME(c_load)(b + 16), 2 * part + k, 1), 4));
-}
-CODES(q6_k) { /* 128 values have 64 bytes of low halves and 32 of high bits */
-  const ct low = NAME(c_field)(NAME(c_load)(b + 64 * part + k % 2 * 32), k / 2 * 4, 15);
-  return NAME(c_or)(low, NAME(c_raise)(NAME(c_field)(NAME(c_load)(b + 128 + 32 * part), 2 * k, 3), 4));
-}
-#undef CODES
-
-/* The scales, and offsets, of a block of 256 that begins at byte b, of its eighths or sixteenths. */
-#define SCALES(name) TARGET INLINE void NAME(scales_##name)(const uint8_t *b, float *scale, float *offset)
-SCALES(q2_k) {
-  const float d = NAME(half_of)(b + 80), low = NAME(half_of)(b + 82);
-  for (int i = 0; i < 16; i++) scale[i] = d * (float)(b[i] & 15), offset[i] = -(low * (float)(b[i] >> 4));
-}
-SCALES(q3_k) {
-  const float d = NAME(half_of)(b + 108);
-  int8_t codes[16];
-  six_bit_scales(b + 96, codes);
-  for (int i = 0; i < 16; i++) scale[i] = d * (float)codes[i];
-  (void)offset;
-}
-SCALES(q4_k) {
-  const float d = NAME(half_of)(b), low = NAME(half_of)(b + 2);
-  uint8_t codes[8], minima[8];
-  scales_and_minima(b + 4, codes, minima);
-  for (int j = 0; j < 8; j++) scale[j] = d * (float)codes[j], offset[j] = -(low * (float)minima[j]);
-}
-SCALES(q6_k) {
-  const float d = NAME(half_of)(b + 208);
-  for (int i = 0; i < 16; i++) scale[i] = d * (float)(int8_t)b[192 + i];
-  (void)offset;
-}
-#undef SCALES
 
 /* n ≤ 8 blocks of 32 of every output, `step` of them a turn, whose code is written out. */
 #undef MEET
@@ -251,7 +155,7 @@ SCALES(q6_k) {
     for (int o = 0; o < outputs; o++) {                                                                                                   \
       float d[8], m[8];                                                                                                                   \
       NAME(ahead8)(t->b[o], 8 * bytes);                                                                                                   \
-      NAME(factors8)(t->b[o], bytes, n, two, d, m);                                                                                       \
+      NAME(factors)(t->b[o], bytes, n, two, d, m);                                                                                       \
       NAME(scale8)(o, rows, t, 8, d, two ? m : 0);                                                                                        \
     }                                                                                                                                     \
     MEET(name, 2, 0, less)                                                                                                                \
@@ -267,16 +171,16 @@ SCALES(q6_k) {
     }                                                                                                                                     \
     MEET(name, step, halves, less)                                                                                                        \
   }
-OF_32(q4_0, 18, 0, 3)
+OF_32(q4_0, 18, 0, Q4_0_ABOVE)
 OF_32(q4_1, 20, 1, 0)
-OF_32(q5_0, 22, 0, 4)
+OF_32(q5_0, 22, 0, Q5_0_ABOVE)
 OF_32(q5_1, 24, 1, 0)
 OF_32(q8_0, 34, 0, -1)
 OF_256(q2_k, 84, q2_k, 1, 1, 4, 0)
-OF_256(q3_k, 110, q3_k, 0, 1, 4, 2)
+OF_256(q3_k, 110, q3_k, 0, 1, 4, Q3_K_ABOVE)
 OF_256(q4_k, 144, q4_k, 1, 0, 2, 0)
 OF_256(q5_k, 176, q4_k, 1, 0, 2, 0)
-OF_256(q6_k, 210, q6_k, 0, 1, 4, 5)
+OF_256(q6_k, 210, q6_k, 0, 1, 4, Q6_K_ABOVE)
 #undef OF_32
 #undef OF_256
 

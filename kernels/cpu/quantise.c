@@ -50,28 +50,29 @@ TARGET INLINE void NAME(codes_of)(const float *x, float inverse, int8_t *codes, 
 #endif
 }
 
-TARGET void NAME(op_quantise)(const void *arguments, int64_t from, int64_t to, void *scratch) {
-  const avss_quantise *a = arguments;
-  const int64_t groups = (a->x.cols + GROUP - 1) / GROUP, blocks = a->x.cols / 32;
-  (void)scratch;
-  for (int64_t row = from; row < to; row++) {
-    quantised *g = (quantised *)a->quantised + row * groups;
-    const float *x = a->x.data + row * a->x.stride;
-    memset(g, 0, (size_t)groups * sizeof *g);
-    for (int64_t b = 0; b < blocks; b++, x += 32) {
-      quantised *of = g + b / 8;
-      const int at = (int)(b % 8);
-      const float scale = NAME(scale_of)(x);
-      if (scale > 0) NAME(codes_of)(x, 1 / scale, of->code + 32 * at, of->less + 8 * at);
-      int32_t sum[2] = {0, 0};
-      for (int i = 0; i < 8; i++) sum[i / 4] -= of->less[8 * at + i];
-      of->scale[at] = scale;
-      of->sum[at] = scale * (float)(sum[0] + sum[1]);
-      for (int i = 0; i < 2; i++) {
-        of->half_scale[2 * at + i] = scale;
-        of->half_sum[2 * at + i] = scale * (float)sum[i];
-      }
+/* n values, whole blocks, into as many groups as they fill. */
+TARGET void NAME(quantise_run)(const float *x, int64_t n, quantised *to) {
+  memset(to, 0, (size_t)((n + GROUP - 1) / GROUP) * sizeof *to);
+  for (int64_t b = 0; b < n / 32; b++, x += 32) {
+    quantised *of = to + b / 8;
+    const int at = (int)(b % 8);
+    const float scale = NAME(scale_of)(x);
+    if (scale > 0) NAME(codes_of)(x, 1 / scale, of->code + 32 * at, of->less + 8 * at);
+    int32_t sum[2] = {0, 0};
+    for (int i = 0; i < 8; i++) sum[i / 4] -= of->less[8 * at + i];
+    of->scale[at] = scale;
+    of->sum[at] = scale * (float)(sum[0] + sum[1]);
+    for (int i = 0; i < 2; i++) {
+      of->half_scale[2 * at + i] = scale;
+      of->half_sum[2 * at + i] = scale * (float)sum[i];
     }
   }
+}
+
+TARGET void NAME(op_quantise)(const void *arguments, int64_t from, int64_t to, void *scratch) {
+  const avss_quantise *a = arguments;
+  (void)scratch;
+  for (int64_t row = from; row < to; row++)
+    NAME(quantise_run)(a->x.data + row * a->x.stride, a->x.cols, (quantised *)a->quantised + row * ((a->x.cols + GROUP - 1) / GROUP));
 }
 #endif
