@@ -69,14 +69,20 @@ func (c Count) values() []any { return []any{int64(c)} }
 // Quantity is a whole number that is large: 3.22 M.
 type Quantity int64
 
-func (q Quantity) shown() string { return count(int64(q)) }
-func (q Quantity) values() []any { return []any{int64(q)} }
+func (q Quantity) shown() string { return q.String() }
+
+// String is the number in few digits.
+func (q Quantity) String() string { return count(int64(q)) }
+func (q Quantity) values() []any  { return []any{int64(q)} }
 
 // Bytes is a size.
 type Bytes int64
 
-func (b Bytes) shown() string { return size(int64(b)) }
-func (b Bytes) values() []any { return []any{int64(b)} }
+func (b Bytes) shown() string { return b.String() }
+
+// String is the size with its unit.
+func (b Bytes) String() string { return size(int64(b)) }
+func (b Bytes) values() []any  { return []any{int64(b)} }
 
 // Number is a number with so many decimal places, or as a power of ten where it is Wide.
 type Number struct {
