@@ -63,8 +63,11 @@ func (m Mark) values() []any {
 // Count is a whole number.
 type Count int64
 
-func (c Count) shown() string { return strconv.FormatInt(int64(c), 10) }
-func (c Count) values() []any { return []any{int64(c)} }
+func (c Count) shown() string { return c.String() }
+
+// String is the number in digits.
+func (c Count) String() string { return strconv.FormatInt(int64(c), 10) }
+func (c Count) values() []any  { return []any{int64(c)} }
 
 // Quantity is a whole number that is large: 3.22 M.
 type Quantity int64
@@ -189,8 +192,11 @@ func (p Probability) values() []any { return []any{float64(p)} }
 // LayerSet is layers in ascending order: 0, 3, 12–15. Programs read the numbers between spaces.
 type LayerSet []int
 
-func (l LayerSet) shown() string { return layers(l) }
-func (l LayerSet) values() []any { return []any{spaced(l)} }
+func (l LayerSet) shown() string { return l.String() }
+
+// String is the numbers, runs as 12–15.
+func (l LayerSet) String() string { return layers(l) }
+func (l LayerSet) values() []any  { return []any{spaced(l)} }
 
 // LayerOrder is layers in an order that means something.
 type LayerOrder []int

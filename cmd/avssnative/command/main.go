@@ -138,7 +138,7 @@ func run(ctx context.Context, arguments []string, stdin io.Reader, stdout, stder
 		Commands: []*cli.Command{
 			runCommand(), scoreCommand(), mergeCommand(), launchCommand(), planCommand(), pruneCommand(), evalCommand(), benchCommand(), generateCommand(),
 			draftCommand(), reportCommand(), devicesCommand(), pullCommand(), tokenizeCommand(), traceCommand(),
-			showCommand(), versionCommand(),
+			showCommand(), compareCommand(), versionCommand(),
 		},
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "log-level", Value: "warn", Usage: "debug, info, warn or error; debug also times kernels", EnvVars: env("log-level")},
