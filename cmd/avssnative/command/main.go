@@ -118,17 +118,16 @@ func usage(format string, arguments ...any) error {
 func run(ctx context.Context, arguments []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	out := &remembering{Writer: stdout}
 	app := &cli.App{
-		Name:                 "avssnative",
-		Usage:                "find the layers a language model can do without, leave them out, and prove what that cost",
-		Version:              job.Version,
-		Suggest:              true,
-		EnableBashCompletion: true,
-		Reader:               stdin,
-		Writer:               out,
-		Metadata:             map[string]any{typedArguments: arguments},
-		ErrWriter:            stderr,
-		ExitErrHandler:       func(*cli.Context, error) {},
-		OnUsageError:         func(c *cli.Context, err error, _ bool) error { return usageError{withNearestFlag(c, err)} },
+		Name:           "avssnative",
+		Usage:          "find the layers a language model can do without, leave them out, and prove what that cost",
+		Version:        job.Version,
+		Suggest:        true,
+		Reader:         stdin,
+		Writer:         out,
+		Metadata:       map[string]any{typedArguments: arguments},
+		ErrWriter:      stderr,
+		ExitErrHandler: func(*cli.Context, error) {},
+		OnUsageError:   func(c *cli.Context, err error, _ bool) error { return usageError{withNearestFlag(c, err)} },
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usage("unknown command %q%s; avssnative --help lists the commands", c.Args().First(), nearestCommand(c))
@@ -138,7 +137,7 @@ func run(ctx context.Context, arguments []string, stdin io.Reader, stdout, stder
 		Commands: []*cli.Command{
 			runCommand(), scoreCommand(), mergeCommand(), launchCommand(), planCommand(), pruneCommand(), evalCommand(), benchCommand(), generateCommand(),
 			draftCommand(), reportCommand(), devicesCommand(), pullCommand(), tokenizeCommand(), traceCommand(),
-			showCommand(), compareCommand(), versionCommand(),
+			showCommand(), compareCommand(), completionCommand(), versionCommand(),
 		},
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "log-level", Value: "warn", Usage: "debug, info, warn or error; debug also times kernels", EnvVars: env("log-level")},
