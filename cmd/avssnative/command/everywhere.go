@@ -13,7 +13,7 @@ import (
 const quietKey = "quiet"
 
 // workless are the commands that do no work.
-var workless = []string{"completion", "version"}
+var workless = []string{"completion", "man", "version"}
 
 // everywhere gives commands and their subcommands --config and --quiet.
 func everywhere(commands []*cli.Command) []*cli.Command {
