@@ -54,7 +54,7 @@ func Main() {
 	defer stop()
 	ctx, cancel := context.WithCancelCause(signals)
 	stdout := &begun{Writer: os.Stdout}
-	go watch(ctx, stdout, cancel)
+	go watch(ctx, os.Stdout.Fd(), stdout, cancel) // by its number: the file is closed while it is watched
 	go abandon(ctx)
 	code := run(ctx, os.Args, os.Stdin, stdout, os.Stderr)
 	if err := os.Stdout.Close(); err != nil && code == exitDone { // some file systems say only now that they are full
@@ -97,9 +97,9 @@ func (b *begun) Write(data []byte) (int, error) {
 }
 
 // watch ends a run whose results nobody is there to read. Once some are printed it goes on: what is left is to write the pruned model.
-func watch(ctx context.Context, stdout *begun, cancel context.CancelCauseFunc) {
+func watch(ctx context.Context, descriptor uintptr, stdout *begun, cancel context.CancelCauseFunc) {
 	for ctx.Err() == nil && !stdout.yes.Load() {
-		if unread(os.Stdout, 200) && !stdout.yes.Load() {
+		if unread(descriptor, 200) && !stdout.yes.Load() {
 			cancel(syscall.EPIPE)
 		}
 	}
