@@ -11,8 +11,8 @@ import (
 )
 
 func TestBuildIsWhatTheToolchainNoted(t *testing.T) {
-	got := Build{Version: "1"}.with([]debug.BuildSetting{{Key: "vcs", Value: "git"}, {Key: "vcs.revision", Value: "abc"}, {Key: "vcs.modified", Value: "true"},
-		{Key: "vcs.time", Value: "2026-01-02T03:04:05Z"}})
+	got := Build{Version: "1"}.with([]debug.BuildSetting{{Key: "vcs", Value: "git"}, {Key: "vcs.revision", Value: "abc"},
+		{Key: "vcs.modified", Value: "true"}, {Key: "vcs.time", Value: "2026-01-02T03:04:05Z"}})
 	want := Build{Version: "1", Commit: "abc", CommitTime: "2026-01-02T03:04:05Z", Modified: true}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

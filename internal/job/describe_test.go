@@ -76,7 +76,8 @@ func TestDescriptionOfTheDemo(t *testing.T) {
 	if d.Layers != 16 || d.Context != 512 || d.Tokenizer.Kind != "byte-level BPE" || d.Tokenizer.Size != 2048 || d.Blocks[3].Mixer == "" {
 		t.Errorf("%+v", d)
 	}
-	for what, able := range map[string]bool{"compute": true, "generate": true, "write hf": true, "write mergekit": true, "write gguf": false, "repair": true} {
+	for what, able := range map[string]bool{"compute": true, "generate": true, "write hf": true, "write mergekit": true,
+		"write gguf": false, "repair": true} {
 		if a := d.ability(what); a.What == "" || a.Able != able || !able && a.Note == "" {
 			t.Errorf("%s: %+v", what, a)
 		}

@@ -159,6 +159,8 @@ func section(mapping *yaml.Node, known []string, of string) ([]configValue, erro
 	for i := 0; i < len(mapping.Content); i += 2 {
 		key, value := mapping.Content[i], resolved(mapping.Content[i+1])
 		switch {
+		case key.Kind != yaml.ScalarNode:
+			return nil, fmt.Errorf("line %d: want the name of a flag", key.Line)
 		case !slices.Contains(known, key.Value):
 			hint := ""
 			if near := nearest.Name(key.Value, known); near != "" {

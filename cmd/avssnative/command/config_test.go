@@ -20,7 +20,8 @@ func scored(t *testing.T, arguments ...string) (tokens float64) {
 
 // A flag wins over its variable, that over the file, and in the file a command's section over what stands for all.
 func TestConfigOrder(t *testing.T) {
-	both := configFile(t, "calib-tokens: 700\nseq-len: 64\ntasks: small_world_qa # of other commands\nscore:\n  calib-tokens: 600\nbench:\n  calib-tokens: 9\n")
+	both := configFile(t, "calib-tokens: 700\nseq-len: 64\ntasks: small_world_qa # of other commands\n"+
+		"score:\n  calib-tokens: 600\nbench:\n  calib-tokens: 9\n")
 	for _, c := range []struct {
 		variable string
 		flags    []string
@@ -51,8 +52,8 @@ func TestConfigOrder(t *testing.T) {
 func TestConfigValues(t *testing.T) {
 	dir := t.TempDir()
 	one, two := written(t, strings.Repeat("One day a dog ran. ", 40), dir, "one.txt"), written(t, strings.Repeat("The cat sat. ", 40), dir, "two.txt")
-	path := configFile(t, "calib: ["+one+", "+two+"]\ncalib-tokens: &n 200\nseq-len: 50\nrun:\n  drop: [8]\n  limit: 3\n  no-timing: true\n  json: true\n"+
-		"  tasks: [small_world_qa, small_world_sentiment]\n  generate: 0\n  alternatives: none\nlog-level: error\neval: {calib-tokens: *n}\n")
+	path := configFile(t, "calib: ["+one+", "+two+"]\ncalib-tokens: &n 200\nseq-len: 50\nrun:\n  drop: [8]\n  limit: 3\n  no-timing: true\n"+
+		"  json: true\n  tasks: [small_world_qa, small_world_sentiment]\n  generate: 0\n  alternatives: none\nlog-level: error\neval: {calib-tokens: *n}\n")
 	o := object(t, done(t, "run", "--config", path))
 	if dropped := o["plan"].(map[string]any)["dropped"].([]any); len(dropped) != 1 || dropped[0] != 8.0 {
 		t.Errorf("dropped %v, want layer 8", dropped)
@@ -98,6 +99,7 @@ func TestConfigThatIsWrong(t *testing.T) {
 		"run: {}\nrun: {}":                {"run", "twice"},
 		"run: {limit: 1, limit: 2}":       {"limit", "twice"},
 		"- a":                             {"want flags by name"},
+		"? [a]\n: b":                      {"line 1", "want the name of a flag"},
 		"a: b: c":                         {"yaml"},
 		"model: a\n---\nmodel: b":         {"more than one document"},
 		"calib: [[a]]":                    {"calib", "want a list of values"},

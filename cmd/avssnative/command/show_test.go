@@ -7,9 +7,11 @@ import (
 )
 
 func TestShow(t *testing.T) {
-	for _, model := range []string{"demo", demoFolder(t), "../../../engine/testdata/gguf/gemma3-f32.gguf", "../../../engine/testdata/architectures/qwen3-next"} {
+	const models = "../../../engine/testdata/"
+	for _, model := range []string{"demo", demoFolder(t), models + "gguf/gemma3-f32.gguf", models + "architectures/qwen3-next"} {
 		out := done(t, "show", model)
-		for _, want := range []string{"keys and values in half precision", "tokenizer", "Sizes by layer", "Sizes by type", "What can be done with it", "repair"} {
+		for _, want := range []string{"keys and values in half precision", "tokenizer", "Sizes by layer", "Sizes by type",
+			"What can be done with it", "repair"} {
 			if !strings.Contains(out, want) {
 				t.Errorf("%s: lacks %q:\n%s", model, want, out)
 			}

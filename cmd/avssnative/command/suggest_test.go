@@ -5,7 +5,8 @@ import "testing"
 // What is mistyped is told what was meant, before anything is read.
 func TestNearestMetricsAndTasks(t *testing.T) {
 	for _, arguments := range [][]string{
-		{"score", "--metric", "anglar"}, {"score", "--metrics", "all", "--metric", "anglar"}, {"run", "--metric=anglar"}, {"bench", "--metrics", "bi,anglar"},
+		{"score", "--metric", "anglar"}, {"score", "--metrics", "all", "--metric", "anglar"}, {"run", "--metric=anglar"},
+		{"bench", "--metrics", "bi,anglar"},
 		{"prune", "--metric", "anglar", "--out", "x"}, {"plan", "--device=h100-80g", "--metrics=anglar"}, {"draft", "--metrics=anglar"},
 	} {
 		refused(t, exitUsage, []string{`"anglar"`, "did you mean angular?", "known are"}, arguments...)
