@@ -10,6 +10,7 @@ import (
 
 	"avssnative/engine"
 	"avssnative/failure"
+	"avssnative/internal/nearest"
 )
 
 // Kind says how a metric is computed.
@@ -144,7 +145,11 @@ func Lookup(name string) (Definition, error) {
 	if d, ok := registry[name]; ok {
 		return d, nil
 	}
-	return Definition{}, failure.NotFound.Errorf("avss: metric %q is unknown: want one of %s", name, strings.Join(Names(), ", "))
+	hint := ""
+	if near := nearest.Name(name, Names()); near != "" {
+		hint = fmt.Sprintf("did you mean %s? ", near)
+	}
+	return Definition{}, failure.NotFound.Errorf("avss: metric %q is unknown; %sknown are %s", name, hint, strings.Join(Names(), ", "))
 }
 
 // New makes an empty activation metric. A metric of another kind is failure.Unsupported.

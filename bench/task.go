@@ -9,6 +9,7 @@ import (
 
 	"avssnative/avss"
 	"avssnative/failure"
+	"avssnative/internal/nearest"
 )
 
 // Kind is how a task is asked and scored.
@@ -217,7 +218,7 @@ func find(name string) ([]Task, error) {
 	}
 	known := Names()
 	hint := ""
-	if near := nearest(name, known); near != "" {
+	if near := nearest.Name(name, known); near != "" {
 		hint = fmt.Sprintf("did you mean %s? ", near)
 	}
 	return nil, failure.NotFound.Errorf("bench: task %s: unknown; %sknown are %s", name, hint, strings.Join(known, ", "))
@@ -249,36 +250,4 @@ func ofFile(name string) (Task, error) {
 		return Task{}, fmt.Errorf("bench: task %q: is no name: want letters, digits, _, . and -", name)
 	}
 	return Task{Name: name, Version: "file", Files: []string{name + ".jsonl"}, Read: standard, undecided: true}, nil
-}
-
-// nearest is the known name with the fewest letters to change, or nothing if more than a third would have to.
-func nearest(name string, known []string) string {
-	best, distance := "", len(name)/3+1
-	for _, candidate := range known {
-		if d := edits(name, candidate); d < distance {
-			best, distance = candidate, d
-		}
-	}
-	return best
-}
-
-// edits counts the letters to insert, delete or change to make a into b (Wagner and Fischer, 1974).
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }

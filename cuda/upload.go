@@ -35,6 +35,9 @@ func newUploader(d *gpu) (*uploader, error) {
 	for i := range u.stages {
 		var err error
 		if u.stages[i].free, err = d.drv.newEvent(false); err != nil {
+			for _, made := range u.stages[:i] {
+				err = errors.Join(err, d.drv.freeEvent(made.free))
+			}
 			return nil, err
 		}
 	}
@@ -205,16 +208,18 @@ func (u *uploader) piece(data []byte, to pointer) (pointer, error) {
 
 func (u *uploader) grow(s *stage, bytes int) error {
 	d := u.d
-	if s.raw != nil {
-		if err := d.memory.give(s.raw, d.copying); err != nil {
+	// What has been given back is no longer the stage's, whatever fails behind it.
+	if raw := s.raw; raw != nil {
+		s.raw = nil
+		if err := d.memory.give(raw, d.copying); err != nil {
 			return err
 		}
-		if s.host != nil {
-			if err := d.drv.freePinned(unsafe.Pointer(&s.host[0])); err != nil {
-				return err
-			}
+	}
+	if host := s.host; host != nil {
+		s.host = nil
+		if err := d.drv.freePinned(unsafe.Pointer(&host[0])); err != nil {
+			return err
 		}
-		s.raw, s.host = nil, nil
 	}
 	var err error
 	if s.raw, err = d.memory.take(int64(bytes)); err != nil {

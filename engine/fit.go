@@ -97,7 +97,7 @@ func (m *Model) Fit(ctx context.Context, fit Fit) (*Repair, error) {
 		return nil, err
 	}
 	f := &fitter{model: m, device: d, fit: fit, packing: packed, repair: m.NewRepair(), sums: &summer{d}}
-	if err := f.supported(); err != nil {
+	if err := m.Fittable(); err != nil {
 		return nil, err
 	}
 	if d.Info().Compute == device.ComputeBF16 {
@@ -114,15 +114,15 @@ func (m *Model) Fit(ctx context.Context, fit Fit) (*Repair, error) {
 	return f.repair, nil
 }
 
-// supported says what of the model cannot be fitted.
-func (f *fitter) supported() error {
-	for l := range f.model.Spec.Blocks {
-		b := &f.model.Spec.Blocks[l]
+// Fittable says why the model's layers cannot be solved anew whatever is dropped, wrapping ErrNoFit; nil: they can.
+func (m *Model) Fittable() error {
+	for l := range m.Spec.Blocks {
+		b := &m.Spec.Blocks[l]
 		switch {
 		case b.PostNorm, b.ResidualNormed:
-			return fmt.Errorf("engine: fit: %s: the stream of layer %d is normed, which no projection can repair: %w", f.model.Spec.Family, l, ErrNoFit)
+			return fmt.Errorf("engine: fit: %s: the stream of layer %d is normed, which no projection can repair: %w", m.Spec.Family, l, ErrNoFit)
 		case b.Parallel:
-			return fmt.Errorf("engine: fit: %s: layer %d computes its halves side by side: %w", f.model.Spec.Family, l, ErrNoFit)
+			return fmt.Errorf("engine: fit: %s: layer %d computes its halves side by side: %w", m.Spec.Family, l, ErrNoFit)
 		}
 	}
 	return nil

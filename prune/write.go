@@ -110,8 +110,17 @@ func (f Format) says(m *engine.Model, drop engine.Drop) error {
 		}
 		return err
 	}
-	_, err = m.ShortConfig(stay)
+	_, err = m.Spec.Short(m.Config, stay)
 	return err
+}
+
+// Writable returns why no output in a format could say that some units are left out, whatever its place; nil: it could. It looks at headers alone.
+func Writable(m *engine.Model, drop engine.Drop, asked Format) error {
+	format, err := FormatOf(m, asked)
+	if err != nil {
+		return err
+	}
+	return format.says(m, drop)
 }
 
 // Write writes the model without the dropped layers to path: a folder (hf) or a file (gguf, mergekit). It appears whole, after the

@@ -4,7 +4,6 @@ package job
 
 import (
 	"context"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -18,9 +17,6 @@ import (
 	"avssnative/prune"
 	"avssnative/tokenizer"
 )
-
-// Version is the program's own.
-const Version = "0.1.0"
 
 // Job is one model being worked on.
 type Job struct {
@@ -83,19 +79,6 @@ func begin(m *engine.Model, ref string, command []string) *Job {
 
 // Close gives the model back.
 func (j *Job) Close() error { return j.Model.Close() }
-
-// Tool names this program, with the commit it was built from where the build knows it.
-func Tool() avss.ToolInfo {
-	t := avss.ToolInfo{Name: "avssnative", Version: Version}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				t.Commit = s.Value
-			}
-		}
-	}
-	return t
-}
 
 // Tokenizer is the model's own, opened at the first call.
 func (j *Job) Tokenizer() (*tokenizer.Tokenizer, error) {

@@ -63,20 +63,29 @@ func (m Mark) values() []any {
 // Count is a whole number.
 type Count int64
 
-func (c Count) shown() string { return strconv.FormatInt(int64(c), 10) }
-func (c Count) values() []any { return []any{int64(c)} }
+func (c Count) shown() string { return c.String() }
+
+// String is the number in digits.
+func (c Count) String() string { return strconv.FormatInt(int64(c), 10) }
+func (c Count) values() []any  { return []any{int64(c)} }
 
 // Quantity is a whole number that is large: 3.22 M.
 type Quantity int64
 
-func (q Quantity) shown() string { return count(int64(q)) }
-func (q Quantity) values() []any { return []any{int64(q)} }
+func (q Quantity) shown() string { return q.String() }
+
+// String is the number in few digits.
+func (q Quantity) String() string { return count(int64(q)) }
+func (q Quantity) values() []any  { return []any{int64(q)} }
 
 // Bytes is a size.
 type Bytes int64
 
-func (b Bytes) shown() string { return size(int64(b)) }
-func (b Bytes) values() []any { return []any{int64(b)} }
+func (b Bytes) shown() string { return b.String() }
+
+// String is the size with its unit.
+func (b Bytes) String() string { return size(int64(b)) }
+func (b Bytes) values() []any  { return []any{int64(b)} }
 
 // Number is a number with so many decimal places, or as a power of ten where it is Wide.
 type Number struct {
@@ -183,8 +192,11 @@ func (p Probability) values() []any { return []any{float64(p)} }
 // LayerSet is layers in ascending order: 0, 3, 12–15. Programs read the numbers between spaces.
 type LayerSet []int
 
-func (l LayerSet) shown() string { return layers(l) }
-func (l LayerSet) values() []any { return []any{spaced(l)} }
+func (l LayerSet) shown() string { return l.String() }
+
+// String is the numbers, runs as 12–15.
+func (l LayerSet) String() string { return layers(l) }
+func (l LayerSet) values() []any  { return []any{spaced(l)} }
 
 // LayerOrder is layers in an order that means something.
 type LayerOrder []int

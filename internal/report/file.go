@@ -21,13 +21,13 @@ import (
 // FileName is what a report is called in its folder.
 const FileName = "report.json"
 
-// maxBytes bounds what Read takes.
-const maxBytes = 256 << 20
+// MaxBytes bounds what Read takes.
+const MaxBytes = 256 << 20
 
 // Read reads and checks DIR/report.json.
 func Read(dir string) (*Report, error) {
 	path := filepath.Join(dir, FileName)
-	data, err := mapped.ReadSmall(path, maxBytes)
+	data, err := mapped.ReadSmall(path, MaxBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("report: %s: no %s in this folder (%w)", dir, FileName, fs.ErrNotExist)
 	}

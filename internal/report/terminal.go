@@ -66,14 +66,8 @@ func (r *Report) Results(out io.Writer) error {
 		fmt.Fprintf(s, "\n%s\n", wrapped("Warning: "+warning, "  "))
 	}
 	for i, t := range r.Tables() {
-		fmt.Fprintf(s, "\n%s\n", wrapped(t.Title, ""))
-		t.terminal(s)
-		if t.Note != "" {
-			fmt.Fprintln(s, wrapped(t.Note, ""))
-		}
-		for _, note := range t.Notes {
-			fmt.Fprintln(s, wrapped("- "+note, "  "))
-		}
+		s.WriteByte('\n')
+		t.screen(s)
 		if i == 0 {
 			r.generations(s)
 		}

@@ -229,6 +229,9 @@ func (r *Report) whatIsBetter(f *finding) string {
 		if len(f.dropped) > 1 {
 			parts = append(parts, "fewer layers")
 		}
+		if r.Plan != nil && r.Plan.Metric != "" && r.Plan.Metric != "search" && r.unit() != prune.Sublayer {
+			parts = append(parts, "a set chosen by what it costs once it is repaired (--metric search)")
+		}
 	}
 	if r.Repair == nil && f.grade() != unjudged && len(parts) < 3 {
 		parts = append(parts, "a repair of the layers that stay (--repair auto), of which there is none here")

@@ -195,7 +195,7 @@ func openModel(c *cli.Context, ref string, out *mapped.Place) (*job.Job, error) 
 		return nil, err
 	}
 	j.Memory = memory
-	bar := newProgress(c.App.ErrWriter)
+	bar := newProgress(aside(c))
 	j.Phase, j.Progress, j.Expecting = bar.phase, bar.step, bar.expect
 	j.Found = func(set avss.Set) { bar.found(set, c.String("resume") != "") }
 	return j, nil

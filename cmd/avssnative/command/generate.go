@@ -152,7 +152,7 @@ func useDraft(c *cli.Context, j *job.Job, o *job.Continuing) (end func(), err er
 		if o.Draft.Drop = found[0].Drop; o.Draft.Tokens == 0 {
 			o.Draft.Tokens = found[0].Proposed
 		}
-		fmt.Fprintf(c.App.ErrWriter, "draft: without layers %s, %d tokens ahead, predicted %.2f x\n", found[0].Dropped, o.Draft.Tokens, found[0].Gain)
+		fmt.Fprintf(aside(c), "draft: without layers %s, %d tokens ahead, predicted %.2f x\n", found[0].Dropped, o.Draft.Tokens, found[0].Gain)
 		return func() {}, nil
 	}
 	draft, err := openModel(c, c.String("draft"), nil)
@@ -210,7 +210,7 @@ func generateAlone(c *cli.Context, j *job.Job, text string, o job.Continuing) er
 		return printJSON(c, saidJSON{Model: j.Model.Ref, Prompt: text, Continued: said})
 	}
 	fmt.Fprintln(c.App.Writer)
-	fmt.Fprintln(c.App.ErrWriter, pace(said))
+	fmt.Fprintln(aside(c), pace(said))
 	return nil
 }
 

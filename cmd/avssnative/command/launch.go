@@ -94,7 +94,7 @@ func launched(c *cli.Context) (launch.Job, error) {
 // rounds finds out how often the shards of a command run, and what is wrong with it.
 func rounds(c *cli.Context, called []string) (rounds int, err error) {
 	var commands []*cli.Command
-	for _, command := range []*cli.Command{scoreCommand(), evalCommand(), benchCommand()} {
+	for _, command := range everywhere([]*cli.Command{scoreCommand(), evalCommand(), benchCommand()}) {
 		command.OnUsageError = func(c *cli.Context, err error, _ bool) error { return usageError{withNearestFlag(c, err)} }
 		command.Action = func(job *cli.Context) error {
 			rounds, err = roundsOf(c, job)
@@ -115,7 +115,7 @@ func roundsOf(c, job *cli.Context) (int, error) {
 		return 0, usage("launch: %s: unexpected %q", job.Command.Name, job.Args().First())
 	}
 	for _, name := range own {
-		if name != "device" && job.IsSet(name) {
+		if !slices.Contains([]string{"device", "config", "quiet"}, name) && job.IsSet(name) {
 			return 0, usage("launch: --%s of %s: give it to launch, in front of --", name, job.Command.Name)
 		}
 	}

@@ -54,7 +54,7 @@ func Main() {
 	defer stop()
 	ctx, cancel := context.WithCancelCause(signals)
 	stdout := &begun{Writer: os.Stdout}
-	go watch(ctx, stdout, cancel)
+	go watch(ctx, os.Stdout.Fd(), stdout, cancel) // by its number: the file is closed while it is watched
 	go abandon(ctx)
 	code := run(ctx, os.Args, os.Stdin, stdout, os.Stderr)
 	if err := os.Stdout.Close(); err != nil && code == exitDone { // some file systems say only now that they are full
@@ -97,9 +97,9 @@ func (b *begun) Write(data []byte) (int, error) {
 }
 
 // watch ends a run whose results nobody is there to read. Once some are printed it goes on: what is left is to write the pruned model.
-func watch(ctx context.Context, stdout *begun, cancel context.CancelCauseFunc) {
+func watch(ctx context.Context, descriptor uintptr, stdout *begun, cancel context.CancelCauseFunc) {
 	for ctx.Err() == nil && !stdout.yes.Load() {
-		if unread(os.Stdout, 200) && !stdout.yes.Load() {
+		if unread(descriptor, 200) && !stdout.yes.Load() {
 			cancel(syscall.EPIPE)
 		}
 	}
@@ -118,38 +118,28 @@ func usage(format string, arguments ...any) error {
 func run(ctx context.Context, arguments []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	out := &remembering{Writer: stdout}
 	app := &cli.App{
-		Name:                 "avssnative",
-		Usage:                "find the layers a language model can do without, leave them out, and prove what that cost",
-		Version:              job.Version,
-		Suggest:              true,
-		EnableBashCompletion: true,
-		Reader:               stdin,
-		Writer:               out,
-		Metadata:             map[string]any{typedArguments: arguments},
-		ErrWriter:            stderr,
-		ExitErrHandler:       func(*cli.Context, error) {},
-		OnUsageError:         func(c *cli.Context, err error, _ bool) error { return usageError{withNearestFlag(c, err)} },
+		Name:           "avssnative",
+		Usage:          "find the layers a language model can do without, leave them out, and prove what that cost",
+		Version:        job.Version,
+		Description:    description,
+		Suggest:        true,
+		Reader:         stdin,
+		Writer:         out,
+		Metadata:       map[string]any{typedArguments: arguments},
+		ErrWriter:      stderr,
+		ExitErrHandler: func(*cli.Context, error) {},
+		OnUsageError:   func(c *cli.Context, err error, _ bool) error { return usageError{withNearestFlag(c, err)} },
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return usage("unknown command %q%s; avssnative --help lists the commands", c.Args().First(), nearestCommand(c))
 			}
 			return cli.ShowAppHelp(c)
 		},
-		Commands: []*cli.Command{
-			runCommand(), scoreCommand(), mergeCommand(), launchCommand(), planCommand(), pruneCommand(), evalCommand(), benchCommand(), generateCommand(),
-			draftCommand(), reportCommand(), devicesCommand(), pullCommand(), tokenizeCommand(), traceCommand(),
-		},
+		Commands: commands(),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "log-level", Value: "warn", Usage: "debug, info, warn or error; debug also times kernels", EnvVars: env("log-level")},
 		},
-		Before: func(c *cli.Context) error {
-			var level slog.Level
-			if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
-				return usage("--log-level %s: want debug, info, warn or error", c.String("log-level"))
-			}
-			slog.SetDefault(slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})))
-			return nil
-		},
+		Before: setLogLevel,
 	}
 	for _, command := range app.Commands {
 		command.OnUsageError = app.OnUsageError
@@ -171,6 +161,24 @@ func run(ctx context.Context, arguments []string, stdin io.Reader, stdout, stder
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// commands are all there are.
+func commands() []*cli.Command {
+	return everywhere([]*cli.Command{
+		runCommand(), scoreCommand(), mergeCommand(), launchCommand(), planCommand(), pruneCommand(), evalCommand(), benchCommand(), generateCommand(),
+		draftCommand(), reportCommand(), devicesCommand(), pullCommand(), tokenizeCommand(), traceCommand(),
+		showCommand(), compareCommand(), completionCommand(), manCommand(), versionCommand(),
+	})
+}
+
+func setLogLevel(c *cli.Context) error {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
+		return usage("--log-level %s: want debug, info, warn or error", c.String("log-level"))
+	}
+	slog.SetDefault(slog.New(slog.NewTextHandler(c.App.ErrWriter, &slog.HandlerOptions{Level: level})))
+	return nil
 }
 
 // remembering is stdout. Whoever prints need not look whether all of it got there: the first error is kept, and makes the run one that failed.

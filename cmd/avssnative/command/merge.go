@@ -28,7 +28,7 @@ func merge(c *cli.Context) error {
 		return err
 	}
 	called := parts.Origin().Command
-	shares := []*cli.Command{scoreCommand(), evalCommand(), benchCommand()}
+	shares := everywhere([]*cli.Command{scoreCommand(), evalCommand(), benchCommand()})
 	if len(called) == 0 || !slices.ContainsFunc(shares, func(s *cli.Command) bool { return s.Name == called[0] }) {
 		return fmt.Errorf("merge: the shards are of a command %.40q that has no shards in this program", called)
 	}
@@ -43,6 +43,6 @@ func merge(c *cli.Context) error {
 		arguments = append(arguments, fmt.Sprintf("--%s=%v", name, value(c, name)))
 	}
 	app := &cli.App{Name: "avssnative", Commands: shares, Reader: c.App.Reader, Writer: c.App.Writer, ErrWriter: c.App.ErrWriter,
-		Metadata: map[string]any{partsKey: parts}, ExitErrHandler: func(*cli.Context, error) {}}
+		Metadata: map[string]any{partsKey: parts, quietKey: quiet(c)}, ExitErrHandler: func(*cli.Context, error) {}}
 	return app.RunContext(c.Context, arguments)
 }

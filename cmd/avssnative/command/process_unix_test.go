@@ -60,7 +60,8 @@ func TestSignals(t *testing.T) {
 
 // A pipe that nobody reads is a failure without a word; a device that is full is one with a word.
 func TestBrokenPipe(t *testing.T) {
-	for _, arguments := range [][]string{{"devices"}, {"--help"}, {"score", "--calib-tokens=300", "--json"}, {"score", "--calib-tokens=300"}, {"--generate-bash-completion"}} {
+	for _, arguments := range [][]string{{"devices"}, {"--help"}, {"score", "--calib-tokens=300", "--json"}, {"score", "--calib-tokens=300"}, {"show", "demo"},
+		{"version"}, {"man"}, {"completion", "bash"}, {"completion", "words", "bash", "run", "--"}} {
 		read, write, err := os.Pipe()
 		if err != nil {
 			t.Fatal(err)

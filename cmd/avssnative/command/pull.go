@@ -40,7 +40,7 @@ func pull(c *cli.Context) error {
 	o := hub.Options{Timeout: timeout, Progress: func(p hub.Progress) {
 		if p.File != last {
 			last = p.File
-			fmt.Fprintf(c.App.ErrWriter, "%s: %.1f MiB\n", shown(p.File), float64(p.Size)/(1<<20))
+			fmt.Fprintf(aside(c), "%s: %.1f MiB\n", shown(p.File), float64(p.Size)/(1<<20))
 		}
 	}}
 	if c.NArg() == 0 {

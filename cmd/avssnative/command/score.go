@@ -81,14 +81,17 @@ func score(c *cli.Context) error {
 
 // removalFlag reads --metrics; what --metric ranks by is measured too.
 func removalFlag(c *cli.Context, metric string) ([]string, error) {
-	if c.String("metrics") == "all" {
-		return allRemovals(), nil
-	}
 	names := commas(c.String("metrics"))
+	if c.String("metrics") == "all" {
+		names = allRemovals()
+	}
+	if metric != "" && !slices.Contains(names, metric) {
+		names = append(names, metric)
+	}
 	for _, name := range names {
 		if _, err := avss.Lookup(name); err != nil {
 			return nil, usageError{err}
 		}
 	}
-	return removals(append(names, metric)...), nil
+	return removals(names...), nil
 }

@@ -76,7 +76,7 @@ func shared(c *cli.Context, ref string, o engine.Options) (*job.Job, error) {
 }
 
 // own are flags that say nothing about what a job finds out: where it runs, and what becomes of it.
-var own = []string{"device", "threads", "memory", "shard", "state", "wait", "resume", "report", "out", "json", "samples", "force"}
+var own = []string{"device", "threads", "memory", "shard", "state", "wait", "resume", "report", "out", "json", "samples", "force", "config", "quiet"}
 
 // again is how a merge calls the command to do the job again.
 func again(c *cli.Context) []string {
