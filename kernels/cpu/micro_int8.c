@@ -95,7 +95,7 @@ enum { NAME(COLS) = LANES == 16 || LANES == 8 ? 2 : LANES == 4 ? 4 : 8, NAME(ROW
   for (int64_t k = first; k < first + n; k++) {                                                                                           \
     vi w[NAME(COLS)];                                                                                                                     \
     UNROLL                                                                                                                                \
-    for (int c = 0; c < NAME(COLS); c++) w[c] = NAME(i_load)(p->code[k][col + c * LANES]);                                                \
+    for (int c = 0; c < NAME(COLS); c++) w[c] = NAME(i_load)(p->code[k] + 4 * (col + c * LANES));                                                \
     UNROLL                                                                                                                                \
     for (int r = 0; r < rows; r++) {                                                                                                      \
       const vi v = NAME(i_four)(x.code + (k * rows + r) * 4);                                                                             \

@@ -40,12 +40,12 @@ TARGET void NAME(pack_x_int8)(const float *x, int64_t stride, int rows, int64_t 
 
 /* Codes of 32 as the micro-kernel multiplies them: unsigned where it takes them so, else without what is too much. */
 TARGET INLINE void NAME(put)(uint8_t *to, ct c, const int above) {
-#if LANES == 8 || LANES == 16
 #if VNNI
   if (above == Q8_0_ABOVE) c = _mm256_xor_si256(c, _mm256_set1_epi8((char)0x80));
-#endif
-#else
+#elif LANES != 8
   if (above && above != Q8_0_ABOVE) c = NAME(c_less)(c, 1 << above);
+#else
+  (void)above;
 #endif
   NAME(c_store)(to, c);
 }
