@@ -22,9 +22,9 @@ type matrix struct {
 	weight    device.Weight
 	precision int32 // of its products: kernels.AsF32, AsBF16 or AsInt8
 	released  bool
-	args     kernels.Weight
-	pins     *runtime.Pinner
-	cleanup  runtime.Cleanup
+	args      kernels.Weight
+	pins      *runtime.Pinner
+	cleanup   runtime.Cleanup
 }
 
 func (m *matrix) Out() int { return m.weight.Out }

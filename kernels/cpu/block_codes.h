@@ -36,8 +36,8 @@ TARGET INLINE void NAME(factors)(const uint8_t *b, const int bytes, int n, const
     both = _mm256_mask_i32gather_epi32(_mm256_setzero_si256(), (const int *)b, at, present, 1);
   }
   /* the first halves of a lane's words, then the second */
-  both = _mm256_shuffle_epi8(both, _mm256_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15, 0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11,
-                                                    14, 15));
+  const __m128i apart = _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
+  both = _mm256_shuffle_epi8(both, _mm256_broadcastsi128_si256(apart));
   const __m128i low = _mm256_castsi256_si128(both), high = _mm256_extracti128_si256(both, 1);
   _mm256_storeu_ps(d, _mm256_cvtph_ps(_mm_unpacklo_epi64(low, high)));
   if (two) _mm256_storeu_ps(m, _mm256_cvtph_ps(_mm_unpackhi_epi64(low, high)));

@@ -28,7 +28,8 @@ static inline void scales_and_minima(const uint8_t *q, uint8_t scales[8], uint8_
   memcpy(&a, q, 4);
   memcpy(&b, q + 4, 4);
   memcpy(&c, q + 8, 4);
-  const uint32_t d[2] = {a & 0x3f3f3f3f, (c & 0x0f0f0f0f) | (a & 0xc0c0c0c0) >> 2}, m[2] = {b & 0x3f3f3f3f, (c >> 4 & 0x0f0f0f0f) | (b & 0xc0c0c0c0) >> 2};
+  const uint32_t d[2] = {a & 0x3f3f3f3f, (c & 0x0f0f0f0f) | (a & 0xc0c0c0c0) >> 2};
+  const uint32_t m[2] = {b & 0x3f3f3f3f, (c >> 4 & 0x0f0f0f0f) | (b & 0xc0c0c0c0) >> 2};
   memcpy(scales, d, 8);
   memcpy(minima, m, 8);
 }

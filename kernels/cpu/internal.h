@@ -199,7 +199,8 @@ DECLARE_PRODUCT_INT8(neon)
 DECLARE_PRODUCT_INT8(neondot)
 #endif
 
-/* The products of a precision, and whether they round operands that they store as float32. Packed activations: the offset of row panel p in K block k0, in bytes, and the tiles of one job (product.c). */
+/* The products of a precision, and whether they round operands that they store as float32. Packed activations: the offset of row panel p in K
+ * block k0, in bytes, and the tiles of one job (product.c). */
 const product_isa *product_for(int32_t precision);
 int rounds(const product_isa *isa, int32_t precision);
 int64_t packed_offset(const product_isa *isa, int64_t rows, int64_t cols, int64_t k0, int64_t row);

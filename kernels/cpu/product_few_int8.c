@@ -4,7 +4,8 @@
  *
  * An output is Σ scale·scale of x·Σ code·code over the blocks, in order, a chain of fused products a lane, plus Σ offset·sum of x's codes in a
  * chain of its own, where the type has offsets. A lane has four neighbours of a block. So an output's bits depend neither on its neighbours nor
- * on how many rows there are. The integers are alike on all instruction sets. Several outputs are taken together, whose chains overlap. */
+ * on how many rows there are. The integers are alike on all instruction sets. Several outputs are taken together, whose chains overlap, and which
+ * come from distant places of the weight (product_few_vnni.c says why). */
 #ifndef BODY
 #include "blocks.h"
 #include <string.h>
@@ -33,7 +34,8 @@ typedef struct {
  * vectors a half is one number. */
 enum { NAME(PARTS) = LANES == 8 ? 1 : 2 };
 
-/* Σ code·code of 32 codes, of which x has `less` already, as floats. less: the weight's codes are unsigned and 2^less too large; 0: they are right. */
+/* Σ code·code of 32 codes, of which x has `less` already, as floats. less: the weight's codes are unsigned and 2^less too large; 0: they are
+ * right. */
 TARGET INLINE void NAME(dot)(ct c, const quantised *x, int j, const int less, vf *sum) {
   const int8_t *q = x->code + UNIT * j;
 #if LANES == 8
@@ -155,7 +157,7 @@ TARGET INLINE void NAME(ahead8)(const uint8_t *b, const int bytes) {
     for (int o = 0; o < outputs; o++) {                                                                                                   \
       float d[8], m[8];                                                                                                                   \
       NAME(ahead8)(t->b[o], 8 * bytes);                                                                                                   \
-      NAME(factors)(t->b[o], bytes, n, two, d, m);                                                                                       \
+      NAME(factors)(t->b[o], bytes, n, two, d, m);                                                                                        \
       NAME(scale8)(o, rows, t, 8, d, two ? m : 0);                                                                                        \
     }                                                                                                                                     \
     MEET(name, 2, 0, less)                                                                                                                \
@@ -189,6 +191,7 @@ OF_256(q6_k, 210, q6_k, 0, 1, 4, Q6_K_ABOVE)
 TARGET INLINE void NAME(few8_rows)(const int outputs, const int rows, const avss_few *a, int64_t row, int64_t present, int64_t n0, int64_t n1) {
   const avss_weight *w = &a->w;
   const int64_t groups = (w->in + GROUP - 1) / GROUP, blocks = w->in / UNIT, bytes = GROUP / block_values[w->type] * block_bytes[w->type];
+  const int64_t apart = (n1 - n0 + outputs - 1) / outputs;
   const quantised *x[8];
   float scale[NAME(PLACES)][16];
   NAME(meeting8) t;
@@ -198,9 +201,9 @@ TARGET INLINE void NAME(few8_rows)(const int outputs, const int rows, const avss
   switch (w->type) {
 #define OUTPUTS(type, name)                                                                                                               \
   case type:                                                                                                                              \
-    for (int64_t n = n0; n < n1; n += outputs) {                                                                                          \
+    for (int64_t n = n0; n < n0 + apart; n++) {                                                                                           \
       UNROLL                                                                                                                              \
-      for (int o = 0; o < outputs; o++) t.b[o] = w->data + weight_offset(w, weight_row(w, least(n + o, n1 - 1)), 0);                      \
+      for (int o = 0; o < outputs; o++) t.b[o] = w->data + weight_offset(w, weight_row(w, least(n + o * apart, n1 - 1)), 0);              \
       UNROLL                                                                                                                              \
       for (int i = 0; i < rows; i++) t.x[i] = x[i];                                                                                       \
       UNROLL                                                                                                                              \
@@ -224,7 +227,7 @@ TARGET INLINE void NAME(few8_rows)(const int outputs, const int rows, const avss
           vf sum = t.offsets[o * rows + i];                                                                                               \
           UNROLL                                                                                                                          \
           for (int p = 0; p < NAME(PARTS); p++) sum = v_add(sum, t.sum[o * rows + i][p]);                                                 \
-          if (i < present && n + o < n1) out[i * a->dst.stride + n + o] = v_sum(sum) + (a->bias ? a->bias[n + o] : 0);                    \
+          if (i < present && n + o * apart < n1) out[i * a->dst.stride + n + o * apart] = v_sum(sum) + (a->bias ? a->bias[n + o * apart] : 0);\
         }                                                                                                                                 \
     }                                                                                                                                     \
     break;

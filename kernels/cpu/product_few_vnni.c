@@ -4,7 +4,8 @@
  *
  * An output is a chain of fused products a lane over its vectors, in order, and one of its offsets; at the end lanes are added in one order
  * (total). So its bits depend neither on its neighbours nor on how many rows there are. Four outputs × 1 row, 2 × 2 or 1 × 4 are taken together:
- * their chains overlap. */
+ * their chains overlap. Outputs that are taken together come from distant places of the weight, as a processor looks ahead in each page by itself:
+ * four streams read memory twice as fast as one. */
 #include "blocks.h"
 #if AVSS_X86
 #include <immintrin.h>
@@ -40,9 +41,7 @@ static const code_order orders[AVSS_TYPES] = {
     [AVSS_Q5_K] = {0, 0, {{0, 2}, {1, 3}, {4, 6}, {5, 7}}},
     [AVSS_Q6_K] = {1, 32, {{0, 1}, {2, 3}, {4, 5}, {6, 7}}},
 };
-#ifndef AHEAD
-#define AHEAD 2048
-#endif
+enum { AHEAD = 2048 }; /* bytes that memory is asked for before they are read */
 // /* bytes that memory is asked for before they are read */
 #define SPLIT(type) (orders[type].blocks[0][0] == orders[type].blocks[0][1])
 
@@ -84,7 +83,7 @@ ALWAYS __m512 spread(const int type, const int v, __m512 scales) {
   __m512i at;
   if (SPLIT(type)) at = _mm512_setr_epi32(f, f, f, f, f + 1, f + 1, f + 1, f + 1, f + 2, f + 2, f + 2, f + 2, f + 3, f + 3, f + 3, f + 3);
   else if (!orders[type].halves) at = _mm512_setr_epi32(p, p, p, p, p, p, p, p, q, q, q, q, q, q, q, q);
-  else at = _mm512_add_epi32(_mm512_setr_epi32(2 * p, 2 * p, 2 * p, 2 * p, 2 * p, 2 * p, 2 * p, 2 * p, 2 * q, 2 * q, 2 * q, 2 * q, 2 * q, 2 * q, 2 * q, 2 * q),
+  else at = _mm512_add_epi32(_mm512_slli_epi32(_mm512_setr_epi32(p, p, p, p, p, p, p, p, q, q, q, q, q, q, q, q), 1),
                              _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1));
   return _mm512_permutexvar_ps(at, scales);
 }
@@ -183,7 +182,7 @@ OF(q4_1) { /* blocks of 5 double words: two factors, four of codes */
 }
 OF(q5_0) { /* blocks of 11 words: a factor, two of fifth bits, eight of codes */
   static const int16_t codes[32] = {3,  4,  5,  6,  7,  8,  9,  10, 14, 15, 16, 17, 18, 19, 20, 21,
-                                    13, 14, 15, 16, 17, 18, 19, 20, 24, 25, 26, 27, 28, 29, 30, 31}; /* the last sixteen of what is loaded 12 words on */
+                                    13, 14, 15, 16, 17, 18, 19, 20, 24, 25, 26, 27, 28, 29, 30, 31}; /* the last sixteen: loaded 12 words on */
   static const int16_t factors[32] = {0, 11, 22, 21, 0, 11, 22, 21};
   const uint8_t *b = p->b[o];
   const __m512i a0 = load(b), b0 = load(b + 24), a1 = load(b + 88), b1 = load(b + 112);
@@ -327,6 +326,7 @@ ALWAYS void of_rows(const int outputs, const int rows, const avss_few *a, const 
   const avss_weight *w = &a->w;
   const int64_t groups = (w->in + GROUP - 1) / GROUP, bytes = GROUP / block_values[w->type] * block_bytes[w->type];
   const int64_t left = w->in % GROUP / 32; /* blocks behind whole groups */
+  const int64_t apart = (n1 - n0 + outputs - 1) / outputs;
   /* Whole groups are read; the weight's last rows, behind which nothing may be, from a copy. */
   const uint8_t *end = w->data + weight_offset(w, last_row(w), 0) + weight_offset(w, 0, w->in);
   uint8_t copy[4][320] __attribute__((aligned(64)));
@@ -335,18 +335,16 @@ ALWAYS void of_rows(const int outputs, const int rows, const avss_few *a, const 
   switch (w->type) {
 #define OUTPUTS(type, name)                                                                                                               \
   case type:                                                                                                                              \
-    for (int64_t n = n0; n < n1; n += outputs) {                                                                                          \
+    for (int64_t n = n0; n < n0 + apart; n++) {                                                                                           \
       UNROLL                                                                                                                              \
-      for (int o = 0; o < outputs; o++) p.b[o] = w->data + weight_offset(w, weight_row(w, least(n + o, n1 - 1)), 0);                      \
+      for (int o = 0; o < outputs; o++) p.b[o] = w->data + weight_offset(w, weight_row(w, least(n + o * apart, n1 - 1)), 0);              \
       UNROLL                                                                                                                              \
       for (int r = 0; r < rows; r++) p.x[r] = x + (row + least(r, present - 1)) * groups;                                                 \
       p.blocks = 8;                                                                                                                       \
       p.present = 0xffff;                                                                                                                 \
       UNROLL                                                                                                                              \
       for (int i = 0; i < 4; i++) p.sum[i] = p.offsets[i] = _mm512_setzero_ps();                                                          \
-      const uint8_t *next = p.b[0] + AHEAD;                                                                                               \
       for (int64_t g = 0; g < groups; g++) {                                                                                              \
-        for (int64_t i = 0; i < outputs * bytes; i += 64, next += 64) __builtin_prefetch(next);                                           \
         if (left && g == groups - 1) {                                                                                                    \
           p.blocks = left;                                                                                                                \
           p.present = (__mmask16)(0x101 * ((1 << left) - 1));                                                                             \
@@ -359,6 +357,7 @@ ALWAYS void of_rows(const int outputs, const int rows, const avss_few *a, const 
         }                                                                                                                                 \
         UNROLL                                                                                                                            \
         for (int o = 0; o < outputs; o++) {                                                                                               \
+          for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(p.b[o] + AHEAD + i);                                                 \
           of_##name(o, rows, &p);                                                                                                         \
           p.b[o] += bytes;                                                                                                                \
         }                                                                                                                                 \
@@ -368,8 +367,8 @@ ALWAYS void of_rows(const int outputs, const int rows, const avss_few *a, const 
       float total[4];                                                                                                                     \
       _mm_storeu_ps(total, totals(&p));                                                                                                   \
       for (int i = 0; i < 4; i++)                                                                                                         \
-        if (n + i / rows < n1 && i % rows < present)                                                                                      \
-          a->dst.data[(row + i % rows) * a->dst.stride + n + i / rows] = total[i] + (a->bias ? a->bias[n + i / rows] : 0);                \
+        if (n + i / rows * apart < n1 && i % rows < present)                                                                              \
+          a->dst.data[(row + i % rows) * a->dst.stride + n + i / rows * apart] = total[i] + (a->bias ? a->bias[n + i / rows * apart] : 0);\
     }                                                                                                                                     \
     break;
     OUTPUTS(AVSS_Q4_0, q4_0)
