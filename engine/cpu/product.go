@@ -69,8 +69,10 @@ func (d *processor) Product(dst, x device.Tensor, w device.Matrix, bias device.T
 
 // multiply adds a product to those that wait, whose input has been packed, or packs its own.
 func (d *processor) multiply(to, from *tensor, weight *matrix, bias *tensor) {
-	p := product{dst: to, bias: bias, weight: weight, args: &kernels.ProductArguments{Dst: to.arguments(), X: from.arguments(), W: weight.args, Bias: bias.vector(), PanelsJob: mostPanels,
-		Precision: weight.precision}}
+	p := product{dst: to, bias: bias, weight: weight}
+	p.args = &kernels.ProductArguments{
+		Dst: to.arguments(), X: from.arguments(), W: weight.args, Bias: bias.vector(), PanelsJob: mostPanels, Precision: weight.precision,
+	}
 	if as := panelsOf(weight.precision); len(d.chain.steps) > 0 || d.packedAs != as || !d.packedX.sameAs(from) {
 		d.runProducts()
 		if p.args.Packed = d.pack(0, p.args, from); p.args.Packed == nil {

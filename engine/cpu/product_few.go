@@ -35,8 +35,9 @@ func (d *processor) ProductFew(dst, x device.Tensor, w device.Matrix, bias devic
 		d.Product(dst, x, w, bias) // an output's weights are no run of the file; or operands are to be rounded, which the packers do
 		return
 	}
-	p := fewProduct{operation: kernels.MultiplyFew, args: &kernels.FewArguments{Dst: to.arguments(), X: from.arguments(), W: weight.args, Bias: shift.vector()},
-		reads: from.guard, writes: to.guard, outputs: int64(to.cols), costOutput: float64(from.cols) * (fewValue + fewRow*float64(from.rows))}
+	p := fewProduct{operation: kernels.MultiplyFew, reads: from.guard, writes: to.guard, outputs: int64(to.cols)}
+	p.args = &kernels.FewArguments{Dst: to.arguments(), X: from.arguments(), W: weight.args, Bias: shift.vector()}
+	p.costOutput = float64(from.cols) * (fewValue + fewRow*float64(from.rows))
 	if weight.precision == kernels.AsInt8 {
 		p.operation, p.costOutput = kernels.MultiplyFewInt8, p.costOutput/2
 		if p.args.Quantised = d.quantise(from); p.args.Quantised == nil {

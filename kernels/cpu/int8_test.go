@@ -69,9 +69,11 @@ func TestProductOfFewRowsInt8(t *testing.T) {
 			}
 			data := b.stored(kind, n+3, inner)
 			segments := keep(b, []int64{20, 26, 2, 17})
-			w := Weight{Data: Pointer(data), Out: n, In: int64(inner), Stride: int64(inner), Type: int32(kind), Segments: Pointer(segments), SegmentCount: 2}
+			w := Weight{Data: Pointer(data), Out: n, In: int64(inner), Stride: int64(inner), Type: int32(kind)}
+			w.Segments, w.SegmentCount = Pointer(segments), 2
 			x, bias, got, want, part := b.values(m*inner), b.values(n), b.values(m*n), b.values(m*n), b.values(m*n)
-			a := FewArguments{Dst: TensorOf(want, m, n, n), X: TensorOf(x, m, inner, inner), W: w, Bias: Pointer(bias), Quantised: b.quantised(slow, x, m, inner)}
+			a := FewArguments{Dst: TensorOf(want, m, n, n), X: TensorOf(x, m, inner, inner), W: w, Bias: Pointer(bias)}
+			a.Quantised = b.quantised(slow, x, m, inner)
 			do(b, slow, MultiplyFewInt8, &a, n)
 			a.Dst = TensorOf(got, m, n, n)
 			do(b, k, MultiplyFewInt8, &a, n)
@@ -98,12 +100,17 @@ func TestProductOfFewRowsInt8(t *testing.T) {
 	})
 }
 
+// factorsAt is where a block's factors of half precision stand.
+var factorsAt = map[Type][]int{
+	Q40: {0}, Q41: {0, 2}, Q50: {0}, Q51: {0, 2}, Q80: {0}, Q2K: {80, 82}, Q3K: {108}, Q4K: {0, 2}, Q5K: {0, 2}, Q6K: {208},
+}
+
 // wholeBlocks stores blocks whose factors are one, so that values are whole numbers: codes, or codes times the codes of scales.
 func (b *bench) wholeBlocks(kind Type, rows, cols int) []byte {
 	data := b.stored(kind, rows, cols)
 	size := blockSize[kind]
 	for at := 0; at < len(data); at += int(size.bytes) {
-		for _, factor := range map[Type][]int{Q40: {0}, Q41: {0, 2}, Q50: {0}, Q51: {0, 2}, Q80: {0}, Q2K: {80, 82}, Q3K: {108}, Q4K: {0, 2}, Q5K: {0, 2}, Q6K: {208}}[kind] {
+		for _, factor := range factorsAt[kind] {
 			binary.LittleEndian.PutUint16(data[at+factor:], 0x3c00)
 		}
 	}
