@@ -103,7 +103,7 @@ func TestRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, o := range map[string]calib.Options{
-		"stands alone":   {Files: []string{calib.Self, empty}},
+		"want each text": {Files: []string{calib.Demo, calib.Demo}},
 		"no text of two": {Files: []string{empty}},
 		"no such file":   {Files: []string{empty + "x.txt"}},
 		"want auto, yes": {BOS: "perhaps"},
@@ -112,5 +112,44 @@ func TestRefusals(t *testing.T) {
 		if _, err := calib.Read(t.Context(), m, words, o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", o, err, want)
 		}
+	}
+}
+
+// Several texts share the tokens, stand in turns with half of each among the even sequences, and are what each is alone.
+func TestSeveralTextsStandInTurns(t *testing.T) {
+	m, words := open(t)
+	short := filepath.Join(t.TempDir(), "short.txt")
+	if err := os.WriteFile(short, []byte("The dog ran to the river, and the cat sat by the tree and saw it."), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	text, err := calib.Read(t.Context(), m, words, calib.Options{Files: []string{short, calib.Demo, calib.Self}, Tokens: 900, Length: 50})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(text.Parts) != 3 || len(text.Of) != len(text.Sequences) || text.Tokens < 870 || text.Tokens > 900 || text.Asked != 900 {
+		t.Fatalf("%d parts, %d of %d sequences told apart, %d tokens", len(text.Parts), len(text.Of), len(text.Sequences), text.Tokens)
+	}
+	seen := make([]int, len(text.Parts))
+	even := make([]int, len(text.Parts))
+	for i, of := range text.Of {
+		if want := text.Parts[of].Sequences[seen[of]]; !reflect.DeepEqual(text.Sequences[i], want) {
+			t.Fatalf("sequence %d is not number %d of part %d", i, seen[of], of)
+		}
+		if seen[of]++; i%2 == 0 {
+			even[of]++
+		}
+	}
+	for i, p := range text.Parts {
+		if seen[i] != len(p.Sequences) || 2*even[i] < seen[i]-1 || 2*even[i] > seen[i]+1 {
+			t.Errorf("%s: %d of %d sequences, %d of them even", p.Source, seen[i], len(p.Sequences), even[i])
+		}
+	}
+	if rest := (900 - text.Parts[0].Tokens) / 2; text.Parts[0].Tokens > 100 || text.Parts[1].Asked != rest {
+		t.Errorf("the short text has %d tokens, the next one was asked for %d, want %d", text.Parts[0].Tokens, text.Parts[1].Asked, rest)
+	}
+	alone, err := calib.Read(t.Context(), m, words, calib.Options{Files: []string{calib.Demo}, Tokens: text.Parts[1].Asked, Length: 50})
+	if err != nil || !reflect.DeepEqual(alone, text.Parts[1]) {
+		t.Errorf("the demo's text beside others is not what it is alone: %v", err)
 	}
 }

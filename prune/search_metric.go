@@ -94,14 +94,20 @@ func parted(text []engine.Sequence, tokens int) (compared, fit []engine.Sequence
 			break
 		}
 	}
-	sum = 0
-	for _, s := range text[min(most, len(text)):] {
+	fit = bridging(text[min(most, len(text)):])
+	return text[:min(most, len(text))], fit
+}
+
+// bridging is as much of a text as gaps are bridged by; nil where that is none.
+func bridging(text []engine.Sequence) (fit []engine.Sequence) {
+	sum := 0
+	for _, s := range text {
 		if sum += len(s.IDs); sum > bridgeTokens {
 			break
 		}
 		fit = append(fit, s)
 	}
-	return text[:min(most, len(text))], fit
+	return fit
 }
 
 // scores are a layer's the least number of layers whose best set holds it; infinite where none does.

@@ -3,6 +3,7 @@ package job
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"avssnative/avss"
 	"avssnative/calib"
@@ -32,13 +33,18 @@ func (j *Job) Calibrate(ctx context.Context, o calib.Options) error {
 		return err
 	}
 	j.calibration = text.Sequences
+	if j.texts, j.incomparable = nil, nil; len(text.Parts) > 1 {
+		if j.incomparable = comparable(text); j.incomparable == nil {
+			j.texts = text
+		} else {
+			j.Report.Warnings = append(j.Report.Warnings, "texts are not compared: "+j.incomparable.Error())
+		}
+	}
 	if err := j.note("calibration text", text.SHA256); err != nil {
 		return err
 	}
 	j.Report.Calibration = &avss.CalibrationInfo{Source: text.Source, SHA256: text.SHA256, Sequences: int64(len(text.Sequences)), Tokens: int64(text.Tokens)}
-	if few := fewTokens(text); few != "" {
-		j.Report.Warnings = append(j.Report.Warnings, few)
-	}
+	j.warnFew(text)
 	if text.DoubleBOS > 0 {
 		j.Report.Warnings = append(j.Report.Warnings, fmt.Sprintf("calibration: %d documents begin with the beginning-of-sequence token that the tokenizer adds too: the model reads it twice", text.DoubleBOS))
 	}
@@ -47,6 +53,32 @@ func (j *Job) Calibrate(ctx context.Context, o calib.Options) error {
 
 // Calibrated says whether the calibration text is there.
 func (j *Job) Calibrated() bool { return len(j.calibration) > 0 }
+
+// warnFew warns of too little text, and of the texts of which there is too little.
+func (j *Job) warnFew(t *calib.Text) {
+	few := fewTokens(t)
+	if few != "" {
+		j.Report.Warnings = append(j.Report.Warnings, few)
+	}
+	for _, part := range t.Parts {
+		if little := fewTokens(part); little != "" && few == "" {
+			j.Report.Warnings = append(j.Report.Warnings, strings.Replace(little, "calibration:", "calibration, "+part.Source+":", 1))
+		}
+	}
+}
+
+// halves are the text that things are fitted and chosen on, and the one that they are judged by, in which nothing has chosen.
+func (j *Job) halves() (fit, held []engine.Sequence) {
+	for i, s := range j.calibration {
+		switch {
+		case i%2 == 0:
+			fit = append(fit, s)
+		case !j.weighing[i]:
+			held = append(held, s)
+		}
+	}
+	return fit, held
+}
 
 // strongly is the number of tokens below which scores say little.
 const strongly = 1000

@@ -70,6 +70,11 @@ func (j *Job) Expect(ctx context.Context, a Ahead) error {
 	if a.Score {
 		add("scoring", observing*text*layers)
 	}
+	if a.Calibration != nil && a.Score && len(a.Calibration.Files) > 1 {
+		// Each text names a set, and two are of all of them; they share layers with the dense model.
+		sets := float64(len(a.Calibration.Files) + 2)
+		add("texts side by side", min(weighedTokens, text/2)*(1+0.6*sets)*(layers+head))
+	}
 	all = append(all, j.expectSearches(a, text, layers, head)...)
 	switch a.Repair {
 	case "", prune.RepairNone:

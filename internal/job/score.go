@@ -83,35 +83,24 @@ func (j *Job) observe(ctx context.Context, o avss.Options) error {
 	defer j.phase("scoring")()
 	p := j.pass("scoring")
 	p.Sequences = j.calibration
-	var metrics []avss.Metric
-	for _, d := range avss.Metrics(avss.Activation) {
-		m := d.New(d, o)
-		if a, ok := m.(*avss.AVSS); ok {
-			j.avss = a
+	watched := j.watching(o)
+	for _, w := range watched {
+		for _, m := range w.parts {
+			p.Observe = append(p.Observe, m)
 		}
-		metrics = append(metrics, m)
-		p.Observe = append(p.Observe, m)
 	}
 	if _, err := j.scorer().Run(ctx, p); err != nil {
 		return err
 	}
-	for _, m := range metrics {
-		scores, err := m.Scores()
-		if err != nil {
-			return err
-		}
-		j.scores = append(j.scores, scores)
+	if err := j.joinTexts(watched); err != nil {
+		return err
 	}
-	for _, m := range metrics {
-		if several, ok := m.(avss.Several); ok {
-			further, err := several.Further()
-			if err != nil {
-				return err
-			}
-			j.scores = append(j.scores, further...)
-		}
+	all, err := measuredBy(watched, func(w *watchedMetric) avss.Metric { return w.all })
+	if err != nil {
+		return err
 	}
-	return nil
+	j.scores = append(j.scores, all...)
+	return j.scoreTexts(watched)
 }
 
 // scored is a text with every token but the first of each sequence to be predicted.
@@ -139,11 +128,20 @@ func (j *Job) remove(ctx context.Context, wanted []string, o avss.Options, missi
 			p.Sequences, runner = j.searched(), j.searching()
 			o.Search.Proposals, o.Search.Notice = j.proposals(o), j.Found
 		}
+		kept := &recorded{Runner: runner}
+		if j.texts != nil && !d.Rounds {
+			runner = kept
+		}
 		scores, err := d.Search.Run(ctx, runner, p, o)
 		if err != nil && !errors.As(err, missing) {
 			return err
 		}
 		j.scores = append(j.scores, scores...)
+		if err == nil {
+			if err := j.removeTexts(ctx, d, kept, p, o); err != nil {
+				return err
+			}
+		}
 		end()
 	}
 	return nil

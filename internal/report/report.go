@@ -28,6 +28,7 @@ type Report struct {
 	Plan        *prune.Plan            `json:"plan,omitempty"`
 	Aimed       *prune.Aimed           `json:"target,omitempty"` // what the plan was made for
 	Others      []prune.Plan           `json:"others,omitempty"` // what other metrics of the same pass would have dropped
+	Texts       *Texts                 `json:"texts,omitempty"`  // several calibration texts side by side
 	Tasks       Tasks                  `json:"tasks,omitempty"`
 	Retention   *Retention             `json:"retention,omitempty"`
 	Divergence  *Divergence            `json:"divergence,omitempty"`

@@ -15,7 +15,7 @@ func runCommand() *cli.Command {
 	return &cli.Command{
 		Name: "run", Usage: "the whole job: score the layers, choose what goes, judge before and after, report, and with --out write the pruned model",
 		Description: metricsAbout(),
-		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), searchFlags(), dropFlags(),
+		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{chooseFlag(), bosFlag()}, metricFlags(), searchFlags(), dropFlags(),
 			[]cli.Flag{targetFlag(), sharesFlag(), unitFlag(), repairFlag("auto; none for the demo")}, taskFlags(), judgingFlags(),
 			[]cli.Flag{samplesFlag(), number("generate", 24, "tokens that both models say after the beginnings of two calibration texts; 0: none"),
 				reportFlag(), outFlag(), formatFlag(), forceFlag(), resumeFlag(), jsonFlag()}),
@@ -30,6 +30,9 @@ func runAll(c *cli.Context) error {
 	}
 	choice, err := choice(c)
 	if err != nil {
+		return err
+	}
+	if err := choosing(c, &choice); err != nil {
 		return err
 	}
 	scoring, err := scoring(c, removals(choice.Metric)...)
@@ -100,6 +103,9 @@ func runAll(c *cli.Context) error {
 		return err
 	}
 	if err := aim(c, j, aimed, &choice, &repair, evaluation); err != nil {
+		return err
+	}
+	if err := j.CompareTexts(c.Context, choice, repair.of(j) != prune.RepairNone); err != nil {
 		return err
 	}
 	drop, err := j.Choose(choice)

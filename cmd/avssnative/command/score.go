@@ -71,6 +71,14 @@ func score(c *cli.Context) error {
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
 		return err
 	}
+	count := scoring.Search.Counts[0]
+	if j.Unit == prune.Sublayer && scoring.Greedy > 0 { // which counts halves
+		count = max(1, count/2)
+	}
+	compared := job.Choice{Metric: c.String("metric"), Mode: scoring.Mode, Site: scoring.Site, Seed: scoring.Seed, Rule: prune.Count(count)}
+	if err := j.CompareTexts(c.Context, compared, false); err != nil {
+		return err
+	}
 	written := writeScores(j, out)
 	r, err := settle(c, j.Report)
 	if err != nil {
