@@ -44,6 +44,8 @@ type Options struct {
 	Search    Seeking // search: which sets, and how they are sought
 	Seed      uint64  // of the bootstrap
 	Resamples int     // of the bootstrap; 0: 1000, negative: none
+	// Drawn is shown the scores of every resample of the bootstrap, which it must not keep, with the key of what they are scores by; may be nil.
+	Drawn func(key string, scores []float64)
 }
 
 // Seeking is what a search for whole sets is told beside Rounds and Keep.

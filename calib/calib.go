@@ -67,6 +67,15 @@ type Text struct {
 // Read takes documents of every text until there are enough tokens. Each is cut into pieces of at most Length tokens; pieces of a single token are left out,
 // because nothing follows them.
 func Read(ctx context.Context, m *engine.Model, t *tokenizer.Tokenizer, o Options) (*Text, error) {
+	o = o.whole(m)
+	if len(o.Files) == 1 {
+		return one(ctx, m, t, o)
+	}
+	return several(ctx, m, t, o)
+}
+
+// whole are the options with what the zero value means written out.
+func (o Options) whole(m *engine.Model) Options {
 	if o.Tokens <= 0 {
 		o.Tokens = DefaultTokens
 	}
@@ -79,10 +88,7 @@ func Read(ctx context.Context, m *engine.Model, t *tokenizer.Tokenizer, o Option
 	if len(o.Files) == 0 {
 		o.Files = []string{Demo}
 	}
-	if len(o.Files) == 1 {
-		return one(ctx, m, t, o)
-	}
-	return several(ctx, m, t, o)
+	return o
 }
 
 // one is the text of one source.
@@ -151,6 +157,13 @@ type reader struct {
 	text  *Text
 	bos   int32
 	taken int
+	marks []mark // the ends of the documents
+}
+
+// mark is how far a text goes with one of its documents.
+type mark struct {
+	sequences, double int
+	sha256            string // of the documents so far
 }
 
 func (r *reader) begin() error {
@@ -191,6 +204,7 @@ func (r *reader) take(ctx context.Context, document string) (more bool, err erro
 		r.taken += n
 		ids = ids[n:]
 	}
+	r.marks = append(r.marks, mark{len(r.text.Sequences), r.text.DoubleBOS, hex.EncodeToString(r.sum.Sum(nil))})
 	return r.taken < r.options.Tokens, nil
 }
 

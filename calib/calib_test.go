@@ -153,3 +153,38 @@ func TestSeveralTextsStandInTurns(t *testing.T) {
 		t.Errorf("the demo's text beside others is not what it is alone: %v", err)
 	}
 }
+
+// A growing text keeps what it has, and is at every length what is read at once to that length.
+func TestAGrowingTextIsWhatIsReadAtOnce(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	m, words := open(t)
+	g, err := calib.Begin(t.Context(), m, words, calib.Options{Files: []string{calib.Demo}, Tokens: 2000, Length: 60})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tokens := range []int{300, 301, 900, 5000} {
+		text, more, err := g.To(t.Context(), tokens)
+		if err != nil || text.Tokens < min(tokens, 1950) || text.Tokens > min(tokens+60, 2000) || more != (tokens < 2000) {
+			t.Fatalf("%d tokens, want %d; more %v, %v", text.Tokens, tokens, more, err)
+		}
+		once, err := calib.Read(t.Context(), m, words, calib.Options{Files: []string{calib.Demo}, Tokens: text.Tokens, Length: 60})
+		if err != nil || !reflect.DeepEqual(text.Sequences, once.Sequences) || text.SHA256 != once.SHA256 {
+			t.Errorf("%d tokens are not what is read at once: %v", text.Tokens, err)
+		}
+	}
+	g, err = calib.Begin(t.Context(), m, words, calib.Options{Files: []string{calib.Demo, calib.Self}, Tokens: 2000, Length: 60, Seed: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, _, err := g.To(t.Context(), 300)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, more, err := g.To(t.Context(), 700)
+	if err != nil || !more || after.Tokens < 690 || after.Parts[1].Tokens < 340 || before.SHA256 == after.SHA256 {
+		t.Errorf("%d tokens, %d of them the model's own, more %v, %v", after.Tokens, after.Parts[1].Tokens, more, err)
+	}
+	if !reflect.DeepEqual(before.Sequences, after.Sequences[:len(before.Sequences)]) || !reflect.DeepEqual(before.Of, after.Of[:len(before.Of)]) {
+		t.Error("what had been taken has changed")
+	}
+}

@@ -32,7 +32,9 @@ type Job struct {
 
 	tokenizer    *tokenizer.Tokenizer
 	calibration  []engine.Sequence
-	texts        *calib.Text                // what these are of, where they are of several texts; else nil
+	growing      *calib.Growing             // where more of the text can be taken; else nil
+	taken        *calib.Text                // what calibration is of
+	texts        *calib.Text                // the same where it is of several texts that can be compared; else nil
 	byText       [][]avss.Scores            // of each of these, by its even sequences, in no order
 	incomparable error                      // why several texts are not compared
 	weighing     map[int]bool               // the sequences of calibration that have chosen among sets

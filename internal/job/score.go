@@ -24,6 +24,7 @@ type Scoring struct {
 	Greedy  int       // layers that the greedy search drops; 0: a quarter of them
 	Keep    []int     // layers that the searches may not drop
 	Search  avss.Seeking
+	Settle  *Settling `json:",omitempty"` // text is taken until the set is settled (after CalibrateGrowing); nil: it is what it is
 }
 
 // DefaultBatch is the batch of AVSS's mode "reference" unless told otherwise.
@@ -41,7 +42,7 @@ func (j *Job) Score(ctx context.Context, s Scoring) error {
 	}
 	// What a shard of one phase lacks keeps it from no other phase.
 	var missing *shard.Missing
-	if err := j.observe(ctx, o); err != nil && !errors.As(err, &missing) {
+	if err := j.observe(ctx, s, o); err != nil && !errors.As(err, &missing) {
 		return err
 	}
 	if err := j.remove(ctx, s.Metrics, o, &missing); err != nil {
@@ -79,22 +80,27 @@ func (j *Job) explain(metric string) {
 }
 
 // observe runs the pass of all activation metrics.
-func (j *Job) observe(ctx context.Context, o avss.Options) error {
+func (j *Job) observe(ctx context.Context, s Scoring, o avss.Options) error {
 	defer j.phase("scoring")()
-	p := j.pass("scoring")
-	p.Sequences = j.calibration
-	watched := j.watching(o)
+	var draws draws
+	if s.Settle != nil {
+		o.Drawn = draws.see
+	}
+	watched := j.watching(o, 0)
 	for _, w := range watched {
-		for _, m := range w.parts {
-			p.Observe = append(p.Observe, m)
+		if a, ok := w.all.(*avss.AVSS); ok {
+			j.avss = a
 		}
 	}
-	if _, err := j.scorer().Run(ctx, p); err != nil {
+	if err := j.watch(ctx, watched, o, 0); err != nil {
 		return err
 	}
-	if err := j.joinTexts(watched); err != nil {
-		return err
+	if s.Settle != nil {
+		if err := j.settle(ctx, watched, o, s.Settle, &draws); err != nil {
+			return err
+		}
 	}
+	draws.done = true
 	all, err := measuredBy(watched, func(w *watchedMetric) avss.Metric { return w.all })
 	if err != nil {
 		return err

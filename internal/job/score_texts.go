@@ -20,21 +20,21 @@ type watchedMetric struct {
 	parts []avss.Metric // the even sequences of each text, and the odd ones of all; of one text all alone
 }
 
-// watching makes the activation metrics that watch the pass.
-func (j *Job) watching(o avss.Options) []*watchedMetric {
+// watching makes the activation metrics that watch a pass whose first sequence has a number among all that are scored.
+func (j *Job) watching(o avss.Options, first int) []*watchedMetric {
 	var watched []*watchedMetric
+	o.Offset = int64(first)
+	apart := o
+	apart.Drawn = nil // of all texts alone
 	for _, d := range avss.Metrics(avss.Activation) {
 		w := &watchedMetric{all: d.New(d, o)}
-		if a, ok := w.all.(*avss.AVSS); ok {
-			j.avss = a
-		}
 		w.parts = []avss.Metric{w.all}
 		if j.texts != nil {
 			w.parts = nil
 			for text := range j.texts.Parts {
-				w.parts = append(w.parts, avss.Part(d.New(d, o), func(s int) bool { return j.scoresText(s, text) }))
+				w.parts = append(w.parts, avss.Part(d.New(d, apart), func(s int) bool { return j.scoresText(first+s, text) }))
 			}
-			w.parts = append(w.parts, avss.Part(d.New(d, o), func(s int) bool { return s%2 == 1 }))
+			w.parts = append(w.parts, avss.Part(d.New(d, apart), func(s int) bool { return (first+s)%2 == 1 }))
 		}
 		watched = append(watched, w)
 	}
@@ -46,14 +46,28 @@ func (j *Job) scoresText(sequence, text int) bool {
 	return sequence%2 == 0 && j.texts.Of[sequence] == text
 }
 
-// joinTexts fills the metrics of all texts in.
-func (j *Job) joinTexts(watched []*watchedMetric) error {
-	if j.texts == nil {
-		return nil
-	}
-	for _, w := range watched {
+// watch walks the sequences of the calibration text from a number on, and adds what the metrics see to those that have seen the ones before.
+func (j *Job) watch(ctx context.Context, watched []*watchedMetric, o avss.Options, first int) error {
+	p := j.pass("scoring")
+	p.Sequences = j.calibration[first:]
+	fresh := j.watching(o, first)
+	for _, w := range fresh {
 		for _, m := range w.parts {
+			p.Observe = append(p.Observe, m)
+		}
+	}
+	if _, err := j.scorer().Run(ctx, p); err != nil {
+		return err
+	}
+	for i, w := range watched {
+		for k, m := range fresh[i].parts {
 			if err := w.all.Merge(avss.Whole(m)); err != nil {
+				return err
+			}
+			if j.texts == nil {
+				continue
+			}
+			if err := avss.Whole(w.parts[k]).Merge(avss.Whole(m)); err != nil {
 				return err
 			}
 		}

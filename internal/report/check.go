@@ -110,6 +110,7 @@ func (r *Report) check() error {
 		c.divergence(d, "divergence")
 	}
 	c.texts(r.Texts, r.Model.Layers)
+	c.settled(r.Settled, r.rows())
 	c.repair(r.Repair)
 	c.alternatives(r.Alternatives)
 	r.checkCost(c)

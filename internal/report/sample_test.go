@@ -75,6 +75,9 @@ func sample(layers int) *Report {
 			Scores: map[string]avss.Scores{"bi": r.Scores["bi"]}}},
 		Sets: []TextSet{{By: []string{AllTexts, "somewhere/else/a.txt"}, Dropped: drop, Costs: avss.Values{0.1, 0.5}, Worst: 0.5},
 			{By: []string{"demo"}, Dropped: []int{layers - 1}, Costs: avss.Values{0.25, 0.125}, Worst: 0.25}}}
+	r.Settled = &Settled{Metric: "avss", Level: 0.05, Settled: true, Blocks: []SettledBlock{
+		{Tokens: 40, Sequences: 2, Dropped: drop, Probability: avss.Value(math.NaN()), High: 1},
+		{Tokens: 99, Sequences: 3, Dropped: drop, Probability: 0.012, Low: 0.006, High: 0.021}}}
 	point := func(metric string, count int) SweepPoint {
 		count = min(count, layers)
 		return SweepPoint{Metric: metric, Count: count, Share: float64(count) / float64(layers), Dropped: drop,

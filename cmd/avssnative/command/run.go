@@ -15,7 +15,7 @@ func runCommand() *cli.Command {
 	return &cli.Command{
 		Name: "run", Usage: "the whole job: score the layers, choose what goes, judge before and after, report, and with --out write the pruned model",
 		Description: metricsAbout(),
-		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{chooseFlag(), bosFlag()}, metricFlags(), searchFlags(), dropFlags(),
+		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{settledFlag(), chooseFlag(), bosFlag()}, metricFlags(), searchFlags(), dropFlags(),
 			[]cli.Flag{targetFlag(), sharesFlag(), unitFlag(), repairFlag("auto; none for the demo")}, taskFlags(), judgingFlags(),
 			[]cli.Flag{samplesFlag(), number("generate", 24, "tokens that both models say after the beginnings of two calibration texts; 0: none"),
 				reportFlag(), outFlag(), formatFlag(), forceFlag(), resumeFlag(), jsonFlag()}),
@@ -37,6 +37,9 @@ func runAll(c *cli.Context) error {
 	}
 	scoring, err := scoring(c, removals(choice.Metric)...)
 	if err != nil {
+		return err
+	}
+	if scoring.Settle, err = settling(c, choice); err != nil {
 		return err
 	}
 	aimed, err := target(c, &choice)
@@ -94,7 +97,7 @@ func runAll(c *cli.Context) error {
 	if err := searched(c, j, &scoring, choice, aimed, further); err != nil {
 		return err
 	}
-	ahead := job.Ahead{Calibration: &calibration, Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy, Repair: repair.of(j),
+	ahead := job.Ahead{Calibration: foreseen(calibration, scoring), Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy, Repair: repair.of(j),
 		Judge: &evaluation, Plans: 1 + len(further), Generate: c.Int("generate"), Write: model.path != ""}
 	if err := j.Expect(c.Context, ahead); err != nil {
 		return err

@@ -15,7 +15,7 @@ import (
 func scoreCommand() *cli.Command {
 	return &cli.Command{
 		Name: "score", Usage: "measure the layers, print the table, and with --out write scores.json", Description: metricsAbout(),
-		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), searchFlags(), shardFlags(), []cli.Flag{unitFlag(),
+		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{settledFlag(), bosFlag()}, metricFlags(), searchFlags(), shardFlags(), []cli.Flag{unitFlag(),
 			text("metrics", "", "removal metrics to measure as well: "+strings.Join(avss.Names(avss.Removal), ", ")+", or all but search as all"),
 			number("greedy-layers", 0, "layers that greedy drops one by one, and search together; 0: a quarter of them"),
 			reportFlag(), text("out", "", "write the scores to this .json"), forceFlag(), jsonFlag(),
@@ -65,18 +65,21 @@ func score(c *cli.Context) error {
 	if scoring.Search.Counts = []int{scoring.Greedy}; scoring.Greedy == 0 {
 		scoring.Search.Counts = []int{max(1, (j.Model.Layers()+2)/4)}
 	}
-	if err := j.Expect(c.Context, job.Ahead{Calibration: &calibration, Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy}); err != nil {
+	count := scoring.Search.Counts[0]
+	if j.Unit == prune.Sublayer && scoring.Greedy > 0 { // which counts halves
+		count = max(1, count/2)
+	}
+	choice := job.Choice{Metric: c.String("metric"), Mode: scoring.Mode, Site: scoring.Site, Seed: scoring.Seed, Rule: prune.Count(count)}
+	if scoring.Settle, err = settling(c, choice); err != nil {
+		return err
+	}
+	if err := j.Expect(c.Context, job.Ahead{Calibration: foreseen(calibration, scoring), Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy}); err != nil {
 		return err
 	}
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
 		return err
 	}
-	count := scoring.Search.Counts[0]
-	if j.Unit == prune.Sublayer && scoring.Greedy > 0 { // which counts halves
-		count = max(1, count/2)
-	}
-	compared := job.Choice{Metric: c.String("metric"), Mode: scoring.Mode, Site: scoring.Site, Seed: scoring.Seed, Rule: prune.Count(count)}
-	if err := j.CompareTexts(c.Context, compared, false); err != nil {
+	if err := j.CompareTexts(c.Context, choice, false); err != nil {
 		return err
 	}
 	written := writeScores(j, out)
