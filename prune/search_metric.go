@@ -2,6 +2,7 @@ package prune
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -41,6 +42,13 @@ func searchScores(ctx context.Context, r avss.Runner, p engine.Pass, o avss.Opti
 	text, fit := parted(pieces(p.Sequences), o.Search.Tokens)
 	options := SearchOptions{Counts: o.Search.Counts, Keep: o.Keep, Objective: Objective(o.Search.Objective), Repair: RepairLstsq, Fit: fit,
 		Beam: o.Search.Beam, Doubt: searchDoubt, Memory: p.Memory, Progress: p.Progress, Notice: o.Search.Notice}
+	if options.Objective == ObjectiveTask {
+		if o.Search.Questions == nil {
+			return nil, errors.New("prune: search: objective task: there are no questions")
+		}
+		options.Questions, text = o.Search.Questions, o.Search.Questions.Sequences
+		options.Fit = bridging(pieces(p.Sequences))
+	}
 	if o.Search.Plain {
 		options.Repair = RepairNone
 	}
@@ -134,15 +142,19 @@ func (s *Searched) scores(layers int, text []engine.Sequence, o SearchOptions) a
 	if o.Repair == RepairNone {
 		bridged = "as they are"
 	}
+	on := fmt.Sprintf("%d tokens", scoredTokens(text))
+	if o.Objective == ObjectiveTask {
+		on = fmt.Sprintf("%d questions of %s, which judge nothing", len(o.Questions.Ends), o.Questions.Task)
+	}
 	out.Notes = []string{fmt.Sprintf("the score is the least number of layers whose best set holds the layer; %d sets were looked at, "+
-		"%d of them on all of %d tokens, %s", s.Tried, s.Whole, scoredTokens(text), bridged),
+		"%d of them on all of %s, %s", s.Tried, s.Whole, on, bridged),
 		fmt.Sprintf("a set that is among the best may have been left off early with a probability of %g each time that sets were compared", searchDoubt)}
 	for i, set := range s.Sets {
 		words := make([]string, len(set.Layers))
 		for k, l := range set.Layers {
 			words[k] = fmt.Sprint(l)
 		}
-		note := fmt.Sprintf("without %s: %.4f nats a token (found by %s)", strings.Join(words, ","), float64(set.Cost), set.By)
+		note := fmt.Sprintf("without %s: %s (found by %s)", strings.Join(words, ","), set.Price(), set.By)
 		if next := s.Next[i]; len(next) > 1 {
 			note += fmt.Sprintf("; the next best set costs %.4f", float64(next[1].Cost))
 		}

@@ -2,7 +2,7 @@ package prune
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"slices"
 
 	"avssnative/avss"
@@ -11,14 +11,14 @@ import (
 )
 
 // Weigh measures what some sets cost on every sequence of a text: the sum over its scored tokens of the divergence from the dense model, or of the loss
-// (Objective), in nats, by set and sequence. Of the options Objective, Repair, Fit, Memory and Progress say how; all sets walk together.
+// (Objective), in nats, by set and sequence; by objective task by set and question. Of the options Objective, Questions, Repair, Fit, Memory and Progress say how; all sets walk together.
 func Weigh(ctx context.Context, r avss.Runner, text []engine.Sequence, sets []engine.Drop, o SearchOptions) ([][]float64, error) {
 	if o.Objective == "" {
 		o.Objective = ObjectiveKL
 	}
-	c := &costs{runner: r, text: text, tokens: scoredTokens(text), o: o, layers: r.Layers()}
-	if c.tokens == 0 {
-		return nil, errors.New("prune: weigh: no token is scored: set ScoreFrom and ScoreTo of the sequences")
+	c := &costs{runner: r, text: text, o: o, layers: r.Layers()}
+	if err := c.measure(); err != nil {
+		return nil, fmt.Errorf("prune: weigh: %w", err)
 	}
 	if o.Repair == RepairLstsq {
 		m, able := r.(Searchable)
@@ -35,7 +35,7 @@ func Weigh(ctx context.Context, r avss.Runner, text []engine.Sequence, sets []en
 	for i, set := range sets {
 		measured[i] = &contender{drop: set}
 	}
-	if err := c.spend(ctx, measured, 0, len(text)); err != nil {
+	if err := c.spend(ctx, measured, 0, len(c.ends)); err != nil {
 		return nil, err
 	}
 	costs := make([][]float64, len(sets))

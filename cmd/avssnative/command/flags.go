@@ -108,11 +108,15 @@ func taskFlags() []cli.Flag {
 		text("tasks", strings.Join(job.DefaultTasks, ","), "tasks: "+strings.Join(bench.Names(), ", ")+
 			"; NAME=FILE reads a file for a task, and any other NAME=FILE.jsonl is a task of its own, "+
 			`of lines {"context", "choices", "gold"}, {"text"}, or {"prompt", "answers"}`),
-		text("task-data", "", "folder with the tasks' files, a folder a task; default: what pull --tasks brought into the cache"),
+		taskDataFlag(),
 		number("limit", 0, "items of a task at most; 0: all"),
 		number("shots", 0, "answered examples in front of each question, drawn from NAME.shots.jsonl beside the task's file"),
 		toggle("chat", "ask by the model's own chat template"),
 	}
+}
+
+func taskDataFlag() cli.Flag {
+	return text("task-data", "", "folder with the tasks' files, a folder a task; default: what pull --tasks brought into the cache")
 }
 
 func modeFlag() cli.Flag {
@@ -296,8 +300,9 @@ func scoring(c *cli.Context, metrics ...string) (job.Scoring, error) {
 	return job.Scoring{Metrics: metrics, Mode: mode, Site: site, Seed: uint64(c.Int("seed"))}, nil
 }
 
-// evaluation reads the task flags, and the tasks: what is wrong with them is found before any work.
-func evaluation(c *cli.Context) (job.Evaluation, error) {
+// evaluation reads the task flags, and the tasks: what is wrong with them is found before any work. The questions that choose, nil where none do, are
+// not asked.
+func evaluation(c *cli.Context, choosing *bench.Set) (job.Evaluation, error) {
 	b, err := bos(c)
 	if err != nil {
 		return job.Evaluation{}, err
@@ -313,7 +318,7 @@ func evaluation(c *cli.Context) (job.Evaluation, error) {
 	if len(names) == 0 {
 		names = job.DefaultTasks
 	}
-	sets, err := bench.Load(c.Context, names, source, bench.Limit{Items: c.Int("limit"), Seed: seed})
+	sets, err := bench.Load(c.Context, names, source, bench.Limit{Items: c.Int("limit"), Seed: seed, Except: choosing})
 	switch {
 	case c.Context.Err() != nil && err != nil:
 		return job.Evaluation{}, err

@@ -53,7 +53,11 @@ func runAll(c *cli.Context) error {
 	if scoring.Search, err = seeking(c, scoring.Metrics); err != nil {
 		return err
 	}
-	evaluation, err := evaluation(c)
+	questions, err := asking(c, scoring.Search)
+	if err != nil {
+		return err
+	}
+	evaluation, err := evaluation(c, questions)
 	if err != nil {
 		return err
 	}
@@ -95,6 +99,9 @@ func runAll(c *cli.Context) error {
 	}
 	scoring.Keep = j.Keep(choice.Protect)
 	if err := searched(c, j, &scoring, choice, aimed, further); err != nil {
+		return err
+	}
+	if err := ask(c, j, &scoring, questions); err != nil {
 		return err
 	}
 	ahead := job.Ahead{Calibration: foreseen(calibration, scoring), Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy, Repair: repair.of(j),

@@ -15,7 +15,7 @@ import (
 func scoreCommand() *cli.Command {
 	return &cli.Command{
 		Name: "score", Usage: "measure the layers, print the table, and with --out write scores.json", Description: metricsAbout(),
-		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{settledFlag(), bosFlag()}, metricFlags(), searchFlags(), shardFlags(), []cli.Flag{unitFlag(),
+		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{settledFlag(), bosFlag()}, metricFlags(), searchFlags(), shardFlags(), []cli.Flag{unitFlag(), taskDataFlag(),
 			text("metrics", "", "removal metrics to measure as well: "+strings.Join(avss.Names(avss.Removal), ", ")+", or all but search as all"),
 			number("greedy-layers", 0, "layers that greedy drops one by one, and search together; 0: a quarter of them"),
 			reportFlag(), text("out", "", "write the scores to this .json"), forceFlag(), jsonFlag(),
@@ -40,6 +40,10 @@ func score(c *cli.Context) error {
 	if scoring.Search, err = seeking(c, wanted); err != nil {
 		return err
 	}
+	questions, err := asking(c, scoring.Search)
+	if err != nil {
+		return err
+	}
 	scoring.Greedy = c.Int("greedy-layers")
 	if !slices.Contains(wanted, "greedy") && !slices.Contains(wanted, prune.SearchName) {
 		if err := idle(c, "neither greedy nor search is measured", "greedy-layers"); err != nil {
@@ -62,6 +66,9 @@ func score(c *cli.Context) error {
 		return usage("--greedy-layers %d: want 0 (a quarter of them) to %d", scoring.Greedy, most)
 	}
 	scoring.Keep = j.Keep(prune.Protect{})
+	if err := ask(c, j, &scoring, questions); err != nil {
+		return err
+	}
 	if scoring.Search.Counts = []int{scoring.Greedy}; scoring.Greedy == 0 {
 		scoring.Search.Counts = []int{max(1, (j.Model.Layers()+2)/4)}
 	}
