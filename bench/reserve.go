@@ -11,11 +11,12 @@ import (
 	"avssnative/failure"
 )
 
-// Questions that choose a model instead of judging it. They are cut off from those that judge (Limit.Except), and what a model's answer to one costs
-// is smooth, so that few of them tell models apart: log Σ exp(l_c − l_gold) over the choices c, the logistic loss of the margin by which the right one
-// leads, where l is what the task answers by (log-likelihood, or that a character). It is never below zero.
+// Questions that choose a model instead of judging it. They are cut off from those that judge (Limit.Except), and what a model's answer to one
+// costs is smooth, so that few of them tell models apart: log Σ exp(l_c − l_gold) over the choices c, the logistic loss of the margin by which
+// the right one leads, where l is what the task answers by (log-likelihood, or that a character). It is never below zero.
 
-// Reserve takes items of one task with choices, as many as are wanted but no more than half of those there are, drawn and in an order drawn by the seed.
+// Reserve takes items of one task with choices, as many as are wanted but no more than half of those there are, drawn and in an order drawn by the
+// seed.
 func Reserve(ctx context.Context, name string, source Source, items int, seed uint64) (Set, error) {
 	sets, err := Load(ctx, []string{name}, source, Limit{})
 	if err != nil {

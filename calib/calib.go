@@ -64,8 +64,8 @@ type Text struct {
 	Of        []int             // where it is made of several: of each sequence, which of Parts it is from
 }
 
-// Read takes documents of every text until there are enough tokens. Each is cut into pieces of at most Length tokens; pieces of a single token are left out,
-// because nothing follows them.
+// Read takes documents of every text until there are enough tokens. Each is cut into pieces of at most Length tokens; pieces of a single token are
+// left out, because nothing follows them.
 func Read(ctx context.Context, m *engine.Model, t *tokenizer.Tokenizer, o Options) (*Text, error) {
 	o = o.whole(m)
 	if len(o.Files) == 1 {

@@ -54,8 +54,8 @@ func Begin(ctx context.Context, m *engine.Model, t *tokenizer.Tokenizer, o Optio
 	return g, nil
 }
 
-// To takes sequences until there are at least so many tokens, of each text as many, or none are left; of the options' tokens no more than they say but for
-// the last sequence. It returns all that has been taken, and whether there is more to take.
+// To takes sequences until there are at least so many tokens, of each text as many, or none are left; of the options' tokens no more than they say
+// but for the last sequence. It returns all that has been taken, and whether there is more to take.
 func (g *Growing) To(ctx context.Context, tokens int) (text *Text, more bool, err error) {
 	tokens = min(tokens, g.options.Tokens)
 	share := (tokens + len(g.sources) - 1) / len(g.sources)

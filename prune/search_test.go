@@ -138,8 +138,8 @@ func TestSearchFindsTheBestSet(t *testing.T) {
 	}
 }
 
-// By objective task a set costs what its answers do, of which one may take several sequences; all sets tried with most left off early find what all of
-// them on all questions find.
+// By objective task a set costs what its answers do, of which one may take several sequences; all sets tried with most left off early find what all
+// of them on all questions find.
 func TestSearchByQuestions(t *testing.T) {
 	for seed := range uint64(6) {
 		f := &invented{layers: 8, seed: seed}
@@ -194,8 +194,10 @@ func TestSearchByQuestions(t *testing.T) {
 		}
 	}
 	f, text := &invented{layers: 4}, inventedText(3)
-	for _, q := range []*avss.Questions{nil, {Ends: []int{1, 2}}, {Ends: []int{1, 2}, Cost: func(int, []engine.SequenceScore) (float64, error) { return 0, nil }}} {
-		if _, err := Search(t.Context(), f, text, SearchOptions{Counts: []int{1}, Objective: ObjectiveTask, Questions: q}); err == nil || !strings.Contains(err.Error(), "want questions") {
+	free := func(int, []engine.SequenceScore) (float64, error) { return 0, nil }
+	for _, q := range []*avss.Questions{nil, {Ends: []int{1, 3}}, {Ends: []int{1, 2}, Cost: free}, {Ends: []int{2, 1, 3}, Cost: free}} {
+		_, err := Search(t.Context(), f, text, SearchOptions{Counts: []int{1}, Objective: ObjectiveTask, Questions: q})
+		if err == nil || !strings.Contains(err.Error(), "want questions") {
 			t.Errorf("%+v: %v", q, err)
 		}
 	}

@@ -10,8 +10,9 @@ import (
 	"avssnative/failure"
 )
 
-// Weigh measures what some sets cost on every sequence of a text: the sum over its scored tokens of the divergence from the dense model, or of the loss
-// (Objective), in nats, by set and sequence; by objective task by set and question. Of the options Objective, Questions, Repair, Fit, Memory and Progress say how; all sets walk together.
+// Weigh measures what some sets cost on every sequence of a text: the sum over its scored tokens of the divergence from the dense model, or of the
+// loss (Objective), in nats, by set and sequence; by objective task by set and question. Of the options Objective, Questions, Repair, Fit, Memory
+// and Progress say how; all sets walk together.
 func Weigh(ctx context.Context, r avss.Runner, text []engine.Sequence, sets []engine.Drop, o SearchOptions) ([][]float64, error) {
 	if o.Objective == "" {
 		o.Objective = ObjectiveKL

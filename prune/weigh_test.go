@@ -30,10 +30,11 @@ func TestSetsAreWeighed(t *testing.T) {
 			}
 		}
 	}
-	if _, err := Weigh(t.Context(), f, []engine.Sequence{{IDs: []int32{1, 2}}}, sets, SearchOptions{}); err == nil || !strings.Contains(err.Error(), "scored") {
+	_, err := Weigh(t.Context(), f, []engine.Sequence{{IDs: []int32{1, 2}}}, sets, SearchOptions{})
+	if err == nil || !strings.Contains(err.Error(), "scored") {
 		t.Errorf("a text of which nothing is scored: %v", err)
 	}
-	_, err := Weigh(t.Context(), avss.Halves(f), text, sets, SearchOptions{Repair: RepairLstsq})
+	_, err = Weigh(t.Context(), avss.Halves(f), text, sets, SearchOptions{Repair: RepairLstsq})
 	if err == nil || !strings.Contains(err.Error(), "one process") {
 		t.Errorf("bridged by what cannot: %v", err)
 	}

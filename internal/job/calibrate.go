@@ -65,7 +65,8 @@ func (j *Job) replace(text *calib.Text) {
 			j.texts = text
 		}
 	}
-	j.Report.Calibration = &avss.CalibrationInfo{Source: text.Source, SHA256: text.SHA256, Sequences: int64(len(text.Sequences)), Tokens: int64(text.Tokens)}
+	j.Report.Calibration = &avss.CalibrationInfo{Source: text.Source, SHA256: text.SHA256,
+		Sequences: int64(len(text.Sequences)), Tokens: int64(text.Tokens)}
 }
 
 // Calibrated says whether the calibration text is there.

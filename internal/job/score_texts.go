@@ -11,8 +11,9 @@ import (
 	"avssnative/failure"
 )
 
-// Scores of several texts from the passes that score them together: every metric watches each text by itself, and the states, which are exact, merge
-// to what one that had seen all would hold. A text's own scores are by its even sequences; the odd ones are what sets are compared on. Searches of one pass are answered once more from what that pass came to.
+// Scores of several texts from the passes that score them together: every metric watches each text by itself, and the states, which are exact,
+// merge to what one that had seen all would hold. A text's own scores are by its even sequences; the odd ones are what sets are compared on.
+// Searches of one pass are answered once more from what that pass came to.
 
 // watchedMetric is an activation metric as it watches a pass.
 type watchedMetric struct {
@@ -138,7 +139,8 @@ type replayed struct {
 
 // Run answers a pass.
 func (r *replayed) Run(_ context.Context, p engine.Pass) (*engine.Outcome, error) {
-	if r.next >= len(r.outcomes) || r.outcomes[r.next] == nil || len(r.outcomes[r.next].Scores) != len(p.Variants) || len(p.Sequences) != len(r.sequences) {
+	if r.next >= len(r.outcomes) || r.outcomes[r.next] == nil || len(r.outcomes[r.next].Scores) != len(p.Variants) ||
+		len(p.Sequences) != len(r.sequences) {
 		return nil, failure.Unsupported.Errorf("pass %d of one text is none of those of all texts", r.next)
 	}
 	whole := r.outcomes[r.next]

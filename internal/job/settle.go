@@ -14,9 +14,9 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// Calibration until the set is settled: text is taken in blocks, each as long as all before, and after each a bootstrap over sequences says how likely
-// other text of that length would have named another set of layers. What the metric keeps is exact, so the blocks add up to the bits of one pass over all of
-// them. (Efron and Tibshirani 1993, chapter 6; sequences 32 apart are drawn together.)
+// Calibration until the set is settled: text is taken in blocks, each as long as all before, and after each a bootstrap over sequences says how
+// likely other text of that length would have named another set of layers. What the metric keeps is exact, so the blocks add up to the bits of one
+// pass over all of them. (Efron and Tibshirani 1993, chapter 6; sequences 32 apart are drawn together.)
 
 // Settling says when text is enough.
 type Settling struct {
@@ -104,7 +104,8 @@ func (j *Job) settle(ctx context.Context, watched []*watchedMetric, o avss.Optio
 	j.Report.Settled = found
 	j.warnFew(j.taken)
 	if last := found.Blocks[len(found.Blocks)-1]; !found.Settled {
-		j.Report.Warnings = append(j.Report.Warnings, fmt.Sprintf("calibration: after %d tokens, all there were to take, the set is not settled: other text of that length would name another "+
+		j.Report.Warnings = append(j.Report.Warnings, fmt.Sprintf("calibration: after %d tokens, all there were to take, "+
+			"the set is not settled: other text of that length would name another "+
 			"one with a probability of %s", last.Tokens, last.Chance()))
 	}
 	return nil

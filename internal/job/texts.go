@@ -15,8 +15,8 @@ import (
 )
 
 // Several calibration texts compared: which layers each would drop, and what each of these sets costs on every text, measured on sequences that no
-// text is scored by: its even ones score it, and some of the odd ones are compared on. Text and objective change the set more than the search does (arXiv 2604.24938), so the set that costs least where it costs most is
-// worth knowing.
+// text is scored by: its even ones score it, and some of the odd ones are compared on. Text and objective change the set more than the search does
+// (arXiv 2604.24938), so the set that costs least where it costs most is worth knowing.
 
 // ErrTexts says that texts cannot be compared.
 var ErrTexts = errors.New("calibration texts")
@@ -24,8 +24,8 @@ var ErrTexts = errors.New("calibration texts")
 // weighedTokens are those of all texts that sets are compared on, at most.
 const weighedTokens = 4096
 
-// CompareTexts chooses by each text alone and measures all these sets on every text; bridged, with their gaps bridged, as is right where the layers that
-// stay will be repaired. Of one text there is nothing to compare.
+// CompareTexts chooses by each text alone and measures all these sets on every text; bridged, with their gaps bridged, as is right where the layers
+// that stay will be repaired. Of one text there is nothing to compare.
 func (j *Job) CompareTexts(ctx context.Context, c Choice, bridged bool) error {
 	if j.texts == nil || c.Rule.Listed() {
 		if c.Worst {
@@ -121,8 +121,8 @@ func (j *Job) setsOfTexts(joint avss.Scores, c Choice) (*report.Texts, error) {
 	add(report.AllTexts, all.Dropped)
 	var ranked [][]int
 	for i, part := range j.texts.Parts {
-		text := report.CalibrationText{CalibrationInfo: avss.CalibrationInfo{Source: part.Source, SHA256: part.SHA256, Sequences: int64(len(part.Sequences)),
-			Tokens: int64(part.Tokens)}}
+		text := report.CalibrationText{CalibrationInfo: avss.CalibrationInfo{Source: part.Source, SHA256: part.SHA256,
+			Sequences: int64(len(part.Sequences)), Tokens: int64(part.Tokens)}}
 		if scores, has := j.ofText(i, joint.Key()); has {
 			plan, err := j.plan(scores, rule, c.Protect)
 			if err != nil {
@@ -165,8 +165,8 @@ func worstRanks(rankings [][]int) avss.Values {
 	return ranks
 }
 
-// weighedText is what sets are compared on, of each text as much: some of the sequences that repairs are judged by. Where a set is chosen by it, it is
-// every other one of them, so that others are left to judge by.
+// weighedText is what sets are compared on, of each text as much: some of the sequences that repairs are judged by. Where a set is chosen by it, it
+// is every other one of them, so that others are left to judge by.
 func (j *Job) weighedText(some bool) (text []engine.Sequence, at []int) {
 	for i := range j.texts.Parts {
 		tokens, seen := 0, 0

@@ -22,7 +22,8 @@ import (
 func textFiles(t *testing.T) []string {
 	t.Helper()
 	other := filepath.Join(t.TempDir(), "other.txt")
-	if err := os.WriteFile(other, []byte(strings.Repeat("{ \"id\": 17, \"x\": [0.25, 1e-9] };\nSELECT a FROM b WHERE c > 12;\n", 40)), 0o644); err != nil {
+	lines := strings.Repeat("{ \"id\": 17, \"x\": [0.25, 1e-9] };\nSELECT a FROM b WHERE c > 12;\n", 40)
+	if err := os.WriteFile(other, []byte(lines), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return []string{calib.Demo, other}

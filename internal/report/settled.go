@@ -20,8 +20,8 @@ type SettledBlock struct {
 	Tokens    int64 `json:"tokens"`
 	Sequences int64 `json:"sequences"`
 	Dropped   []int `json:"dropped"`
-	// Probability that other text of this length names another set, by a bootstrap over sequences; null where there were too few. Low and High are how far
-	// its draws may be off, with 95 % confidence.
+	// Probability that other text of this length names another set, by a bootstrap over sequences; null where there were too few. Low and High are how
+	// far its draws may be off, with 95 % confidence.
 	Probability avss.Value `json:"probability"`
 	Low         avss.Value `json:"low"`
 	High        avss.Value `json:"high"`
@@ -52,8 +52,10 @@ func (r *Report) settledTable() (Table, bool) {
 	if !r.Settled.Settled {
 		reached = "It was not reached"
 	}
-	t.Note = fmt.Sprintf("Text was taken until the probability that other text of that length would name another set by %s is below %.3g %%, upper bound included. %s. "+
-		"Bootstrap over sequences; in brackets how far its draws may be off, with 95 %% confidence.", r.label(r.Settled.Metric), 100*r.Settled.Level, reached)
+	t.Note = fmt.Sprintf("Text was taken until the probability that other text of that length would name another set by %s is below "+
+		"%.3g %%, upper bound included. %s. "+
+		"Bootstrap over sequences; in brackets how far its draws may be off, with 95 %% confidence.",
+		r.label(r.Settled.Metric), 100*r.Settled.Level, reached)
 	return t, true
 }
 

@@ -90,8 +90,8 @@ func (r *Report) textSetTable() (Table, bool) {
 	for _, text := range r.Texts.Texts {
 		tokens = append(tokens, fmt.Sprint(text.Weighed))
 	}
-	t.Note = fmt.Sprintf("Best: what costs least on the text where it costs most. KL(dense ‖ pruned) %s, in nats a token, on %s tokens of the texts that no text's own scores have seen; those of all texts "+
-		"together have. ", of, strings.Join(tokens, ", "))
+	t.Note = fmt.Sprintf("Best: what costs least on the text where it costs most. KL(dense ‖ pruned) %s, in nats a token, on %s tokens of "+
+		"the texts that no text's own scores have seen; those of all texts together have. ", of, strings.Join(tokens, ", "))
 	switch r.Texts.Chosen {
 	case ByWorst:
 		t.Note += "The plan is the best set."
@@ -106,8 +106,8 @@ func (r *Report) textLayerTable() (Table, bool) {
 	if r.Texts == nil {
 		return Table{}, false
 	}
-	t := Table{Title: "Several texts: how often each layer is chosen", Note: fmt.Sprintf("By %s, of each text alone; layers that none would drop are left out.",
-		r.label(r.Texts.Metric))}
+	t := Table{Title: "Several texts: how often each layer is chosen",
+		Note: fmt.Sprintf("By %s, of each text alone; layers that none would drop are left out.", r.label(r.Texts.Metric))}
 	t.column("layer", "layer")
 	t.column("texts", "texts")
 	t.column("which", "by")

@@ -58,7 +58,8 @@ func calibrationFlags() []cli.Flag {
 		list("calib", "calibration text: .txt, .jsonl, .parquet, also .gz and .zst, - for stdin, demo, or self: the model writes it; "+
 			"default: demo for the demo, self for others"),
 		text("calib-field", "", "where a .jsonl or .parquet holds its text; with --calib -, stdin is .jsonl"),
-		text("calib-tokens", fmt.Sprint(calib.DefaultTokens), "calibration tokens; run, score: auto, or auto:LEAST-MOST, takes text until the set that goes is settled"),
+		text("calib-tokens", fmt.Sprint(calib.DefaultTokens),
+			"calibration tokens; run, score: auto, or auto:LEAST-MOST, takes text until the set that goes is settled"),
 		number("seq-len", calibrationLength, "tokens a calibration sequence has at most"),
 	}
 }

@@ -15,7 +15,8 @@ import (
 func scoreCommand() *cli.Command {
 	return &cli.Command{
 		Name: "score", Usage: "measure the layers, print the table, and with --out write scores.json", Description: metricsAbout(),
-		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{settledFlag(), bosFlag()}, metricFlags(), searchFlags(), shardFlags(), []cli.Flag{unitFlag(), taskDataFlag(),
+		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{settledFlag(), bosFlag()}, metricFlags(), searchFlags(), shardFlags(), []cli.Flag{
+			unitFlag(), taskDataFlag(),
 			text("metrics", "", "removal metrics to measure as well: "+strings.Join(avss.Names(avss.Removal), ", ")+", or all but search as all"),
 			number("greedy-layers", 0, "layers that greedy drops one by one, and search together; 0: a quarter of them"),
 			reportFlag(), text("out", "", "write the scores to this .json"), forceFlag(), jsonFlag(),
@@ -80,7 +81,8 @@ func score(c *cli.Context) error {
 	if scoring.Settle, err = settling(c, choice); err != nil {
 		return err
 	}
-	if err := j.Expect(c.Context, job.Ahead{Calibration: foreseen(calibration, scoring), Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy}); err != nil {
+	ahead := job.Ahead{Calibration: foreseen(calibration, scoring), Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy}
+	if err := j.Expect(c.Context, ahead); err != nil {
 		return err
 	}
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {

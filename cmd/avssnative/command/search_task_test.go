@@ -12,7 +12,8 @@ import (
 // A search by the answers to a task's questions says so, and asks none of them again where it judges.
 func TestSearchByATasksQuestions(t *testing.T) {
 	dir := t.TempDir()
-	quick := []string{"--calib-tokens=300", "--seq-len=32", "--metric=search", "--objective=task", "--search-task=small_world_qa", "--search-items=9", "--seed=2"}
+	quick := []string{"--calib-tokens=300", "--seq-len=32", "--metric=search", "--objective=task",
+		"--search-task=small_world_qa", "--search-items=9", "--seed=2"}
 	samples := filepath.Join(dir, "samples.jsonl")
 	command := with("run", quick, []string{"--drop=2", "--tasks=small_world_qa", "--generate=0", "--alternatives=none", "--no-timing", "--json"})
 	o := object(t, done(t, append(command, "--samples", samples)...))

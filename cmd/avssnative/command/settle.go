@@ -20,7 +20,8 @@ const (
 )
 
 func settledFlag() cli.Flag {
-	return text("calib-settled", settledLevel, "with --calib-tokens auto: the set is settled where other text would name another with less than this probability")
+	return text("calib-settled", settledLevel,
+		"with --calib-tokens auto: the set is settled where other text would name another with less than this probability")
 }
 
 // growing reads --calib-tokens where it is auto; least is 0 where it is a number.
@@ -66,7 +67,8 @@ func calibrationTokens(c *cli.Context) (int, error) {
 		return 0, usage("--calib-tokens auto: %s settles no set by its scores; give a number of tokens", name)
 	}
 	if c.String("state") != "" || c.String("shard") != "" {
-		return 0, usage("--calib-tokens auto: text is taken until the set is settled by one process alone: score without --shard and --state, and keep what it finds by --resume")
+		return 0, usage("--calib-tokens auto: text is taken until the set is settled by one process alone: " +
+			"score without --shard and --state, and keep what it finds by --resume")
 	}
 	return most, nil
 }

@@ -26,7 +26,8 @@ func TestTextUntilTheSetIsSettled(t *testing.T) {
 			}
 		}
 	}
-	o := object(t, done(t, with("run", quickTasks, []string{"--calib-tokens=auto:200-400", "--calib-settled=0.01%", "--seq-len=40", "--generate=0", "--json"})...))
+	o := object(t, done(t, with("run", quickTasks, []string{"--calib-tokens=auto:200-400", "--calib-settled=0.01%", "--seq-len=40",
+		"--generate=0", "--json"})...))
 	if o["settled"].(map[string]any)["settled"] != false || o["calibration"].(map[string]any)["tokens"].(float64) < 350 {
 		t.Errorf("%v", o["settled"])
 	}

@@ -12,7 +12,8 @@ import (
 const joint, worst = "joint", "worst"
 
 func chooseFlag() cli.Flag {
-	return text("calib-choose", joint, "of several texts: joint drops what all of them say together, worst the set that costs least on the text where it costs most")
+	return text("calib-choose", joint,
+		"of several texts: joint drops what all of them say together, worst the set that costs least on the text where it costs most")
 }
 
 // choosing reads --calib-choose.

@@ -48,7 +48,8 @@ func TestSeveralTextsSideBySide(t *testing.T) {
 	if diff := cmp.Diff(o, again); diff != "" {
 		t.Errorf("--resume: %s", diff)
 	}
-	if out := done(t, with("score", quick)...); !strings.Contains(out, "what each one's choice costs on the others") || !strings.Contains(out, "2 of 2") {
+	out := done(t, with("score", quick)...)
+	if !strings.Contains(out, "what each one's choice costs on the others") || !strings.Contains(out, "2 of 2") {
 		t.Errorf("score shows no texts:\n%s", out)
 	}
 
