@@ -27,7 +27,7 @@ func init() {
 			{ArXiv: "2410.14649", Authors: "Sieberling et al.", Year: 2024, Title: "EvoPress: Accurate Dynamic Model Compression via Evolutionary Search"},
 		},
 		Rounds: true,
-		Search: &avss.Search{Name: "search for sets", Run: searchScores},
+		Search: &avss.Search{Name: "search for sets", Run: searchScores, Streams: true},
 	})
 }
 

@@ -131,11 +131,13 @@ func (j *Job) remove(ctx context.Context, wanted []string, o avss.Options, missi
 		p.Sequences = scored(j.calibration)
 		runner := j.scorer()
 		if d.Name == prune.SearchName {
-			p.Sequences, runner = j.searched(), j.searching()
+			p.Sequences = j.searched()
 			o.Search.Proposals, o.Search.Notice = j.proposals(o), j.Found
 		}
 		kept := &recorded{Runner: runner}
-		if j.texts != nil && !d.Rounds {
+		if d.Search.Streams {
+			runner = j.searching()
+		} else if j.texts != nil && !d.Rounds {
 			runner = kept
 		}
 		scores, err := d.Search.Run(ctx, runner, p, o)

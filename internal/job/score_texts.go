@@ -158,7 +158,7 @@ func (r *replayed) Run(_ context.Context, p engine.Pass) (*engine.Outcome, error
 // removeTexts scores each text by a search whose passes over all texts are known. A metric that asks for one pass after the other has no scores of
 // single texts.
 func (j *Job) removeTexts(ctx context.Context, d avss.Definition, known *recorded, p engine.Pass, o avss.Options) error {
-	if j.texts == nil || d.Rounds {
+	if j.texts == nil || d.Rounds || d.Search.Streams {
 		return nil
 	}
 	if j.byText == nil {

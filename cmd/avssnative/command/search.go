@@ -27,9 +27,13 @@ func searchFlags() []cli.Flag {
 	}
 }
 
-// allRemovals are the removal metrics that "all" stands for: a search is worth its time to those who ask for it.
+// allRemovals are the removal metrics that "all" stands for: those that shards share, on layers and halves of them. A search is worth its time to those who
+// ask for it.
 func allRemovals() []string {
-	return slices.DeleteFunc(avss.Names(avss.Removal), func(name string) bool { return name == prune.SearchName })
+	return slices.DeleteFunc(avss.Names(avss.Removal), func(name string) bool {
+		d, err := avss.Lookup(name)
+		return err == nil && d.Search.Streams
+	})
 }
 
 // seeking reads the flags of the metric search, and refuses them where it is not measured.

@@ -38,7 +38,7 @@ func choosing(c *cli.Context, choice *job.Choice) error {
 		return usage("--calib-choose worst and --target: want one of them: what reaches a target is measured for one set alone")
 	case c.String("shares") != "":
 		return usage("--calib-choose worst and --shares: want one of them: shares are of one ranking")
-	case err == nil && (d.Rounds || d.Kind() == avss.Baseline):
+	case err == nil && (d.Rounds || d.Kind() == avss.Baseline || d.Search != nil && d.Search.Streams):
 		return usage("--calib-choose worst: %s has no scores of single texts", choice.Metric)
 	}
 	choice.Worst = true
