@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// Cosines is the mean over rows of the cosine between the stream in front of each layer and that in front of each other, [layers × layers]: how alike the
-// layers' inputs are. A row of zeros is like nothing.
+// Cosines is the mean over rows of the cosine between the stream in front of each layer and that in front of each other, [layers × layers]: how
+// alike the layers' inputs are. A row of zeros is like nothing.
 func (s *Streams) Cosines(ctx context.Context) ([][]float64, error) {
 	layers, hidden := s.model.Layers(), s.model.Spec.Hidden
 	all := make([][]float64, layers)

@@ -15,9 +15,9 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// LoRP (Yun et al., arXiv 2605.27786): layers are grouped by how alike the streams that enter them are, and the layer that is most like the others of its
-// group goes: one of each group first, then always one of the group whose remaining layers are most alike. How many groups there are follows from how fast
-// likeness decays with depth. It costs one walk of the dense model and measures no removal, so it is a cheap proposer.
+// LoRP (Yun et al., arXiv 2605.27786): layers are grouped by how alike the streams that enter them are, and the layer that is most like the others
+// of its group goes: one of each group first, then always one of the group whose remaining layers are most alike. How many groups there are follows
+// from how fast likeness decays with depth. It costs one walk of the dense model and measures no removal, so it is a cheap proposer.
 //
 // Two things are other than in the authors' program, whose rule this is: k-means starts from drawn layers by a seed of its own, often enough that the
 // best grouping is found, and layers that may not go are passed over like the first and the last one.
@@ -31,7 +31,7 @@ const lorpTokens = 4096
 func init() {
 	avss.Register(avss.Definition{
 		Name:  lorpName,
-		About: "LoRP: one layer after the other, those most like the others of their group by the cosine of the streams; the score is the place in that order",
+		About: "LoRP: the layers most like the others of their group by the cosine of the streams; the score is the place in the order in which they go",
 		Papers: []avss.Citation{{ArXiv: "2605.27786", Authors: "Yun et al.", Year: 2026,
 			Title: "Locality-Aware Redundancy Pruning for LLM Depth Compression"}},
 		Search: &avss.Search{Name: "groups of layers", Run: lorpScores, Streams: true},
@@ -42,7 +42,8 @@ func init() {
 func lorpScores(ctx context.Context, r avss.Runner, p engine.Pass, o avss.Options) ([]avss.Scores, error) {
 	m, able := r.(Searchable)
 	if !able || o.Halves {
-		return nil, failure.Unsupported.Errorf("prune: lorp: it compares the streams in front of whole layers, in one process: score layers, without shards")
+		return nil, failure.Unsupported.Errorf("prune: lorp: it compares the streams in front of whole layers, in one process: " +
+			"score layers, without shards")
 	}
 	text, tokens := []engine.Sequence{}, 0
 	for _, s := range p.Sequences {
@@ -71,8 +72,8 @@ func lorpScores(ctx context.Context, r avss.Runner, p engine.Pass, o avss.Option
 	for place, layer := range l.order(o.Keep) {
 		out.Values[layer] = float64(place)
 	}
-	out.Notes = []string{fmt.Sprintf("the score is the place in the order in which layers go; the first, the last and those that are kept do not. Representation locality %.3f, "+
-		"so %d groups: %s", l.locality, len(l.groups), l.words())}
+	out.Notes = []string{fmt.Sprintf("the score is the place in the order in which layers go; the first, the last and "+
+		"those that are kept do not. Representation locality %.3f, so %d groups: %s", l.locality, len(l.groups), l.words())}
 	return []avss.Scores{out}, nil
 }
 
@@ -129,8 +130,8 @@ func groupLayers(alike [][]float64) (*lorp, error) {
 	return l, nil
 }
 
-// spectrum are the layers as points: the eigenvectors of the normalised Laplacian of the affinity (1 + cosine)/2 with the least eigenvalues, each layer's
-// entries over the root of its degree (von Luxburg 2007, section 4).
+// spectrum are the layers as points: the eigenvectors of the normalised Laplacian of the affinity (1 + cosine)/2 with the least eigenvalues, each
+// layer's entries over the root of its degree (von Luxburg 2007, section 4).
 func spectrum(alike [][]float64, dimensions int) ([][]float64, error) {
 	n := len(alike)
 	degrees := make([]float64, n)

@@ -104,7 +104,7 @@ func (j *Job) settle(ctx context.Context, watched []*watchedMetric, o avss.Optio
 	j.Report.Settled = found
 	j.warnFew(j.taken)
 	if last := found.Blocks[len(found.Blocks)-1]; !found.Settled {
-		j.Report.Warnings = append(j.Report.Warnings, fmt.Sprintf("calibration: after %d tokens, all there were to take, "+
+		j.Report.Warnings = append(j.Report.Warnings, fmt.Sprintf("calibration: after %d tokens, all that may be taken, "+
 			"the set is not settled: other text of that length would name another "+
 			"one with a probability of %s", last.Tokens, last.Chance()))
 	}

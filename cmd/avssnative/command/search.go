@@ -27,8 +27,8 @@ func searchFlags() []cli.Flag {
 	}
 }
 
-// allRemovals are the removal metrics that "all" stands for: those that shards share, on layers and halves of them. A search is worth its time to those who
-// ask for it.
+// allRemovals are the removal metrics that "all" stands for: those that shards share, on layers and halves of them. A search is worth its time to
+// those who ask for it.
 func allRemovals() []string {
 	return slices.DeleteFunc(avss.Names(avss.Removal), func(name string) bool {
 		d, err := avss.Lookup(name)
