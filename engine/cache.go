@@ -74,7 +74,7 @@ func (c *layerCache) runs(place, first, end int) []run {
 	return all
 }
 
-// attend keeps the rows' keys and values and mixes over all that their sequences see.
+// attend keeps the rows' keys and values and mixes over all that their sequences see. It gives k and v back.
 func (f *forward) attend(dst, q, k, v device.Tensor, a device.Attention) {
 	c := f.cache
 	if c == nil {

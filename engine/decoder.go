@@ -289,6 +289,11 @@ func (d *Decoder) Rewind(ctx context.Context, variant, slot, tokens int) error {
 	before := len(d.history[place])
 	d.history[place] = d.history[place][:tokens]
 	d.shared[place] = min(d.shared[place], tokens)
+	for v := range d.variants { // what reads the prompt here must walk its own: other tokens may come in its place
+		if at := d.place(v, slot); v != variant && d.shared[at] > tokens && d.reads(v, variant) {
+			d.torn[at] = true
+		}
+	}
 	if !d.gone(variant, d.furthest[place], tokens) && !d.stretches(tokens, before) {
 		return nil
 	}
@@ -299,6 +304,11 @@ func (d *Decoder) Rewind(ctx context.Context, variant, slot, tokens int) error {
 	_, err := d.feed(ctx, []decoding{{variants: []int{variant}, streams: []stream{{slot: slot, ids: d.history[place]}}}})
 	d.torn[place] = err != nil
 	return err
+}
+
+// reads says whether a variant reads what it shares of a prompt in another's place.
+func (d *Decoder) reads(variant, other int) bool {
+	return slices.ContainsFunc(d.roots, func(roots []int) bool { return roots[variant] == other })
 }
 
 // gone says whether some layer no longer has what a variant needs behind so many tokens, after it had `furthest`.

@@ -166,6 +166,32 @@ func ringed(t *testing.T, m *engine.Model, length int) {
 	first.on("into the prompt", 2, 30)
 }
 
+// A variant that reads a prompt where the dense model keeps it goes on by that prompt when the dense model has been taken back into it.
+func TestPromptThatTheDenseModelLeft(t *testing.T) {
+	for _, name := range []string{"llama", "gemma3", "deepseek-v3", "qwen3-next"} {
+		m := open(t, "testdata/architectures/"+name, "cpu")
+		drops := []engine.Drop{nil, engine.Layers(1), engine.Layers(2)}
+		d, err := m.NewDecoder(engine.DecoderOptions{Variants: drops, Length: 50})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := &follower{T: t, d: d, texts: random(63, 50, min(m.Spec.Vocab, 90)), at: []int{20, 20, 20}}
+		for _, drop := range drops {
+			f.want = append(f.want, uncached(t, m, f.texts, drop))
+		}
+		if _, err := d.Start(t.Context(), []engine.Prompt{{IDs: f.texts[:20]}}); err != nil {
+			t.Fatal(err)
+		}
+		f.on(name, 1, 2)
+		f.back(0, 5)
+		f.astray(0, 12)
+		f.on(name+" beside one that left the prompt", 1, 3)
+		f.on(name+" beside one that left the prompt", 2, 20)
+		f.on(name+" which left the prompt", 0, 3)
+		d.Close()
+	}
+}
+
 // patient is a context that ends after so many questions.
 type patient struct {
 	context.Context
