@@ -217,7 +217,7 @@ func (s stepTimer) verify() ([]float64, error) {
 }
 
 func (s stepTimer) start(drop engine.Drop, room int) (*engine.Decoder, error) {
-	decoder, err := s.model.NewDecoder(engine.DecoderOptions{Variants: []engine.Drop{drop}, Length: len(s.prompt) + room, Memory: s.memory})
+	decoder, err := s.model.NewDecoder(engine.DecoderOptions{Variants: []engine.Drop{drop}, Length: len(s.prompt) + room, Back: room, Memory: s.memory})
 	if err != nil {
 		return nil, err
 	}

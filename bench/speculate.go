@@ -27,8 +27,9 @@ const defaultProposed = 4
 // Speculated is what came out.
 type Speculated struct {
 	IDs                []int32
-	Proposed, Accepted int // tokens of the draft
-	Steps              int // of the dense model, behind the prompt
+	Proposed, Accepted int   // tokens of the draft
+	Steps              int   // of the dense model, behind the prompt
+	CacheBytes         int64 // of both models' keys and values
 }
 
 // speaker is a decoder's variant and the tokens that it has.
@@ -65,7 +66,7 @@ func Speculate(ctx context.Context, m *engine.Model, d Draft, r engine.Request, 
 	s := speculation{request: r, proposes: d.Tokens, made: &Speculated{}, sampler: engine.NewSampler(d.Sampling, 0), draws: d.Sampling.Temperature > 0}
 	prompt := []engine.Prompt{{IDs: r.IDs}}
 	start := func(model *engine.Model, variants ...engine.Drop) (*engine.Decoder, [][][]float32, error) {
-		decoder, err := model.NewDecoder(engine.DecoderOptions{Variants: variants, Length: length, Memory: memory})
+		decoder, err := model.NewDecoder(engine.DecoderOptions{Variants: variants, Length: length, Back: d.Tokens + 1, Memory: memory})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -84,7 +85,7 @@ func Speculate(ctx context.Context, m *engine.Model, d Draft, r engine.Request, 
 		return nil, err
 	}
 	defer dense.Close()
-	s.dense, s.draft = speaker{dense, 0}, speaker{dense, 1}
+	s.dense, s.draft, s.made.CacheBytes = speaker{dense, 0}, speaker{dense, 1}, dense.CacheBytes()
 	if d.Model != nil {
 		other, _, err := start(d.Model, d.Drop)
 		if err != nil {
@@ -92,6 +93,7 @@ func Speculate(ctx context.Context, m *engine.Model, d Draft, r engine.Request, 
 		}
 		defer other.Close()
 		s.draft = speaker{other, 0}
+		s.made.CacheBytes += other.CacheBytes()
 	}
 	return s.made, s.all(ctx, logits[0][0])
 }

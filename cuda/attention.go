@@ -56,7 +56,7 @@ func (d *gpu) Attention(dst, q, k, v device.Tensor, t device.Attention, l *devic
 		a.apart(to, query, key, value)
 		a.layout(l, query.rows)
 		if a.err == nil && l.Keys != nil {
-			a.err = l.CheckKeys(key.rows)
+			a.err = l.CheckKeys(key.rows, t)
 		}
 		if a.err != nil || to.empty() {
 			return a.err

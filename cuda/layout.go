@@ -131,8 +131,9 @@ func (p *placed) queries(d *gpu, most int) (*queryTiles, error) {
 			keys = l.Keys[i]
 		}
 		for at := int32(0); at < own; at += int32(most) {
+			// Positions that are gone are counted as rows before the prefix's, which nobody reads.
 			list = append(list, queryTile{row: l.Start[i] + at, rows: min(int32(most), own-at), position: before + at, start: keys.Own,
-				prefix: keys.Prefix, prefixed: keys.PrefixRows, total: keys.PrefixRows + keys.OwnRows})
+				prefix: keys.Prefix - keys.First, prefixed: keys.First + keys.PrefixRows, total: int32(keys.Positions())})
 		}
 	}
 	b, err := upload(d, list)

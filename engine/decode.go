@@ -40,6 +40,14 @@ func (s *decoding) rows() int {
 // feed takes states through the model and gives the logits of the rows wanted: a variant, a stream of its state, a row, [vocab]. Long streams
 // go in pieces, all but the last `want` rows of each first.
 func (d *Decoder) feed(ctx context.Context, states []decoding) (map[int][][][]float32, error) {
+	for _, s := range states {
+		for _, v := range s.variants {
+			for _, t := range s.streams {
+				at := d.place(v, t.slot)
+				d.torn[at], d.furthest[at] = true, max(d.furthest[at], t.past+len(t.ids))
+			}
+		}
+	}
 	for {
 		now, later := pieces(states, defaultRows)
 		logits, err := d.step(ctx, now)
@@ -133,14 +141,14 @@ func (d *Decoder) weightsOf(kept **layerWeights, visit func(func(*arch.Ref))) (w
 	}, nil
 }
 
-// forwardOf makes ready for the rows of some streams, of which each has the variant that keeps its tokens; layer is −1 outside the layers.
+// forwardOf makes ready for the rows of some streams, of which each has the variant that keeps its tokens; layer is −1 where nothing is kept.
 func (d *Decoder) forwardOf(weights *layerWeights, layer int, streams []stream, keepers []int, few bool) *forward {
 	layout := &device.Layout{Start: make([]int32, 1, len(streams)+1)}
 	var positions []int32
 	var c *layerCache
 	if layer >= 0 {
 		c = d.layers[layer]
-		c.visible, c.write, c.place = nil, nil, nil
+		c.work = nil
 	}
 	for i, t := range streams {
 		n := len(t.ids)
@@ -151,12 +159,8 @@ func (d *Decoder) forwardOf(weights *layerWeights, layer int, streams []stream, 
 		if c == nil {
 			continue
 		}
-		place := d.place(keepers[i], t.slot)
-		k := device.KeyRows{Own: int32(place*d.length + t.shared), OwnRows: int32(t.past - t.shared + n), PrefixRows: int32(t.shared)}
-		if t.shared > 0 {
-			k.Prefix = int32(d.place(d.roots[layer][keepers[i]], t.slot) * d.length)
-		}
-		c.visible, c.write, c.place = append(c.visible, k), append(c.write, place*d.length+t.past), append(c.place, place)
+		c.work = append(c.work, cached{place: c.first[keepers[i]] + t.slot, past: t.past, rows: n, shared: t.shared,
+			root: c.first[d.roots[layer][keepers[i]]] + t.slot})
 	}
 	return &forward{device: d.device, weights: weights, pool: d.pool, layout: layout, positions: positions, rows: len(positions), cache: c, few: few}
 }
@@ -241,7 +245,11 @@ func (d *Decoder) apply(states []decoding, layer int, part Part, weights *layerW
 	if len(streams) == 0 {
 		return
 	}
-	f := d.forwardOf(weights, layer, streams, keepers, states[0].few)
+	keeping := layer
+	if part == Attention {
+		keeping = -1
+	}
+	f := d.forwardOf(weights, keeping, streams, keepers, states[0].few)
 	if f.rows == 0 {
 		return
 	}
@@ -257,12 +265,17 @@ func (d *Decoder) apply(states []decoding, layer int, part Part, weights *layerW
 	if len(states) > 1 {
 		f.give(x)
 	}
+	if f.cache == nil {
+		return
+	}
+	work := f.cache.work
 	for _, s := range states {
-		for _, v := range s.variants[1:] {
-			for _, t := range s.streams {
-				f.cache.share(d.device, d.place(s.variants[0], t.slot), d.place(v, t.slot))
+		for i, t := range s.streams {
+			for _, v := range s.variants[1:] {
+				f.cache.share(d.device, work[i], f.cache.first[v]+t.slot)
 			}
 		}
+		work = work[len(s.streams):]
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sort"
 
 	"avssnative/engine/arch"
 	"avssnative/engine/device"
@@ -19,6 +20,7 @@ type Decoder struct {
 	variants []Drop
 	slots    int
 	length   int
+	back     int
 
 	pool     *pool
 	layers   []*layerCache
@@ -27,8 +29,10 @@ type Decoder struct {
 	loaded   []*layerWeights  // a layer; nil where it is loaded step by step
 	ends     [2]*layerWeights // embedding and head
 
-	history [][]int32 // a place: its tokens so far
-	shared  []int     // a place: how many of them stand in its root's rows
+	history  [][]int32 // a place, which is a variant and a slot: its tokens so far
+	shared   []int     // a place: how many of them stand in its root's rows
+	furthest []int     // a place: how many tokens it had at most since it was new: a ring holds none that lie further back than that says
+	torn     []bool    // a place: its caches are not what its history says, since a step ended early
 }
 
 // DecoderOptions say what a decoder shall hold. The zero value is one sequence of the dense model.
@@ -36,6 +40,7 @@ type DecoderOptions struct {
 	Variants []Drop // continued side by side; nil: the dense model alone
 	Slots    int    // sequences at a time; 0: 1
 	Length   int    // tokens a sequence may come to; 0: as many as the model was made for, 4096 where that is not known
+	Back     int    // tokens that Rewind takes back without walking the rest anew in layers that keep a window; 0: mostFew, which are the least
 	Memory   int64  // bytes that the caches may take; 0: half of what the device or machine has
 }
 
@@ -57,9 +62,7 @@ func (m *Model) NewDecoder(o DecoderOptions) (*Decoder, error) {
 		return nil, fmt.Errorf("engine: %s: a classifier continues no text", m.Ref)
 	}
 	if o.Length <= 0 {
-		if o.Length = m.Spec.Context; o.Length <= 0 {
-			o.Length = defaultLength
-		}
+		o.Length = m.Length(0, 0)
 	}
 	if m.Spec.Context > 0 && o.Length > m.Spec.Context {
 		return nil, fmt.Errorf("engine: %d tokens: %s has positions for %d", o.Length, m.Ref, m.Spec.Context)
@@ -70,15 +73,19 @@ func (m *Model) NewDecoder(o DecoderOptions) (*Decoder, error) {
 	if err := checkVariants(o.Variants, m.Layers()); err != nil {
 		return nil, err
 	}
-	d := &Decoder{model: m, device: on, variants: o.Variants, slots: max(o.Slots, 1), length: o.Length}
+	d := &Decoder{model: m, device: on, variants: o.Variants, slots: max(o.Slots, 1), length: o.Length, back: o.Back}
 	if err := d.fits(o.Memory); err != nil {
 		return nil, err
 	}
 	places := len(d.variants) * d.slots
-	d.history, d.shared = make([][]int32, places), make([]int, places)
+	d.history, d.shared, d.furthest, d.torn = make([][]int32, places), make([]int, places), make([]int, places), make([]bool, places)
 	d.loaded = make([]*layerWeights, m.Layers())
 	for layer := range m.Layers() {
-		d.layers = append(d.layers, &layerCache{places: places, length: d.length, heads: d.absorbs(layer)})
+		c := newLayerCache(m.kept(layer, d.length, d.back), d.variants, layer, d.slots)
+		if a, latent := m.Spec.Blocks[layer].Mixer.(*arch.LatentSpec); latent && m.absorbable(a) {
+			c.heads = absorb(a)
+		}
+		d.layers = append(d.layers, c)
 	}
 	d.agree()
 	d.pool = newPool(on, 1)
@@ -93,28 +100,26 @@ func (d *Decoder) fits(memory int64) error {
 	if memory <= 0 {
 		return nil
 	}
-	bytes := int64(0)
-	for _, drop := range d.variants {
-		bytes += d.model.CacheBytes(drop, d.length, 4) * int64(d.slots)
-	}
-	if bytes > memory {
+	if bytes := d.bytes(d.length); bytes > memory {
+		fit := sort.Search(d.length, func(tokens int) bool { return d.bytes(tokens+1) > memory })
 		return failure.Memory.Errorf("engine: keys and values of %d sequences of %d tokens take %d bytes, and %d may be taken; sequences of %d tokens fit",
-			d.slots*len(d.variants), d.length, bytes, memory, int64(d.length)*memory/bytes)
+			d.slots*len(d.variants), d.length, bytes, memory, fit)
 	}
 	d.resident = d.model.bytes() <= memory
 	return nil
 }
 
-// absorbs is how a layer's latent attention reads latent rows as keys; nil where it has none or its files say so themselves.
-func (d *Decoder) absorbs(layer int) *absorbedHeads {
-	a, latent := d.model.Spec.Blocks[layer].Mixer.(*arch.LatentSpec)
-	if !latent {
-		return nil
+// bytes is what the caches take of sequences of so many tokens.
+func (d *Decoder) bytes(tokens int) int64 {
+	values := int64(0)
+	for _, drop := range d.variants {
+		values += d.model.cacheValues(drop, tokens, d.back)
 	}
-	stored, _ := d.model.Tensors.Lookup(a.K.Weight.Name)
-	values, _, err := stored.Type.Block()
-	return absorb(a, err == nil && values == 1 && !a.K.Weight.Transposed)
+	return values * 4 * int64(d.slots)
 }
+
+// CacheBytes is what the caches of all variants and slots take, in float32.
+func (d *Decoder) CacheBytes() int64 { return d.bytes(d.length) }
 
 // agree finds, layer by layer, which variants still keep the same of a prompt.
 func (d *Decoder) agree() {
@@ -174,12 +179,14 @@ func (d *Decoder) Start(ctx context.Context, prompts []Prompt) ([][][]float32, e
 			return nil, fmt.Errorf("engine: two prompts for slot %d", p.Slot)
 		}
 		s.streams = append(s.streams, stream{slot: p.Slot, ids: p.IDs, want: 1})
-		for v := range d.variants {
-			d.forget(d.place(v, p.Slot))
-		}
 	}
 	if len(prompts) == 0 {
 		return make([][][]float32, len(d.variants)), nil
+	}
+	for v := range d.variants {
+		for _, p := range prompts {
+			d.forget(v, p.Slot)
+		}
 	}
 	rows, err := d.feed(ctx, []decoding{s})
 	if err != nil {
@@ -189,7 +196,7 @@ func (d *Decoder) Start(ctx context.Context, prompts []Prompt) ([][][]float32, e
 	for v := range d.variants {
 		for i, p := range prompts {
 			at := d.place(v, p.Slot)
-			d.history[at], d.shared[at] = slices.Clone(p.IDs), len(p.IDs)
+			d.history[at], d.shared[at], d.torn[at] = slices.Clone(p.IDs), len(p.IDs), false
 			all[v] = append(all[v], rows[v][i][0])
 		}
 	}
@@ -230,9 +237,9 @@ func (d *Decoder) Continue(ctx context.Context, next []Continuation) ([][][]floa
 	for i, c := range next {
 		at := d.place(c.Variant, c.Slot)
 		t := stream{slot: c.Slot, ids: c.IDs, past: len(d.history[at]), shared: d.shared[at], want: len(c.IDs)}
-		if d.stretches(t.past, t.past+len(c.IDs)) {
-			// Every row is turned otherwise from this length on.
-			d.forget(at)
+		// Every row is turned otherwise from some lengths on.
+		if d.torn[at] || d.stretches(t.past, t.past+len(c.IDs)) {
+			d.forget(c.Variant, c.Slot)
 			t.ids, t.past, t.shared = append(slices.Clone(d.history[at]), c.IDs...), 0, 0
 			d.shared[at] = 0
 		}
@@ -263,13 +270,14 @@ func (d *Decoder) Continue(ctx context.Context, next []Continuation) ([][][]floa
 	all := make([][][]float32, len(next))
 	for i, c := range next {
 		at := d.place(c.Variant, c.Slot)
-		d.history[at] = append(d.history[at], c.IDs...)
+		d.history[at], d.torn[at] = append(d.history[at], c.IDs...), false
 		all[i] = rows[where[i][0]][c.Variant][where[i][1]]
 	}
 	return all, nil
 }
 
-// Rewind takes a sequence back to so many tokens. A layer that keeps a state instead of rows a token is walked anew up to there.
+// Rewind takes a sequence back to so many tokens. Where a layer keeps a state instead of rows a token, or a window that has left what its first
+// token then sees, they are walked anew.
 func (d *Decoder) Rewind(ctx context.Context, variant, slot, tokens int) error {
 	place := d.place(variant, slot)
 	if tokens < 1 || tokens > len(d.history[place]) {
@@ -281,24 +289,42 @@ func (d *Decoder) Rewind(ctx context.Context, variant, slot, tokens int) error {
 	before := len(d.history[place])
 	d.history[place] = d.history[place][:tokens]
 	d.shared[place] = min(d.shared[place], tokens)
-	if !d.recurrent() && !d.stretches(tokens, before) {
+	for v := range d.variants { // what reads the prompt here must walk its own: other tokens may come in its place
+		if at := d.place(v, slot); v != variant && d.shared[at] > tokens && d.reads(v, variant) {
+			d.torn[at] = true
+		}
+	}
+	if !d.gone(variant, d.furthest[place], tokens) && !d.stretches(tokens, before) {
 		return nil
 	}
 	d.model.running.Lock()
 	defer d.model.running.Unlock()
-	d.forget(place)
+	d.forget(variant, slot)
 	d.shared[place] = 0
 	_, err := d.feed(ctx, []decoding{{variants: []int{variant}, streams: []stream{{slot: slot, ids: d.history[place]}}}})
+	d.torn[place] = err != nil
 	return err
 }
 
-// recurrent says whether a layer keeps anything else than rows a token.
-func (d *Decoder) recurrent() bool {
-	found := false
-	for _, c := range d.layers {
-		c.recurrent(func(device.Tensor, int) { found = true })
+// reads says whether a variant reads what it shares of a prompt in another's place.
+func (d *Decoder) reads(variant, other int) bool {
+	return slices.ContainsFunc(d.roots, func(roots []int) bool { return roots[variant] == other })
+}
+
+// gone says whether some layer no longer has what a variant needs behind so many tokens, after it had `furthest`.
+func (d *Decoder) gone(variant, furthest, tokens int) bool {
+	for layer, c := range d.layers {
+		if c.first[variant] < 0 {
+			continue
+		}
+		if c.recurrent() {
+			return true
+		}
+		if a, is := d.model.Spec.Blocks[layer].Mixer.(*arch.AttentionSpec); is && c.ring && a.FirstSeen(tokens) < furthest-c.rows {
+			return true
+		}
 	}
-	return found
+	return false
 }
 
 // stretches says whether the rotation of all rows changes between two lengths.
@@ -345,9 +371,10 @@ func (d *Decoder) check(variant, slot int, ids []int32, least int) error {
 }
 
 // forget makes a place as new.
-func (d *Decoder) forget(place int) {
+func (d *Decoder) forget(variant, slot int) {
+	d.furthest[d.place(variant, slot)] = 0
 	for _, c := range d.layers {
-		c.forget(d.device, place)
+		c.forget(d.device, variant, slot)
 	}
 }
 

@@ -29,23 +29,30 @@ type Generating struct {
 // mostSlots is how many sequences advance together unless told otherwise: enough that reading the weights is shared.
 const mostSlots = 16
 
+// Length is how many tokens a prompt of so many comes to with so many new ones, 0 for as many as there may be, at most: no more than the model
+// has positions for.
+func (m *Model) Length(prompt, tokens int) int {
+	positions := m.Spec.Context
+	if positions <= 0 {
+		positions = defaultLength
+	}
+	if tokens <= 0 || tokens > positions-prompt {
+		return positions
+	}
+	return prompt + tokens
+}
+
 // Generate continues every request and gives the new tokens of each. Sequences of different lengths advance together; where one ends, the next
 // request takes its place. What a request comes to does not depend on the others.
 func (m *Model) Generate(ctx context.Context, requests []Request, g Generating) ([][]int32, error) {
 	results, requests := make([][]int32, len(requests)), slices.Clone(requests)
 	length := 0
 	for i, r := range requests {
-		positions := m.Spec.Context
-		if positions <= 0 {
-			positions = defaultLength
+		most := m.Length(len(r.IDs), r.Tokens)
+		if requests[i].Tokens = most - len(r.IDs); requests[i].Tokens < 0 {
+			return nil, fmt.Errorf("engine: prompt %d: %d tokens: the model has positions for %d", i, len(r.IDs), most)
 		}
-		if len(r.IDs) > positions {
-			return nil, fmt.Errorf("engine: prompt %d: %d tokens: the model has positions for %d", i, len(r.IDs), positions)
-		}
-		if r.Tokens <= 0 || r.Tokens > positions-len(r.IDs) {
-			requests[i].Tokens = positions - len(r.IDs)
-		}
-		length = max(length, len(r.IDs)+requests[i].Tokens)
+		length = max(length, most)
 	}
 	if len(requests) == 0 {
 		return results, nil

@@ -13,8 +13,8 @@ func (f *forward) rotate(x device.Tensor, r *arch.Rotary) {
 	}
 	lengths := familyLengths(f.layout)
 	if f.cache != nil {
-		for i, k := range f.cache.visible {
-			lengths[i] = int(k.PrefixRows + k.OwnRows)
+		for i, w := range f.cache.work {
+			lengths[i] = w.past + w.rows
 		}
 	}
 	for i := 0; i < f.layout.Sequences(); i++ {

@@ -73,19 +73,6 @@ func (m *Model) bytes() int64 {
 	return total
 }
 
-// CacheBytes is what a sequence of so many tokens keeps for generating the next one, without the units dropped, with values of so many bytes
-// (2 in most runtimes).
-func (m *Model) CacheBytes(drop Drop, tokens, value int) int64 {
-	values := int64(0)
-	for l := range m.Spec.Blocks {
-		if p := drop.of(l); p != Layer && p != Attention {
-			each, once := m.Spec.Blocks[l].Kept(tokens)
-			values += int64(each)*int64(tokens) + int64(once)
-		}
-	}
-	return values * int64(value)
-}
-
 // Sibling opens another model with the options of this one.
 func (m *Model) Sibling(ctx context.Context, ref string) (*Model, error) {
 	s, err := Open(ctx, ref, m.options)

@@ -2,5 +2,5 @@
 # debian: gcc g++ libc6-dev cmake make
 # data: yes
 ptx_machine
-names='TestGoldens|TestVariants|TestGrouping|TestBranches|TestObservers|TestDecoderEqualsTheWalk'
+names='TestGoldens|TestVariants|TestGrouping|TestBranches|TestObservers|TestDecoderEqualsTheWalk|TestRingsEqualTheWalk'
 AVSSNATIVE_TEST_DEVICES="cuda:0 f32,cuda:0 bf16" tests_named "$names" ./engine -timeout 20m

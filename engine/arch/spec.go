@@ -121,22 +121,6 @@ func (b *BlockSpec) Refs(visit func(*Ref)) {
 	}
 }
 
-// Kept is how many values a block keeps of a sequence of so many tokens so that the next one can be computed: each token's, and once.
-func (b *BlockSpec) Kept(tokens int) (each, once int) {
-	switch m := b.Mixer.(type) {
-	case *AttentionSpec:
-		return m.KVHeads * (m.HeadDim + m.ValueDim), 0
-	case *LatentSpec:
-		return m.Rank + m.Rotated, 0
-	case *DeltaSpec:
-		width := m.KernelQ.In
-		return 0, m.Heads*m.KeyDim*m.ValueDim + (width-1)*(2*m.KeyHeads*m.KeyDim+m.Heads*m.ValueDim)
-	case *ConvolutionSpec:
-		return 0, (m.Kernel.In - 1) * m.Kernel.Out
-	}
-	return 0, 0
-}
-
 // AttentionRefs visits what nothing but the mixer's half of a block needs.
 func (b *BlockSpec) AttentionRefs(visit func(*Ref)) {
 	if !b.SharedNorm {

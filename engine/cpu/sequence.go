@@ -59,7 +59,7 @@ func (d *processor) attend(how kernels.Operation, dst, q, k, v device.Tensor, a 
 		return
 	}
 	if l.Keys != nil {
-		if err := l.CheckKeys(cached); err != nil {
+		if err := l.CheckKeys(cached, a); err != nil {
 			d.fail("attention: %v", err)
 			return
 		}
@@ -83,7 +83,9 @@ func (d *processor) attend(how kernels.Operation, dst, q, k, v device.Tensor, a 
 		}
 		for row := (n - 1) / block * block; row >= 0 && n > 0; row -= block {
 			count := min(block, n-row)
-			jobs = append(jobs, int64(start+row), int64(count), int64(before+row), int64(keys.Own), int64(keys.OwnRows), int64(keys.Prefix), int64(keys.PrefixRows))
+			// Positions that are gone are counted as rows before the prefix's, which nobody reads.
+			jobs = append(jobs, int64(start+row), int64(count), int64(before+row), int64(keys.Own), int64(keys.OwnRows),
+				int64(keys.Prefix-keys.First), int64(keys.First+keys.PrefixRows))
 			seen := float64(before + n)
 			if a.Causal {
 				seen = float64(before+row) + float64(count)/2

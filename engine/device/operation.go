@@ -14,22 +14,24 @@ type Layout struct {
 	Keys []KeyRows
 }
 
-// KeyRows are the rows of a key-value cache that a sequence sees: those of a prefix, which other sequences may see too, then its own, of which
-// the last are its rows of the layout.
-type KeyRows struct{ Prefix, PrefixRows, Own, OwnRows int32 }
+// KeyRows are the rows of a key-value cache that a sequence sees: those of a prefix, which other sequences may see too, then its own; the last
+// of both are its rows of the layout. The first row stands for position First: those before it are gone, and no row of the layout sees them.
+type KeyRows struct{ Prefix, PrefixRows, Own, OwnRows, First int32 }
+
+// Positions is how many positions there are, with those that are gone.
+func (k KeyRows) Positions() int { return int(k.First + k.PrefixRows + k.OwnRows) }
 
 // Before is how many positions come before the first row of sequence i.
 func (l *Layout) Before(i int) int {
 	if l.Keys != nil {
-		k := l.Keys[i]
-		return int(k.PrefixRows + k.OwnRows - (l.Start[i+1] - l.Start[i]))
+		return l.Keys[i].Positions() - int(l.Start[i+1]-l.Start[i])
 	}
 	first, end := l.PrefixOf(i)
 	return end - first
 }
 
-// CheckKeys says what is wrong with Keys for a cache of so many rows.
-func (l *Layout) CheckKeys(rows int) error {
+// CheckKeys says what is wrong with Keys for a cache of so many rows under an attention's masks.
+func (l *Layout) CheckKeys(rows int, a Attention) error {
 	if l.Prefix != nil || len(l.Keys) != l.Sequences() {
 		return fmt.Errorf("layout: %d places of keys for %d sequences, beside %d prefixes", len(l.Keys), l.Sequences(), len(l.Prefix))
 	}
@@ -38,8 +40,11 @@ func (l *Layout) CheckKeys(rows int) error {
 		inside := func(first, n int32) bool {
 			return first >= 0 && n >= 0 && int(first) <= rows && int(n) <= rows-int(first)
 		}
-		if !inside(k.Prefix, k.PrefixRows) || !inside(k.Own, k.OwnRows) || k.OwnRows < own {
+		if !inside(k.Prefix, k.PrefixRows) || !inside(k.Own, k.OwnRows) || int64(k.PrefixRows)+int64(k.OwnRows) < int64(own) {
 			return fmt.Errorf("layout: sequence %d of %d rows has keys in rows %d+%d and %d+%d of %d", i, own, k.Prefix, k.PrefixRows, k.Own, k.OwnRows, rows)
+		}
+		if first := a.FirstSeen(l.Before(i)); k.First < 0 || own > 0 && int(k.First) > first {
+			return fmt.Errorf("layout: sequence %d has keys from position %d on and sees them from %d on", i, k.First, first)
 		}
 	}
 	return nil
@@ -144,6 +149,18 @@ type Attention struct {
 	SoftCap           float32   // 0: none
 	Slopes            []float32 // ALiBi (arXiv 2108.12409), one a head; nil: none
 	Sinks             []float32 // a logit a head that takes part in the softmax and carries no value; nil: none
+}
+
+// FirstSeen is the first position whose key is seen from a position.
+func (a *Attention) FirstSeen(position int) int {
+	first := 0
+	if a.Window > 0 {
+		first = max(first, position-a.Window+1)
+	}
+	if a.Chunk > 0 {
+		first = max(first, position/a.Chunk*a.Chunk)
+	}
+	return first
 }
 
 // Move is a run of columns to copy.

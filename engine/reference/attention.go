@@ -56,7 +56,7 @@ func (d *plain) Attention(dst, q, k, v device.Tensor, a device.Attention, l *dev
 	c.apart(to, query, key, value)
 	c.layout(l, query.rows)
 	if !c.failed() && l.Keys != nil {
-		if err := l.CheckKeys(key.rows); err != nil {
+		if err := l.CheckKeys(key.rows, a); err != nil {
 			c.fail("%v", err)
 		}
 	}
@@ -76,11 +76,15 @@ func (d *plain) Attention(dst, q, k, v device.Tensor, a device.Attention, l *dev
 	}
 }
 
-// history lists the rows that a sequence's positions stand for, in a cache where there is one: its prefix's, then its own.
+// history lists the rows that a sequence's positions stand for, in a cache where there is one: none for those that are gone, its prefix's, then
+// its own.
 func history(l *device.Layout, sequence int) []int {
 	var rows []int
 	if l.Keys != nil {
 		k := l.Keys[sequence]
+		for range k.First {
+			rows = append(rows, -1)
+		}
 		for i := range k.PrefixRows {
 			rows = append(rows, int(k.Prefix+i))
 		}

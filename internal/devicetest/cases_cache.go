@@ -9,14 +9,21 @@ import (
 
 // What continues sequences: attention over a cache of keys and values, and delta rules that go on from a state.
 
-// A continued sequence has rows in a cache, those of a prefix elsewhere in it among them, and new rows.
-type continued struct{ prefix, past, rows int }
+// A continued sequence has rows in a cache, those of a prefix elsewhere in it among them, and new rows. The first so many are gone. Where past is
+// negative, so many of the new rows stand where the prefix does, as they do in a ring that ends there.
+type continued struct{ prefix, past, rows, gone int }
 
 func (c continued) length() int { return c.prefix + c.past + c.rows }
 
 var (
-	stepping = []continued{{0, 0, 1}, {0, 5, 1}, {3, 0, 1}, {20, 290, 1}, {256, 0, 1}, {7, 30, 3}, {0, 0, 9}, {0, 255, 2}, {300, 1, 1}}
-	lone     = []continued{{5, 12, 1}}
+	stepping = []continued{{0, 0, 1, 0}, {0, 5, 1, 0}, {3, 0, 1, 0}, {20, 290, 1, 0}, {256, 0, 1, 0}, {7, 30, 3, 0}, {0, 0, 9, 0}, {0, 255, 2, 0},
+		{300, 1, 1, 0}}
+	lone = []continued{{5, 12, 1, 0}}
+	// of a window of 20: nothing but what it sees is there
+	windowed = []continued{{0, 5, 1, 0}, {290, 10, 1, 281}, {290, 10, 4, 281}, {310, -6, 9, 285}, {90, 0, 40, 71}, {256, 30, 2, 256}, {0, 300, 3, 281},
+		{530, -20, 70, 491}}
+	// of chunks of 20, of which two are seen by what begins in one and ends in the next
+	chunked = []continued{{0, 5, 1, 0}, {290, 10, 1, 300}, {290, 15, 4, 300}, {310, -6, 9, 300}, {90, 0, 40, 80}, {276, 10, 2, 280}, {530, -20, 70, 500}}
 )
 
 func cacheCases() []testCase {
@@ -46,10 +53,19 @@ func cacheCases() []testCase {
 			add(name+"/", stepping, a)
 		}
 	}
+	for _, operation := range []string{"Attention", "AttentionFew"} {
+		for _, dim := range []int{5, 40, 128} {
+			a := device.Attention{Heads: 4, KVHeads: 2, HeadDim: dim, ValueDim: dim + 3, Causal: true, Scale: float32(1 / math.Sqrt(float64(dim)))}
+			slid, cut := a, a
+			slid.Window, slid.Slopes = 20, []float32{0.5, 0.25, 0.0625, 0.00390625}
+			cut.Chunk, cut.Sinks = 20, []float32{0.5, -3, 4, 0}
+			cases = append(cases, cacheCase(operation, "ring/window/", windowed, 2, slid), cacheCase(operation, "ring/chunk/", chunked, 2, cut))
+		}
+	}
 	for _, s := range []struct{ heads, keyHeads, keyDim, valueDim int }{{2, 1, 4, 3}, {4, 2, 16, 16}, {3, 1, 8, 65}} {
 		cases = append(cases, stateCase(s.heads, s.keyHeads, s.keyDim, s.valueDim))
 	}
-	large := cacheCase("AttentionFew", "", []continued{{0, 2047, 1}}, 2,
+	large := cacheCase("AttentionFew", "", []continued{{0, 2047, 1, 0}}, 2,
 		device.Attention{Heads: 8, KVHeads: 2, HeadDim: 128, ValueDim: 128, Scale: 0.088, Causal: true})
 	large.large, large.bytes = true, 4*2*2048*2*128
 	return append(cases, large)
@@ -89,12 +105,13 @@ func cacheCase(operation, name string, of []continued, amplitude float64, a devi
 					rows = append(rows, rowNumber(unit, 0, p))
 				}
 				layout.Start = append(layout.Start, int32(len(rows)))
-				k := device.KeyRows{PrefixRows: int32(c.prefix), OwnRows: int32(c.past + c.rows)}
+				seam := max(c.prefix, c.gone)
+				k := device.KeyRows{First: int32(c.gone), PrefixRows: int32(seam - c.gone), OwnRows: int32(c.length() - seam)}
 				if r.joined {
-					k.PrefixRows, k.OwnRows = 0, int32(c.length())
+					seam, k = 0, device.KeyRows{OwnRows: int32(c.length())}
 				}
-				k.Own = lay(unit, int(k.PrefixRows), c.length())
-				k.Prefix = lay(unit, 0, int(k.PrefixRows))
+				k.Own = lay(unit, seam, c.length())
+				k.Prefix = lay(unit, int(k.First), seam)
 				layout.Keys = append(layout.Keys, k)
 			}
 			if whole {

@@ -34,7 +34,8 @@ type Continued struct {
 	Seconds       float64 `json:"seconds"`
 	PromptSeconds float64 `json:"prompt_seconds"`        // until the first token
 	PerSecond     float64 `json:"tokens_per_s"`          // new tokens after the first
-	CacheBytes    int64   `json:"cache_bytes_per_token"` // of keys and values
+	PerToken      int64   `json:"cache_bytes_per_token"` // of keys and values, until windows are full
+	CacheBytes    int64   `json:"cache_bytes"`           // of all that was kept: of as many tokens as there might have been, with a draft its own too
 	Proposed      int     `json:"draft_proposed,omitempty"`
 	Accepted      int     `json:"draft_accepted,omitempty"`
 }
@@ -51,7 +52,8 @@ func (j *Job) Continue(ctx context.Context, prompt []int32, o Continuing, drop e
 			return nil, err
 		}
 	}
-	c := &Continued{Tokens: []int32{}, PromptTokens: len(prompt), CacheBytes: j.Model.CacheBytes(drop, 1, 4)}
+	c := &Continued{Tokens: []int32{}, PromptTokens: len(prompt), PerToken: j.Model.CacheBytes(drop, 2, 4) - j.Model.CacheBytes(drop, 1, 4),
+		CacheBytes: j.Model.CacheBytes(drop, j.Model.Length(len(prompt), o.Tokens), 4)}
 	shown, failed := 0, error(nil)
 	began := time.Now()
 	var first time.Time
@@ -87,7 +89,7 @@ func (j *Job) Continue(ctx context.Context, prompt []int32, o Continuing, drop e
 		draft := *o.Draft
 		draft.Sampling = o.Sampling
 		if s, err = bench.Speculate(ctx, j.Model, draft, request, o.Memory); err == nil {
-			made, c.Proposed, c.Accepted = [][]int32{s.IDs}, s.Proposed, s.Accepted
+			made, c.Proposed, c.Accepted, c.CacheBytes = [][]int32{s.IDs}, s.Proposed, s.Accepted, s.CacheBytes
 		}
 	} else {
 		made, err = j.Model.Generate(ctx, []engine.Request{request}, engine.Generating{Drop: drop, Sampling: o.Sampling, Memory: o.Memory})

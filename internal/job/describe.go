@@ -67,7 +67,7 @@ type Cache struct {
 	PerToken int64 `json:"bytes_per_token"`
 	Once     int64 `json:"bytes_once"`    // of states that do not grow
 	Whole    int64 `json:"bytes_context"` // of as many tokens as the model takes; 0: not said
-	Windowed int   `json:"window_layers"` // attentions that see a window alone, and of which some runtimes keep less
+	Windowed int   `json:"window_layers"` // attentions that see a window or a chunk alone, and keep no more than that
 }
 
 // Vocabulary is the tokenizer.

@@ -67,6 +67,15 @@ func TestDescriptionsAddUp(t *testing.T) {
 	}
 }
 
+// Layers that see a window keep that and what a step adds, whatever the context.
+func TestDescriptionOfWindows(t *testing.T) {
+	d := describe(t, "../../engine/testdata/architectures/gemma3")
+	window, whole := d.Cache.PerToken/3*2*(5+16), d.Cache.PerToken/3*64
+	if d.Context != 64 || d.Layers != 3 || d.Cache.Windowed != 2 || d.Cache.Whole != window+whole {
+		t.Errorf("%+v, want two windows in %d bytes and a whole in %d", d.Cache, window, whole)
+	}
+}
+
 func TestDescriptionOfTheDemo(t *testing.T) {
 	d := describe(t, "demo")
 	// 16 layers of 2 heads with keys and values of 32, two bytes each.

@@ -6,6 +6,7 @@
  * are not yet rounded there, are float32.
  * Few query rows, each behind many keys, read keys and values where they lie instead (attend_few), operands always float32, with an order of sums
  * of its own and the same tiles; a job is then a head of a block, which is one row.
+ * Keys and values that no query of a block sees are not read: a cache need not have them any more.
  * A row's result depends on the keys it sees alone: tiles are fixed by positions, masked scores weigh exactly nothing, and a value that is
  * no finite number is zero in the packed tile and is added to the rows that see it. */
 #ifndef BODY
@@ -173,32 +174,49 @@ TARGET static void NAME(add_non_finite)(const avss_attention *a, const query_blo
   }
 }
 
-/* Packs keys and values j0..j0+n of the sequence; returns whether all the values are finite. */
+/* Packs keys and values j0+from .. j0+n of the sequence, in panels from the one on in which the first of them is; what stands there before it
+ * is not read. Returns whether all the values are finite. */
 TARGET static int NAME(pack_tile)(const avss_attention *a, const attention_scratch *s, int64_t kv_head, const query_block *b, int64_t j0,
-                                  int64_t n) {
+                                  int64_t from, int64_t n) {
   const product_isa *isa = s->isa;
+  const int64_t panel = from / PANEL * PANEL, gap = from - panel;
   const int64_t segments[4] = {b->prefix, b->before, b->start, b->own};
+  int64_t rows[2 * PANEL]; /* of the first panel; the first that is read stands for those before it */
+  for (int64_t j = 0; j < PANEL; j++) {
+    rows[2 * j] = key_row(b, j0 + least(n - 1, most(from, panel + j)));
+    rows[2 * j + 1] = 1;
+  }
   const uint8_t *head = (const uint8_t *)(a->k.data + kv_head * a->head_dim);
-  avss_weight keys = {head, segments, 2, b->before + b->own, a->head_dim, a->k.stride, AVSS_F32, 0};
+  const avss_weight keys = {head, segments, 2, b->before + b->own, a->head_dim, a->k.stride, AVSS_F32, 0};
+  const avss_weight begun = {head, rows, PANEL, PANEL, a->head_dim, a->k.stride, AVSS_F32, 0};
   for (int64_t k0 = 0; k0 < a->head_dim; k0 += isa->kc) {
     int64_t kc = least(isa->kc, a->head_dim - k0);
-    for (int64_t p = 0; p < n; p += PANEL) isa->pack_w(&keys, j0 + p, least(PANEL, n - p), k0, kc, key_panel(s, k0, kc, p), s->round);
+    for (int64_t p = panel; p < n; p += PANEL) {
+      const int whole = p > panel || gap == 0;
+      isa->pack_w(whole ? &keys : &begun, whole ? j0 + p : 0, least(PANEL, n - p), k0, kc, key_panel(s, k0, kc, p), s->round);
+    }
   }
-  const int straddles = j0 < b->before && b->before < j0 + n; /* prefix and own rows are gathered first: pack_w wants one run */
+  /* pack_w wants one run of values: rows on both sides of the prefix's end are gathered first, and a panel that is not read from its start on */
+  const int64_t gathered = j0 + from < b->before && b->before < j0 + n ? n : gap > 0 ? least(n, panel + PANEL) : panel;
   int finite = 1;
   for (int64_t p = 0; p < a->value_dim; p += PANEL) {
-    char *to = s->values + p * KEY_TILE * s->value_bytes;
+    char *to = s->values + (p * KEY_TILE + panel * PANEL) * s->value_bytes;
     int64_t cols = least(PANEL, a->value_dim - p);
     const float *v = a->v.data + kv_head * a->value_dim + p;
-    avss_weight run = {(const uint8_t *)(v + key_row(b, j0) * a->v.stride), 0, 0, cols, n, a->v.stride, AVSS_F32, 1};
-    if (straddles) {
-      for (int64_t j = 0; j < n; j++) memcpy(s->scores + j * PANEL, v + key_row(b, j0 + j) * a->v.stride, (size_t)cols * sizeof(float));
-      run.data = (const uint8_t *)s->scores;
-      run.stride = PANEL;
+    if (gathered > panel) {
+      memset(s->scores, 0, (size_t)(gap * PANEL) * sizeof(float));
+      for (int64_t j = from; j < gathered; j++)
+        memcpy(s->scores + (j - panel) * PANEL, v + key_row(b, j0 + j) * a->v.stride, (size_t)cols * sizeof(float));
+      const avss_weight run = {(const uint8_t *)s->scores, 0, 0, cols, gathered - panel, PANEL, AVSS_F32, 1};
+      isa->pack_w(&run, 0, cols, 0, gathered - panel, to, s->round);
     }
-    isa->pack_w(&run, 0, cols, 0, n, to, s->round);
-    if (!NAME(all_finite)(isa, to, n)) {
-      NAME(zero_non_finite)(isa, to, n);
+    if (gathered < n) {
+      const float *first = v + key_row(b, j0 + gathered) * a->v.stride;
+      const avss_weight run = {(const uint8_t *)first, 0, 0, cols, n - gathered, a->v.stride, AVSS_F32, 1};
+      isa->pack_w(&run, 0, cols, 0, n - gathered, to + (gathered - panel) * PANEL * s->value_bytes, s->round);
+    }
+    if (!NAME(all_finite)(isa, to, n - panel)) {
+      NAME(zero_non_finite)(isa, to, n - panel);
       finite = 0;
     }
   }
@@ -275,7 +293,7 @@ TARGET static void NAME(attend_block)(const avss_attention *a, const attention_s
   for (int64_t g = 0; g < group; g++) NAME(begin_queries)(a, s, b, kv_head * group + g, g);
   for (int64_t j0 = first / KEY_TILE * KEY_TILE; j0 < end; j0 += KEY_TILE) {
     int64_t n = least(KEY_TILE, end - j0);
-    int finite = NAME(pack_tile)(a, s, kv_head, b, j0, n);
+    int finite = NAME(pack_tile)(a, s, kv_head, b, j0, most(0, first - j0), n);
     for (int64_t g = 0; g < group; g++)
       for (int64_t row = 0; row < b->queries; row += s->isa->rows) NAME(attend_tile)(a, s, b, kv_head, g, row, j0, n, finite);
   }

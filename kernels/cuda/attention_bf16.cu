@@ -27,19 +27,20 @@ DEVICE void attend_bf16(float *dst, i64 to, const bf16 *q, i64 lq, const bf16 *k
   u32 queries = shared_address(space), stages = queries + 64 * DIM * 2;
   QueryTile tile = tiles[block_x()];
   int t = (int)thread_x(), lane = t & 31, warp = t >> 5, head = (int)block_y(), kv_head = head / (heads / kv_heads);
+  int last = tile.position + tile.rows - 1, seen = first_seen(mask, tile.position), from = seen / KEYS * KEYS;
+  int end = end_seen(mask, last, tile.total);
   auto load = [&](int j0, int stage) {
     u32 keys = stages + (u32)(stage * 2 * KEYS * DIM * 2), values = keys + KEYS * DIM * 2;
 #pragma unroll
     for (int part = 0; part < KEYS * PIECES / 128; part++) {
       int i = t + part * 128, j = i / PIECES, piece = i % PIECES;
-      bool wanted = j0 + j < tile.total;
+      bool wanted = j0 + j >= seen && j0 + j < tile.total;
       i64 row = wanted ? row_at(tile, j0 + j) : tile.start;
       head_row<DIM>(keys, k + row * lk + kv_head * dim, j, piece, dim / 8, wanted);
       head_row<DIM>(values, v + row * lv + kv_head * value_dim, j, piece, value_dim / 8, wanted);
     }
     copy_commit();
   };
-  int last = tile.position + tile.rows - 1, from = first_seen(mask, tile.position) / KEYS * KEYS, end = end_seen(mask, last, tile.total);
 #pragma unroll
   for (int part = 0; part < 64 * PIECES / 128; part++) {
     int i = t + part * 128, row = i / PIECES, piece = i % PIECES;

@@ -17,19 +17,21 @@ DEVICE void attend_f32(float *dst, i64 to, const float *q, i64 lq, const float *
     int row = i / dim, col = i % dim;
     queries[row * (dim + 1) + col] = row < tile.rows ? q[(i64)(tile.row + row) * lq + head * dim + col] : 0.f;
   }
-  int last = tile.position + tile.rows - 1, from = first_seen(mask, tile.position) / 16 * 16, end = end_seen(mask, last, tile.total);
+  int last = tile.position + tile.rows - 1, seen = first_seen(mask, tile.position), end = end_seen(mask, last, tile.total);
   float slope = slopes ? slopes[head] : 0.f, most = sinks ? sinks[head] : -INFINITE, sum = sinks ? 1.f : 0.f, mean[PARTS] = {};
   int position = tile.position + mine;
   const float *query = queries + mine * (dim + 1);
-  for (int j0 = from; j0 < end; j0 += 16) {
+  for (int j0 = seen / 16 * 16; j0 < end; j0 += 16) {
     __syncthreads();
     for (int i = t; i < 16 * dim; i += 256) {
       int j = i / dim, col = i % dim;
-      keys[j * (dim + 1) + col] = j0 + j < tile.total ? k[(i64)row_at(tile, j0 + j) * lk + kv_head * dim + col] : 0.f;
+      bool held = j0 + j >= seen && j0 + j < tile.total;
+      keys[j * (dim + 1) + col] = held ? k[(i64)row_at(tile, j0 + j) * lk + kv_head * dim + col] : 0.f;
     }
     for (int i = t; i < 16 * value_dim; i += 256) {
       int j = i / value_dim, col = i % value_dim;
-      values[j * (value_dim + 1) + col] = j0 + j < tile.total ? v[(i64)row_at(tile, j0 + j) * lv + kv_head * value_dim + col] : 0.f;
+      bool held = j0 + j >= seen && j0 + j < tile.total;
+      values[j * (value_dim + 1) + col] = held ? v[(i64)row_at(tile, j0 + j) * lv + kv_head * value_dim + col] : 0.f;
     }
     __syncthreads();
     float s0 = 0.f, s1 = 0.f;

@@ -2,7 +2,8 @@
 //
 // Keys stand at positions counted from the start of the sequence, the prefix included, and tiles of keys begin at multiples of their size in
 // those positions: the order of a row's sums does not depend on where the sequence lies or on the rows beside it. A tile that a row does
-// not see at all leaves that row's sums as they are, to the bit.
+// not see at all leaves that row's sums as they are, to the bit. Keys before the first that a tile of queries sees are not read: a cache need not
+// have them any more.
 #pragma once
 #include "functions.cuh"
 

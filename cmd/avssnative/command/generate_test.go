@@ -26,6 +26,9 @@ func TestGenerate(t *testing.T) {
 	if len(said.Tokens) != 20 || said.Ended != "tokens" || said.Text == "" || said.PromptTokens == 0 || said.Seconds <= 0 || said.CacheBytes <= 0 {
 		t.Errorf("20 tokens: %+v", said.Continued)
 	}
+	if said.CacheBytes != int64(said.PromptTokens+20)*said.PerToken {
+		t.Errorf("%d bytes of cache, %d a token: %+v", said.CacheBytes, said.PerToken, said.Continued)
+	}
 	if shown := done(t, "generate", "--prompt", prompt, "--tokens", "20"); strings.TrimSuffix(shown, "\n") != said.Text {
 		t.Errorf("shown %q, want %q", shown, said.Text)
 	}

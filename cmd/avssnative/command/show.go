@@ -90,7 +90,7 @@ func cacheWords(d *job.Description) string {
 		words += fmt.Sprintf(", %s of %d tokens", report.Bytes(c.Whole), d.Context)
 	}
 	if c.Windowed > 0 {
-		words += fmt.Sprintf(" (%d layers see a window alone: runtimes that use that keep less)", c.Windowed)
+		words += fmt.Sprintf(" (%d layers keep no more than the window that they see)", c.Windowed)
 	}
 	return words
 }

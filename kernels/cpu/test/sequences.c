@@ -1,5 +1,5 @@
-/* Attention with every mask, and the convolution, against loops in float64; a value that is no number must reach the rows that see it and
- * no other. */
+/* Attention with every mask, of many rows and of few, the convolution and the delta rule, against loops in float64; a value that is no number
+ * must reach the rows that see it and no other, and keys that no row sees need not be there. */
 #include "check.h"
 
 static double operand(float x, int bf16) { return bf16 ? bf16_round(x) : x; }
@@ -53,25 +53,39 @@ static void expect_row(const avss_attention *a, const attention_case *c, int64_t
            (int)c->value_dim, c->causal, (int)c->window, (int)c->chunk, c->bad, a->bf16, (int)i);
 }
 
-static void attend(const attention_case *c, int bf16) {
-  const int64_t rows = c->before + c->own, jobs_n = (c->own + 83) / 84, q_cols = c->heads * c->dim, k_cols = c->kv_heads * c->dim;
+/* Keys that the first row does not see any more. */
+static int64_t unseen(const attention_case *c) {
+  int64_t first = c->window ? most(0, c->before - c->window + 1) : 0;
+  return c->chunk ? most(first, c->before / c->chunk * c->chunk) : first;
+}
+
+/* few: a job is a row and a head, keys and values are read where they lie. gone: keys that are unseen have no memory. */
+static void attend(const attention_case *c, int bf16, int few, int gone) {
+  const int64_t block = few ? 1 : 84, rows = c->before + c->own, jobs_n = (c->own + block - 1) / block, absent = gone ? unseen(c) : 0;
+  const int64_t q_cols = c->heads * c->dim, k_cols = c->kv_heads * c->dim;
   const int64_t v_cols = c->kv_heads * c->value_dim, d_cols = c->heads * c->value_dim;
   float *q = values(rows * q_cols), *k = values(rows * k_cols), *v = values(rows * v_cols), *d = values(rows * d_cols);
   float *slopes = values(c->heads), *sinks = values(c->heads);
   int64_t *jobs = malloc((size_t)jobs_n * 7 * 8);
   for (int64_t j = 0; j < jobs_n; j++) {
-    const int64_t job[7] = {c->before + 84 * j, least(84, c->own - 84 * j), c->before + 84 * j, c->before, c->own, 0, c->before};
+    const int64_t first = c->before + block * j;
+    const int64_t job[7] = {first, least(block, rows - first), first, c->before - absent, c->own, -absent, c->before};
     memcpy(jobs + 7 * j, job, sizeof job);
   }
   if (c->bad >= 0) v[c->bad * v_cols] = NAN;
   avss_attention a = {tensor(d, rows, d_cols, d_cols), tensor(q, rows, q_cols, q_cols), tensor(k, rows, k_cols, k_cols),
                       tensor(v, rows, v_cols, v_cols), jobs, c->extras ? slopes : 0, c->extras ? sinks : 0, c->heads, c->kv_heads, c->dim,
                       c->value_dim, c->window, c->chunk, 0.3f, c->cap, c->causal, bf16};
-  run(AVSS_ATTEND, &a, 0, jobs_n * c->kv_heads);
+  float *held_k = malloc((size_t)((rows - absent) * k_cols) * 4), *held_v = malloc((size_t)((rows - absent) * v_cols) * 4);
+  memcpy(held_k, k + absent * k_cols, (size_t)((rows - absent) * k_cols) * 4);
+  memcpy(held_v, v + absent * v_cols, (size_t)((rows - absent) * v_cols) * 4);
+  a.k = tensor(held_k, rows - absent, k_cols, k_cols), a.v = tensor(held_v, rows - absent, v_cols, v_cols);
+  run(few ? AVSS_ATTEND_FEW : AVSS_ATTEND, &a, 0, jobs_n * (few ? c->heads : c->kv_heads));
+  a.k.data = k, a.v.data = v;
   double *score = malloc((size_t)rows * 8), *sum = malloc((size_t)c->value_dim * 8);
   for (int64_t i = c->before; i < rows; i++)
     for (int64_t h = 0; h < c->heads; h++) expect_row(&a, c, rows, i, h, score, sum);
-  free(q), free(k), free(v), free(d), free(slopes), free(sinks), free(jobs), free(score), free(sum);
+  free(q), free(k), free(v), free(held_k), free(held_v), free(d), free(slopes), free(sinks), free(jobs), free(score), free(sum);
 }
 
 static void convolve(void) {
@@ -94,6 +108,49 @@ static void convolve(void) {
   free(x), free(d), free(kernel), free(bias);
 }
 
+/* Two sequences, the second behind a prefix, a head at a time; then row by row from states that are kept, as they are generated. */
+static void delta(int64_t heads, int64_t key_heads, int64_t keys, int64_t width) {
+  enum { ROWS = 11 };
+  const int64_t whole[8] = {0, 4, 0, 0, 7, ROWS, 4, 7}, q_cols = key_heads * keys, v_cols = heads * width, state = heads * keys * width;
+  float *q = values(ROWS * q_cols), *k = values(ROWS * q_cols), *v = values(ROWS * v_cols), *d = values(ROWS * v_cols);
+  float *gate = values(ROWS * heads), *beta = values(ROWS * heads), *kept = calloc((size_t)state, 4);
+  double *s = malloc((size_t)(keys * width) * 8);
+  for (int64_t i = 0; i < ROWS * heads; i++) gate[i] = -fabsf(gate[i]), beta[i] = fabsf(beta[i]);
+  for (int64_t i = 0; i < ROWS * q_cols; i++) q[i] /= sqrtf((float)keys), k[i] /= sqrtf((float)keys);
+  avss_delta a = {tensor(d, ROWS, v_cols, v_cols), tensor(q, ROWS, q_cols, q_cols), tensor(k, ROWS, q_cols, q_cols), tensor(v, ROWS, v_cols, v_cols),
+                  tensor(gate, ROWS, heads, heads), tensor(beta, ROWS, heads, heads), {0}, whole, heads, key_heads, keys, width};
+  for (int generated = 0; generated < 2; generated++) {
+    if (generated) {
+      a.kept = tensor(kept, 1, state, state);
+      for (int64_t row = 4; row < ROWS; row++) {
+        const int64_t alone[4] = {row, row + 1, 0, 0};
+        a.sequences = alone;
+        run(AVSS_DELTA, &a, 0, heads);
+      }
+    } else {
+      run(AVSS_DELTA, &a, 0, 2 * heads);
+    }
+    for (int64_t h = 0; h < heads; h++) {
+      const int64_t g = h / (heads / key_heads);
+      memset(s, 0, (size_t)(keys * width) * 8);
+      for (int64_t row = generated ? 4 : 0; row < ROWS; row++) {
+        if (row == 4) memset(s, 0, (size_t)(keys * width) * 8);
+        for (int64_t j = 0; j < width; j++) {
+          double held = 0, answer = 0;
+          for (int64_t i = 0; i < keys; i++) held += (s[i * width + j] *= exp(gate[row * heads + h])) * k[row * q_cols + g * keys + i];
+          held = beta[row * heads + h] * (v[row * v_cols + h * width + j] - held);
+          for (int64_t i = 0; i < keys; i++)
+            answer += (s[i * width + j] += k[row * q_cols + g * keys + i] * held) * q[row * q_cols + g * keys + i];
+          if (generated || row < 4 || row >= 7) /* a prefix's own rows are not asked for */
+            EXPECT(d[row * v_cols + h * width + j], answer, 4e-6, "delta rule %d×%d generated=%d row %d", (int)keys, (int)width, generated,
+                   (int)row);
+        }
+      }
+    }
+  }
+  free(q), free(k), free(v), free(gate), free(beta), free(d), free(kept), free(s);
+}
+
 static void test(void) {
   const attention_case cases[] = {
       {1, 0, 1, 1, 1, 1, 1, 0, 0, 0, 0, -1},
@@ -104,13 +161,22 @@ static void test(void) {
       {70, 301, 2, 1, 80, 96, 1, 0, 0, 0, 0, -1},
       {280, 30, 1, 1, 8, 8, 1, 20, 0, 0, 1, -1},
       {280, 30, 1, 1, 8, 8, 1, 0, 50, 0, 0, -1},
+      {1, 300, 4, 2, 24, 40, 1, 20, 0, 0, 1, -1},
+      {17, 333, 2, 1, 64, 64, 1, 20, 0, 0, 0, 330},
+      {3, 308, 2, 2, 9, 130, 1, 0, 50, 3, 0, -1},
       {40, 0, 1, 1, 300, 8, 1, 0, 0, 0, 0, -1},
       {30, 0, 1, 1, 700, 8, 1, 0, 0, 0, 0, -1},
       {100, 0, 2, 1, 8, 8, 1, 0, 0, 0, 0, 50},
       {300, 0, 2, 1, 8, 8, 1, 30, 0, 0, 0, 50},
   };
-  for (int bf16 = 0; bf16 < 2; bf16++)
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) attend(&cases[i], bf16);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    for (int gone = 0; gone < (unseen(&cases[i]) > 0 ? 2 : 1); gone++) {
+      for (int bf16 = 0; bf16 < 2; bf16++) attend(&cases[i], bf16, 0, gone);
+      attend(&cases[i], 0, 1, gone);
+    }
   convolve();
+  delta(2, 1, 4, 3);
+  delta(4, 2, 16, 33);
+  delta(3, 3, 8, 64);
 }
 int main(void) { return on_every_isa(test); }
