@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -104,12 +105,20 @@ func TestPagesRunAsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, page := range []string{"README.md", "docs/tutorial.md", "docs/choosing.md", "docs/reading-the-report.md", "docs/faq.md"} {
-		t.Run(page, func(t *testing.T) { runPage(t, root, page) })
+		t.Run(page, func(t *testing.T) { runLines(t, root, commandsOf(t, filepath.Join(root, page))) })
+	}
+	for command, lines := range examples {
+		t.Run("help of "+command, func(t *testing.T) {
+			if command == "prune" { // it takes what score has written
+				lines = append(slices.Clone(examples["score"][:1]), lines...)
+			}
+			runLines(t, root, [][]string{lines})
+		})
 	}
 }
 
-// runPage runs the commands of a page, each in the folder in which those before it have left their files.
-func runPage(t *testing.T, root, page string) {
+// runLines runs commands, each in the folder in which those before it have left their files.
+func runLines(t *testing.T, root string, blocks [][]string) {
 	work, bin := t.TempDir(), t.TempDir()
 	model, err := os.ReadFile(filepath.Join(root, "engine/testdata/gguf/llama-f32.gguf"))
 	if err != nil {
@@ -136,7 +145,7 @@ func runPage(t *testing.T, root, page string) {
 		"HF_ENDPOINT="+hubOf(t, "HuggingFaceTB/SmolLM2-135M-Instruct", demoFolder(t)),
 		"AVSSNATIVE_CALIB_TOKENS=1024", "AVSSNATIVE_LIMIT=8", "AVSSNATIVE_TASKS=chunk-32="+filepath.Join(work, "text.txt"), "AVSSNATIVE_NO_TIMING=1", "AVSSNATIVE_GENERATE=4")
 	run := 0
-	for _, block := range commandsOf(t, filepath.Join(root, page)) {
+	for _, block := range blocks {
 		for _, line := range block {
 			if _, other := elsewhere[line]; other || strings.HasSuffix(line, notRun) || line == "" {
 				continue
