@@ -92,7 +92,7 @@ func (j *Job) observe(ctx context.Context, o avss.Options) error {
 		metrics = append(metrics, m)
 		p.Observe = append(p.Observe, m)
 	}
-	if _, err := j.scorer().Run(ctx, p); err != nil {
+	if err := j.watched(func() error { _, err := j.scorer().Run(ctx, p); return err }); err != nil {
 		return err
 	}
 	for _, m := range metrics {

@@ -167,16 +167,3 @@ func runLines(t *testing.T, root string, blocks [][]string) {
 		t.Error("no command was run")
 	}
 }
-
-// strange is text in the words that the small model's vocabulary has, t0 to t90.
-func strange() []byte {
-	var text []byte
-	for i, state := 0, uint32(1); i < 6000; i++ {
-		state = state*1664525 + 1013904223
-		text = fmt.Appendf(text, "t%d", state>>16%90)
-		if i%50 == 49 {
-			text = append(text, '\n')
-		}
-	}
-	return text
-}

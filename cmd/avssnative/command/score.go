@@ -18,7 +18,7 @@ func scoreCommand() *cli.Command {
 		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), searchFlags(), shardFlags(), []cli.Flag{unitFlag(),
 			text("metrics", "", "removal metrics to measure as well: "+strings.Join(avss.Names(avss.Removal), ", ")+", or all but search as all"),
 			number("greedy-layers", 0, "layers that greedy drops one by one, and search together; 0: a quarter of them"),
-			reportFlag(), text("out", "", "write the scores to this .json"), forceFlag(), jsonFlag(),
+			reportFlag(), text("out", "", "write the scores to this .json"), imatrixFlag(), forceFlag(), jsonFlag(),
 		}),
 		Action: score,
 	}
@@ -50,11 +50,20 @@ func score(c *cli.Context) error {
 		return err
 	}
 	out := outputPlace(c, "out", avss.FormerFile)
+	importance, err := importancePlace(c)
+	if err != nil {
+		return err
+	}
 	j, err := open(c, out)
 	if err != nil {
 		return err
 	}
 	defer j.Close()
+	if importance != nil {
+		if err := j.Weighable(); err != nil {
+			return err
+		}
+	}
 	if err := scoreUnits(c, j, c.String("site")); err != nil {
 		return err
 	}
@@ -71,7 +80,7 @@ func score(c *cli.Context) error {
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
 		return err
 	}
-	written := writeScores(j, out)
+	written := errors.Join(writeScores(j, out), writeImportance(c, j, importance))
 	r, err := settle(c, j.Report)
 	if err != nil {
 		return errors.Join(written, err)
