@@ -10,7 +10,8 @@ ldd "$tree/usr/local/bin/avssnative" | grep -o '/[^ ]*' | while read -r library;
 chmod 755 "$tree"
 chown 65532 "$tree/work" "$tree/home/avssnative"
 run=$(sed -n 's/^ENTRYPOINT \["\(.*\)"\]$/\1/p' Dockerfile)
-said=$(env -i PATH="$PATH" HOME=/home/avssnative chroot --userspec=65532:65532 "$tree" "$run" run --limit 20 --calib-tokens 2048 --no-timing --out /work/pruned 2>&1) ||
+within() { env -i PATH="$PATH" HOME=/home/avssnative chroot --userspec=65532:65532 "$tree" "$@"; }
+said=$(within "$run" run --limit 20 --calib-tokens 2048 --no-timing --out /work/pruned 2>&1) ||
   { echo "$said"; return 1; }
 grep 'can do without layers' <<<"$said"
 [ -s "$tree/work/pruned/model.safetensors" ]

@@ -19,8 +19,8 @@ type Text struct {
 	Length    int // tokens of the longest sequence
 }
 
-// Write writes sums as llama.cpp's tools do and read: a GGUF file with NAME.in_sum2 [1 × columns], the sum of squares, and NAME.counts [1 × 1], the rows, of
-// every matrix. Names must be those of the GGUF file that is to be quantised.
+// Write writes sums as llama.cpp's tools do and read: a GGUF file with NAME.in_sum2 [1 × columns], the sum of squares, and NAME.counts [1 × 1],
+// the rows, of every matrix. Names must be those of the GGUF file that is to be quantised.
 func Write(ctx context.Context, path string, sums map[string]*Sum, text Text) error {
 	if len(sums) == 0 {
 		return errors.New("imatrix: nothing was measured")

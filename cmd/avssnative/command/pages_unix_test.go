@@ -143,7 +143,8 @@ func runLines(t *testing.T, root string, blocks [][]string) {
 	}
 	environment := append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "HF_HUB_CACHE="+t.TempDir(),
 		"HF_ENDPOINT="+hubOf(t, "HuggingFaceTB/SmolLM2-135M-Instruct", demoFolder(t)),
-		"AVSSNATIVE_CALIB_TOKENS=1024", "AVSSNATIVE_LIMIT=8", "AVSSNATIVE_TASKS=chunk-32="+filepath.Join(work, "text.txt"), "AVSSNATIVE_NO_TIMING=1", "AVSSNATIVE_GENERATE=4")
+		"AVSSNATIVE_CALIB_TOKENS=1024", "AVSSNATIVE_LIMIT=8",
+		"AVSSNATIVE_TASKS=chunk-32="+filepath.Join(work, "text.txt"), "AVSSNATIVE_NO_TIMING=1", "AVSSNATIVE_GENERATE=4")
 	run := 0
 	for _, block := range blocks {
 		for _, line := range block {

@@ -75,7 +75,8 @@ func TestOutputsFollowTheirSchemas(t *testing.T) {
 		t.Fatal(err)
 	}
 	valid(t, scores, "scores.json", string(saved))
-	whole := prints(report, with("run", quickText, quickTasks, json, []string{"--shares=12.5", "--repair=scale", "--generate=4", "--alternatives=q8_0"})...)
+	more := []string{"--shares=12.5", "--repair=scale", "--generate=4", "--alternatives=q8_0"}
+	whole := prints(report, with("run", quickText, quickTasks, json, more)...)
 	prints(report, with("run", quickText, quickTasks, json, []string{"--target=memory 6MiB", "--unit=sublayer", "--repair=none", "--generate=0"})...)
 	prints(report, with("bench", quickText, quickTasks, json, []string{"--metrics=bi", "--shares=12.5", "--generate=2"})...)
 	prints(report, with("prune", quickText, []string{"--json", "--drop=3,7", "--out=" + filepath.Join(t.TempDir(), "pruned")})...)
