@@ -14,6 +14,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 PAGES = {"index.md": "README.md", "changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md",
          "security.md": "SECURITY.md"}
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
+FENCED = re.compile(r"(^```.*?^```$\n?)", re.MULTILINE | re.DOTALL)
 LIST = re.compile(r" {0,3}([-*+]|\d+\.) ")
 
 
@@ -27,22 +28,25 @@ def on_files(files, config):
 def on_page_markdown(markdown, page, config, files):
     here = page.file.src_uri
     source = PAGES.get(here, "docs/" + here)
-    out, fenced, first = [], False, ""
-    for line in markdown.split("\n"):
-        fence = line.lstrip().startswith("```")
-        if not fenced and not fence:
-            line = LINK.sub(lambda m: turned(m, here, source, files), line)
-            for form in (LIST.match, lambda text: text.startswith("|")):
-                if form(line) and first and not form(first):
-                    out.append("")
-                    first = ""
-        fenced = fenced != fence
+    parts = FENCED.split(markdown)  # text and blocks of code by turns
+    for at in range(0, len(parts), 2):
+        parts[at] = spaced(LINK.sub(lambda m: turned(m, here, source, files), parts[at]))
+    return "".join(parts)
+
+
+def spaced(text):
+    """Text with an empty line behind headings, and in front of lists and tables that follow upon something else."""
+    out, first = [], ""
+    for line in text.split("\n"):
+        for form in (LIST.match, lambda text: text.startswith("|")):
+            if form(line) and first and not form(first):
+                out.append("")
+                first = ""
         first = "" if not line.strip() else first or line
-        if first.startswith("#"):
-            out.extend([line, ""])
-            first = ""
-            continue
         out.append(line)
+        if first.startswith("#"):
+            out.append("")
+            first = ""
     return "\n".join(out)
 
 
