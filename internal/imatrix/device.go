@@ -63,16 +63,21 @@ func (s *Sum) Add(other *Sum) error {
 	return nil
 }
 
-// Watch begins to sum, anew, or ends it.
+// Watch begins to sum, on to what there is, or ends it.
 func (d *Device) Watch(on bool) {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
-	if d.watching = on; on {
-		clear(d.sums)
-	}
+	d.watching = on
 }
 
-// Sums are those of the last watch, by the stored tensor's name.
+// Clear forgets the sums.
+func (d *Device) Clear() {
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	clear(d.sums)
+}
+
+// Sums are by the stored tensor's name.
 func (d *Device) Sums() map[string]*Sum { return d.sums }
 
 // Matrix notes whose matrix it is.

@@ -25,14 +25,17 @@ func (j *Job) Weighable() error {
 	return nil
 }
 
-// watched runs a pass; where the device watches, it sums what enters linear layers.
-func (j *Job) watched(pass func() error) error {
+// summing runs a pass; where the device watches, it sums what enters linear layers, anew or on to what it has.
+func (j *Job) summing(anew bool, pass func() error) error {
 	d, err := j.Model.Device()
 	if err != nil {
 		return err
 	}
 	watcher, able := d.(*imatrix.Device)
 	if able {
+		if anew {
+			watcher.Clear()
+		}
 		watcher.Watch(true)
 		defer watcher.Watch(false)
 	}

@@ -18,6 +18,7 @@ var groups = map[string]string{
 	"calib-field": "Text", "calib-tokens": "Text", "seq-len": "Text", "bos": "Text",
 	"avss-mode": "Scores", "site": "Scores", "seed": "Scores", "greedy-layers": "Scores", "random": "Scores",
 	"objective": "Search", "beam": "Search", "search-tokens": "Search", "search-plain": "Search",
+	"search-task": "Search", "search-items": "Search", "calib-settled": "Text", "calib-choose": "Text",
 	"drop-mass": "Choice", "protect-first": "Choice", "protect-last": "Choice", "unit": "Choice",
 	"task-data": "Judging", "shots": "Judging", "chat": "Judging", "samples": "Judging", "alternatives": "Judging", "no-timing": "Judging",
 	"generate": "Judging", "one-by-one": "Judging", "alone": "Judging",
