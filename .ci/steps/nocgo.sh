@@ -10,7 +10,7 @@ ptx_machine
 export CGO_ENABLED=0
 library=$(find "$build/native-OFF" -name 'libavssnative*.so' | head -1)
 AVSSNATIVE_LIBCPU=$library tests -short -timeout 30m ./kernels/cpu/... ./engine/... ./cmd/... ./internal/mapped
-names='TestNoDriver|TestRefusals|TestLimit|TestSynchronous|TestDemoScores|TestQuantised|TestOutOfMemory|TestSharedPass|TestKernelFails|TestFailuresGiveBack'
-names+='|TestUploadsArePinned|TestStagingGoesRound|TestStagesGrow|TestTrapStaysApart'
+names='TestNoDriver|TestRefusals|TestLimit|TestSynchronous|TestDemoScores|TestQuantised|TestOutOfMemory|TestSharedPass|TestKernelFails'
+names+='|TestFailuresGiveBack|TestUploadsArePinned|TestStagingGoesRound|TestStagesGrow|TestTrapStaysApart'
 tests_named "$names" ./cuda -short -timeout 20m
 tests_named 'TestCPU$|TestGoldens' ./engine -short -timeout 20m
