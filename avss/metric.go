@@ -44,6 +44,8 @@ type Options struct {
 	Search    Seeking // search: which sets, and how they are sought
 	Seed      uint64  // of the bootstrap
 	Resamples int     // of the bootstrap; 0: 1000, negative: none
+	// Drawn is shown the scores of every resample of the bootstrap, which it must not keep, with the key of what they are scores by; may be nil.
+	Drawn func(key string, scores []float64)
 }
 
 // Seeking is what a search for whole sets is told beside Rounds and Keep.
@@ -54,8 +56,19 @@ type Seeking struct {
 	Plain     bool    // sets are compared as they are, without gaps being bridged
 	Tokens    int     // of the text, at most; 0: all
 	Proposals [][]int // sets that others name
+	// Questions are what sets are compared on by objective "task"; else nil.
+	Questions *Questions `json:"-"`
 	// Notice is told of every set that is better than what was known for its number of layers; may be nil.
 	Notice func(Set) `json:"-"`
+}
+
+// Questions are a text of questions, each of some sequences in a row.
+type Questions struct {
+	Task      string // what a person calls them
+	Sequences []engine.Sequence
+	Ends      []int // where each question's sequences end
+	// Cost is what an answer costs, in nats, never less than 0, by what a model scores on the question's sequences.
+	Cost func(question int, scores []engine.SequenceScore) (float64, error)
 }
 
 // base is what all metrics have in common: which sequences were seen, and which activations were no numbers.

@@ -108,6 +108,35 @@ func TestStateGoesOnInTheMiddleOfAPass(t *testing.T) {
 	}
 }
 
+// The resamples that are shown are those that the intervals are of.
+func TestTheBootstrapIsShown(t *testing.T) {
+	o := testOptions(0)
+	drawn := map[string][][]float64{}
+	o.Drawn = func(key string, scores []float64) { drawn[key] = append(drawn[key], slices.Clone(scores)) }
+	m, err := New("bi", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := walk(randomSequences(3, 9, 4), m); err != nil {
+		t.Fatal(err)
+	}
+	scores := scoresOf(t, m)
+	if len(drawn) != 1 || len(drawn["bi"]) != o.Resamples {
+		t.Fatalf("%d kinds of scores were shown, %d resamples", len(drawn), len(drawn["bi"]))
+	}
+	for l := range scores.Values {
+		var values []float64
+		for _, d := range drawn["bi"] {
+			values = append(values, d[l])
+		}
+		slices.Sort(values)
+		n := float64(len(values) - 1)
+		if low, high := values[int(0.025*n+0.5)], values[int(0.975*n+0.5)]; low != scores.Low[l] || high != scores.High[l] {
+			t.Errorf("layer %d: the middle of what was shown is %v to %v, the interval %v to %v", l, low, high, scores.Low[l], scores.High[l])
+		}
+	}
+}
+
 func TestNoOpLayersComeFirst(t *testing.T) {
 	sequences := randomSequences(5, 12, 8, 2, 6)
 	metrics := everyMetric(0)

@@ -55,6 +55,8 @@ type Search struct {
 	// Run gives the scores of one metric or more. Sequences, Memory and Progress of the pass are the caller's; every token that counts is
 	// scored (ScoreFrom, ScoreTo).
 	Run func(ctx context.Context, r Runner, p engine.Pass, o Options) ([]Scores, error)
+	// Streams says that it reads the model's streams beside passes: the runner is the model, and one process does all of it.
+	Streams bool
 }
 
 // Runner runs passes; *engine.Model is one.

@@ -31,9 +31,19 @@ type Scores struct {
 
 // Set is layers that go together.
 type Set struct {
-	Layers []int  `json:"layers"` // ascending
-	Cost   Value  `json:"cost"`   // nats a token, as the search measured it
-	By     string `json:"by"`     // how it was found
+	Layers []int  `json:"layers"`        // ascending
+	Cost   Value  `json:"cost"`          // nats a token, or a question, as the search measured it
+	By     string `json:"by"`            // how it was found
+	Per    string `json:"per,omitempty"` // what the cost is shared over: "question"; empty: token
+}
+
+// Price is the cost in words.
+func (s Set) Price() string {
+	per := "token"
+	if s.Per != "" {
+		per = s.Per
+	}
+	return fmt.Sprintf("%.4f nats a %s", float64(s.Cost), per)
 }
 
 // Key names the scores in a file: the metric, and mode and site where there are some and they are not the defaults.

@@ -43,7 +43,11 @@ func (s *Scores) stability(o Options, occupied []int, values func(*weights) []fl
 		for range occupied {
 			w[occupied[below(source, len(occupied))]]++
 		}
-		for l, v := range values(&w) {
+		scores := values(&w)
+		if o.Drawn != nil {
+			o.Drawn(s.Key(), scores)
+		}
+		for l, v := range scores {
 			drawn[l] = append(drawn[l], v)
 		}
 	}

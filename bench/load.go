@@ -27,6 +27,8 @@ type Set struct {
 type Limit struct {
 	Items int    // 0: all
 	Seed  uint64 // 0: the first ones; otherwise a sample, the same for the same seed. The order stays the file's
+	// Except are items that are not asked, by what they ask, whatever the task: what has chosen a model must not judge it. Of them Items are taken.
+	Except *Set
 }
 
 // choose returns the indices of n things that a limit keeps, ascending.
@@ -95,7 +97,7 @@ func Load(ctx context.Context, names []string, source Source, limit Limit) ([]Se
 
 func load(task Task, f *file, limit Limit) (Set, error) {
 	most := limit.Items
-	if limit.Seed != 0 || task.Kind == Chunked {
+	if limit.Seed != 0 || limit.Except != nil || task.Kind == Chunked {
 		most = 0
 	}
 	items, err := task.Read(f, most)
@@ -116,6 +118,9 @@ func load(task Task, f *file, limit Limit) (Set, error) {
 	if task.Kind == Chunked {
 		set.Items = items
 		return set, nil
+	}
+	if items = limit.others(items); len(items) == 0 {
+		return Set{}, failure.NotFound.Errorf("bench: %s: %s: all of its items are taken for something else", task.Name, f.name)
 	}
 	for _, i := range limit.choose(len(items)) {
 		set.Items = append(set.Items, items[i])

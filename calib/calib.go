@@ -6,11 +6,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"slices"
 	"strings"
 
 	"avssnative/engine"
@@ -22,7 +20,9 @@ import (
 
 // Options say which text, and how much of it. The zero value is the demo's text, 16,384 tokens in sequences of at most 512.
 type Options struct {
-	Files []string  // .txt, .jsonl, .parquet, also .gz and .zst; "-" is Stdin, "demo" the text inside the program, "self" what the model writes
+	// Files are .txt, .jsonl, .parquet, also .gz and .zst; "-" is Stdin, "demo" the text inside the program, "self" what the model writes. Each is a
+	// text of its own: several share the tokens evenly, and what one is too short for goes to those behind it.
+	Files []string
 	Stdin io.Reader // text, or JSON lines where Field is given; nil: "-" is a file of that name
 	Field string    // where a .jsonl or .parquet holds its text; "": "text"
 
@@ -60,11 +60,22 @@ type Text struct {
 	Tokens    int               // of all sequences
 	Asked     int               // tokens that were asked for
 	DoubleBOS int               // documents whose text begins with the token that the tokenizer adds
+	Parts     []*Text           // the texts that this one is made of, in the order of Options.Files; nil: it is one
+	Of        []int             // where it is made of several: of each sequence, which of Parts it is from
 }
 
-// Read takes documents until there are enough tokens. Each is cut into pieces of at most Length tokens; pieces of a single token are left out,
-// because nothing follows them.
+// Read takes documents of every text until there are enough tokens. Each is cut into pieces of at most Length tokens; pieces of a single token are
+// left out, because nothing follows them.
 func Read(ctx context.Context, m *engine.Model, t *tokenizer.Tokenizer, o Options) (*Text, error) {
+	o = o.whole(m)
+	if len(o.Files) == 1 {
+		return one(ctx, m, t, o)
+	}
+	return several(ctx, m, t, o)
+}
+
+// whole are the options with what the zero value means written out.
+func (o Options) whole(m *engine.Model) Options {
 	if o.Tokens <= 0 {
 		o.Tokens = DefaultTokens
 	}
@@ -77,13 +88,24 @@ func Read(ctx context.Context, m *engine.Model, t *tokenizer.Tokenizer, o Option
 	if len(o.Files) == 0 {
 		o.Files = []string{Demo}
 	}
-	if slices.Contains(o.Files, Self) {
-		if len(o.Files) > 1 {
-			return nil, errors.New("calib: the model's own text stands alone, not beside files")
-		}
+	return o
+}
+
+// one is the text of one source.
+func one(ctx context.Context, m *engine.Model, t *tokenizer.Tokenizer, o Options) (*Text, error) {
+	if o.Files[0] == Self {
 		return own(ctx, m, t, o)
 	}
-	r := &reader{options: o, tokenizer: t, sum: sha256.New(), text: &Text{Source: strings.Join(o.Files, ", "), Asked: o.Tokens}}
+	r, err := readAll(ctx, t, o)
+	if err != nil {
+		return nil, err
+	}
+	return r.text, nil
+}
+
+// readAll reads documents until there are enough tokens.
+func readAll(ctx context.Context, t *tokenizer.Tokenizer, o Options) (*reader, error) {
+	r := &reader{options: o, tokenizer: t, sum: sha256.New(), text: &Text{Source: o.Files[0], Asked: o.Tokens}}
 	if err := r.begin(); err != nil {
 		return nil, err
 	}
@@ -101,7 +123,7 @@ func Read(ctx context.Context, m *engine.Model, t *tokenizer.Tokenizer, o Option
 		return nil, fmt.Errorf("calib: %s: %w", r.text.Source, ErrNoText)
 	}
 	r.text.SHA256 = hex.EncodeToString(r.sum.Sum(nil))
-	return r.text, nil
+	return r, nil
 }
 
 // Add puts sequences behind a text and counts their tokens.
@@ -135,6 +157,13 @@ type reader struct {
 	text  *Text
 	bos   int32
 	taken int
+	marks []mark // the ends of the documents
+}
+
+// mark is how far a text goes with one of its documents.
+type mark struct {
+	sequences, double int
+	sha256            string // of the documents so far
 }
 
 func (r *reader) begin() error {
@@ -175,33 +204,29 @@ func (r *reader) take(ctx context.Context, document string) (more bool, err erro
 		r.taken += n
 		ids = ids[n:]
 	}
+	r.marks = append(r.marks, mark{len(r.text.Sequences), r.text.DoubleBOS, hex.EncodeToString(r.sum.Sum(nil))})
 	return r.taken < r.options.Tokens, nil
 }
 
-// documents are those of the sources, one after the other.
+// documents are those of the one source.
 func documents(ctx context.Context, o Options) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		for i, path := range o.Files {
-			if path == Demo {
-				for _, text := range strings.Split(string(smallworld.Calibration()), smallworld.EndOfText) {
-					if text = strings.TrimSpace(text); text != "" && !yield(text, nil) {
-						return
-					}
+		path := o.Files[0]
+		if path == Demo {
+			for _, text := range strings.Split(string(smallworld.Calibration()), smallworld.EndOfText) {
+				if text = strings.TrimSpace(text); text != "" && !yield(text, nil) {
+					return
 				}
-				continue
 			}
-			if path == "-" && o.Stdin != nil && slices.Contains(o.Files[:i], "-") {
-				yield("", errors.New("calib: standard input (-) is named twice, and can be read once"))
+			return
+		}
+		for d, err := range source(path, o).Documents(ctx) {
+			if err != nil {
+				yield("", err)
 				return
 			}
-			for d, err := range source(path, o).Documents(ctx) {
-				if err != nil {
-					yield("", err)
-					return
-				}
-				if text := strings.TrimSpace(d.Text); text != "" && !yield(text, nil) {
-					return
-				}
+			if text := strings.TrimSpace(d.Text); text != "" && !yield(text, nil) {
+				return
 			}
 		}
 	}

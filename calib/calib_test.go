@@ -103,7 +103,7 @@ func TestRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, o := range map[string]calib.Options{
-		"stands alone":   {Files: []string{calib.Self, empty}},
+		"want each text": {Files: []string{calib.Demo, calib.Demo}},
 		"no text of two": {Files: []string{empty}},
 		"no such file":   {Files: []string{empty + "x.txt"}},
 		"want auto, yes": {BOS: "perhaps"},
@@ -112,5 +112,79 @@ func TestRefusals(t *testing.T) {
 		if _, err := calib.Read(t.Context(), m, words, o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", o, err, want)
 		}
+	}
+}
+
+// Several texts share the tokens, stand in turns with half of each among the even sequences, and are what each is alone.
+func TestSeveralTextsStandInTurns(t *testing.T) {
+	m, words := open(t)
+	short := filepath.Join(t.TempDir(), "short.txt")
+	if err := os.WriteFile(short, []byte("The dog ran to the river, and the cat sat by the tree and saw it."), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	text, err := calib.Read(t.Context(), m, words, calib.Options{Files: []string{short, calib.Demo, calib.Self}, Tokens: 900, Length: 50})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(text.Parts) != 3 || len(text.Of) != len(text.Sequences) || text.Tokens < 870 || text.Tokens > 900 || text.Asked != 900 {
+		t.Fatalf("%d parts, %d of %d sequences told apart, %d tokens", len(text.Parts), len(text.Of), len(text.Sequences), text.Tokens)
+	}
+	seen := make([]int, len(text.Parts))
+	even := make([]int, len(text.Parts))
+	for i, of := range text.Of {
+		if want := text.Parts[of].Sequences[seen[of]]; !reflect.DeepEqual(text.Sequences[i], want) {
+			t.Fatalf("sequence %d is not number %d of part %d", i, seen[of], of)
+		}
+		if seen[of]++; i%2 == 0 {
+			even[of]++
+		}
+	}
+	for i, p := range text.Parts {
+		if seen[i] != len(p.Sequences) || 2*even[i] < seen[i]-1 || 2*even[i] > seen[i]+1 {
+			t.Errorf("%s: %d of %d sequences, %d of them even", p.Source, seen[i], len(p.Sequences), even[i])
+		}
+	}
+	if rest := (900 - text.Parts[0].Tokens) / 2; text.Parts[0].Tokens > 100 || text.Parts[1].Asked != rest {
+		t.Errorf("the short text has %d tokens, the next one was asked for %d, want %d", text.Parts[0].Tokens, text.Parts[1].Asked, rest)
+	}
+	alone, err := calib.Read(t.Context(), m, words, calib.Options{Files: []string{calib.Demo}, Tokens: text.Parts[1].Asked, Length: 50})
+	if err != nil || !reflect.DeepEqual(alone, text.Parts[1]) {
+		t.Errorf("the demo's text beside others is not what it is alone: %v", err)
+	}
+}
+
+// A growing text keeps what it has, and is at every length what is read at once to that length.
+func TestAGrowingTextIsWhatIsReadAtOnce(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	m, words := open(t)
+	g, err := calib.Begin(t.Context(), m, words, calib.Options{Files: []string{calib.Demo}, Tokens: 2000, Length: 60})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tokens := range []int{300, 301, 900, 5000} {
+		text, more, err := g.To(t.Context(), tokens)
+		if err != nil || text.Tokens < min(tokens, 1950) || text.Tokens > min(tokens+60, 2000) || more != (tokens < 2000) {
+			t.Fatalf("%d tokens, want %d; more %v, %v", text.Tokens, tokens, more, err)
+		}
+		once, err := calib.Read(t.Context(), m, words, calib.Options{Files: []string{calib.Demo}, Tokens: text.Tokens, Length: 60})
+		if err != nil || !reflect.DeepEqual(text.Sequences, once.Sequences) || text.SHA256 != once.SHA256 {
+			t.Errorf("%d tokens are not what is read at once: %v", text.Tokens, err)
+		}
+	}
+	g, err = calib.Begin(t.Context(), m, words, calib.Options{Files: []string{calib.Demo, calib.Self}, Tokens: 2000, Length: 60, Seed: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, _, err := g.To(t.Context(), 300)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, more, err := g.To(t.Context(), 700)
+	if err != nil || !more || after.Tokens < 690 || after.Parts[1].Tokens < 340 || before.SHA256 == after.SHA256 {
+		t.Errorf("%d tokens, %d of them the model's own, more %v, %v", after.Tokens, after.Parts[1].Tokens, more, err)
+	}
+	if !reflect.DeepEqual(before.Sequences, after.Sequences[:len(before.Sequences)]) || !reflect.DeepEqual(before.Of, after.Of[:len(before.Of)]) {
+		t.Error("what had been taken has changed")
 	}
 }

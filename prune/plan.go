@@ -138,7 +138,8 @@ func lowest(scores avss.Scores, rule Rule, protect Protect) ([]int, error) {
 // byMass takes the lowest scores while their sum is at most the rule's share of the sum of all. The sum runs over the sorted scores.
 // Infinite scores have no part in it and never go; a score below zero, which only rounding makes, counts as zero.
 func byMass(scores avss.Scores, rule Rule, protect Protect) ([]int, error) {
-	if d, err := avss.Lookup(scores.Metric); len(scores.Order)+len(scores.Sets)+len(scores.Distance) > 0 || err == nil && d.Kind() == avss.Baseline {
+	d, err := avss.Lookup(scores.Metric)
+	if len(scores.Order)+len(scores.Sets)+len(scores.Distance) > 0 || err == nil && (d.Kind() == avss.Baseline || d.Name == lorpName) {
 		return nil, rule.refuse("scores of %s have no mass: drop a share or a number of layers", scores.Metric)
 	}
 	if scores.HighestFirst() {

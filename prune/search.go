@@ -19,24 +19,35 @@ import (
 type Objective string
 
 const (
-	ObjectiveKL  Objective = "kl"  // KL(dense ‖ pruned), nats a token
-	ObjectiveNLL Objective = "nll" // negative log-likelihood, nats a token
+	ObjectiveKL   Objective = "kl"   // KL(dense ‖ pruned), nats a token
+	ObjectiveNLL  Objective = "nll"  // negative log-likelihood, nats a token
+	ObjectiveTask Objective = "task" // what the answers to some questions cost, nats a question
 )
 
 // ParseObjective reads an objective's name.
 func ParseObjective(text string) (Objective, error) {
 	switch o := Objective(text); o {
-	case ObjectiveKL, ObjectiveNLL:
+	case ObjectiveKL, ObjectiveNLL, ObjectiveTask:
 		return o, nil
 	}
-	return "", fmt.Errorf("prune: objective %.40q: unknown; known: %s, %s", text, ObjectiveKL, ObjectiveNLL)
+	return "", fmt.Errorf("prune: objective %.40q: unknown; known: %s, %s, %s", text, ObjectiveKL, ObjectiveNLL, ObjectiveTask)
+}
+
+// per is what a cost is shared over, where that is no token.
+func (o *SearchOptions) per() string {
+	if o.Objective == ObjectiveTask {
+		return "question"
+	}
+	return ""
 }
 
 // SearchOptions say how sets are sought. The zero value but for Counts is right.
 type SearchOptions struct {
-	Counts    []int        // how many layers shall go: a set is sought for each number
-	Keep      []int        // layers that may not go
-	Objective Objective    // "": kl
+	Counts    []int     // how many layers shall go: a set is sought for each number
+	Keep      []int     // layers that may not go
+	Objective Objective // "": kl
+	// Questions are, by objective task, what the sequences of the text ask; its Sequences are not read.
+	Questions *avss.Questions
 	Repair    RepairMethod // of gaps within the search: lstsq, or "" and none for the plain cut
 	// Fit is text to solve the repair of gaps on; nil: the text that sets are compared on, which flatters them.
 	Fit       []engine.Sequence
@@ -83,8 +94,8 @@ func Search(ctx context.Context, m Searchable, text []engine.Sequence, o SearchO
 		return nil, err
 	}
 	c := &costs{runner: m, text: text, o: o, whole: map[string][]float64{}, layers: m.Layers(), pace: 0.5}
-	if c.tokens = scoredTokens(text); c.tokens == 0 {
-		return nil, errors.New("prune: search: no token is scored: set ScoreFrom and ScoreTo of the sequences")
+	if err := c.measure(); err != nil {
+		return nil, fmt.Errorf("prune: search: %w", err)
 	}
 	s := &search{o: o, costs: c, free: free, best: map[int]avss.Set{}, out: &Searched{}}
 	if err := s.prepare(ctx, m, text); err != nil {
@@ -103,12 +114,16 @@ func (s *search) prepare(ctx context.Context, m Searchable, text []engine.Sequen
 	if s.o.Repair != RepairLstsq {
 		return nil
 	}
-	streams, err := m.Streams(ctx, text, s.o.Progress)
-	if err != nil {
-		return err
-	}
-	if !slices.ContainsFunc(text, func(s engine.Sequence) bool { return len(s.Branches) > 0 }) {
-		s.costs.known = streams.Last()
+	var streams *engine.Streams
+	var err error
+	branched := slices.ContainsFunc(text, func(s engine.Sequence) bool { return len(s.Branches) > 0 })
+	if compared := s.o.Objective == ObjectiveKL && !branched; compared || s.o.Fit == nil {
+		if streams, err = m.Streams(ctx, text, s.o.Progress); err != nil {
+			return err
+		}
+		if compared {
+			s.costs.known = streams.Last()
+		}
 	}
 	if s.o.Fit != nil {
 		if streams, err = m.Streams(ctx, s.o.Fit, s.o.Progress); err != nil {
@@ -217,7 +232,7 @@ func (s *search) found(of costed, by string) bool {
 	if known, some := s.best[n]; some && float64(known.Cost) <= of.cost {
 		return false
 	}
-	s.best[n] = avss.Set{Layers: of.drop.Layers(), Cost: avss.Value(of.cost), By: by}
+	s.best[n] = avss.Set{Layers: of.drop.Layers(), Cost: avss.Value(of.cost), By: by, Per: s.o.per()}
 	if s.o.Notice != nil {
 		s.o.Notice(s.best[n])
 	}
@@ -302,7 +317,7 @@ func (s *search) propose(ctx context.Context, n int) error {
 		return err
 	}
 	for _, m := range measured {
-		s.out.Proposed = append(s.out.Proposed, avss.Set{Layers: m.drop.Layers(), Cost: avss.Value(m.cost), By: "proposal"})
+		s.out.Proposed = append(s.out.Proposed, avss.Set{Layers: m.drop.Layers(), Cost: avss.Value(m.cost), By: "proposal", Per: s.o.per()})
 		s.found(m, "proposal")
 	}
 	return nil

@@ -3,6 +3,7 @@ package prune
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -24,10 +25,12 @@ type costs struct {
 	gaps   *gaps       // nil: gaps are not repaired
 	known  [][]float32 // the dense model's last stream, a sequence; nil: it is walked with every pass
 	text   []engine.Sequence
-	tokens int // scored in all of the text
+	tokens int     // scored in all of the text
+	ends   []int   // of the portions that costs are of, each one sequence or more: where they end among the sequences
+	weight float64 // what costs are shared over: tokens, or questions
 	layers int
 	o      SearchOptions
-	whole  map[string][]float64 // what the sets measured on all of the text have cost, by the set, a sequence
+	whole  map[string][]float64 // what the sets measured on all of the text have cost, by the set, a portion
 	tried  int
 
 	// For the estimate of the time that is left: work done, in all and before the round in work; sets on all of the text that lie ahead, as layer
@@ -46,13 +49,13 @@ type costed struct {
 type contender struct {
 	drop  engine.Drop
 	key   string
-	spent []float64 // a sequence measured
+	spent []float64 // a portion measured
 	sum   float64
 }
 
-// stages parts the text: where each stage ends, in sequences.
+// stages parts the text: where each stage ends, in portions.
 func (c *costs) stages() (ends []int) {
-	n := len(c.text)
+	n := len(c.ends)
 	if c.o.Whole {
 		return []int{n}
 	}
@@ -76,7 +79,7 @@ func (c *costs) best(ctx context.Context, sets []engine.Drop, keep int, limit fl
 			}
 		}
 		slices.SortStableFunc(wanted, func(a, b []float64) int { return cmp.Compare(total(a), total(b)) })
-		most = limit * float64(c.tokens)
+		most = limit * c.weight
 		if len(wanted) >= keep {
 			if sum := total(wanted[keep-1]); sum <= most {
 				most, last = sum, wanted[keep-1]
@@ -94,13 +97,13 @@ func (c *costs) best(ctx context.Context, sets []engine.Drop, keep int, limit fl
 	ends := c.stages()
 	for stage, begin := 0, 0; stage < len(ends) && len(running) > 0; stage++ {
 		if len(running) <= keep { // nobody is left to leave off
-			ends[stage] = len(c.text)
+			ends[stage] = len(c.ends)
 		}
 		if err := c.spend(ctx, running, begin, ends[stage]); err != nil {
 			return nil, err
 		}
 		begin = ends[stage]
-		if begin == len(c.text) {
+		if begin == len(c.ends) {
 			c.finish(running)
 			break
 		}
@@ -108,7 +111,7 @@ func (c *costs) best(ctx context.Context, sets []engine.Drop, keep int, limit fl
 		if stage == 0 { // what the likely ones come to in all bounds the others
 			leaders := running[:min(keep, len(running))]
 			if most, _ := bound(); leaders[len(leaders)-1].sum <= most {
-				if err := c.spend(ctx, leaders, begin, len(c.text)); err != nil {
+				if err := c.spend(ctx, leaders, begin, len(c.ends)); err != nil {
 					return nil, err
 				}
 				c.finish(leaders)
@@ -120,8 +123,8 @@ func (c *costs) best(ctx context.Context, sets []engine.Drop, keep int, limit fl
 	}
 	var all []costed
 	for _, set := range sets {
-		if spent, known := c.whole[set.String()]; known && total(spent) <= limit*float64(c.tokens) {
-			all = append(all, costed{set, total(spent) / float64(c.tokens)})
+		if spent, known := c.whole[set.String()]; known && total(spent) <= limit*c.weight {
+			all = append(all, costed{set, total(spent) / c.weight})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b costed) int { return cmp.Compare(a.cost, b.cost) })
@@ -185,16 +188,45 @@ func (c *costs) finish(sets []*contender) {
 	}
 }
 
-// spend measures sets on the sequences from begin to end.
+// measure finds the portions of the text.
+func (c *costs) measure() error {
+	if c.tokens = scoredTokens(c.text); c.tokens == 0 {
+		return errors.New("no token is scored: set ScoreFrom and ScoreTo of the sequences")
+	}
+	if c.o.Objective != ObjectiveTask {
+		for i := range c.text {
+			c.ends = append(c.ends, i+1)
+		}
+		c.weight = float64(c.tokens)
+		return nil
+	}
+	q := c.o.Questions
+	if q == nil || q.Cost == nil || len(q.Ends) == 0 || q.Ends[len(q.Ends)-1] != len(c.text) || !slices.IsSorted(q.Ends) || q.Ends[0] < 1 {
+		return fmt.Errorf("objective %s: want questions that the %d sequences of the text are of", ObjectiveTask, len(c.text))
+	}
+	c.ends, c.weight = q.Ends, float64(len(q.Ends))
+	return nil
+}
+
+// begins is the first sequence of a portion.
+func (c *costs) begins(portion int) int {
+	if portion == 0 {
+		return 0
+	}
+	return c.ends[portion-1]
+}
+
+// spend measures sets on the portions from begin to end.
 func (c *costs) spend(ctx context.Context, sets []*contender, begin, end int) error {
 	if begin >= end || len(sets) == 0 {
 		return nil
 	}
-	p := engine.Pass{Sequences: c.text[begin:end], Memory: c.o.Memory, Diverge: c.o.Objective == ObjectiveKL}
+	from, to := c.begins(begin), c.ends[end-1]
+	p := engine.Pass{Sequences: c.text[from:to], Memory: c.o.Memory, Diverge: c.o.Objective == ObjectiveKL}
 	if p.Diverge {
 		p.Variants, p.Repairs = []engine.Drop{nil}, []*engine.Repair{nil}
 		if c.known != nil {
-			p.Known = c.known[begin:end]
+			p.Known = c.known[from:to]
 		}
 	}
 	first := len(p.Variants)
@@ -220,8 +252,8 @@ func (c *costs) spend(ctx context.Context, sets []*contender, begin, end int) er
 		return fmt.Errorf("prune: search: the pass scored %d variants, want %d", len(outcome.Scores), len(p.Variants))
 	}
 	for i, s := range sets {
-		for k := range outcome.Scores[first+i] {
-			cost, err := c.of(&outcome.Scores[first+i][k])
+		for portion := begin; portion < end; portion++ {
+			cost, err := c.of(portion, outcome.Scores[first+i][c.begins(portion)-from:c.ends[portion]-from])
 			if err != nil {
 				return fmt.Errorf("prune: search: without layers %s: %w", s.drop, err)
 			}
@@ -239,10 +271,17 @@ func (c *costs) repair(ctx context.Context, drop engine.Drop) (*engine.Repair, e
 	return c.gaps.repair(ctx, drop)
 }
 
-// of is what a set has cost on a sequence, never less than nothing: a divergence of nothing may come out below by rounding.
-func (c *costs) of(s *engine.SequenceScore) (float64, error) {
-	sum := s.Score
-	for _, b := range s.Branches {
+// of is what a set has cost on a portion, never less than nothing: a divergence of nothing may come out below by rounding.
+func (c *costs) of(portion int, scores []engine.SequenceScore) (float64, error) {
+	if c.o.Objective == ObjectiveTask {
+		cost, err := c.o.Questions.Cost(portion, scores)
+		if err == nil && math.IsNaN(cost) {
+			err = fmt.Errorf("what question %d costs is not a number", portion)
+		}
+		return max(cost, 0), err
+	}
+	sum := scores[0].Score
+	for _, b := range scores[0].Branches {
 		sum = sum.Add(b)
 	}
 	cost := sum.KL
@@ -263,7 +302,7 @@ func (c *costs) cheapest(layers, most int) (all []avss.Set) {
 			panic("prune: search: " + err.Error())
 		}
 		if len(drop) == layers {
-			all = append(all, avss.Set{Layers: drop.Layers(), Cost: avss.Value(total(spent) / float64(c.tokens))})
+			all = append(all, avss.Set{Layers: drop.Layers(), Cost: avss.Value(total(spent) / c.weight), Per: c.o.per()})
 		}
 	}
 	slices.SortFunc(all, func(a, b avss.Set) int {

@@ -2,6 +2,7 @@ package prune
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -26,7 +27,7 @@ func init() {
 			{ArXiv: "2410.14649", Authors: "Sieberling et al.", Year: 2024, Title: "EvoPress: Accurate Dynamic Model Compression via Evolutionary Search"},
 		},
 		Rounds: true,
-		Search: &avss.Search{Name: "search for sets", Run: searchScores},
+		Search: &avss.Search{Name: "search for sets", Run: searchScores, Streams: true},
 	})
 }
 
@@ -41,6 +42,13 @@ func searchScores(ctx context.Context, r avss.Runner, p engine.Pass, o avss.Opti
 	text, fit := parted(pieces(p.Sequences), o.Search.Tokens)
 	options := SearchOptions{Counts: o.Search.Counts, Keep: o.Keep, Objective: Objective(o.Search.Objective), Repair: RepairLstsq, Fit: fit,
 		Beam: o.Search.Beam, Doubt: searchDoubt, Memory: p.Memory, Progress: p.Progress, Notice: o.Search.Notice}
+	if options.Objective == ObjectiveTask {
+		if o.Search.Questions == nil {
+			return nil, errors.New("prune: search: objective task: there are no questions")
+		}
+		options.Questions, text = o.Search.Questions, o.Search.Questions.Sequences
+		options.Fit = bridging(pieces(p.Sequences))
+	}
 	if o.Search.Plain {
 		options.Repair = RepairNone
 	}
@@ -94,14 +102,20 @@ func parted(text []engine.Sequence, tokens int) (compared, fit []engine.Sequence
 			break
 		}
 	}
-	sum = 0
-	for _, s := range text[min(most, len(text)):] {
+	fit = bridging(text[min(most, len(text)):])
+	return text[:min(most, len(text))], fit
+}
+
+// bridging is as much of a text as gaps are bridged by; nil where that is none.
+func bridging(text []engine.Sequence) (fit []engine.Sequence) {
+	sum := 0
+	for _, s := range text {
 		if sum += len(s.IDs); sum > bridgeTokens {
 			break
 		}
 		fit = append(fit, s)
 	}
-	return text[:min(most, len(text))], fit
+	return fit
 }
 
 // scores are a layer's the least number of layers whose best set holds it; infinite where none does.
@@ -128,15 +142,19 @@ func (s *Searched) scores(layers int, text []engine.Sequence, o SearchOptions) a
 	if o.Repair == RepairNone {
 		bridged = "as they are"
 	}
+	on := fmt.Sprintf("%d tokens", scoredTokens(text))
+	if o.Objective == ObjectiveTask {
+		on = fmt.Sprintf("%d questions of %s, which judge nothing", len(o.Questions.Ends), o.Questions.Task)
+	}
 	out.Notes = []string{fmt.Sprintf("the score is the least number of layers whose best set holds the layer; %d sets were looked at, "+
-		"%d of them on all of %d tokens, %s", s.Tried, s.Whole, scoredTokens(text), bridged),
+		"%d of them on all of %s, %s", s.Tried, s.Whole, on, bridged),
 		fmt.Sprintf("a set that is among the best may have been left off early with a probability of %g each time that sets were compared", searchDoubt)}
 	for i, set := range s.Sets {
 		words := make([]string, len(set.Layers))
 		for k, l := range set.Layers {
 			words[k] = fmt.Sprint(l)
 		}
-		note := fmt.Sprintf("without %s: %.4f nats a token (found by %s)", strings.Join(words, ","), float64(set.Cost), set.By)
+		note := fmt.Sprintf("without %s: %s (found by %s)", strings.Join(words, ","), set.Price(), set.By)
 		if next := s.Next[i]; len(next) > 1 {
 			note += fmt.Sprintf("; the next best set costs %.4f", float64(next[1].Cost))
 		}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"avssnative/avss"
@@ -133,6 +134,71 @@ func TestSearchFindsTheBestSet(t *testing.T) {
 				t.Errorf("seed %d, %d layers: %g by a beam of one, %g after swaps, the best is %g", seed, n, a, b, cost)
 			}
 			f.noSwapHelps(t, swapped.Sets[0], text, keep)
+		}
+	}
+}
+
+// By objective task a set costs what its answers do, of which one may take several sequences; all sets tried with most left off early find what all
+// of them on all questions find.
+func TestSearchByQuestions(t *testing.T) {
+	for seed := range uint64(6) {
+		f := &invented{layers: 8, seed: seed}
+		text := inventedText(12)
+		q := &avss.Questions{Task: "made", Ends: []int{1, 4, 5, 7, 8, 12}, Cost: func(question int, scores []engine.SequenceScore) (float64, error) {
+			cost := 0.0
+			for _, s := range scores {
+				cost += s.KL
+			}
+			return math.Sqrt(cost) * float64(question+1), nil
+		}}
+		cost := func(drop engine.Drop) float64 {
+			sum, from := 0.0, 0
+			for question, end := range q.Ends {
+				spent := 0.0
+				for ; from < end; from++ {
+					spent += f.cost(drop, from)
+				}
+				sum += math.Sqrt(spent) * float64(question+1)
+			}
+			return sum / float64(len(q.Ends))
+		}
+		least := math.Inf(1)
+		for set := range 1 << f.layers {
+			var layers []int
+			for l := range f.layers {
+				if set>>l&1 == 1 {
+					layers = append(layers, l)
+				}
+			}
+			if len(layers) == 3 {
+				least = min(least, cost(engine.Layers(layers...)))
+			}
+		}
+		for name, o := range map[string]SearchOptions{"all sets": {}, "whole text": {Whole: true}, "wide beam": {Most: -1, Beam: 1000}} {
+			o.Counts, o.Objective, o.Questions = []int{3}, ObjectiveTask, q
+			got, err := Search(t.Context(), f, text, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := got.Sets[0]
+			if math.Abs(float64(s.Cost)-least) > 1e-9 || math.Abs(cost(engine.Layers(s.Layers...))-least) > 1e-9 || s.Per != "question" {
+				t.Errorf("seed %d, %s: %+v, the best costs %g", seed, name, s, least)
+			}
+			if price := s.Price(); !strings.HasSuffix(price, " nats a question") {
+				t.Errorf("costs %s", price)
+			}
+		}
+		weighed, err := Weigh(t.Context(), f, text, []engine.Drop{engine.Layers(1, 2)}, SearchOptions{Objective: ObjectiveTask, Questions: q})
+		if err != nil || len(weighed[0]) != len(q.Ends) || math.Abs(total(weighed[0])/6-cost(engine.Layers(1, 2))) > 1e-9 {
+			t.Errorf("seed %d: weighed %v, %v", seed, weighed, err)
+		}
+	}
+	f, text := &invented{layers: 4}, inventedText(3)
+	free := func(int, []engine.SequenceScore) (float64, error) { return 0, nil }
+	for _, q := range []*avss.Questions{nil, {Ends: []int{1, 3}}, {Ends: []int{1, 2}, Cost: free}, {Ends: []int{2, 1, 3}, Cost: free}} {
+		_, err := Search(t.Context(), f, text, SearchOptions{Counts: []int{1}, Objective: ObjectiveTask, Questions: q})
+		if err == nil || !strings.Contains(err.Error(), "want questions") {
+			t.Errorf("%+v: %v", q, err)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"avssnative/avss"
 	"avssnative/engine"
+	"avssnative/internal/report"
 	"avssnative/prune"
 )
 
@@ -16,6 +17,7 @@ type Choice struct {
 	Mode    avss.Mode // where Metric is avss; "": robust
 	Site    avss.Site // where Metric is avss; "": delta
 	Seed    uint64    // of the random baseline
+	Worst   bool      // of several texts, what costs least where it costs most (after CompareTexts); else what all of them say together
 }
 
 // Choose picks the layers that go by the scores measured before, and notes what the other rankings would have dropped.
@@ -37,6 +39,14 @@ func (j *Job) Choose(c Choice) (engine.Drop, error) {
 	plan, err := j.plan(scores, c.Rule, c.Protect)
 	if err != nil {
 		return nil, err
+	}
+	if j.Report.Texts != nil {
+		j.Report.Texts.Chosen = report.ByJoint
+	}
+	if c.Worst {
+		if plan, err = j.bestInWorstCase(c); err != nil {
+			return nil, err
+		}
 	}
 	if a := j.Report.Aimed; a != nil {
 		plan.Rule += fmt.Sprintf(" for %s", a.Target)

@@ -70,6 +70,11 @@ func (j *Job) Expect(ctx context.Context, a Ahead) error {
 	if a.Score {
 		add("scoring", observing*text*layers)
 	}
+	if a.Calibration != nil && a.Score && len(a.Calibration.Files) > 1 {
+		// Each text names a set, and two are of all of them; they share layers with the dense model.
+		sets := float64(len(a.Calibration.Files) + 2)
+		add("texts side by side", min(weighedTokens, text/2)*(1+0.6*sets)*(layers+head))
+	}
 	all = append(all, j.expectSearches(a, text, layers, head)...)
 	switch a.Repair {
 	case "", prune.RepairNone:
@@ -102,6 +107,10 @@ func (j *Job) expectSearches(a Ahead, text, layers, head float64) []Expected {
 			continue
 		}
 		done = append(done, d.Search)
+		if d.Name == "lorp" { // one walk of some thousand tokens
+			all = append(all, Expected{d.Search.Name, min(text, 4096) * layers * j.layerTime})
+			continue
+		}
 		rounds := 1.0
 		if d.Rounds {
 			if rounds = float64(a.Greedy); rounds == 0 {

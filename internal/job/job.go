@@ -9,6 +9,7 @@ import (
 
 	"avssnative/avss"
 	"avssnative/bench"
+	"avssnative/calib"
 	"avssnative/engine"
 	"avssnative/failure"
 	"avssnative/internal/chat"
@@ -29,15 +30,21 @@ type Job struct {
 	Expecting func([]Expected)                  // told by Expect what is to come; may be nil
 	Found     func(avss.Set)                    // called when a search has found a better set; may be nil
 
-	tokenizer   *tokenizer.Tokenizer
-	calibration []engine.Sequence
-	repair      *engine.Repair             // of the layers that stay; nil: none
-	solved      map[string]*prune.Repaired // by the units dropped and the method
-	further     []planned                  // further plans that are judged together with the one that is written
-	avss        *avss.AVSS
-	scores      []avss.Scores // in the order they are shown
-	shared      *shard.Runner // where the job is one part of several
-	layerTime   float64       // seconds of a token through a layer; 0: not measured
+	tokenizer    *tokenizer.Tokenizer
+	calibration  []engine.Sequence
+	growing      *calib.Growing             // where more of the text can be taken; else nil
+	taken        *calib.Text                // what calibration is of
+	texts        *calib.Text                // the same where it is of several texts that can be compared; else nil
+	byText       [][]avss.Scores            // of each of these, by its even sequences, in no order
+	incomparable error                      // why several texts are not compared
+	weighing     map[int]bool               // the sequences of calibration that have chosen among sets
+	repair       *engine.Repair             // of the layers that stay; nil: none
+	solved       map[string]*prune.Repaired // by the units dropped and the method
+	further      []planned                  // further plans that are judged together with the one that is written
+	avss         *avss.AVSS
+	scores       []avss.Scores // in the order they are shown
+	shared       *shard.Runner // where the job is one part of several
+	layerTime    float64       // seconds of a token through a layer; 0: not measured
 }
 
 // Open opens a model and its device and begins a report.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"avssnative/calib"
 	"avssnative/engine"
 	"avssnative/prune"
 )
@@ -37,11 +36,11 @@ func (j *Job) solve(ctx context.Context, drop engine.Drop, method prune.RepairMe
 		return r, nil
 	}
 	defer j.phase("repair")()
-	fit, held := (&calib.Text{Sequences: j.calibration}).Split()
-	if len(held.Sequences) == 0 {
+	fit, held := j.halves()
+	if len(held) == 0 {
 		return nil, fmt.Errorf("%w: the calibration text has %d sequences: some must be fitted on and others judged by", ErrTooLittle, len(j.calibration))
 	}
-	o := prune.RepairOptions{Method: method, Fit: fit.Sequences, Held: held.Sequences, Memory: j.Memory,
+	o := prune.RepairOptions{Method: method, Fit: fit, Held: held, Memory: j.Memory,
 		Progress: func(m prune.RepairMethod, s engine.Step) {
 			if j.Progress != nil {
 				j.Progress("repairing ("+string(m)+")", s)

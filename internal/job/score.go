@@ -24,6 +24,7 @@ type Scoring struct {
 	Greedy  int       // layers that the greedy search drops; 0: a quarter of them
 	Keep    []int     // layers that the searches may not drop
 	Search  avss.Seeking
+	Settle  *Settling `json:",omitempty"` // text is taken until the set is settled (after CalibrateGrowing); nil: it is what it is
 }
 
 // DefaultBatch is the batch of AVSS's mode "reference" unless told otherwise.
@@ -41,7 +42,7 @@ func (j *Job) Score(ctx context.Context, s Scoring) error {
 	}
 	// What a shard of one phase lacks keeps it from no other phase.
 	var missing *shard.Missing
-	if err := j.observe(ctx, o); err != nil && !errors.As(err, &missing) {
+	if err := j.observe(ctx, s, o); err != nil && !errors.As(err, &missing) {
 		return err
 	}
 	if err := j.remove(ctx, s.Metrics, o, &missing); err != nil {
@@ -79,39 +80,33 @@ func (j *Job) explain(metric string) {
 }
 
 // observe runs the pass of all activation metrics.
-func (j *Job) observe(ctx context.Context, o avss.Options) error {
+func (j *Job) observe(ctx context.Context, s Scoring, o avss.Options) error {
 	defer j.phase("scoring")()
-	p := j.pass("scoring")
-	p.Sequences = j.calibration
-	var metrics []avss.Metric
-	for _, d := range avss.Metrics(avss.Activation) {
-		m := d.New(d, o)
-		if a, ok := m.(*avss.AVSS); ok {
+	var draws draws
+	if s.Settle != nil {
+		o.Drawn = draws.see
+	}
+	watched := j.watching(o, 0)
+	for _, w := range watched {
+		if a, ok := w.all.(*avss.AVSS); ok {
 			j.avss = a
 		}
-		metrics = append(metrics, m)
-		p.Observe = append(p.Observe, m)
 	}
-	if _, err := j.scorer().Run(ctx, p); err != nil {
+	if err := j.watch(ctx, watched, o, 0); err != nil {
 		return err
 	}
-	for _, m := range metrics {
-		scores, err := m.Scores()
-		if err != nil {
+	if s.Settle != nil {
+		if err := j.settle(ctx, watched, o, s.Settle, &draws); err != nil {
 			return err
 		}
-		j.scores = append(j.scores, scores)
 	}
-	for _, m := range metrics {
-		if several, ok := m.(avss.Several); ok {
-			further, err := several.Further()
-			if err != nil {
-				return err
-			}
-			j.scores = append(j.scores, further...)
-		}
+	draws.done = true
+	all, err := measuredBy(watched, func(w *watchedMetric) avss.Metric { return w.all })
+	if err != nil {
+		return err
 	}
-	return nil
+	j.scores = append(j.scores, all...)
+	return j.scoreTexts(watched)
 }
 
 // scored is a text with every token but the first of each sequence to be predicted.
@@ -136,14 +131,25 @@ func (j *Job) remove(ctx context.Context, wanted []string, o avss.Options, missi
 		p.Sequences = scored(j.calibration)
 		runner := j.scorer()
 		if d.Name == prune.SearchName {
-			p.Sequences, runner = j.searched(), j.searching()
+			p.Sequences = j.searched()
 			o.Search.Proposals, o.Search.Notice = j.proposals(o), j.Found
+		}
+		kept := &recorded{Runner: runner}
+		if d.Search.Streams {
+			runner = j.searching()
+		} else if j.texts != nil && !d.Rounds {
+			runner = kept
 		}
 		scores, err := d.Search.Run(ctx, runner, p, o)
 		if err != nil && !errors.As(err, missing) {
 			return err
 		}
 		j.scores = append(j.scores, scores...)
+		if err == nil {
+			if err := j.removeTexts(ctx, d, kept, p, o); err != nil {
+				return err
+			}
+		}
 		end()
 	}
 	return nil

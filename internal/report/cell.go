@@ -78,6 +78,12 @@ func (q Quantity) shown() string { return q.String() }
 func (q Quantity) String() string { return count(int64(q)) }
 func (q Quantity) values() []any  { return []any{int64(q)} }
 
+// Fraction is so many of so many; programs read how many.
+type Fraction struct{ Part, Of int }
+
+func (f Fraction) shown() string { return fmt.Sprintf("%d of %d", f.Part, f.Of) }
+func (f Fraction) values() []any { return []any{int64(f.Part)} }
+
 // Bytes is a size.
 type Bytes int64
 

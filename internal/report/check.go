@@ -109,6 +109,8 @@ func (r *Report) check() error {
 	if d := r.Divergence; d != nil {
 		c.divergence(d, "divergence")
 	}
+	c.texts(r.Texts, r.Model.Layers)
+	c.settled(r.Settled, r.rows())
 	c.repair(r.Repair)
 	c.alternatives(r.Alternatives)
 	r.checkCost(c)

@@ -4,7 +4,6 @@ package report
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"avssnative/prune"
@@ -26,10 +25,7 @@ func (r *Report) heading() []string {
 func (r *Report) text() string {
 	var names []string
 	for _, source := range strings.Split(r.Calibration.Source, ", ") {
-		if parts := strings.Split(filepath.ToSlash(source), "/"); len(parts) > 2 {
-			source = strings.Join(parts[len(parts)-2:], "/")
-		}
-		names = append(names, source)
+		names = append(names, sourceName(source))
 	}
 	return named(names, inNote)
 }

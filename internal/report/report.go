@@ -26,8 +26,10 @@ type Report struct {
 	Unit        string                 `json:"unit,omitempty"`    // what scores and layers are of: empty: layers; prune.Sublayer: halves of layers
 	Layers      []avss.LayerRow        `json:"layers,omitempty"`
 	Plan        *prune.Plan            `json:"plan,omitempty"`
-	Aimed       *prune.Aimed           `json:"target,omitempty"` // what the plan was made for
-	Others      []prune.Plan           `json:"others,omitempty"` // what other metrics of the same pass would have dropped
+	Aimed       *prune.Aimed           `json:"target,omitempty"`  // what the plan was made for
+	Others      []prune.Plan           `json:"others,omitempty"`  // what other metrics of the same pass would have dropped
+	Settled     *Settled               `json:"settled,omitempty"` // how much text the set took to be settled
+	Texts       *Texts                 `json:"texts,omitempty"`   // several calibration texts side by side
 	Tasks       Tasks                  `json:"tasks,omitempty"`
 	Retention   *Retention             `json:"retention,omitempty"`
 	Divergence  *Divergence            `json:"divergence,omitempty"`

@@ -68,6 +68,16 @@ func sample(layers int) *Report {
 	}
 	r.Plan = &prune.Plan{Metric: "avss", Rule: "25%", Dropped: drop, Kept: kept, Warnings: []string{"layer 0 goes"}}
 	r.Others = []prune.Plan{{Metric: "bi", Rule: "1", Dropped: drop, Kept: kept, Warnings: []string{}}}
+	best := 1
+	r.Texts = &Texts{Metric: "avss", Best: &best, Bridged: true, Chosen: ByJoint, Texts: []CalibrationText{
+		{CalibrationInfo: avss.CalibrationInfo{Source: "somewhere/else/a.txt", SHA256: "ef", Sequences: 2, Tokens: 50}, Dropped: drop, Weighed: 12},
+		{CalibrationInfo: avss.CalibrationInfo{Source: "demo", SHA256: "01", Sequences: 1, Tokens: 49}, Dropped: []int{layers - 1}, Weighed: 11,
+			Scores: map[string]avss.Scores{"bi": r.Scores["bi"]}}},
+		Sets: []TextSet{{By: []string{AllTexts, "somewhere/else/a.txt"}, Dropped: drop, Costs: avss.Values{0.1, 0.5}, Worst: 0.5},
+			{By: []string{"demo"}, Dropped: []int{layers - 1}, Costs: avss.Values{0.25, 0.125}, Worst: 0.25}}}
+	r.Settled = &Settled{Metric: "avss", Level: 0.05, Settled: true, Blocks: []SettledBlock{
+		{Tokens: 40, Sequences: 2, Dropped: drop, Probability: avss.Value(math.NaN()), High: 1},
+		{Tokens: 99, Sequences: 3, Dropped: drop, Probability: 0.012, Low: 0.006, High: 0.021}}}
 	point := func(metric string, count int) SweepPoint {
 		count = min(count, layers)
 		return SweepPoint{Metric: metric, Count: count, Share: float64(count) / float64(layers), Dropped: drop,

@@ -33,9 +33,10 @@ type Row struct {
 // Tables are all tables the report has something for, in the order a reader wants them.
 func (r *Report) Tables() []Table {
 	var all []Table
-	for _, make := range []func() (Table, bool){r.summaryTable, r.taskTable, r.wordsTable, r.answerTable, r.fluencyTable, r.planTable, r.repairTable,
+	for _, make := range []func() (Table, bool){r.summaryTable, r.taskTable, r.wordsTable, r.answerTable, r.fluencyTable, r.planTable,
+		r.textSetTable, r.textLayerTable, r.repairTable,
 		r.sweepTable, r.alternativeTable,
-		r.sweepPlansTable, r.agreementTable, r.layerTable, r.intervalTable, r.stabilityTable, r.activationTable, r.timeTable} {
+		r.sweepPlansTable, r.agreementTable, r.layerTable, r.intervalTable, r.stabilityTable, r.settledTable, r.activationTable, r.timeTable} {
 		if t, has := make(); has {
 			all = append(all, t)
 		}

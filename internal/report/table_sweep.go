@@ -102,7 +102,8 @@ func (r *Report) sweepTable() (Table, bool) {
 		t.Note += fmt.Sprintf(" Keys and values are those of a text of %d tokens.", r.Sweep.CacheTokens)
 	}
 	if sought {
-		t.Note += " Regret is what a choice costs more than the best set that the search found, in nats a token of the text that it searched by, gaps bridged."
+		t.Note += " Regret is what a choice costs more than the best set that the search found, " +
+			"in nats a token of the text, or a question of the task, that it searched by."
 	}
 	if r.Sweep.SecondsAlone > 0 {
 		t.Note += fmt.Sprintf(" One by one it took %.1f s.", r.Sweep.SecondsAlone)

@@ -302,6 +302,9 @@ func (r *Report) flags(names ...string) []string {
 	var kept []string
 	for _, word := range r.Command[min(2, len(r.Command)):] {
 		name, _, _ := strings.Cut(strings.TrimPrefix(word, "--"), "=")
+		if name == "calib-tokens" && r.Settled != nil && r.Calibration != nil { // what it came to
+			word = fmt.Sprintf("--%s=%d", name, r.Calibration.Tokens)
+		}
 		if strings.HasPrefix(word, "--") && slices.Contains(names, name) {
 			kept = append(kept, word)
 		}

@@ -41,13 +41,6 @@ func sweep(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	evaluation, err := evaluation(c)
-	if err != nil {
-		return err
-	}
-	if err := judging(c, &evaluation); err != nil {
-		return err
-	}
 	shares, err := shares(c.String("shares"))
 	if err != nil {
 		return err
@@ -66,6 +59,17 @@ func sweep(c *cli.Context) error {
 		return err
 	}
 	if scoring.Search, err = seeking(c, scoring.Metrics); err != nil {
+		return err
+	}
+	questions, err := asking(c, scoring.Search)
+	if err != nil {
+		return err
+	}
+	evaluation, err := evaluation(c, questions)
+	if err != nil {
+		return err
+	}
+	if err := judging(c, &evaluation); err != nil {
 		return err
 	}
 	if !slices.Contains(metrics, "avss") {
@@ -103,6 +107,9 @@ func sweep(c *cli.Context) error {
 	}
 	scoring.Greedy = int(widest*float64(j.Units()) + 0.5)
 	scoring.Keep = j.Keep(protect(c))
+	if err := ask(c, j, &scoring, questions); err != nil {
+		return err
+	}
 	plans := len(shares) * (len(metrics) + 2 + max(1, c.Int("random")))
 	if err := j.Expect(c.Context, job.Ahead{Calibration: &calibration, Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy,
 		Judge: &evaluation, Plans: plans,

@@ -40,7 +40,7 @@ func namedUnits(text string) (prune.Rule, error) {
 }
 
 func eval(c *cli.Context) error {
-	evaluation, err := evaluation(c)
+	evaluation, err := evaluation(c, nil)
 	if err != nil {
 		return err
 	}

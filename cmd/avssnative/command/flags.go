@@ -58,7 +58,8 @@ func calibrationFlags() []cli.Flag {
 		list("calib", "calibration text: .txt, .jsonl, .parquet, also .gz and .zst, - for stdin, demo, or self: the model writes it; "+
 			"default: demo for the demo, self for others"),
 		text("calib-field", "", "where a .jsonl or .parquet holds its text; with --calib -, stdin is .jsonl"),
-		number("calib-tokens", calib.DefaultTokens, "calibration tokens"),
+		text("calib-tokens", fmt.Sprint(calib.DefaultTokens),
+			"calibration tokens; run, score: auto, or auto:LEAST-MOST, takes text until the set that goes is settled"),
 		number("seq-len", calibrationLength, "tokens a calibration sequence has at most"),
 	}
 }
@@ -108,11 +109,15 @@ func taskFlags() []cli.Flag {
 		text("tasks", strings.Join(job.DefaultTasks, ","), "tasks: "+strings.Join(bench.Names(), ", ")+
 			"; NAME=FILE reads a file for a task, and any other NAME=FILE.jsonl is a task of its own, "+
 			`of lines {"context", "choices", "gold"}, {"text"}, or {"prompt", "answers"}`),
-		text("task-data", "", "folder with the tasks' files, a folder a task; default: what pull --tasks brought into the cache"),
+		taskDataFlag(),
 		number("limit", 0, "items of a task at most; 0: all"),
 		number("shots", 0, "answered examples in front of each question, drawn from NAME.shots.jsonl beside the task's file"),
 		toggle("chat", "ask by the model's own chat template"),
 	}
+}
+
+func taskDataFlag() cli.Flag {
+	return text("task-data", "", "folder with the tasks' files, a folder a task; default: what pull --tasks brought into the cache")
 }
 
 func modeFlag() cli.Flag {
@@ -267,12 +272,14 @@ func calibration(c *cli.Context) (calib.Options, error) {
 	if length == 0 && !c.IsSet("seq-len") { // of eval, where it means the tasks
 		length = calibrationLength
 	}
-	for flag, n := range map[string]int{"calib-tokens": c.Int("calib-tokens"), "seq-len": length} {
-		if n < 2 || n > mostTokens {
-			return calib.Options{}, usage("--%s %d: want 2 to %d", flag, n, mostTokens)
-		}
+	tokens, err := calibrationTokens(c)
+	if err != nil {
+		return calib.Options{}, err
 	}
-	return calib.Options{Files: c.StringSlice("calib"), Stdin: c.App.Reader, Field: c.String("calib-field"), Tokens: c.Int("calib-tokens"),
+	if length < 2 || length > mostTokens {
+		return calib.Options{}, usage("--seq-len %d: want 2 to %d", length, mostTokens)
+	}
+	return calib.Options{Files: c.StringSlice("calib"), Stdin: c.App.Reader, Field: c.String("calib-field"), Tokens: tokens,
 		Length: length, BOS: b, Seed: uint64(c.Int("seed"))}, nil
 }
 
@@ -294,8 +301,9 @@ func scoring(c *cli.Context, metrics ...string) (job.Scoring, error) {
 	return job.Scoring{Metrics: metrics, Mode: mode, Site: site, Seed: uint64(c.Int("seed"))}, nil
 }
 
-// evaluation reads the task flags, and the tasks: what is wrong with them is found before any work.
-func evaluation(c *cli.Context) (job.Evaluation, error) {
+// evaluation reads the task flags, and the tasks: what is wrong with them is found before any work. The questions that choose, nil where none do, are
+// not asked.
+func evaluation(c *cli.Context, choosing *bench.Set) (job.Evaluation, error) {
 	b, err := bos(c)
 	if err != nil {
 		return job.Evaluation{}, err
@@ -311,7 +319,7 @@ func evaluation(c *cli.Context) (job.Evaluation, error) {
 	if len(names) == 0 {
 		names = job.DefaultTasks
 	}
-	sets, err := bench.Load(c.Context, names, source, bench.Limit{Items: c.Int("limit"), Seed: seed})
+	sets, err := bench.Load(c.Context, names, source, bench.Limit{Items: c.Int("limit"), Seed: seed, Except: choosing})
 	switch {
 	case c.Context.Err() != nil && err != nil:
 		return job.Evaluation{}, err
@@ -338,15 +346,24 @@ func commas(text string) []string {
 
 // calibrateAndScore runs the steps that most commands begin with: the calibration text, then the scores.
 func calibrateAndScore(ctx context.Context, j *job.Job, calibration calib.Options, s job.Scoring) error {
-	if err := calibrate(ctx, j, calibration); err != nil {
+	read := func() error { return j.Calibrate(ctx, calibration) }
+	if s.Settle != nil {
+		read = func() error { return j.CalibrateGrowing(ctx, calibration, s.Settle.Least) }
+	}
+	if err := asCalibFlags(read()); err != nil {
 		return err
 	}
 	return j.Score(ctx, s)
 }
 
-// calibrate reads the calibration text and adds what flags say to its errors.
+// calibrate reads the calibration text.
 func calibrate(ctx context.Context, j *job.Job, calibration calib.Options) error {
-	switch err := j.Calibrate(ctx, calibration); {
+	return asCalibFlags(j.Calibrate(ctx, calibration))
+}
+
+// asCalibFlags adds to an error what flags say to it.
+func asCalibFlags(err error) error {
+	switch {
 	case errors.Is(err, calib.ErrNoText):
 		return fmt.Errorf("%w; give other files with --calib", err)
 	case errors.Is(err, calib.ErrNoBOS):

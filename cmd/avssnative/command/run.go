@@ -15,7 +15,7 @@ func runCommand() *cli.Command {
 	return &cli.Command{
 		Name: "run", Usage: "the whole job: score the layers, choose what goes, judge before and after, report, and with --out write the pruned model",
 		Description: metricsAbout(),
-		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), searchFlags(), dropFlags(),
+		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{settledFlag(), chooseFlag(), bosFlag()}, metricFlags(), searchFlags(), dropFlags(),
 			[]cli.Flag{targetFlag(), sharesFlag(), unitFlag(), repairFlag("auto; none for the demo")}, taskFlags(), judgingFlags(),
 			[]cli.Flag{samplesFlag(), number("generate", 24, "tokens that both models say after the beginnings of two calibration texts; 0: none"),
 				reportFlag(), outFlag(), formatFlag(), forceFlag(), resumeFlag(), jsonFlag()}),
@@ -32,8 +32,14 @@ func runAll(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := choosing(c, &choice); err != nil {
+		return err
+	}
 	scoring, err := scoring(c, removals(choice.Metric)...)
 	if err != nil {
+		return err
+	}
+	if scoring.Settle, err = settling(c, choice); err != nil {
 		return err
 	}
 	aimed, err := target(c, &choice)
@@ -47,7 +53,11 @@ func runAll(c *cli.Context) error {
 	if scoring.Search, err = seeking(c, scoring.Metrics); err != nil {
 		return err
 	}
-	evaluation, err := evaluation(c)
+	questions, err := asking(c, scoring.Search)
+	if err != nil {
+		return err
+	}
+	evaluation, err := evaluation(c, questions)
 	if err != nil {
 		return err
 	}
@@ -91,7 +101,10 @@ func runAll(c *cli.Context) error {
 	if err := searched(c, j, &scoring, choice, aimed, further); err != nil {
 		return err
 	}
-	ahead := job.Ahead{Calibration: &calibration, Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy, Repair: repair.of(j),
+	if err := ask(c, j, &scoring, questions); err != nil {
+		return err
+	}
+	ahead := job.Ahead{Calibration: foreseen(calibration, scoring), Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy, Repair: repair.of(j),
 		Judge: &evaluation, Plans: 1 + len(further), Generate: c.Int("generate"), Write: model.path != ""}
 	if err := j.Expect(c.Context, ahead); err != nil {
 		return err
@@ -100,6 +113,9 @@ func runAll(c *cli.Context) error {
 		return err
 	}
 	if err := aim(c, j, aimed, &choice, &repair, evaluation); err != nil {
+		return err
+	}
+	if err := j.CompareTexts(c.Context, choice, repair.of(j) != prune.RepairNone); err != nil {
 		return err
 	}
 	drop, err := j.Choose(choice)

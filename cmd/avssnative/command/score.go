@@ -15,8 +15,9 @@ import (
 func scoreCommand() *cli.Command {
 	return &cli.Command{
 		Name: "score", Usage: "measure the layers, print the table, and with --out write scores.json", Description: metricsAbout(),
-		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag()}, metricFlags(), searchFlags(), shardFlags(), []cli.Flag{unitFlag(),
-			text("metrics", "", "removal metrics to measure as well: "+strings.Join(avss.Names(avss.Removal), ", ")+", or all but search as all"),
+		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{settledFlag(), bosFlag()}, metricFlags(), searchFlags(), shardFlags(), []cli.Flag{
+			unitFlag(), taskDataFlag(),
+			text("metrics", "", "removal metrics to measure as well: "+strings.Join(avss.Names(avss.Removal), ", ")+", or all but search and lorp as all"),
 			number("greedy-layers", 0, "layers that greedy drops one by one, and search together; 0: a quarter of them"),
 			reportFlag(), text("out", "", "write the scores to this .json"), forceFlag(), jsonFlag(),
 		}),
@@ -38,6 +39,10 @@ func score(c *cli.Context) error {
 		return err
 	}
 	if scoring.Search, err = seeking(c, wanted); err != nil {
+		return err
+	}
+	questions, err := asking(c, scoring.Search)
+	if err != nil {
 		return err
 	}
 	scoring.Greedy = c.Int("greedy-layers")
@@ -62,13 +67,28 @@ func score(c *cli.Context) error {
 		return usage("--greedy-layers %d: want 0 (a quarter of them) to %d", scoring.Greedy, most)
 	}
 	scoring.Keep = j.Keep(prune.Protect{})
+	if err := ask(c, j, &scoring, questions); err != nil {
+		return err
+	}
 	if scoring.Search.Counts = []int{scoring.Greedy}; scoring.Greedy == 0 {
 		scoring.Search.Counts = []int{max(1, (j.Model.Layers()+2)/4)}
 	}
-	if err := j.Expect(c.Context, job.Ahead{Calibration: &calibration, Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy}); err != nil {
+	count := scoring.Search.Counts[0]
+	if j.Unit == prune.Sublayer && scoring.Greedy > 0 { // which counts halves
+		count = max(1, count/2)
+	}
+	choice := job.Choice{Metric: c.String("metric"), Mode: scoring.Mode, Site: scoring.Site, Seed: scoring.Seed, Rule: prune.Count(count)}
+	if scoring.Settle, err = settling(c, choice); err != nil {
+		return err
+	}
+	ahead := job.Ahead{Calibration: foreseen(calibration, scoring), Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy}
+	if err := j.Expect(c.Context, ahead); err != nil {
 		return err
 	}
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
+		return err
+	}
+	if err := j.CompareTexts(c.Context, choice, false); err != nil {
 		return err
 	}
 	written := writeScores(j, out)

@@ -18,22 +18,28 @@ const searchTokens = 3072
 // searchFlags are those of the metric search.
 func searchFlags() []cli.Flag {
 	return []cli.Flag{
-		text("objective", "kl", "search: what a set costs: kl, its divergence from the dense model, or nll, the loss"),
+		text("objective", "kl", "search: what a set costs: kl, its divergence from the dense model; nll, the loss; or task, its answers to --search-task"),
+		text("search-task", "", "search: with --objective task, the task with choices whose questions compare sets; those are not among what judges"),
+		number("search-items", searchItems, "search: with --objective task, questions that sets are compared on, no more than half of the task's"),
 		number("beam", 1, "search: sets that each of its rounds goes on with"),
 		number("search-tokens", searchTokens, "search: calibration tokens that sets are compared on at most; 0: all of the half that nothing is judged by"),
 		toggle("search-plain", "search: compare sets as they are, without a matrix in the place of each gap"),
 	}
 }
 
-// allRemovals are the removal metrics that "all" stands for: a search is worth its time to those who ask for it.
+// allRemovals are the removal metrics that "all" stands for: those that shards share, on layers and halves of them. A search is worth its time to
+// those who ask for it.
 func allRemovals() []string {
-	return slices.DeleteFunc(avss.Names(avss.Removal), func(name string) bool { return name == prune.SearchName })
+	return slices.DeleteFunc(avss.Names(avss.Removal), func(name string) bool {
+		d, err := avss.Lookup(name)
+		return err == nil && d.Search.Streams
+	})
 }
 
 // seeking reads the flags of the metric search, and refuses them where it is not measured.
 func seeking(c *cli.Context, metrics []string) (avss.Seeking, error) {
 	if !slices.Contains(metrics, prune.SearchName) {
-		return avss.Seeking{}, idle(c, "search is not measured", "objective", "beam", "search-tokens", "search-plain")
+		return avss.Seeking{}, idle(c, "search is not measured", "objective", "beam", "search-tokens", "search-plain", "search-task", "search-items")
 	}
 	objective, err := prune.ParseObjective(c.String("objective"))
 	if err != nil {
@@ -59,7 +65,7 @@ func (p *progress) found(set avss.Set, resumed bool) {
 	if len(set.Layers) == 1 {
 		list += "," // one alone would be a number of layers
 	}
-	fmt.Fprintf(p.out, "%s: best so far: --drop %s costs %.4f nats a token (%s)%s\n", p.name, list, float64(set.Cost), set.By, how)
+	fmt.Fprintf(p.out, "%s: best so far: --drop %s costs %s (%s)%s\n", p.name, list, set.Price(), set.By, how)
 }
 
 // sought are how many layers go by a rule, for a search; none where no number does.

@@ -35,6 +35,9 @@ func scoreUnits(c *cli.Context, j *job.Job, site string) error {
 	if what == prune.Sublayer && site != "delta" && site != "block" {
 		return usage("--site %s: a sub-layer has one output: want delta or block", site)
 	}
+	if what == prune.Sublayer && (c.String("metric") == "lorp" || slices.Contains(commas(c.String("metrics")), "lorp")) {
+		return usage("--unit sublayer: lorp groups whole layers; greedy chooses sub-layers")
+	}
 	if what == prune.Sublayer && (c.String("metric") == prune.SearchName || slices.Contains(commas(c.String("metrics")), prune.SearchName)) {
 		return usage("--unit sublayer: search chooses whole layers; greedy chooses sub-layers")
 	}
