@@ -36,25 +36,28 @@ tests_named() {
   tests -run "$names" "$@" $packages
 }
 
-# fuzz_all SECONDS: every fuzz target for so long. A package is compiled once for all of its targets.
+# fuzz_all SECONDS: every fuzz target for so long, two at a time with one worker each. A package is compiled once for all of its targets.
 fuzz_all() {
-  local folder target
+  local folder program target programs=$build/fuzzprograms
+  rm -rf "$programs"
+  mkdir -p "$programs"
+  export -f fuzz
+  export build
   for folder in $(grep -rlE --include='*_test.go' '^func Fuzz' . | xargs dirname | sort -u); do
-    go test -c -vet=off -fuzz Fuzz -o "$build/fuzz.test" "$folder"
-    for target in $(cd "$folder" && "$build/fuzz.test" -test.list '^Fuzz'); do
-      fuzz "$folder" "$target" "$1" || fuzz "$folder" "$target" "$1"
-    done
-  done
+    program=$programs/${folder//[\/.]/-}
+    go test -c -vet=off -fuzz Fuzz -o "$program" "$folder"
+    for target in $(cd "$folder" && "$program" -test.list '^Fuzz'); do printf '%s\n' "$folder $program $target $1"; done
+  done | xargs -P 2 -L 1 bash -c 'fuzz "$@" || fuzz "$@"' fuzz_all
 }
 
-# fuzz FOLDER TARGET SECONDS: the default time for minimising would spend all of it on one input. When time ends in the middle of a call, the
-# test says that a deadline was exceeded and calls it a failure: that alone is worth a second try, an input that fails is not.
+# fuzz FOLDER PROGRAM TARGET SECONDS: the default time for minimising would spend all of it on one input. When time ends in the middle of a call,
+# the test says that a deadline was exceeded and calls it a failure: that alone is worth a second try, an input that fails is not.
 fuzz() {
-  local said=$build/fuzz.txt
-  (cd "$1" && "$build/fuzz.test" -test.run '^$' -test.fuzz "^$2\$" -test.fuzztime "$3s" -test.fuzzminimizetime 10x -test.timeout 30m \
-    -test.fuzzcachedir "$build/fuzz") >"$said" 2>&1 && { echo "$1 $2: $(grep execs "$said" | tail -1)"; return; }
+  local said=$2-$3.txt
+  (cd "$1" && "$2" -test.run '^$' -test.fuzz "^$3\$" -test.fuzztime "$4s" -test.fuzzminimizetime 10x -test.timeout 30m -test.parallel 1 \
+    -test.fuzzcachedir "$build/fuzz") >"$said" 2>&1 && { echo "$1 $3: $(grep execs "$said" | tail -1)"; return; }
   cat "$said"
-  ! grep -q 'Failing input' "$said" || exit 1
+  ! grep -q 'Failing input' "$said" || exit 255 # which ends xargs
   return 1
 }
 

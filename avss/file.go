@@ -14,11 +14,11 @@ import (
 	"avssnative/internal/mapped"
 )
 
-const (
-	fileSchema = 1
-	// maxFile bounds what is read: a model of 1,000 layers with its matrix of distances takes 25 MB.
-	maxFile = 64 << 20
-)
+// FileSchema is the version of scores.json that this package writes and reads.
+const FileSchema = 1
+
+// maxFile bounds what is read: a model of 1,000 layers with its matrix of distances takes 25 MB.
+const maxFile = 64 << 20
 
 // File holds the scores of one model.
 type File struct {
@@ -60,7 +60,7 @@ type CalibrationInfo struct {
 
 // NewFile makes a file of some scores; unit is File.Unit.
 func NewFile(m ModelInfo, c CalibrationInfo, unit string, rows []LayerRow, scores ...Scores) (*File, error) {
-	f := &File{Schema: fileSchema, Tool: ToolInfo{Name: "avssnative"}, Model: m, Unit: unit, Calibration: c, Scores: map[string]Scores{}, Layers: rows}
+	f := &File{Schema: FileSchema, Tool: ToolInfo{Name: "avssnative"}, Model: m, Unit: unit, Calibration: c, Scores: map[string]Scores{}, Layers: rows}
 	for _, s := range scores {
 		if _, double := f.Scores[s.Key()]; double {
 			return nil, fmt.Errorf("avss: scores %q are given twice", s.Key())
@@ -168,8 +168,8 @@ func (f *File) check() error {
 		return fmt.Errorf("avss: scores file: scores of units %.40q, want layers or sublayer", f.Unit)
 	}
 	switch {
-	case f.Schema != fileSchema:
-		return fmt.Errorf("avss: scores file: schema %d, want %d", f.Schema, fileSchema)
+	case f.Schema != FileSchema:
+		return fmt.Errorf("avss: scores file: schema %d, want %d", f.Schema, FileSchema)
 	case layers < 1 || layers > maxLayers:
 		return fmt.Errorf("avss: scores file: a model with %d layers", layers)
 	case len(f.Layers) != 0 && len(f.Layers) != layers:

@@ -1,3 +1,3 @@
-# Every fuzz target for 60 seconds.
+# Every fuzz target for 120 seconds of a processor.
 # debian: gcc libc6-dev
-fuzz_all 60
+fuzz_all 120

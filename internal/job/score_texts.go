@@ -57,7 +57,7 @@ func (j *Job) watch(ctx context.Context, watched []*watchedMetric, o avss.Option
 			p.Observe = append(p.Observe, m)
 		}
 	}
-	if _, err := j.scorer().Run(ctx, p); err != nil {
+	if err := j.summing(first == 0, func() error { _, err := j.scorer().Run(ctx, p); return err }); err != nil {
 		return err
 	}
 	for i, w := range watched {

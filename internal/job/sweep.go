@@ -192,7 +192,8 @@ func point(p bench.Point, set *bench.Variant, unit string) report.SweepPoint {
 	if unit == prune.Sublayer {
 		dropped = set.Drop.Numbers()
 	}
-	to := report.SweepPoint{Metric: p.Metric, Repair: p.Repair, Count: p.Count, Share: p.Share, Dropped: dropped,
+	to := report.SweepPoint{Metric: p.Metric, Repair: p.Repair, Count: p.Count, Share: p.Share, Dropped: append([]int{}, dropped...),
+		Tasks:     []report.TaskPoint{}, // as dropped, a list even where it is empty
 		Retention: *retention(c), Divergence: *divergence(c),
 		Flips: avss.Value(c.Flips), Parameters: set.Parameters, Bytes: set.Bytes, TokensPerSecond: set.TokensPerSecond, Generated: set.Generated}
 	for i := range set.Results {

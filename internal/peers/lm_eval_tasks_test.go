@@ -61,7 +61,7 @@ func TestHarnessJudgesTasksAlike(t *testing.T) {
 		items, shots int
 		chat         string
 	}{
-		{"tiny16", 16, 0, ""}, {"stories260K-hf", 6, 0, ""}, {"tiny16", 6, 3, ""}, {"stories260K-hf", 6, 5, ""}, {"tiny16", 6, 2, template},
+		{"tiny16", 8, 0, ""}, {"stories260K-hf", 6, 0, ""}, {"tiny16", 6, 3, ""}, {"stories260K-hf", 6, 5, ""}, {"tiny16", 6, 2, template},
 	} {
 		t.Run(fmt.Sprintf("%s/%d shots/%s", c.model, c.shots, filepath.Base(c.chat)), func(t *testing.T) {
 			folder, work := need.Data(t, "models/"+c.model), t.TempDir()

@@ -38,6 +38,7 @@ var allowed = map[string][]string{
 	"internal/hub":         {"internal/home", "internal/mapped"},
 	"internal/demo":        {"internal/home"},
 	"internal/smallworld":  {},
+	"internal/imatrix":     {"engine/device", "internal/gguf"},
 	"internal/edited":      {"internal/gguf", "internal/safetensors"},
 	"internal/devicetest":  {"engine/device", "engine/reference", "engine/weights"},
 }

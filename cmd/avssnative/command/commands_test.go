@@ -23,7 +23,7 @@ func TestHelpAndUsage(t *testing.T) {
 	if out := done(t); !strings.Contains(out, "COMMANDS") {
 		t.Errorf("no arguments: %q", out)
 	}
-	if out := done(t, "score", "--help"); !strings.Contains(out, "AVSSNATIVE_CALIB_TOKENS") {
+	if out := done(t, "score", "--help-all"); !strings.Contains(out, "AVSSNATIVE_CALIB_TOKENS") {
 		t.Errorf("help of score names no variable: %q", out)
 	}
 	refused(t, exitUsage, []string{`unknown command "scroe", perhaps score;`}, "scroe")

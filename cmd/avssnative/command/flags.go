@@ -194,7 +194,7 @@ func openModel(c *cli.Context, ref string, out *mapped.Place) (*job.Job, error) 
 	if n := c.Int("threads"); n < 0 || n > mostThreads {
 		return nil, usage("--threads %d: want 0 (all) to %d", n, mostThreads)
 	}
-	o := engine.Options{Device: c.String("device"), Options: device.Options{Threads: c.Int("threads"), Compute: compute, Memory: memory}}
+	o := engine.Options{Device: deviceOf(c), Options: device.Options{Threads: c.Int("threads"), Compute: compute, Memory: memory}}
 	j, err := shared(c, ref, o)
 	if err != nil {
 		return nil, err

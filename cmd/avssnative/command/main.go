@@ -165,11 +165,11 @@ func run(ctx context.Context, arguments []string, stdin io.Reader, stdout, stder
 
 // commands are all there are.
 func commands() []*cli.Command {
-	return everywhere([]*cli.Command{
+	return grouped(everywhere([]*cli.Command{
 		runCommand(), scoreCommand(), mergeCommand(), launchCommand(), planCommand(), pruneCommand(), evalCommand(), benchCommand(), generateCommand(),
 		draftCommand(), reportCommand(), devicesCommand(), pullCommand(), tokenizeCommand(), traceCommand(),
 		showCommand(), compareCommand(), completionCommand(), manCommand(), versionCommand(),
-	})
+	}))
 }
 
 func setLogLevel(c *cli.Context) error {

@@ -28,7 +28,7 @@ import (
 )
 
 // places are the flags that name an output.
-var places = []string{"out", "report", "samples"}
+var places = []string{"out", imatrixName, "report", "samples"}
 
 // outputPlace is the place that a flag names; nil where it names none. former says what may be replaced there.
 func outputPlace(c *cli.Context, flag string, former func(path string) error) *mapped.Place {

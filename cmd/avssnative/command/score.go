@@ -19,7 +19,7 @@ func scoreCommand() *cli.Command {
 			unitFlag(), taskDataFlag(),
 			text("metrics", "", "removal metrics to measure as well: "+strings.Join(avss.Names(avss.Removal), ", ")+", or all but search and lorp as all"),
 			number("greedy-layers", 0, "layers that greedy drops one by one, and search together; 0: a quarter of them"),
-			reportFlag(), text("out", "", "write the scores to this .json"), forceFlag(), jsonFlag(),
+			reportFlag(), text("out", "", "write the scores to this .json"), imatrixFlag(), forceFlag(), jsonFlag(),
 		}),
 		Action: score,
 	}
@@ -55,11 +55,20 @@ func score(c *cli.Context) error {
 		return err
 	}
 	out := outputPlace(c, "out", avss.FormerFile)
+	importance, err := importancePlace(c)
+	if err != nil {
+		return err
+	}
 	j, err := open(c, out)
 	if err != nil {
 		return err
 	}
 	defer j.Close()
+	if importance != nil {
+		if err := j.Weighable(); err != nil {
+			return err
+		}
+	}
 	if err := scoreUnits(c, j, c.String("site")); err != nil {
 		return err
 	}
@@ -91,7 +100,7 @@ func score(c *cli.Context) error {
 	if err := j.CompareTexts(c.Context, choice, false); err != nil {
 		return err
 	}
-	written := writeScores(j, out)
+	written := errors.Join(writeScores(j, out), writeImportance(c, j, importance))
 	r, err := settle(c, j.Report)
 	if err != nil {
 		return errors.Join(written, err)

@@ -199,7 +199,7 @@ void Block::prepare(const Launch& l) {
   local.resize(std::max<size_t>(local.size(), u64(kernel->localBytes) * warpCount * 32));
   localInit.resize(local.size());
   race.resize(sharedBytes);
-  counts.assign(kernel->code.size(), {});
+  if (counts.size() < kernel->code.size()) counts.resize(kernel->code.size());
   hints.assign(kernel->code.size(), nullptr);
   tensorOperations = barrierCount = 0;
 }
@@ -290,13 +290,14 @@ int runLaunch(const Launch& launch) {
         }
     }
     std::lock_guard<std::mutex> lock(mutex);
-    for (size_t i = 0; i < k.counts.size(); i++) {
-      if (!b.counts[i].executed) continue;
+    for (u32 i : b.ran) {
       k.counts[i].executed += b.counts[i].executed;
       k.counts[i].lanes += b.counts[i].lanes;
       k.counts[i].global.add(b.counts[i].global);
       k.counts[i].shared.add(b.counts[i].shared);
+      b.counts[i] = {};
     }
+    b.ran.clear();
     k.blocks += done;
     k.tensorOperations += b.tensorOperations;
     k.barriers += b.barrierCount;

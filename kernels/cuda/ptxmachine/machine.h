@@ -117,7 +117,8 @@ struct Block {
   std::map<u32, PhaseClock> phases;
   u32 agents = 0;
   SharedRace race;
-  std::vector<InstructionCount> counts;
+  std::vector<InstructionCount> counts;  // zero between launches
+  std::vector<u32> ran;                  // instructions that have counts
   std::vector<Allocation*> hints;  // by instruction: the allocation it touched last
   u64 steps = 0, tensorOperations = 0, barrierCount = 0;
   std::mt19937_64 random;

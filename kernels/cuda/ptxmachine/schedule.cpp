@@ -149,7 +149,7 @@ void runWarp(Warp& w, u64 turn) {
       active &= i.guardNot ? ~p : p;
     }
     InstructionCount& c = counts[w.pc];
-    c.executed++;
+    if (!c.executed++) b.ran.push_back(w.pc);
     c.lanes += u32(__builtin_popcount(active));
     b.steps++;
     if (tracked && active) trackRegisters(w, i, active);
