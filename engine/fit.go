@@ -100,7 +100,7 @@ func (m *Model) Fit(ctx context.Context, fit Fit) (*Repair, error) {
 	if err := m.Fittable(); err != nil {
 		return nil, err
 	}
-	if d.Info().Compute == device.ComputeBF16 {
+	if c := d.Info().Compute; c == device.ComputeBF16 || c == device.ComputeInt8 {
 		exact, err := device.Open(d.Info().Name, device.Options{Threads: m.options.Threads, Compute: device.ComputeF32, Memory: m.options.Memory})
 		if err != nil {
 			return nil, fmt.Errorf("engine: fit: sums need products of float32: %w", err)

@@ -24,7 +24,7 @@ func openCPU(t testing.TB, o device.Options) device.Device {
 }
 
 func TestCPU(t *testing.T) {
-	for _, compute := range []device.Compute{device.ComputeF32, device.ComputeBF16} {
+	for _, compute := range []device.Compute{device.ComputeF32, device.ComputeBF16, device.ComputeInt8} {
 		t.Run(string(compute), func(t *testing.T) {
 			devicetest.Run(t, func(t testing.TB) device.Device { return openCPU(t, device.Options{Compute: compute}) })
 		})
@@ -32,7 +32,7 @@ func TestCPU(t *testing.T) {
 }
 
 func TestCPUThreads(t *testing.T) {
-	for _, compute := range []device.Compute{device.ComputeF32, device.ComputeBF16} {
+	for _, compute := range []device.Compute{device.ComputeF32, device.ComputeBF16, device.ComputeInt8} {
 		t.Run(string(compute), func(t *testing.T) {
 			devicetest.Threads(t, func(t testing.TB, threads int) device.Device {
 				return openCPU(t, device.Options{Compute: compute, Threads: threads})
@@ -42,7 +42,7 @@ func TestCPUThreads(t *testing.T) {
 }
 
 func BenchmarkCPU(b *testing.B) {
-	for _, compute := range []device.Compute{device.ComputeF32, device.ComputeBF16} {
+	for _, compute := range []device.Compute{device.ComputeF32, device.ComputeBF16, device.ComputeInt8} {
 		b.Run("compute="+string(compute), func(b *testing.B) {
 			devicetest.Bench(b, func(t testing.TB) device.Device { return openCPU(t, device.Options{Compute: compute}) })
 		})

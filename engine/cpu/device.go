@@ -40,9 +40,9 @@ func (driver) Open(index int, o device.Options) (device.Device, error) {
 	switch compute {
 	case "", device.ComputeAuto:
 		compute = device.ComputeF32
-	case device.ComputeF32, device.ComputeBF16:
+	case device.ComputeF32, device.ComputeBF16, device.ComputeInt8:
 	default:
-		return nil, fmt.Errorf("cpu: compute %q: not supported; supported: auto, f32, bf16", o.Compute)
+		return nil, fmt.Errorf("cpu: compute %q: not supported; supported: auto, f32, bf16, int8", o.Compute)
 	}
 	k, err := kernels.Open()
 	if err != nil {
@@ -75,6 +75,7 @@ type processor struct {
 	workers  []scratch      // scratch, one a worker
 	packed   []scratch      // packed activations, one a variant of the head
 	packedX  tensor         // what packed[0] holds, until another operation than a product has run
+	packedAs packing        // and how
 	products []product      // put off: products of packedX
 	few      []fewProduct   // put off: products of few rows
 	chain    rowChain       // put off: operations on rows
@@ -86,8 +87,11 @@ type processor struct {
 
 func (d *processor) Info() device.Info {
 	notes := slices.Concat(d.notes, d.kernels.Notes)
-	if d.bf16 {
+	switch d.compute {
+	case device.ComputeBF16:
 		notes = append(notes, bf16Note(d.kernels.ISA))
+	case device.ComputeInt8:
+		notes = append(notes, int8Note(d.kernels.ISA))
 	}
 	return device.Info{
 		Name: "cpu", Description: processorName(), ISA: d.kernels.ISA.String(), Threads: d.threads, Compute: d.compute, Memory: d.memory,
@@ -101,6 +105,18 @@ func bf16Note(i kernels.ISA) string {
 		return "products of bfloat16 operands by the processor's own instructions, summed in float32"
 	}
 	return "operands of products are rounded to bfloat16 and multiplied as float32: no faster than f32 on this instruction set"
+}
+
+func int8Note(i kernels.ISA) string {
+	how := "by the processor's own instructions"
+	switch i {
+	case kernels.AVX2, kernels.AVX512, kernels.NEON:
+		how = "by pairs of bytes, as this instruction set has no products of bytes summed in 32 bits"
+	case kernels.Scalar, kernels.Go:
+		how = "one by one"
+	}
+	return "products of weights stored in blocks (Q4_0 to Q8_0, Q2_K to Q6_K) with activations rounded to 8 bits in blocks of 32, " + how +
+		"; of all other weights as float32"
 }
 
 func (d *processor) Close() error {

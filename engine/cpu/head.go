@@ -74,15 +74,12 @@ func (d *processor) headRows(h *device.Head, weight *matrix, bias *tensor, varia
 	packed := make([]unsafe.Pointer, len(variants))
 	for v, x := range variants {
 		view := x.Slice(first, n).(*tensor)
-		args := kernels.ProductArguments{X: view.arguments()}
-		if d.bf16 {
-			args.BF16 = 1
-		}
+		args := kernels.ProductArguments{X: view.arguments(), Precision: weight.precision}
 		if packed[v] = d.pack(v, &args, view); packed[v] == nil {
 			return
 		}
 	}
-	high := int(d.kernels.PanelRows(d.bf16))
+	high := int(d.kernels.PanelRows(weight.precision))
 	rowsJob := min((n+high-1)/high*high, max(504/len(variants)/high*high, high))
 	chunks := (weight.Out() + headChunk - 1) / headChunk
 	parts := make([]kernels.HeadPart, len(variants)*n*chunks)
@@ -91,16 +88,13 @@ func (d *processor) headRows(h *device.Head, weight *matrix, bias *tensor, varia
 		W: weight.args, Bias: bias.vector(), Packed: pinned(&d.pins, packed), Offsets: pinned(&d.pins, own), Targets: pinned(&d.pins, targets),
 		TargetLogits: pinned(&d.pins, logits), Parts: pinned(&d.pins, parts),
 		Variants: int64(len(variants)), Rows: int64(n), TargetCount: int64(len(targets)),
-		RowsJob: int64(rowsJob), Chunk: headChunk, Scale: h.Scale, SoftCap: h.SoftCap,
+		RowsJob: int64(rowsJob), Chunk: headChunk, Scale: h.Scale, SoftCap: h.SoftCap, Precision: weight.precision,
 	}
 	if args.Scale == 0 {
 		args.Scale = 1
 	}
 	if h.Diverge {
 		args.Diverge = 1
-	}
-	if d.bf16 {
-		args.BF16 = 1
 	}
 	jobs := int64((n + rowsJob - 1) / rowsJob * chunks)
 	work := 2 * float64(n) * float64(weight.In()) * float64(weight.Out()) * float64(len(variants))

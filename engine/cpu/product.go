@@ -25,7 +25,14 @@ const mostPanels = 4
 // shortestFlops is the work of the last jobs: threads end together to half of that.
 const shortestFlops = 5e6
 
-// cpuProduct is a product that waits.
+// packing is how activations are packed: in panels of rows for products of many, in a precision; or as quantised rows for those of few.
+type packing int32
+
+const quantisedRows packing = -1
+
+func panelsOf(precision int32) packing { return packing(precision) }
+
+// product is one that waits.
 type product struct {
 	args      *kernels.ProductArguments
 	dst, bias *tensor
@@ -62,16 +69,16 @@ func (d *processor) Product(dst, x device.Tensor, w device.Matrix, bias device.T
 
 // multiply adds a product to those that wait, whose input has been packed, or packs its own.
 func (d *processor) multiply(to, from *tensor, weight *matrix, bias *tensor) {
-	p := product{dst: to, bias: bias, weight: weight, args: &kernels.ProductArguments{Dst: to.arguments(), X: from.arguments(), W: weight.args, Bias: bias.vector(), PanelsJob: mostPanels}}
-	if d.bf16 {
-		p.args.BF16 = 1
+	p := product{dst: to, bias: bias, weight: weight}
+	p.args = &kernels.ProductArguments{
+		Dst: to.arguments(), X: from.arguments(), W: weight.args, Bias: bias.vector(), PanelsJob: mostPanels, Precision: weight.precision,
 	}
-	if len(d.chain.steps) > 0 || !d.packedX.sameAs(from) {
+	if as := panelsOf(weight.precision); len(d.chain.steps) > 0 || d.packedAs != as || !d.packedX.sameAs(from) {
 		d.runProducts()
 		if p.args.Packed = d.pack(0, p.args, from); p.args.Packed == nil {
 			return
 		}
-		d.packedX = *from
+		d.packedX, d.packedAs = *from, as
 	} else {
 		p.args.Packed = kernels.Pointer(d.packed[0].data)
 	}
@@ -84,7 +91,7 @@ func (d *processor) multiply(to, from *tensor, weight *matrix, bias *tensor) {
 	if to.guard == d.packedX.guard {
 		d.packedX = tensor{}
 	}
-	high := d.kernels.PanelRows(d.bf16)
+	high := d.kernels.PanelRows(weight.precision)
 	rows, panels := int64(from.rows), int64((weight.Out()+kernels.Panel-1)/kernels.Panel)
 	p.args.RowsJob, p.args.RowsCut = cutRows(rows, high, int64(from.cols))
 	p.cuts = (p.args.RowsJob + p.args.RowsCut - 1) / p.args.RowsCut
@@ -161,19 +168,26 @@ func (d *processor) runProducts() {
 
 // pack packs x into the device's memory number i, in the chain of the operations on its rows where there is one.
 func (d *processor) pack(i int, args *kernels.ProductArguments, x *tensor) unsafe.Pointer {
-	for len(d.packed) <= i {
-		d.packed = append(d.packed, scratch{})
-	}
-	bytes := d.kernels.PackedBytes(args.X.Rows, args.X.Cols, d.bf16)
-	if args.Packed = d.packed[i].grow(d.kernels, bytes); args.Packed == nil {
-		d.fail("no memory for %d bytes of packed activations", bytes)
+	if args.Packed = d.packedMemory(i, d.kernels.PackedBytes(args.X.Rows, args.X.Cols, args.Precision)); args.Packed == nil {
 		return nil
 	}
 	d.rowwise([]*tensor{x})
 	own := *args
-	d.chain.grain = int(d.kernels.PanelRows(d.bf16))
+	d.chain.grain = int(d.kernels.PanelRows(args.Precision))
 	d.chain.steps = append(d.chain.steps, rowStep{kernels.Pack, &own, true})
 	d.chain.cost += 60 * float64(x.cols)
 	d.runChain()
 	return args.Packed
+}
+
+// packedMemory is memory number i for packed activations; nil where there is none, which is a failure.
+func (d *processor) packedMemory(i int, bytes int64) unsafe.Pointer {
+	for len(d.packed) <= i {
+		d.packed = append(d.packed, scratch{})
+	}
+	memory := d.packed[i].grow(d.kernels, bytes)
+	if memory == nil {
+		d.fail("no memory for %d bytes of packed activations", bytes)
+	}
+	return memory
 }

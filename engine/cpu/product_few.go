@@ -17,6 +17,7 @@ const fewValue, fewRow, fewPortion = 10, 3, 1.2e6
 
 // fewProduct is one that waits.
 type fewProduct struct {
+	operation  kernels.Operation
 	args       *kernels.FewArguments
 	reads      *block // memory of x
 	writes     *block // memory of dst
@@ -34,12 +35,20 @@ func (d *processor) ProductFew(dst, x device.Tensor, w device.Matrix, bias devic
 		d.Product(dst, x, w, bias) // an output's weights are no run of the file; or operands are to be rounded, which the packers do
 		return
 	}
-	d.runChain()
-	if len(d.products) > 0 {
-		d.runProducts()
+	p := fewProduct{operation: kernels.MultiplyFew, reads: from.guard, writes: to.guard, outputs: int64(to.cols)}
+	p.args = &kernels.FewArguments{Dst: to.arguments(), X: from.arguments(), W: weight.args, Bias: shift.vector()}
+	p.costOutput = float64(from.cols) * (fewValue + fewRow*float64(from.rows))
+	if weight.precision == kernels.AsInt8 {
+		p.operation, p.costOutput = kernels.MultiplyFewInt8, p.costOutput/2
+		if p.args.Quantised = d.quantise(from); p.args.Quantised == nil {
+			return
+		}
+	} else {
+		d.runChain()
+		if len(d.products) > 0 {
+			d.runProducts()
+		}
 	}
-	p := fewProduct{args: &kernels.FewArguments{Dst: to.arguments(), X: from.arguments(), W: weight.args, Bias: shift.vector()}, reads: from.guard,
-		writes: to.guard, outputs: int64(to.cols), costOutput: float64(from.cols) * (fewValue + fewRow*float64(from.rows))}
 	if shift != nil {
 		p.bias = shift.guard
 	}
@@ -62,16 +71,17 @@ func (d *processor) runFew() {
 	if len(products) == 0 {
 		return
 	}
-	var total int64
+	var total, scratch int64
 	cost := 0.0
 	for i := range products {
 		total += products[i].outputs
 		cost += products[i].costOutput * float64(products[i].outputs)
+		scratch = max(scratch, d.kernels.Scratch(products[i].operation, products[i].args))
 	}
 	portions := min(total, int64(cost/fewPortion)+1)
 	workers := min(int64(d.threads), portions)
 	var next atomic.Int64
-	d.share(portions, 0, func(unsafe.Pointer) {
+	d.share(portions, scratch, func(scratch unsafe.Pointer) {
 		for {
 			i := next.Load()
 			p, at := 0, i // output at of product p is output i of all
@@ -87,10 +97,29 @@ func (d *processor) runFew() {
 				n = products[p].outputs - at
 			}
 			if next.CompareAndSwap(i, i+n) {
-				d.kernels.Run(kernels.MultiplyFew, products[p].args, at, at+n, nil)
+				d.kernels.Run(products[p].operation, products[p].args, at, at+n, scratch)
 			}
 		}
 	})
 	clear(products)
 	d.few = products[:0]
+}
+
+// quantise gives the rows of x as 8-bit integers: those of the last call where it was the same x, else at the end of the chain of operations that
+// made them.
+func (d *processor) quantise(x *tensor) unsafe.Pointer {
+	if len(d.chain.steps) == 0 && d.packedAs == quantisedRows && d.packedX.sameAs(x) {
+		return kernels.Pointer(d.packed[0].data)
+	}
+	d.runProducts()
+	args := kernels.QuantiseArguments{X: x.arguments()}
+	bytes := int64(x.rows) * int64((x.cols+255)/256) * kernels.QuantisedBytes
+	if args.Quantised = d.packedMemory(0, bytes); args.Quantised == nil {
+		return nil
+	}
+	d.rowwise([]*tensor{x})
+	d.step(kernels.Quantise, &args, 60*float64(x.cols))
+	d.runChain()
+	d.packedX, d.packedAs = *x, quantisedRows
+	return args.Quantised
 }

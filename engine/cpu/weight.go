@@ -18,12 +18,13 @@ var weightTypes = map[device.DType]kernels.Type{
 
 // matrix reads a weight where it lies: nothing is copied, products widen or dequantise it panel by panel.
 type matrix struct {
-	device   *processor
-	weight   device.Weight
-	released bool
-	args     kernels.Weight
-	pins     *runtime.Pinner
-	cleanup  runtime.Cleanup
+	device    *processor
+	weight    device.Weight
+	precision int32 // of its products: kernels.AsF32, AsBF16 or AsInt8
+	released  bool
+	args      kernels.Weight
+	pins      *runtime.Pinner
+	cleanup   runtime.Cleanup
 }
 
 func (m *matrix) Out() int { return m.weight.Out }
@@ -44,7 +45,13 @@ func (d *processor) Matrix(w device.Weight) (device.Matrix, error) {
 	if err := w.Check(); err != nil {
 		return nil, err
 	}
-	m := &matrix{device: d, weight: w, pins: new(runtime.Pinner)}
+	m := &matrix{device: d, weight: w, precision: kernels.AsF32, pins: new(runtime.Pinner)}
+	switch {
+	case d.bf16:
+		m.precision = kernels.AsBF16
+	case d.compute == device.ComputeInt8 && w.Type.Integers():
+		m.precision = kernels.AsInt8
+	}
 	m.args = kernels.Weight{Out: int64(w.Out), In: int64(w.In), Stride: int64(w.Stride), Type: int32(kind)}
 	if w.Transposed {
 		m.args.Transposed = 1

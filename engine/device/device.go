@@ -92,7 +92,8 @@ const (
 	ComputeAuto Compute = "auto"
 	ComputeF32  Compute = "f32"
 	ComputeBF16 Compute = "bf16"
-	ComputeF64  Compute = "f64" // device "reference" alone
+	ComputeInt8 Compute = "int8" // activations rounded to 8 bits where they meet weights stored in blocks (int8.go); otherwise f32
+	ComputeF64  Compute = "f64"  // device "reference" alone
 )
 
 // Tensor is a matrix in a device's memory, perhaps a view into another. Its rows lie a fixed stride apart.

@@ -17,6 +17,7 @@ import (
 // what was found and what is wanted.
 type plain struct {
 	threads int
+	compute device.Compute
 	err     error // the first failure since the last Sync
 }
 
@@ -25,15 +26,20 @@ func init() { device.Register("reference", driver{}) }
 type driver struct{}
 
 func (driver) List() ([]device.Info, error) {
-	return []device.Info{(&plain{threads: runtime.GOMAXPROCS(0)}).Info()}, nil
+	return []device.Info{(&plain{threads: runtime.GOMAXPROCS(0), compute: device.ComputeF64}).Info()}, nil
 }
 
 func (driver) Open(index int, o device.Options) (device.Device, error) {
 	if index != 0 {
 		return nil, fmt.Errorf("reference:%d: there is only one", index)
 	}
-	if o.Compute != "" && o.Compute != device.ComputeAuto && o.Compute != device.ComputeF64 {
-		return nil, fmt.Errorf("reference: computes in %s only, not in %s", device.ComputeF64, o.Compute)
+	compute := o.Compute
+	switch compute {
+	case "", device.ComputeAuto:
+		compute = device.ComputeF64
+	case device.ComputeF64, device.ComputeInt8:
+	default:
+		return nil, fmt.Errorf("reference: compute %q: not supported; supported: auto, f64, int8", o.Compute)
 	}
 	if o.Threads < 0 {
 		return nil, fmt.Errorf("reference: %d threads", o.Threads)
@@ -42,7 +48,7 @@ func (driver) Open(index int, o device.Options) (device.Device, error) {
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	return &plain{threads: threads}, nil
+	return &plain{threads: threads, compute: compute}, nil
 }
 
 func (driver) Automatic() int { return -1 }
@@ -53,7 +59,7 @@ func (d *plain) Info() device.Info {
 		Description: "plain Go in float64: slow, for checking the others",
 		ISA:         "go",
 		Threads:     d.threads,
-		Compute:     device.ComputeF64,
+		Compute:     d.compute,
 	}
 }
 

@@ -1,6 +1,8 @@
 package reference
 
 import (
+	"slices"
+
 	"avssnative/engine/device"
 )
 
@@ -12,6 +14,7 @@ type matrix struct {
 	name     string
 	values   []float64
 	out, in  int
+	integers bool // products round what they are given (device.RoundInt8)
 	released bool
 }
 
@@ -25,7 +28,8 @@ func (d *plain) Matrix(w device.Weight) (device.Matrix, error) {
 	if err := w.Check(); err != nil {
 		return nil, err
 	}
-	m := &matrix{device: d, name: w.Name, values: make([]float64, w.Out*w.In), out: w.Out, in: w.In}
+	m := &matrix{device: d, name: w.Name, values: make([]float64, w.Out*w.In), out: w.Out, in: w.In,
+		integers: d.compute == device.ComputeInt8 && w.Type.Integers()}
 	failures := make([]error, w.Out)
 	d.each(w.Out, func(o int) { failures[o] = w.Float64s(m.line(o), o) })
 	for _, err := range failures {
@@ -79,6 +83,10 @@ func (d *plain) Product(dst, x device.Tensor, w device.Matrix, bias device.Tenso
 
 // product sets dst = W·x. Four outputs are summed side by side, each in the order of its own row: four times the speed, the same bits.
 func (m *matrix) product(dst, x []float64) {
+	if m.integers {
+		x = slices.Clone(x)
+		device.RoundInt8(x)
+	}
 	o := 0
 	for ; o+4 <= m.out; o += 4 {
 		w0, w1, w2, w3 := m.line(o), m.line(o+1), m.line(o+2), m.line(o+3)

@@ -36,7 +36,7 @@ var operations = []string{
 
 // One value of a result, off by a hundredth, at every corner; and only where there are many rows or columns.
 func TestAlteredValuesAreCaught(t *testing.T) {
-	reference := openReference(t)
+	reference := openReference(t, device.ComputeF64)
 	for _, operation := range operations {
 		for name, where := range map[string]func(rows, cols int) (row, col int){
 			"first":                  func(rows, cols int) (int, int) { return 0, 0 },
@@ -63,7 +63,7 @@ func TestAlteredValuesAreCaught(t *testing.T) {
 
 // Every field of what Measure and Head find, one at a time.
 func TestAlteredFindingsAreCaught(t *testing.T) {
-	reference := openReference(t)
+	reference := openReference(t, device.ComputeF64)
 	var fields []string
 	leaves(reflect.ValueOf(&device.SequenceMeasure{}).Elem(), "", func(path string, _ reflect.Value) { fields = append(fields, path) })
 	if len(fields) != perSequence {
@@ -135,7 +135,7 @@ func nudge(v reflect.Value) {
 
 // Breaking a rule of Device by the least bit.
 func TestBrokenRulesAreCaught(t *testing.T) {
-	reference := openReference(t)
+	reference := openReference(t, device.ComputeF64)
 	ulp := func(d device.Device, dst device.Tensor, row int) {
 		line := make([]float32, dst.Cols())
 		d.Download(line, dst, row)
@@ -168,7 +168,7 @@ func TestBrokenRulesAreCaught(t *testing.T) {
 
 // Writing beside a view, into the column behind its last.
 func TestWritingOutsideIsCaught(t *testing.T) {
-	reference := openReference(t)
+	reference := openReference(t, device.ComputeF64)
 	spill := &spilling{Device: reference}
 	for _, operation := range []string{"Product", "Norm", "Attention", "Gather"} {
 		if !caught(spill, reference, operation) {

@@ -12,7 +12,7 @@ import (
 
 // Every parameter that an operation could forget or take for another.
 func TestForgottenParametersAreCaught(t *testing.T) {
-	reference := openReference(t)
+	reference := openReference(t, device.ComputeF64)
 	try := func(operation, what string, f *faulty) {
 		t.Helper()
 		f.Device = reference

@@ -8,7 +8,7 @@ import (
 
 // "reference" agrees with itself, keeps the rules, and so does the table: no case asks for what the interface forbids.
 func TestReference(t *testing.T) {
-	device := openReference(t)
+	device := openReference(t, device.ComputeF64)
 	promises(t, device)
 	for _, c := range table() {
 		if c.large {

@@ -95,30 +95,33 @@ func everyISA(b *testing.B, bench func(b *testing.B, k *cpu.Kernels)) {
 func BenchmarkProduct(b *testing.B) {
 	everyISA(b, func(b *testing.B, k *cpu.Kernels) {
 		for _, c := range []struct {
-			compute string
-			bf16    int32
-			weights cpu.Type
-		}{{"f32", 0, cpu.F32}, {"f32", 0, cpu.BF16}, {"bf16", 1, cpu.BF16}} {
-			top := peak(k, c.bf16)
+			compute   string
+			precision int32
+			weights   cpu.Type
+		}{
+			{"f32", cpu.AsF32, cpu.F32}, {"f32", cpu.AsF32, cpu.BF16}, {"bf16", cpu.AsBF16, cpu.BF16},
+			{"f32", cpu.AsF32, cpu.Q41}, {"int8", cpu.AsInt8, cpu.Q41}, {"int8", cpu.AsInt8, cpu.Q80}, {"int8", cpu.AsInt8, cpu.Q6K},
+		} {
+			top := peak(k, c.precision&cpu.AsBF16)
 			for _, s := range [][3]int{{512, 768, 768}, {512, 2048, 2048}, {2048, 2048, 2048}, {2048, 4096, 4096}} {
 				m, n, inner := s[0], s[1], s[2]
 				b.Run(fmt.Sprintf("compute=%s/weights=%d/m=%d/n=%d/k=%d", c.compute, c.weights, m, n, inner), func(b *testing.B) {
-					product(b, k, m, n, inner, c.bf16, c.weights, top)
+					product(b, k, m, n, inner, c.precision, c.weights, top)
 				})
 			}
 		}
 	})
 }
 
-func product(b *testing.B, k *cpu.Kernels, m, n, inner int, bf16 int32, weights cpu.Type, top float64) {
+func product(b *testing.B, k *cpu.Kernels, m, n, inner int, precision int32, weights cpu.Type, top float64) {
 	x, w, y := random(b, k, m*inner), random(b, k, n*inner), allocate(b, k, int64(m*n))
-	packed := allocate(b, k, k.PackedBytes(int64(m), int64(inner), bf16 == 1)/4+1)
+	packed := allocate(b, k, k.PackedBytes(int64(m), int64(inner), precision)/4+1)
 	a := cpu.ProductArguments{
-		Dst: cpu.TensorOf(y, m, n, n), X: cpu.TensorOf(x, m, inner, inner), Packed: cpu.Pointer(packed), BF16: bf16, PanelsJob: 4,
+		Dst: cpu.TensorOf(y, m, n, n), X: cpu.TensorOf(x, m, inner, inner), Packed: cpu.Pointer(packed), Precision: precision, PanelsJob: 4,
 		W: cpu.Weight{Data: cpu.Pointer(w), Out: int64(n), In: int64(inner), Stride: int64(inner), Type: int32(weights)},
 	}
-	high := k.PanelRows(bf16 == 1)
-	if weights == cpu.BF16 { // any words will do, but not NaN
+	high := k.PanelRows(precision)
+	if weights >= cpu.BF16 { // any words will do, but not NaN
 		words := unsafe.Slice((*uint16)(cpu.Pointer(w)), 2*len(w))
 		for i := range words {
 			words[i] = 0x3f00 | uint16(i&0x7f)

@@ -22,6 +22,18 @@ static inline void scale_min(int j, const uint8_t *q, uint8_t *d, uint8_t *m) {
   }
 }
 
+/* All eight of them: four bytes at a time. */
+static inline void scales_and_minima(const uint8_t *q, uint8_t scales[8], uint8_t minima[8]) {
+  uint32_t a, b, c;
+  memcpy(&a, q, 4);
+  memcpy(&b, q + 4, 4);
+  memcpy(&c, q + 8, 4);
+  const uint32_t d[2] = {a & 0x3f3f3f3f, (c & 0x0f0f0f0f) | (a & 0xc0c0c0c0) >> 2};
+  const uint32_t m[2] = {b & 0x3f3f3f3f, (c >> 4 & 0x0f0f0f0f) | (b & 0xc0c0c0c0) >> 2};
+  memcpy(scales, d, 8);
+  memcpy(minima, m, 8);
+}
+
 /* The sixteen 6-bit scales of a Q3_K block, whose twelve bytes of them begin at q. */
 static inline void six_bit_scales(const uint8_t *q, int8_t scales[16]) {
   for (int i = 0; i < 16; i++) {

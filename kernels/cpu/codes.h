@@ -1,6 +1,6 @@
 /* Words for the whole numbers in which block formats store their values: 32 of them, a byte each (ct), for one instruction set at a time.
- * Included by product_few.c behind vec.h.
- *   c_load(p)       32 bytes
+ * Included behind vec.h.
+ *   c_load(p)       32 bytes; c_store(p, c)
  *   c_nibbles(p)    16 bytes: their low halves, then their high halves
  *   c_field(c, at, mask)  bits of each byte, from bit `at` on
  *   c_bits(bits, value)   value where a bit is set, from the lowest on, else 0
@@ -9,6 +9,7 @@
 #if LANES == 16 || LANES == 8
 #define ct __m256i
 TARGET INLINE ct NAME(c_load)(const uint8_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+TARGET INLINE void NAME(c_store)(uint8_t *p, ct c) { _mm256_storeu_si256((__m256i *)p, c); }
 TARGET INLINE ct NAME(c_nibbles)(const uint8_t *p) {
   __m128i q = _mm_loadu_si128((const __m128i *)p);
   return _mm256_and_si256(_mm256_inserti128_si256(_mm256_castsi128_si256(q), _mm_srli_epi16(q, 4), 1), _mm256_set1_epi8(15));
@@ -41,6 +42,10 @@ TARGET INLINE void NAME(c_widen)(ct c, vf *w) {
 #elif LANES == 4
 #define ct uint8x16x2_t
 INLINE ct NAME(c_load)(const uint8_t *p) { return (ct){{vld1q_u8(p), vld1q_u8(p + 16)}}; }
+INLINE void NAME(c_store)(uint8_t *p, ct c) {
+  vst1q_u8(p, c.val[0]);
+  vst1q_u8(p + 16, c.val[1]);
+}
 INLINE ct NAME(c_nibbles)(const uint8_t *p) {
   uint8x16_t q = vld1q_u8(p);
   return (ct){{vandq_u8(q, vdupq_n_u8(15)), vshrq_n_u8(q, 4)}};
@@ -83,6 +88,7 @@ INLINE ct NAME(c_load)(const uint8_t *p) {
   memcpy(c.at, p, 32);
   return c;
 }
+INLINE void NAME(c_store)(uint8_t *p, ct c) { memcpy(p, c.at, 32); }
 INLINE ct NAME(c_nibbles)(const uint8_t *p) {
   ct c;
   for (int i = 0; i < 16; i++) c.at[i] = p[i] & 15, c.at[i + 16] = p[i] >> 4;

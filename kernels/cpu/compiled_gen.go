@@ -32,12 +32,12 @@ func (compiled) run(operation int32, arguments unsafe.Pointer, from int64, to in
 	C.avss_run(C.int32_t(operation), arguments, C.int64_t(from), C.int64_t(to), scratch)
 }
 
-func (compiled) geometry(bf16 int32) int64 {
-	return int64(C.avss_geometry(C.int32_t(bf16)))
+func (compiled) geometry(precision int32) int64 {
+	return int64(C.avss_geometry(C.int32_t(precision)))
 }
 
-func (compiled) packedBytes(rows int64, cols int64, bf16 int32) int64 {
-	return int64(C.avss_packed_bytes(C.int64_t(rows), C.int64_t(cols), C.int32_t(bf16)))
+func (compiled) packedBytes(rows int64, cols int64, precision int32) int64 {
+	return int64(C.avss_packed_bytes(C.int64_t(rows), C.int64_t(cols), C.int32_t(precision)))
 }
 
 func (compiled) scratchBytes(operation int32, arguments unsafe.Pointer) int64 {

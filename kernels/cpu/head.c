@@ -6,7 +6,7 @@
 #include "internal.h"
 int64_t scratch_head(const void *arguments) {
   const avss_head *h = arguments;
-  const product_isa *isa = h->bf16 ? avss_products->bf16 : avss_products->f32;
+  const product_isa *isa = product_for(h->precision);
   return h->variants * h->rows_job * HEAD_TILE * 4 + product_scratch(isa, h->rows_job, HEAD_TILE / PANEL);
 }
 
@@ -93,7 +93,7 @@ TARGET static void NAME(fold)(const avss_head *h, avss_head_part *part, const fl
 
 TARGET void NAME(op_head)(const void *arguments, int64_t from, int64_t to, void *scratch) {
   const avss_head *h = arguments;
-  const product_isa *isa = h->bf16 ? avss_products->bf16 : avss_products->f32;
+  const product_isa *isa = product_for(h->precision);
   const int64_t chunks = (h->w.out + h->chunk - 1) / h->chunk, tile = h->rows_job * HEAD_TILE;
   float *logits = scratch;
   void *product_memory = logits + h->variants * tile;
@@ -108,7 +108,7 @@ TARGET void NAME(op_head)(const void *arguments, int64_t from, int64_t to, void 
       const int64_t n = least(HEAD_TILE, end - n0);
       for (int64_t v = 0; v < h->variants; v++)
         product_tile(isa, h->packed[v], h->rows, h->w.in, row0, row1, &h->w, n0, n0 + n, h->bias ? h->bias + n0 : 0, logits + v * tile,
-                     HEAD_TILE, h->bf16 && !isa->bf16, product_memory);
+                     HEAD_TILE, rounds(isa, h->precision), product_memory);
       for (int64_t row = row0; row < row1; row++) {
         float *l0 = logits + (row - row0) * HEAD_TILE, max0 = 0;
         double factor0 = 1;

@@ -26,7 +26,7 @@
 
 enum { PANEL = AVSS_PANEL, HEAD_TILE = AVSS_HEAD_TILE };
 enum { KC_F32 = 256 };    /* values of the inner dimension summed before the sum goes to memory; part of the result's bits */
-enum { KC_BF16 = 512, KC_AMX = 256 };
+enum { KC_BF16 = 512, KC_AMX = 256, KC_INT8 = 256 };
 _Static_assert(KC_AMX <= KC_BF16, "pack_w_bf16 holds KC_BF16 values a row");
 
 /* Where the tile of rows × 32 of a micro-kernel goes: c = before + a·b, or a·b where before is NULL. before may be c. Strides are in values. */
@@ -45,7 +45,9 @@ typedef struct {
   int rows; /* rows of a full micro-tile */
   int kc;
   int pair; /* neighbours in the inner dimension that make one operand: kc is padded to a multiple */
-  int bf16; /* operands are stored as bfloat16: 2 bytes a value, else 4 */
+  int bf16; /* operands are stored as bfloat16 */
+  int64_t x_bytes;     /* of 32 packed values of a row */
+  int64_t panel_bytes; /* of a packed panel of the weight, kc values long */
   void (*pack_x)(const float *x, int64_t stride, int rows, int64_t kc, void *packed, int round);
   void (*pack_w)(const avss_weight *w, int64_t n0, int64_t n, int64_t k0, int64_t kc, void *packed, int round);
   void (*micro)(int rows, int64_t kc, const void *a, const void *b, tile_output to);
@@ -54,7 +56,7 @@ typedef struct {
 
 /* The products of the chosen instruction set. */
 typedef struct {
-  const product_isa *f32, *bf16;
+  const product_isa *f32, *bf16, *int8;
   const product_isa *attention_bf16; /* bf16, but never AMX, whose tiles are large for a tile of keys */
 } isa_products;
 extern const isa_products *avss_products;
@@ -109,6 +111,40 @@ static inline float bf16_round(float f) {
   return v.f;
 }
 
+/* 256 quantised activations (quantise.c), absent ones zero. */
+enum { GROUP = 256 };
+typedef struct {
+  int8_t code[GROUP];
+  int32_t less[GROUP / 4];   /* minus the sum of four neighbouring codes */
+  float scale[GROUP / 32];   /* of a block of 32 */
+  float sum[GROUP / 32];     /* of a block: its scale times the sum of its codes */
+  float half_scale[GROUP / 16], half_sum[GROUP / 16]; /* the same for halves of blocks */
+} quantised;
+_Static_assert(sizeof(quantised) == AVSS_QUANTISED_BYTES, "what callers allocate");
+
+/* Packed operands of products by integers: a panel of activations of kc values, a multiple of 32, in its parts, and one of weights. Codes are
+ * [k/4][row][4]; `part` is a block of 32, its first or its last half. */
+enum { INT8_MOST_ROWS = 6, INT8_X_BYTES = 32 + 7 * 4 };
+typedef struct {
+  int8_t *code;
+  float *scale;  /* [kc/32][rows] */
+  int32_t *less; /* [kc/32][part][rows]: minus the sum of the codes */
+  float *sum;    /* [kc/32][part][rows]: scale times the sum of the codes */
+} int8_x;
+static inline int8_x int8_x_at(void *packed, int64_t rows, int64_t kc) {
+  float *scale = (float *)((char *)packed + kc * rows);
+  int32_t *less = (int32_t *)(scale + kc / 32 * rows);
+  return (int8_x){packed, scale, less, (float *)(less + kc / 32 * 3 * rows)};
+}
+typedef struct {
+  int32_t halves, offsets; /* of 32 values have scales of their own; codes have offsets */
+  int32_t is_signed;       /* codes are signed bytes, and right */
+  int32_t above;           /* unsigned ones are 2^above too large; 32: they are right */
+  int32_t pad[12];
+  uint8_t code[KC_INT8 / 4][PANEL * 4];
+  float scale[KC_INT8 / 32][2][PANEL], offset[KC_INT8 / 32][2][PANEL];
+} int8_panel;
+
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 
@@ -118,6 +154,9 @@ typedef void kernel_function(const void *arguments, int64_t from, int64_t to, vo
 #define VECTOR(name)                                                                                                                      \
   kernel_function op_##name##_scalar X86(, op_##name##_avx2, op_##name##_avx512) ARM(, op_##name##_neon);
 #define VECTOR_BF16(name) VECTOR(name) X86(kernel_function op_##name##_avx512bf16, op_##name##_amx;)
+#define VECTOR_INT8(name)                                                                                                                 \
+  kernel_function op_##name##_scalar X86(, op_##name##_avx2, op_##name##_avxvnni, op_##name##_avx512vnni)                                 \
+      ARM(, op_##name##_neon, op_##name##_neondot);
 #define SCRATCH(name) int64_t scratch_##name(const void *arguments);
 #define NO_SCRATCH(name)
 #define OPERATION(constant, name, arguments, sets, scratch) sets(name) scratch(name)
@@ -125,19 +164,29 @@ typedef void kernel_function(const void *arguments, int64_t from, int64_t to, vo
 #undef PORTABLE
 #undef VECTOR
 #undef VECTOR_BF16
+#undef VECTOR_INT8
 #undef SCRATCH
 #undef NO_SCRATCH
 
-/* What the products of every vector width are made of. */
+/* What the products of every vector width are made of, and those of every way to multiply bytes. */
 #define DECLARE_PRODUCT(isa)                                                                                                              \
   void weight_run_##isa(const avss_weight *w, int64_t row, int64_t k0, int64_t n, float *out);                                            \
+  void quantise_run_##isa(const float *x, int64_t n, quantised *to);                                                                      \
   void pack_x_##isa(const float *x, int64_t stride, int rows, int64_t kc, void *packed, int round);                                       \
   void pack_w_##isa(const avss_weight *w, int64_t n0, int64_t n, int64_t k0, int64_t kc, void *packed, int round);                        \
   extern const product_isa product_##isa;
+#define DECLARE_PRODUCT_INT8(isa)                                                                                                         \
+  void pack_x_int8_##isa(const float *x, int64_t stride, int rows, int64_t kc, void *packed, int round);                                  \
+  void pack_w_int8_##isa(const avss_weight *w, int64_t n0, int64_t n, int64_t k0, int64_t kc, void *packed, int round);                   \
+  extern const product_isa product_int8_##isa;
 DECLARE_PRODUCT(scalar)
+DECLARE_PRODUCT_INT8(scalar)
 #if AVSS_X86
 DECLARE_PRODUCT(avx2)
 DECLARE_PRODUCT(avx512)
+DECLARE_PRODUCT_INT8(avx2)
+DECLARE_PRODUCT_INT8(avxvnni)
+DECLARE_PRODUCT_INT8(avx512vnni)
 extern const product_isa product_avx512bf16, product_amx;
 void pack_x_bf16(const float *x, int64_t stride, int rows, int64_t kc, void *packed, int round);
 void pack_x_amx(const float *x, int64_t stride, int rows, int64_t kc, void *packed, int round);
@@ -146,9 +195,14 @@ int amx_permitted(void);
 #endif
 #if AVSS_ARM
 DECLARE_PRODUCT(neon)
+DECLARE_PRODUCT_INT8(neon)
+DECLARE_PRODUCT_INT8(neondot)
 #endif
 
-/* Packed activations: the offset of row panel p in K block k0, in bytes, and the tiles of one job (product.c). */
+/* The products of a precision, and whether they round operands that they store as float32. Packed activations: the offset of row panel p in K
+ * block k0, in bytes, and the tiles of one job (product.c). */
+const product_isa *product_for(int32_t precision);
+int rounds(const product_isa *isa, int32_t precision);
 int64_t packed_offset(const product_isa *isa, int64_t rows, int64_t cols, int64_t k0, int64_t row);
 void product_tile(const product_isa *isa, const void *packed, int64_t rows, int64_t cols, int64_t row0, int64_t row1, const avss_weight *w,
                   int64_t n0, int64_t n1, const float *bias, float *c, int64_t stride, int round, void *scratch);

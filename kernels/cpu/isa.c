@@ -1,28 +1,52 @@
 /* Which instruction sets this build and this processor have, and which one serves: its products, and its kernel of each operation. */
 #include "internal.h"
+#if AVSS_ARM && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
+#if AVSS_ARM
+static int has_dot_products(void) {
+#if defined(__linux__)
+  return (getauxval(AT_HWCAP) >> 20 & 1) != 0; /* HWCAP_ASIMDDP */
+#elif defined(__APPLE__) || defined(__ARM_FEATURE_DOTPROD)
+  return 1; /* every processor of Apple's that has 64 bits and runs programs of today */
+#else
+  return 0;
+#endif
+}
+#endif
 
 static const isa_products products[AVSS_ISAS] = {
-    [AVSS_SCALAR] = {&product_scalar, &product_scalar, &product_scalar},
+    [AVSS_SCALAR] = {&product_scalar, &product_scalar, &product_int8_scalar, &product_scalar},
 #if AVSS_X86
-    [AVSS_AVX2] = {&product_avx2, &product_avx2, &product_avx2},
-    [AVSS_AVX512] = {&product_avx512, &product_avx512, &product_avx512},
-    [AVSS_AVX512BF16] = {&product_avx512, &product_avx512bf16, &product_avx512bf16},
-    [AVSS_AMX] = {&product_avx512, &product_amx, &product_avx512bf16},
+    [AVSS_AVX2] = {&product_avx2, &product_avx2, &product_int8_avx2, &product_avx2},
+    [AVSS_AVXVNNI] = {&product_avx2, &product_avx2, &product_int8_avxvnni, &product_avx2},
+    [AVSS_AVX512] = {&product_avx512, &product_avx512, &product_int8_avx2, &product_avx512},
+    [AVSS_AVX512VNNI] = {&product_avx512, &product_avx512, &product_int8_avx512vnni, &product_avx512},
+    [AVSS_AVX512BF16] = {&product_avx512, &product_avx512bf16, &product_int8_avx512vnni, &product_avx512bf16},
+    [AVSS_AMX] = {&product_avx512, &product_amx, &product_int8_avx512vnni, &product_avx512bf16},
 #endif
 #if AVSS_ARM
-    [AVSS_NEON] = {&product_neon, &product_neon, &product_neon},
+    [AVSS_NEON] = {&product_neon, &product_neon, &product_int8_neon, &product_neon},
+    [AVSS_NEONDOT] = {&product_neon, &product_neon, &product_int8_neondot, &product_neon},
 #endif
 };
 
 /* A row of kernels, one an instruction set. */
-#define ROW(scalar, avx2, avx512, avx512bf16, amx, neon)                                                                                  \
+#define ROW(scalar, avx2, avxvnni, avx512, avx512vnni, avx512bf16, amx, neon, neondot)                                                    \
   {[AVSS_SCALAR] = scalar,                                                                                                                \
-   X86([AVSS_AVX2] = avx2, [AVSS_AVX512] = avx512, [AVSS_AVX512BF16] = avx512bf16, [AVSS_AMX] = amx, ) ARM([AVSS_NEON] = neon, )}
-#define PORTABLE(name) ROW(op_##name, op_##name, op_##name, op_##name, op_##name, op_##name)
+   X86([AVSS_AVX2] = avx2, [AVSS_AVXVNNI] = avxvnni, [AVSS_AVX512] = avx512, [AVSS_AVX512VNNI] = avx512vnni,                              \
+       [AVSS_AVX512BF16] = avx512bf16, [AVSS_AMX] = amx, ) ARM([AVSS_NEON] = neon, [AVSS_NEONDOT] = neondot, )}
+#define PORTABLE(name) ROW(op_##name, op_##name, op_##name, op_##name, op_##name, op_##name, op_##name, op_##name, op_##name)
 #define VECTOR(name)                                                                                                                      \
-  ROW(op_##name##_scalar, op_##name##_avx2, op_##name##_avx512, op_##name##_avx512, op_##name##_avx512, op_##name##_neon)
+  ROW(op_##name##_scalar, op_##name##_avx2, op_##name##_avx2, op_##name##_avx512, op_##name##_avx512, op_##name##_avx512,                 \
+      op_##name##_avx512, op_##name##_neon, op_##name##_neon)
 #define VECTOR_BF16(name)                                                                                                                 \
-  ROW(op_##name##_scalar, op_##name##_avx2, op_##name##_avx512, op_##name##_avx512bf16, op_##name##_amx, op_##name##_neon)
+  ROW(op_##name##_scalar, op_##name##_avx2, op_##name##_avx2, op_##name##_avx512, op_##name##_avx512, op_##name##_avx512bf16,             \
+      op_##name##_amx, op_##name##_neon, op_##name##_neon)
+#define VECTOR_INT8(name)                                                                                                                 \
+  ROW(op_##name##_scalar, op_##name##_avx2, op_##name##_avxvnni, op_##name##_avx2, op_##name##_avx512vnni, op_##name##_avx512vnni,        \
+      op_##name##_avx512vnni, op_##name##_neon, op_##name##_neondot)
 
 static kernel_function *const kernels[AVSS_OPERATIONS][AVSS_ISAS] = {
 #define OPERATION(constant, name, arguments, sets, scratch) [AVSS_##constant] = sets(name),
@@ -37,14 +61,17 @@ int32_t avss_supported(int32_t isa) {
   case AVSS_SCALAR: return 1;
 #if AVSS_X86
   case AVSS_AVX2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+  case AVSS_AVXVNNI: return avss_supported(AVSS_AVX2) && __builtin_cpu_supports("avxvnni");
   case AVSS_AVX512:
     return avss_supported(AVSS_AVX2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-  case AVSS_AVX512BF16: return avss_supported(AVSS_AVX512) && __builtin_cpu_supports("avx512bf16");
+  case AVSS_AVX512VNNI: return avss_supported(AVSS_AVX512) && __builtin_cpu_supports("avx512vnni");
+  case AVSS_AVX512BF16: return avss_supported(AVSS_AVX512VNNI) && __builtin_cpu_supports("avx512bf16");
   case AVSS_AMX: return avss_supported(AVSS_AVX512BF16) && amx_permitted();
 #endif
 #if AVSS_ARM
   case AVSS_NEON: return 1;
+  case AVSS_NEONDOT: return has_dot_products();
 #endif
   }
   return 0;

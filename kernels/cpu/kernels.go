@@ -132,12 +132,12 @@ func (k *Kernels) Scratch(operation Operation, a Arguments) int64 {
 	return k.scratchBytes(int32(operation), a.pointer())
 }
 
-// PanelRows is the number of rows that stand together in packed activations.
-func (k *Kernels) PanelRows(bf16 bool) int64 { return k.geometry(flag(bf16)) }
+// PanelRows is the number of rows that stand together in activations packed for a precision (AsF32, AsBF16, AsInt8).
+func (k *Kernels) PanelRows(precision int32) int64 { return k.geometry(precision) }
 
 // PackedBytes is what Pack needs for rows × cols activations.
-func (k *Kernels) PackedBytes(rows, cols int64, bf16 bool) int64 {
-	return k.packedBytes(rows, cols, flag(bf16))
+func (k *Kernels) PackedBytes(rows, cols int64, precision int32) int64 {
+	return k.packedBytes(rows, cols, precision)
 }
 
 // Allocate returns zeroed memory for n values outside Go's heap, on a cache line; nil where there is none left.

@@ -60,17 +60,25 @@ typedef struct {
   avss_tensor dst, x;
   avss_weight w;
   const float *bias; /* [out] or NULL */
-  void *packed; /* avss_packed_bytes(x.rows, x.cols, bf16), 64-byte aligned */
+  void *packed; /* avss_packed_bytes(x.rows, x.cols, precision), 64-byte aligned */
   int64_t rows_job, rows_cut, panels_job; /* rows: multiples of avss_geometry */
-  int32_t bf16, pad;
+  int32_t precision, pad; /* AVSS_AS_INT8 takes weights of the types Q4_0 to Q6_K, not transposed */
 } avss_product;
 
-/* dst = x·Wᵀ + bias for few rows, whose weight is not transposed: see product_few.c. Jobs are outputs. */
+/* dst = x·Wᵀ + bias for few rows, whose weight is not transposed: see product_few.c, and product_few_int8.c, which takes x quantised. Jobs are
+ * outputs. */
 typedef struct {
   avss_tensor dst, x;
   avss_weight w;
   const float *bias; /* [out] or NULL */
+  const void *quantised; /* by quantise; for multiply_few_int8 */
 } avss_few;
+
+/* Rows of x, whose columns are a multiple of 32, as 8-bit integers: see quantise.c. Jobs are rows. */
+typedef struct {
+  avss_tensor x;
+  void *quantised; /* rows × ⌈cols / 256⌉ × AVSS_QUANTISED_BYTES, 64-byte aligned */
+} avss_quantise;
 
 /* Softmax attention: job i is key head i % kv_heads of block i / kv_heads of query rows. A block is seven numbers: first query row, query
  * rows (≤ AVSS_QUERY_ROWS), position of the first, first row and rows of its sequence, first row and rows of the prefix. For attend_few a
@@ -222,7 +230,7 @@ typedef struct {
   avss_head_part *parts;
   int64_t variants, rows, target_count, rows_job, chunk;
   float scale, soft_cap;
-  int32_t diverge, bf16;
+  int32_t diverge, precision;
 } avss_head;
 
 /* A loop of products that never leaves the registers. A job is one turn, of `flops` operations, which the kernel says. */

@@ -15,6 +15,8 @@
 #include <arm_neon.h>
 #endif
 
+#define F32_BYTES 32 * 4, PANEL * KC_F32 * 4
+
 /* The same tile from column j on. */
 INLINE tile_output shifted(tile_output to, int j) {
   to.c += j;
@@ -54,7 +56,7 @@ INLINE void tile_scalar(const int rows, int64_t kc, const float *restrict a, con
 static void micro_scalar(int rows, int64_t kc, const void *a, const void *b, tile_output to) {
   for (int j = 0; j < PANEL; j += 8) switch (rows) { FEW(tile_scalar, kc, a, (const float *)b + j, shifted(to, j)) }
 }
-const product_isa product_scalar = {4, KC_F32, 1, 0, pack_x_scalar, pack_w_scalar, micro_scalar, 0, 0};
+const product_isa product_scalar = {4, KC_F32, 1, 0, F32_BYTES, pack_x_scalar, pack_w_scalar, micro_scalar, 0, 0};
 
 #if AVSS_X86
 #define AVX2 __attribute__((target("avx2,fma")))
@@ -88,7 +90,7 @@ AVX2 INLINE void tile_avx2(const int rows, int64_t kc, const float *restrict a, 
 AVX2 static void micro_avx2(int rows, int64_t kc, const void *a, const void *b, tile_output to) {
   for (int j = 0; j < PANEL; j += 16) switch (rows) { SIX(tile_avx2, kc, a, (const float *)b + j, shifted(to, j)) }
 }
-const product_isa product_avx2 = {6, KC_F32, 1, 0, pack_x_avx2, pack_w_avx2, micro_avx2, 0, 0};
+const product_isa product_avx2 = {6, KC_F32, 1, 0, F32_BYTES, pack_x_avx2, pack_w_avx2, micro_avx2, 0, 0};
 
 AVX512 INLINE void tile_avx512(const int rows, int64_t kc, const float *restrict a, const float *restrict b, const tile_output to) {
   __m512 s[14][2];
@@ -123,7 +125,7 @@ AVX512 INLINE void tile_avx512(const int rows, int64_t kc, const float *restrict
 AVX512 static void micro_avx512(int rows, int64_t kc, const void *a, const void *b, tile_output to) {
   switch (rows) { FOURTEEN(tile_avx512, kc, a, b, to) }
 }
-const product_isa product_avx512 = {14, KC_F32, 1, 0, pack_x_avx512, pack_w_avx512, micro_avx512, 0, 0};
+const product_isa product_avx512 = {14, KC_F32, 1, 0, F32_BYTES, pack_x_avx512, pack_w_avx512, micro_avx512, 0, 0};
 #endif
 
 #if AVSS_ARM
@@ -163,5 +165,5 @@ INLINE void tile_neon(const int rows, int64_t kc, const float *restrict a, const
 static void micro_neon(int rows, int64_t kc, const void *a, const void *b, tile_output to) {
   for (int j = 0; j < PANEL; j += 16) switch (rows) { SIX(tile_neon, kc, a, (const float *)b + j, shifted(to, j)) }
 }
-const product_isa product_neon = {6, KC_F32, 1, 0, pack_x_neon, pack_w_neon, micro_neon, 0, 0};
+const product_isa product_neon = {6, KC_F32, 1, 0, F32_BYTES, pack_x_neon, pack_w_neon, micro_neon, 0, 0};
 #endif

@@ -93,7 +93,7 @@ AMX static void micro_amx(int rows, int64_t kc, const void *packed_a, const void
   if (rows < 32)
     for (int i = 0; i < rows; i++) memcpy(to.c + i * to.stride, edge + i * PANEL, PANEL * 4);
 }
-const product_isa product_amx = {32, KC_AMX, 32, 1, pack_x_amx, pack_w_bf16, micro_amx, begin, end};
+const product_isa product_amx = {32, KC_AMX, 32, 1, 32 * 2, PANEL * KC_AMX * 2, pack_x_amx, pack_w_bf16, micro_amx, begin, end};
 
 AMX void op_peak_amx(const void *arguments, int64_t from, int64_t to, void *scratch) {
   avss_peak *p = (avss_peak *)arguments;

@@ -44,7 +44,7 @@ BF16 static void micro_bf16(int rows, int64_t kc, const void *a, const void *b, 
   }
 }
 
-const product_isa product_avx512bf16 = {14, KC_BF16, 2, 1, pack_x_bf16, pack_w_bf16, micro_bf16, 0, 0};
+const product_isa product_avx512bf16 = {14, KC_BF16, 2, 1, 32 * 2, PANEL * KC_BF16 * 2, pack_x_bf16, pack_w_bf16, micro_bf16, 0, 0};
 
 BF16 void op_peak_avx512bf16(const void *arguments, int64_t from, int64_t to, void *scratch) {
   avss_peak *p = (avss_peak *)arguments;

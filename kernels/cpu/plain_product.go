@@ -13,14 +13,17 @@ import (
 
 const plainRows = 64
 
-// pack copies rows to whole cache lines, rounded where asked.
+// pack copies rows to whole cache lines, rounded as asked.
 func (a *ProductArguments) pack(_ unsafe.Pointer, from, to int64) {
 	stride := lineStride(a.X.Cols)
 	for row := from * plainPanel; row < min(to*plainPanel, a.X.Rows); row++ {
 		line := unsafe.Slice((*float32)(unsafe.Add(a.Packed, 4*row*stride)), a.X.Cols)
 		copy(line, a.X.row(row))
-		if a.BF16 != 0 {
+		switch a.Precision {
+		case AsBF16:
 			roundBF16(line)
+		case AsInt8:
+			roundInt8(line)
 		}
 	}
 }
@@ -66,7 +69,7 @@ func (a *ProductArguments) multiply(scratch unsafe.Pointer, from, to int64) {
 		if first >= end {
 			continue
 		}
-		panel := a.W.panel(scratch, n0, n, a.BF16 != 0)
+		panel := a.W.panel(scratch, n0, n, a.Precision == AsBF16)
 		for row := first; row < end; row += plainRows {
 			rows := min(plainRows, end-row)
 			packed := unsafe.Slice((*float32)(unsafe.Add(a.Packed, 4*row*stride)), rows*stride)
@@ -126,7 +129,7 @@ func (a *HeadArguments) head(scratch unsafe.Pointer, from, to int64) {
 		end := min((chunk+1)*a.Chunk, a.W.Out)
 		for n0 := chunk * a.Chunk; n0 < end; n0 += Panel {
 			n := min(Panel, end-n0)
-			panel := a.W.panel(scratch, n0, n, a.BF16 != 0)
+			panel := a.W.panel(scratch, n0, n, a.Precision == AsBF16)
 			var own []float32
 			if bias != nil {
 				own = bias[n0 : n0+n]

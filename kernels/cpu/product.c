@@ -8,33 +8,34 @@
 #include <string.h>
 
 static int64_t padded(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-static const product_isa *product_for(int bf16) { return bf16 ? avss_products->bf16 : avss_products->f32; }
-static int64_t value_bytes(const product_isa *isa) { return isa->bf16 ? 2 : 4; }
+const product_isa *product_for(int32_t precision) {
+  return precision == AVSS_AS_INT8 ? avss_products->int8 : precision == AVSS_AS_BF16 ? avss_products->bf16 : avss_products->f32;
+}
 
-int64_t avss_geometry(int32_t bf16) { return product_for(bf16)->rows; }
+int64_t avss_geometry(int32_t precision) { return product_for(precision)->rows; }
 
 int64_t packed_offset(const product_isa *isa, int64_t rows, int64_t cols, int64_t k0, int64_t row) {
   int64_t kc = padded(least(isa->kc, cols - k0), isa->pair);
-  return (padded(rows, isa->rows) * k0 + row * kc) * value_bytes(isa);
+  return (padded(rows, isa->rows) * k0 + row * kc) * isa->x_bytes / 32;
 }
 
-int64_t avss_packed_bytes(int64_t rows, int64_t cols, int32_t bf16) {
-  const product_isa *isa = product_for(bf16);
-  return padded(rows, isa->rows) * padded(cols, isa->pair) * value_bytes(isa) + 64;
+int64_t avss_packed_bytes(int64_t rows, int64_t cols, int32_t precision) {
+  const product_isa *isa = product_for(precision);
+  return padded(rows, isa->rows) * padded(cols, isa->pair) * isa->x_bytes / 32 + 64;
 }
 
-/* Where `round` is asked of an instruction set that stores float32 operands, it rounds them instead. */
-static int rounds(const product_isa *isa, int bf16) { return bf16 && !isa->bf16; }
+/* Where bfloat16 is asked of an instruction set that stores float32 operands, it rounds them instead. */
+int rounds(const product_isa *isa, int32_t precision) { return precision == AVSS_AS_BF16 && !isa->bf16; }
 
 void op_pack(const void *arguments, int64_t from, int64_t to, void *scratch) {
   const avss_product *p = arguments;
-  const product_isa *isa = product_for(p->bf16);
+  const product_isa *isa = product_for(p->precision);
   (void)scratch;
   for (int64_t panel = from; panel < to; panel++) {
     int64_t row = panel * isa->rows;
     for (int64_t k0 = 0; k0 < p->x.cols; k0 += isa->kc)
       isa->pack_x(p->x.data + row * p->x.stride + k0, p->x.stride, (int)least(isa->rows, p->x.rows - row), least(isa->kc, p->x.cols - k0),
-                  (char *)p->packed + packed_offset(isa, p->x.rows, p->x.cols, k0, row), rounds(isa, p->bf16));
+                  (char *)p->packed + packed_offset(isa, p->x.rows, p->x.cols, k0, row), rounds(isa, p->precision));
   }
 }
 
@@ -49,7 +50,7 @@ static void add_bias(const float *bias, int64_t rows, int64_t cols, float *c, in
 }
 
 int64_t product_scratch(const product_isa *isa, int64_t rows, int64_t panels) {
-  return (PANEL * isa->kc * value_bytes(isa) + rows * panels * PANEL * (int64_t)sizeof(float) + 127) / 64 * 64;
+  return (isa->panel_bytes + rows * panels * PANEL * (int64_t)sizeof(float) + 127) / 64 * 64;
 }
 
 /* Rows row0..row1 × outputs n0..n1 (and bias, from output n0 on) into c, whose first value is (row0, n0). Sums stand tile by tile in
@@ -57,9 +58,8 @@ int64_t product_scratch(const product_isa *isa, int64_t rows, int64_t panels) {
  * cache. */
 void product_tile(const product_isa *isa, const void *packed, int64_t rows, int64_t cols, int64_t row0, int64_t row1, const avss_weight *w,
                   int64_t n0, int64_t n1, const float *bias, float *c, int64_t stride, int round, void *scratch) {
-  const int64_t bytes = value_bytes(isa);
   char *panel = scratch;
-  float *sums = (float *)(panel + PANEL * isa->kc * bytes);
+  float *sums = (float *)(panel + isa->panel_bytes);
   for (int64_t k0 = 0; k0 < cols; k0 += isa->kc) {
     const int64_t kc = least(isa->kc, cols - k0), padded_kc = padded(kc, isa->pair), last = k0 + kc == cols;
     const char *block = (const char *)packed + packed_offset(isa, rows, cols, k0, 0);
@@ -72,7 +72,7 @@ void product_tile(const product_isa *isa, const void *packed, int64_t rows, int6
         float *to = c + (row - row0) * stride + (n - n0);
         tile_output at = accumulate(tile, PANEL, k0 > 0);
         if (last && panel_cols == PANEL) at.c = to, at.stride = stride;
-        isa->micro((int)tile_rows, padded_kc, block + row * padded_kc * bytes, panel, at);
+        isa->micro((int)tile_rows, padded_kc, block + row * padded_kc * isa->x_bytes / 32, panel, at);
         if (last && panel_cols < PANEL) copy_tile(tile, tile_rows, panel_cols, to, stride);
         if (last && bias) add_bias(bias + (n - n0), tile_rows, panel_cols, to, stride);
       }
@@ -85,12 +85,12 @@ void product_tile(const product_isa *isa, const void *packed, int64_t rows, int6
 
 int64_t scratch_multiply(const void *arguments) {
   const avss_product *p = arguments;
-  return product_scratch(product_for(p->bf16), p->rows_job, p->panels_job);
+  return product_scratch(product_for(p->precision), p->rows_job, p->panels_job);
 }
 
 void op_multiply(const void *arguments, int64_t from, int64_t to, void *scratch) {
   const avss_product *p = arguments;
-  const product_isa *isa = product_for(p->bf16);
+  const product_isa *isa = product_for(p->precision);
   const int64_t panels = (p->w.out + PANEL - 1) / PANEL, cuts = (p->rows_job + p->rows_cut - 1) / p->rows_cut;
   if (isa->begin) isa->begin();
   for (int64_t job = from; job < to;) {
@@ -102,7 +102,7 @@ void op_multiply(const void *arguments, int64_t from, int64_t to, void *scratch)
     const int64_t n0 = first * PANEL, n1 = least(n0 + panel_count * PANEL, p->w.out);
     if (row0 < row1)
       product_tile(isa, p->packed, p->x.rows, p->x.cols, row0, row1, &p->w, n0, n1, p->bias ? p->bias + n0 : 0,
-                   p->dst.data + row0 * p->dst.stride + n0, p->dst.stride, rounds(isa, p->bf16), scratch);
+                   p->dst.data + row0 * p->dst.stride + n0, p->dst.stride, rounds(isa, p->precision), scratch);
     job += done;
   }
   if (isa->end) isa->end();

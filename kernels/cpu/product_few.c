@@ -292,39 +292,42 @@ TARGET INLINE void NAME(few_widened)(const int rows, NAME(meeting) *t, const avs
   for (int i = 0; i < rows; i++) t->x[i] = x[i];
 }
 
-/* Outputs n0..n1 of `rows` rows, of which `present` are different: the others are the last one again. */
+/* Outputs n0..n1 of `rows` rows, of which `present` are different: the others are the last one again. Where reading is slower than what is done with
+ * what was read, outputs are taken from `streams` distant places in turn: a processor looks ahead in each page by itself, and only so far. */
 TARGET INLINE void NAME(few_rows)(const int rows, const avss_few *a, int64_t row, int64_t present, int64_t n0, int64_t n1) {
   const avss_weight *w = &a->w;
   NAME(meeting) t;
   for (int i = 0; i < rows; i++) t.x[i] = a->x.data + (row + least(i, present - 1)) * a->x.stride;
   float *out = a->dst.data + row * a->dst.stride;
   switch (w->type) {
-#define OUTPUTS(type, call)                                                                                                               \
+#define OUTPUTS(type, streams, call)                                                                                                      \
   case type:                                                                                                                              \
-    for (int64_t n = n0; n < n1; n++) {                                                                                                   \
+    for (int64_t i = 0, apart = (n1 - n0 + streams - 1) / streams; i < streams * apart; i++) {                                            \
+      const int64_t n = n0 + i % streams * apart + i / streams;                                                                           \
+      if (n >= n1) continue;                                                                                                              \
       const int64_t stored = weight_row(w, n);                                                                                            \
       const uint8_t *b = w->data + weight_offset(w, stored, 0);                                                                           \
-      for (int i = 0; i < rows; i++) t.sum[i][0] = t.sum[i][1] = v_zero();                                                                \
+      for (int r = 0; r < rows; r++) t.sum[r][0] = t.sum[r][1] = v_zero();                                                                \
       call;                                                                                                                               \
-      for (int i = 0; i < present; i++) out[i * a->dst.stride + n] = v_sum(v_add(t.sum[i][0], t.sum[i][1])) + (a->bias ? a->bias[n] : 0); \
+      for (int r = 0; r < present; r++) out[r * a->dst.stride + n] = v_sum(v_add(t.sum[r][0], t.sum[r][1])) + (a->bias ? a->bias[n] : 0); \
       (void)b;                                                                                                                            \
     }                                                                                                                                     \
     break;
-    OUTPUTS(AVSS_F32, NAME(few_values)(rows, &t, AVSS_F32, b, w->in))
-    OUTPUTS(AVSS_F16, NAME(few_values)(rows, &t, AVSS_F16, b, w->in))
-    OUTPUTS(AVSS_BF16, NAME(few_values)(rows, &t, AVSS_BF16, b, w->in))
-    OUTPUTS(AVSS_Q4_0, NAME(few_q4_0)(rows, &t, b, w->in))
-    OUTPUTS(AVSS_Q4_1, NAME(few_q4_1)(rows, &t, b, w->in))
-    OUTPUTS(AVSS_Q5_0, NAME(few_q5_0)(rows, &t, b, w->in))
-    OUTPUTS(AVSS_Q5_1, NAME(few_q5_1)(rows, &t, b, w->in))
-    OUTPUTS(AVSS_Q8_0, NAME(few_q8_0)(rows, &t, b, w->in))
-    OUTPUTS(AVSS_Q2_K, NAME(few_q2_k)(rows, &t, b, w->in))
-    OUTPUTS(AVSS_Q3_K, NAME(few_q3_k)(rows, &t, b, w->in))
-    OUTPUTS(AVSS_Q4_K, NAME(few_q4_k)(rows, &t, b, w->in))
-    OUTPUTS(AVSS_Q5_K, NAME(few_q5_k)(rows, &t, b, w->in))
-    OUTPUTS(AVSS_Q6_K, NAME(few_q6_k)(rows, &t, b, w->in))
-    OUTPUTS(AVSS_F64, NAME(few_widened)(rows, &t, w, stored))
-    OUTPUTS(AVSS_MXFP4, NAME(few_widened)(rows, &t, w, stored))
+    OUTPUTS(AVSS_F32, 4, NAME(few_values)(rows, &t, AVSS_F32, b, w->in))
+    OUTPUTS(AVSS_F16, 4, NAME(few_values)(rows, &t, AVSS_F16, b, w->in))
+    OUTPUTS(AVSS_BF16, 4, NAME(few_values)(rows, &t, AVSS_BF16, b, w->in))
+    OUTPUTS(AVSS_Q4_0, 1, NAME(few_q4_0)(rows, &t, b, w->in))
+    OUTPUTS(AVSS_Q4_1, 1, NAME(few_q4_1)(rows, &t, b, w->in))
+    OUTPUTS(AVSS_Q5_0, 1, NAME(few_q5_0)(rows, &t, b, w->in))
+    OUTPUTS(AVSS_Q5_1, 1, NAME(few_q5_1)(rows, &t, b, w->in))
+    OUTPUTS(AVSS_Q8_0, 4, NAME(few_q8_0)(rows, &t, b, w->in))
+    OUTPUTS(AVSS_Q2_K, 1, NAME(few_q2_k)(rows, &t, b, w->in))
+    OUTPUTS(AVSS_Q3_K, 1, NAME(few_q3_k)(rows, &t, b, w->in))
+    OUTPUTS(AVSS_Q4_K, 1, NAME(few_q4_k)(rows, &t, b, w->in))
+    OUTPUTS(AVSS_Q5_K, 1, NAME(few_q5_k)(rows, &t, b, w->in))
+    OUTPUTS(AVSS_Q6_K, 1, NAME(few_q6_k)(rows, &t, b, w->in))
+    OUTPUTS(AVSS_F64, 1, NAME(few_widened)(rows, &t, w, stored))
+    OUTPUTS(AVSS_MXFP4, 1, NAME(few_widened)(rows, &t, w, stored))
 #undef OUTPUTS
   }
 }

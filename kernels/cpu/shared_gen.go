@@ -63,12 +63,12 @@ func (s *shared) run(operation int32, arguments unsafe.Pointer, from int64, to i
 	runtime.KeepAlive(scratch)
 }
 
-func (s *shared) geometry(bf16 int32) int64 {
-	return s.cGeometry(bf16)
+func (s *shared) geometry(precision int32) int64 {
+	return s.cGeometry(precision)
 }
 
-func (s *shared) packedBytes(rows int64, cols int64, bf16 int32) int64 {
-	return s.cPackedBytes(rows, cols, bf16)
+func (s *shared) packedBytes(rows int64, cols int64, precision int32) int64 {
+	return s.cPackedBytes(rows, cols, precision)
 }
 
 func (s *shared) scratchBytes(operation int32, arguments unsafe.Pointer) int64 {

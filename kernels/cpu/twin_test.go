@@ -140,14 +140,14 @@ func TestEmbedDecodesEveryType(t *testing.T) {
 	})
 }
 
-func (b *bench) multiply(k *Kernels, y, x []float32, m, inner int, w Weight, bf16 bool) {
-	packed := k.Allocate(k.PackedBytes(int64(m), int64(inner), bf16)/4 + 1)
+func (b *bench) multiply(k *Kernels, y, x []float32, m, inner int, w Weight, precision int32) {
+	packed := k.Allocate(k.PackedBytes(int64(m), int64(inner), precision)/4 + 1)
 	defer k.Release(packed)
-	high := k.PanelRows(bf16)
+	high := k.PanelRows(precision)
 	b.pins.Pin(unsafe.SliceData(packed))
 	a := ProductArguments{
 		Dst: TensorOf(y, m, int(w.Out), int(w.Out)), X: TensorOf(x, m, inner, inner), W: w, Packed: Pointer(packed),
-		RowsJob: 2 * high, RowsCut: high, PanelsJob: 2, BF16: flag(bf16),
+		RowsJob: 2 * high, RowsCut: high, PanelsJob: 2, Precision: precision,
 	}
 	do(b, k, Pack, &a, (int64(m)+high-1)/high)
 	do(b, k, Multiply, &a, 2*((w.Out+Panel-1)/Panel)*((int64(m)+a.RowsJob-1)/a.RowsJob))
@@ -156,16 +156,19 @@ func (b *bench) multiply(k *Kernels, y, x []float32, m, inner int, w Weight, bf1
 func TestProductOfEveryType(t *testing.T) {
 	against(t, func(t *testing.T, k, slow *Kernels) {
 		for kind := F32; kind <= MXFP4; kind++ {
-			for _, bf16 := range []bool{false, true} {
+			for _, precision := range []int32{AsF32, AsBF16, AsInt8} {
+				if precision == AsInt8 && (kind < Q40 || kind > Q6K) {
+					continue
+				}
 				b := newBench(t)
 				const m, n, inner = 37, 70, 768
 				data := b.stored(kind, n, inner)
 				w := Weight{Data: Pointer(data), Out: n, In: inner, Stride: inner, Type: int32(kind)}
 				x, got, want := b.values(m*inner), b.values(m*n), b.values(m*n)
-				b.multiply(k, got, x, m, inner, w, bf16)
-				b.multiply(slow, want, x, m, inner, w, bf16)
+				b.multiply(k, got, x, m, inner, w, precision)
+				b.multiply(slow, want, x, m, inner, w, precision)
 				// sums of 768 products in two orders: 2·√768·2⁻²⁴ of a typical sum, some tenfold for the sums that nearly vanish
-				near(t, fmt.Sprintf("type %d, bf16 %v", kind, bf16), got, want, 3e-5)
+				near(t, fmt.Sprintf("type %d, precision %d", kind, precision), got, want, 3e-5)
 			}
 		}
 	})

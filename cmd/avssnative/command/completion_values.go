@@ -51,7 +51,7 @@ func flagValues(path []string, flag string) []string {
 
 // choices are the values of flags that mean the same in every command.
 var choices = map[string][]string{
-	"compute":   {string(device.ComputeAuto), string(device.ComputeF32), string(device.ComputeBF16)},
+	"compute":   {string(device.ComputeAuto), string(device.ComputeF32), string(device.ComputeBF16), string(device.ComputeInt8)},
 	"avss-mode": namesOf(avss.Modes),
 	"site":      siteNames(),
 	"unit":      {"layer", prune.Sublayer},

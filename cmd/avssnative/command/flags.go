@@ -47,7 +47,7 @@ func modelFlags() []cli.Flag {
 	return []cli.Flag{
 		text("model", "demo", "folder with config.json and safetensors, .gguf file, org/name[@revision] in the local cache, or demo"),
 		text("device", "auto", "auto, cpu, cuda:N or reference"),
-		text("compute", "auto", "precision of products: auto, f32 or bf16"),
+		text("compute", "auto", "precision of products: auto, f32, bf16, or int8 (quantised weights alone)"),
 		text("memory", "", "memory for hidden states, as 8GiB; more variants are then walked in several passes"),
 		number("threads", 0, "processor threads; 0: all"),
 	}
@@ -187,9 +187,9 @@ func openModel(c *cli.Context, ref string, out *mapped.Place) (*job.Job, error) 
 	}
 	compute := device.Compute(c.String("compute"))
 	switch compute {
-	case device.ComputeAuto, device.ComputeF32, device.ComputeBF16:
+	case device.ComputeAuto, device.ComputeF32, device.ComputeBF16, device.ComputeInt8:
 	default:
-		return nil, usage("--compute %s: want auto, f32 or bf16", compute)
+		return nil, usage("--compute %s: want auto, f32, bf16 or int8", compute)
 	}
 	if n := c.Int("threads"); n < 0 || n > mostThreads {
 		return nil, usage("--threads %d: want 0 (all) to %d", n, mostThreads)

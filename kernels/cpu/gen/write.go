@@ -11,8 +11,9 @@ import (
 
 // capitals are the parts of names that Go writes in other letters than a first capital.
 var capitals = map[string]string{
-	"abi": "ABI", "amx": "AMX", "avx2": "AVX2", "avx512": "AVX512", "avx512bf16": "AVX512BF16", "bf16": "BF16", "ids": "IDs", "kv": "KV",
-	"mlp": "MLP", "mxfp4": "MXFP4", "nan": "NaN", "neon": "NEON",
+	"abi": "ABI", "amx": "AMX", "avx2": "AVX2", "avx512": "AVX512", "avx512bf16": "AVX512BF16", "avx512vnni": "AVX512VNNI",
+	"avxvnni": "AVXVNNI", "bf16": "BF16", "ids": "IDs", "kv": "KV",
+	"mlp": "MLP", "mxfp4": "MXFP4", "nan": "NaN", "neon": "NEON", "neondot": "NEONDot",
 }
 
 // exported is a C name as Go writes an exported one: kv_heads is KVHeads, Q4_0 is Q40.

@@ -35,7 +35,7 @@ static uint8_t *weights(int type, int64_t n) {
 }
 
 static void compute(avss_product *p) {
-  int64_t bytes = avss_packed_bytes(p->x.rows, p->x.cols, p->bf16), high = avss_geometry(p->bf16);
+  int64_t bytes = avss_packed_bytes(p->x.rows, p->x.cols, p->precision), high = avss_geometry(p->precision);
   p->packed = avss_allocate(bytes);
   p->rows_job = (p->x.rows / 2 + high) / high * high;
   p->rows_cut = (p->rows_job / high + 2) / 3 * high;
@@ -52,7 +52,7 @@ static void one(int64_t m, int64_t n, int64_t k, int type, int transposed, int c
   uint8_t *w = weights(type, tall > 0 ? (tall - 1) * wide + (transposed ? n + cut : k) : 0);
   float *x = values_of(kind, m > 0 ? (m - 1) * (k + pad) + k : 0), *y = values(m > 0 ? (m - 1) * (n + pad) + n : 0), *bias = values(n);
   const int64_t segments[4] = {cut, n / 2, cut + n / 2, n - n / 2};
-  avss_product p = {.dst = tensor(y, m, n, n + pad), .x = tensor(x, m, k, k + pad), .bias = bias, .bf16 = bf16,
+  avss_product p = {.dst = tensor(y, m, n, n + pad), .x = tensor(x, m, k, k + pad), .bias = bias, .precision = bf16,
                     .w = {w, segments, cut ? 2 : 0, n, k, wide, type, transposed}};
   compute(&p);
   for (int64_t i = 0; i < m; i++)
