@@ -79,7 +79,7 @@
 
 #define SUFFIX neondot
 #define PLAIN neon
-#define TARGET __attribute__((target("+dotprod")))
+#define TARGET __attribute__((target("arch=armv8.2-a+dotprod")))
 #define SDOT 1
 #include "vec.h"
 #include BODY
