@@ -182,7 +182,7 @@ TARGET static int NAME(pack_tile)(const avss_attention *a, const attention_scrat
   const int64_t panel = from / PANEL * PANEL, gap = from - panel;
   const int64_t segments[4] = {b->prefix, b->before, b->start, b->own};
   int64_t rows[2 * PANEL]; /* of the first panel; the first that is read stands for those before it */
-  for (int64_t j = 0; j < PANEL; j++) {
+  for (int64_t j = 0; gap > 0 && j < PANEL; j++) {
     rows[2 * j] = key_row(b, j0 + least(n - 1, most(from, panel + j)));
     rows[2 * j + 1] = 1;
   }
