@@ -1,17 +1,13 @@
 /* The whole numbers of which stored blocks are made, 32 at a time (ct), and their factors, a type a function, for one instruction set at a time.
- * Included behind codes.h. A value is scale·(code − ABOVE) + offset, where the type has offsets; Q8_0's codes are signed bytes. */
+ * Included behind vec.h. A value is scale·(code − ABOVE) + offset, where the type has offsets; Q8_0's codes are signed bytes. */
 #ifndef AVSS_BLOCK_CODES_H
 #define AVSS_BLOCK_CODES_H
 
 /* By how much codes are too large, as a power of two; 0: they are right. */
 enum { Q4_0_ABOVE = 3, Q5_0_ABOVE = 4, Q8_0_ABOVE = 7, Q3_K_ABOVE = 2, Q6_K_ABOVE = 5 };
-
-static inline uint32_t word_at(const uint8_t *p) {
-  uint32_t v;
-  memcpy(&v, p, 4);
-  return v;
-}
 #endif
+
+#include "codes.h"
 
 /* Half precision, widened by the processor where it can. */
 TARGET INLINE float NAME(half_of)(const uint8_t *p) {
@@ -94,9 +90,9 @@ SCALES(q3_k) {
 }
 SCALES(q4_k) {
   const float d = NAME(half_of)(b), low = NAME(half_of)(b + 2);
-  uint8_t codes[8], minima[8];
-  scales_and_minima(b + 4, codes, minima);
-  for (int j = 0; j < 8; j++) scale[j] = d * (float)codes[j], offset[j] = -(low * (float)minima[j]);
+  uint64_t codes, minima;
+  scales_and_minima(b + 4, &codes, &minima);
+  for (int j = 0; j < 8; j++) scale[j] = d * (float)(uint8_t)(codes >> 8 * j), offset[j] = -(low * (float)(uint8_t)(minima >> 8 * j));
 }
 SCALES(q6_k) {
   const float d = NAME(half_of)(b + 208);

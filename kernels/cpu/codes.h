@@ -5,6 +5,12 @@
  *   c_field(c, at, mask)  bits of each byte, from bit `at` on
  *   c_bits(bits, value)   value where a bit is set, from the lowest on, else 0
  *   c_widen(c, w)   signed bytes as 32/LANES vectors of float32 */
+#ifndef AVSS_CODES_H
+#define AVSS_CODES_H
+typedef struct {
+  uint8_t at[32];
+} codes_of_32; /* ct without vectors */
+#endif
 #undef ct
 #if LANES == 16 || LANES == 8
 #define ct __m256i

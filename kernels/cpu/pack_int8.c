@@ -5,16 +5,10 @@
 #include "blocks.h"
 #include <string.h>
 
-typedef struct {
-  uint8_t at[32];
-} codes_of_32; /* ct without vectors */
-
 #define BODY "pack_int8.c"
 #define WIDE_VNNI
 #include "each_dot.h"
 #else
-#include "codes.h"
-
 #include "block_codes.h"
 
 TARGET void NAME(pack_x_int8)(const float *x, int64_t stride, int rows, int64_t kc, void *packed, int round) {

@@ -15,14 +15,10 @@
 
 enum { UNIT = 32, WIDENED = 256 }; /* values that are widened in registers together, and in memory where a type has no such code */
 
-typedef struct {
-  uint8_t at[UNIT];
-} codes_of_32; /* ct without vectors */
-
 #define BODY "product_few.c"
 #include "each_isa.h"
 #else
-#include "codes.h"
+#include "block_codes.h"
 
 /* What is unrolled: everything that stands in vector registers. */
 #undef UNROLL
@@ -32,19 +28,8 @@ typedef struct {
 #define UNROLL
 #endif
 
-/* Half precision, widened by the processor where it can. */
-#if LANES == 16 || LANES == 8
-TARGET INLINE float NAME(half_at)(const uint8_t *p) {
-  uint16_t h;
-  memcpy(&h, p, 2);
-  return _cvtsh_ss(h);
-}
-#else
-INLINE float NAME(half_at)(const uint8_t *p) { return half(p); }
-#endif
-
 /* The factors with which a block of 32 values begins. */
-TARGET INLINE void NAME(factors)(const uint8_t *b, float *d, float *m) {
+TARGET INLINE void NAME(own_factors)(const uint8_t *b, float *d, float *m) {
 #if LANES == 16 || LANES == 8
   const __m128 f = _mm_cvtph_ps(_mm_loadl_epi64((const __m128i *)b)); /* blocks are longer than these eight bytes */
   *d = _mm_cvtss_f32(f);
@@ -110,36 +95,35 @@ TARGET INLINE void NAME(ahead)(const uint8_t *b, const int bytes) {
 
 EACH_BLOCK(q4_0, 32, 18) {
   float d, m;
-  NAME(factors)(b, &d, &m);
+  NAME(own_factors)(b, &d, &m);
 #if LANES == 16
   const __m512i codes = NAME(indices)(b + 2);
   const vf table = NAME(table)(8, d, 0, 0);
   w[0] = _mm512_permutexvar_ps(codes, table);
   w[1] = _mm512_permutexvar_ps(NAME(high_indices)(codes), table);
 #else
-  NAME(scaled)(NAME(c_less)(NAME(c_nibbles)(b + 2), 8), d, d, 0, 0, 0, w);
+  NAME(scaled)(NAME(c_less)(NAME(codes_q4_0)(b, 0, 0), 8), d, d, 0, 0, 0, w);
 #endif
   NAME(meet)(rows, t, w, k);
 }}
 EACH_BLOCK(q4_1, 32, 20) {
   float d, m;
-  NAME(factors)(b, &d, &m);
+  NAME(own_factors)(b, &d, &m);
 #if LANES == 16
   const __m512i codes = NAME(indices)(b + 4);
   const vf table = NAME(table)(0, d, 1, m);
   w[0] = _mm512_permutexvar_ps(codes, table);
   w[1] = _mm512_permutexvar_ps(NAME(high_indices)(codes), table);
 #else
-  NAME(scaled)(NAME(c_nibbles)(b + 4), d, d, 1, m, m, w);
+  NAME(scaled)(NAME(codes_q4_1)(b, 0, 0), d, d, 1, m, m, w);
 #endif
   NAME(meet)(rows, t, w, k);
 }}
 EACH_BLOCK(q5_0, 32, 22) {
   float d, m;
-  NAME(factors)(b, &d, &m);
-  uint32_t high;
-  memcpy(&high, b + 2, 4);
+  NAME(own_factors)(b, &d, &m);
 #if LANES == 16
+  const uint32_t high = word_at(b + 2);
   const __m512i codes = NAME(indices)(b + 6);
   const vf table = NAME(table)(16, d, 0, 0), fifth = v_set(16 * d); /* the products and their sums are exact */
   w[0] = _mm512_permutexvar_ps(codes, table);
@@ -147,48 +131,44 @@ EACH_BLOCK(q5_0, 32, 22) {
   w[0] = _mm512_mask_add_ps(w[0], (__mmask16)high, w[0], fifth);
   w[1] = _mm512_mask_add_ps(w[1], (__mmask16)(high >> 16), w[1], fifth);
 #else
-  NAME(scaled)(NAME(c_less)(NAME(c_or)(NAME(c_nibbles)(b + 6), NAME(c_bits)(high, 16)), 16), d, d, 0, 0, 0, w);
+  NAME(scaled)(NAME(c_less)(NAME(codes_q5_0)(b, 0, 0), 16), d, d, 0, 0, 0, w);
 #endif
   NAME(meet)(rows, t, w, k);
 }}
 EACH_BLOCK(q5_1, 32, 24) {
   float d, m;
-  NAME(factors)(b, &d, &m);
-  uint32_t high;
-  memcpy(&high, b + 4, 4);
-  NAME(scaled)(NAME(c_or)(NAME(c_nibbles)(b + 8), NAME(c_bits)(high, 16)), d, d, 1, m, m, w);
+  NAME(own_factors)(b, &d, &m);
+  NAME(scaled)(NAME(codes_q5_1)(b, 0, 0), d, d, 1, m, m, w);
   NAME(meet)(rows, t, w, k);
 }}
 EACH_BLOCK(q8_0, 32, 34) {
   float d, m;
-  NAME(factors)(b, &d, &m);
-  NAME(scaled)(NAME(c_load)(b + 2), d, d, 0, 0, 0, w);
+  NAME(own_factors)(b, &d, &m);
+  NAME(scaled)(NAME(codes_q8_0)(b, 0, 0), d, d, 0, 0, 0, w);
   NAME(meet)(rows, t, w, k);
 }}
 EACH_BLOCK(q2_k, 256, 84) {
-  const float d = NAME(half_at)(b + 80), low = NAME(half_at)(b + 82);
+  const float d = NAME(half_of)(b + 80), low = NAME(half_of)(b + 82);
 UNROLL
   for (int j = 0; j < 8; j++) {
     const uint8_t s0 = b[2 * j], s1 = b[2 * j + 1];
-    NAME(scaled)(NAME(c_field)(NAME(c_load)(b + 16 + j / 4 * 32), j % 4 * 2, 3), d * (float)(s0 & 15), d * (float)(s1 & 15), 1,
+    NAME(scaled)(NAME(codes_q2_k)(b, j / 4, j % 4), d * (float)(s0 & 15), d * (float)(s1 & 15), 1,
                  -(low * (float)(s0 >> 4)), -(low * (float)(s1 >> 4)), w);
     NAME(meet)(rows, t, w, k + UNIT * j);
   }
 }}
 EACH_BLOCK(q3_k, 256, 110) {
-  const float d = NAME(half_at)(b + 108);
-  const ct mask = NAME(c_load)(b);
+  const float d = NAME(half_of)(b + 108);
   int8_t scales[16];
   six_bit_scales(b + 96, scales);
 UNROLL
   for (int j = 0; j < 8; j++) {
-    const ct c = NAME(c_or)(NAME(c_field)(NAME(c_load)(b + 32 + j / 4 * 32), j % 4 * 2, 3), NAME(c_raise)(NAME(c_field)(mask, j, 1), 2));
-    NAME(scaled)(NAME(c_less)(c, 4), d * (float)scales[2 * j], d * (float)scales[2 * j + 1], 0, 0, 0, w);
+    NAME(scaled)(NAME(c_less)(NAME(codes_q3_k)(b, j / 4, j % 4), 4), d * (float)scales[2 * j], d * (float)scales[2 * j + 1], 0, 0, 0, w);
     NAME(meet)(rows, t, w, k + UNIT * j);
   }
 }}
 EACH_BLOCK(q4_k, 256, 144) {
-  const float d = NAME(half_at)(b), low = NAME(half_at)(b + 2);
+  const float d = NAME(half_of)(b), low = NAME(half_of)(b + 2);
 UNROLL
   for (int j = 0; j < 8; j++) {
     uint8_t scale, minimum;
@@ -201,32 +181,28 @@ UNROLL
     w[0] = _mm512_permutexvar_ps(j % 2 ? NAME(high_indices)(first) : first, table);
     w[1] = _mm512_permutexvar_ps(j % 2 ? NAME(high_indices)(last) : last, table);
 #else
-    NAME(scaled)(NAME(c_field)(NAME(c_load)(b + 16 + j / 2 * 32), j % 2 * 4, 15), s, s, 1, m, m, w);
+    NAME(scaled)(NAME(codes_q4_k)(b, j / 2, j % 2), s, s, 1, m, m, w);
 #endif
     NAME(meet)(rows, t, w, k + UNIT * j);
   }
 }}
 EACH_BLOCK(q5_k, 256, 176) {
-  const float d = NAME(half_at)(b), low = NAME(half_at)(b + 2);
-  const ct high = NAME(c_load)(b + 16);
+  const float d = NAME(half_of)(b), low = NAME(half_of)(b + 2);
 UNROLL
   for (int j = 0; j < 8; j++) {
     uint8_t scale, minimum;
     scale_min(j, b + 4, &scale, &minimum);
     const float s = d * (float)scale, m = -(low * (float)minimum);
-    const ct c = NAME(c_or)(NAME(c_field)(NAME(c_load)(b + 48 + j / 2 * 32), j % 2 * 4, 15), NAME(c_raise)(NAME(c_field)(high, j, 1), 4));
-    NAME(scaled)(c, s, s, 1, m, m, w);
+    NAME(scaled)(NAME(codes_q5_k)(b, j / 2, j % 2), s, s, 1, m, m, w);
     NAME(meet)(rows, t, w, k + UNIT * j);
   }
 }}
 EACH_BLOCK(q6_k, 256, 210) {
-  const float d = NAME(half_at)(b + 208);
+  const float d = NAME(half_of)(b + 208);
   const int8_t *scales = (const int8_t *)(b + 192);
 UNROLL
-  for (int j = 0; j < 8; j++) { /* 128 values have 64 bytes of low halves and 32 of high bits */
-    const ct high = NAME(c_raise)(NAME(c_field)(NAME(c_load)(b + 128 + j / 4 * 32), j % 4 * 2, 3), 4);
-    const ct c = NAME(c_or)(NAME(c_field)(NAME(c_load)(b + j / 4 * 64 + j % 2 * 32), j % 4 / 2 * 4, 15), high);
-    NAME(scaled)(NAME(c_less)(c, 32), d * (float)scales[2 * j], d * (float)scales[2 * j + 1], 0, 0, 0, w);
+  for (int j = 0; j < 8; j++) {
+    NAME(scaled)(NAME(c_less)(NAME(codes_q6_k)(b, j / 4, j % 4), 32), d * (float)scales[2 * j], d * (float)scales[2 * j + 1], 0, 0, 0, w);
     NAME(meet)(rows, t, w, k + UNIT * j);
   }
 }}

@@ -12,15 +12,9 @@
 
 enum { UNIT = 32 }; /* codes that are taken together */
 
-typedef struct {
-  uint8_t at[UNIT];
-} codes_of_32; /* ct without vectors */
-
 #define BODY "product_few_int8.c"
 #include "each_dot.h"
 #else
-#include "codes.h"
-
 #include "block_codes.h"
 
 #undef UNROLL
@@ -231,16 +225,7 @@ TARGET INLINE void NAME(few8_rows)(const int outputs, const int rows, const avss
         }                                                                                                                                 \
     }                                                                                                                                     \
     break;
-    OUTPUTS(AVSS_Q4_0, q4_0)
-    OUTPUTS(AVSS_Q4_1, q4_1)
-    OUTPUTS(AVSS_Q5_0, q5_0)
-    OUTPUTS(AVSS_Q5_1, q5_1)
-    OUTPUTS(AVSS_Q8_0, q8_0)
-    OUTPUTS(AVSS_Q2_K, q2_k)
-    OUTPUTS(AVSS_Q3_K, q3_k)
-    OUTPUTS(AVSS_Q4_K, q4_k)
-    OUTPUTS(AVSS_Q5_K, q5_k)
-    OUTPUTS(AVSS_Q6_K, q6_k)
+    EACH_CODED_TYPE(OUTPUTS)
 #undef OUTPUTS
   }
 }

@@ -124,14 +124,9 @@ ALWAYS __m512i words(__m512i others, const __mmask32 places, const int16_t *at, 
 }
 /* Factors of the blocks that are there, of which nothing is known beyond them. */
 ALWAYS __m512 widened(const places *p, __m512i halves) { return _mm512_maskz_cvtph_ps(p->present, _mm512_castsi512_si256(halves)); }
-ALWAYS uint32_t word(const uint8_t *b) {
-  uint32_t w;
-  memcpy(&w, b, 4);
-  return w;
-}
 /* The fifth bits of four blocks, whose words stand `apart` bytes from another, put to codes of first halves and of last ones. */
 ALWAYS void fifth(const uint8_t *b, const int apart, __m512i *first, __m512i *last) {
-  const uint64_t a = word(b) | (uint64_t)word(b + apart) << 32, c = word(b + 2 * apart) | (uint64_t)word(b + 3 * apart) << 32;
+  const uint64_t a = word_at(b) | (uint64_t)word_at(b + apart) << 32, c = word_at(b + 2 * apart) | (uint64_t)word_at(b + 3 * apart) << 32;
   const uint64_t low = 0x0000ffff0000ffff;
   const __mmask64 of_first = _pext_u64(a, low) | _pext_u64(c, low) << 32, of_last = _pext_u64(a, ~low) | _pext_u64(c, ~low) << 32;
   *first = _mm512_mask_add_epi8(*first, of_first, *first, _mm512_set1_epi8(16));
@@ -265,10 +260,9 @@ OF(q3_k) {
 }
 /* The eight scales of a Q4_K or Q5_K block, and its eight offsets. */
 ALWAYS __m512 scales_of_k(const uint8_t *b) {
-  const uint32_t q = word(b + 4), r = word(b + 8), t = word(b + 12); /* as scale_min has them, four bytes at a time */
-  const uint64_t s = (q & 0x3f3f3f3f) | (uint64_t)((t & 0x0f0f0f0f) | (q & 0xc0c0c0c0) >> 2) << 32;
-  const uint64_t m = (r & 0x3f3f3f3f) | (uint64_t)((t >> 4 & 0x0f0f0f0f) | (r & 0xc0c0c0c0) >> 2) << 32;
-  const __m512 both = _mm512_castps128_ps512(_mm_xor_ps(_mm_cvtph_ps(_mm_cvtsi32_si128((int)word(b))), _mm_setr_ps(0, -0.0f, 0, 0)));
+  uint64_t s, m;
+  scales_and_minima(b + 4, &s, &m);
+  const __m512 both = _mm512_castps128_ps512(_mm_xor_ps(_mm_cvtph_ps(_mm_cvtsi32_si128((int)word_at(b))), _mm_setr_ps(0, -0.0f, 0, 0)));
   const __m512i at = _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
   return _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_set_epi64x((long long)m, (long long)s))), _mm512_permutexvar_ps(at, both));
 }
@@ -371,16 +365,7 @@ ALWAYS void of_rows(const int outputs, const int rows, const avss_few *a, const 
           a->dst.data[(row + i % rows) * a->dst.stride + n + i / rows * apart] = total[i] + (a->bias ? a->bias[n + i / rows * apart] : 0);\
     }                                                                                                                                     \
     break;
-    OUTPUTS(AVSS_Q4_0, q4_0)
-    OUTPUTS(AVSS_Q4_1, q4_1)
-    OUTPUTS(AVSS_Q5_0, q5_0)
-    OUTPUTS(AVSS_Q5_1, q5_1)
-    OUTPUTS(AVSS_Q8_0, q8_0)
-    OUTPUTS(AVSS_Q2_K, q2_k)
-    OUTPUTS(AVSS_Q3_K, q3_k)
-    OUTPUTS(AVSS_Q4_K, q4_k)
-    OUTPUTS(AVSS_Q5_K, q5_k)
-    OUTPUTS(AVSS_Q6_K, q6_k)
+    EACH_CODED_TYPE(OUTPUTS)
 #undef OUTPUTS
   }
 }
