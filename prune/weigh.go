@@ -3,7 +3,6 @@ package prune
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"avssnative/avss"
 	"avssnative/engine"
@@ -41,7 +40,7 @@ func Weigh(ctx context.Context, r avss.Runner, text []engine.Sequence, sets []en
 	}
 	costs := make([][]float64, len(sets))
 	for i, m := range measured {
-		costs[i] = slices.Clone(m.spent)
+		costs[i] = m.spent
 	}
 	return costs, nil
 }

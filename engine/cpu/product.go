@@ -30,8 +30,6 @@ type packing int32
 
 const quantisedRows packing = -1
 
-func panelsOf(precision int32) packing { return packing(precision) }
-
 // product is one that waits.
 type product struct {
 	args      *kernels.ProductArguments
@@ -73,7 +71,7 @@ func (d *processor) multiply(to, from *tensor, weight *matrix, bias *tensor) {
 	p.args = &kernels.ProductArguments{
 		Dst: to.arguments(), X: from.arguments(), W: weight.args, Bias: bias.vector(), PanelsJob: mostPanels, Precision: weight.precision,
 	}
-	if as := panelsOf(weight.precision); len(d.chain.steps) > 0 || d.packedAs != as || !d.packedX.sameAs(from) {
+	if as := packing(weight.precision); len(d.chain.steps) > 0 || d.packedAs != as || !d.packedX.sameAs(from) {
 		d.runProducts()
 		if p.args.Packed = d.pack(0, p.args, from); p.args.Packed == nil {
 			return
