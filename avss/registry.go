@@ -55,8 +55,10 @@ type Search struct {
 	// Run gives the scores of one metric or more. Sequences, Memory and Progress of the pass are the caller's; every token that counts is
 	// scored (ScoreFrom, ScoreTo).
 	Run func(ctx context.Context, r Runner, p engine.Pass, o Options) ([]Scores, error)
-	// Streams says that it reads the model's streams beside passes: the runner is the model, and one process does all of it.
+	// Streams says that it reads the model's streams beside passes: the runner is the model, one process does all of it, and units are whole layers.
 	Streams bool
+	// Walk is how many tokens of the text it walks at most, once, where it measures no removal; 0: it measures removals on all of the text.
+	Walk int
 }
 
 // Runner runs passes; *engine.Model is one.

@@ -34,7 +34,7 @@ func init() {
 		About: "LoRP: the layers most like the others of their group by the cosine of the streams; the score is the place in the order in which they go",
 		Papers: []avss.Citation{{ArXiv: "2605.27786", Authors: "Yun et al.", Year: 2026,
 			Title: "Locality-Aware Redundancy Pruning for LLM Depth Compression"}},
-		Search: &avss.Search{Name: "groups of layers", Run: lorpScores, Streams: true},
+		Search: &avss.Search{Name: "groups of layers", Run: lorpScores, Streams: true, Walk: lorpTokens},
 	})
 }
 

@@ -107,8 +107,8 @@ func (j *Job) expectSearches(a Ahead, text, layers, head float64) []Expected {
 			continue
 		}
 		done = append(done, d.Search)
-		if d.Name == "lorp" { // one walk of some thousand tokens
-			all = append(all, Expected{d.Search.Name, min(text, 4096) * layers * j.layerTime})
+		if d.Search.Walk > 0 {
+			all = append(all, Expected{d.Search.Name, min(text, float64(d.Search.Walk)) * layers * j.layerTime})
 			continue
 		}
 		rounds := 1.0

@@ -1,8 +1,7 @@
 package command
 
 import (
-	"slices"
-
+	"avssnative/avss"
 	"avssnative/internal/job"
 	"avssnative/prune"
 
@@ -35,11 +34,10 @@ func scoreUnits(c *cli.Context, j *job.Job, site string) error {
 	if what == prune.Sublayer && site != "delta" && site != "block" {
 		return usage("--site %s: a sub-layer has one output: want delta or block", site)
 	}
-	if what == prune.Sublayer && (c.String("metric") == "lorp" || slices.Contains(commas(c.String("metrics")), "lorp")) {
-		return usage("--unit sublayer: lorp groups whole layers; greedy chooses sub-layers")
-	}
-	if what == prune.Sublayer && (c.String("metric") == prune.SearchName || slices.Contains(commas(c.String("metrics")), prune.SearchName)) {
-		return usage("--unit sublayer: search chooses whole layers; greedy chooses sub-layers")
+	for _, metric := range append(commas(c.String("metrics")), c.String("metric")) {
+		if d, err := avss.Lookup(metric); err == nil && what == prune.Sublayer && d.Search != nil && d.Search.Streams {
+			return usage("--unit sublayer: %s chooses whole layers; greedy chooses sub-layers", metric)
+		}
 	}
 	j.Unit = what
 	return nil
