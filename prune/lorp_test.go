@@ -9,10 +9,8 @@ import (
 	"testing"
 
 	"avssnative/avss"
-	"avssnative/calib"
 	"avssnative/engine"
 	"avssnative/failure"
-	"avssnative/tokenizer"
 )
 
 // alikeIn are cosines of layers that lie in groups: within a group, between groups, and a little that tells every pair from every other.
@@ -122,19 +120,7 @@ func TestGroupingRefuses(t *testing.T) {
 
 // On the demo the cosines are those that a trace of the streams gives, and the scores are places.
 func TestLoRPOnTheDemo(t *testing.T) {
-	m, err := engine.Open(t.Context(), "demo", engine.Options{Device: "cpu"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	words, err := tokenizer.Open(m.Path())
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := calib.Read(t.Context(), m, words, calib.Options{Tokens: 200, Length: 40})
-	if err != nil {
-		t.Fatal(err)
-	}
+	m, text := demoAndText(t, 200, 40)
 	streams, err := m.Streams(t.Context(), text.Sequences, nil)
 	if err != nil {
 		t.Fatal(err)
