@@ -30,6 +30,15 @@ type Evaluation struct {
 	Chat         bool // questions are turns of a conversation, by the model's own template
 }
 
+// questions tells in short what is asked: how much of which tasks, and in what form.
+func (o Evaluation) questions() []any {
+	asked := []any{o.Shots, o.Chat}
+	for _, s := range o.Sets {
+		asked = append(asked, s.Task.Name, len(s.Items))
+	}
+	return asked
+}
+
 // DefaultTasks are judged unless others are asked for: they are inside the program.
 var DefaultTasks = []string{"small_world_qa", "small_world_sentiment", "small_world"}
 
@@ -45,7 +54,7 @@ func (j *Job) Judge(ctx context.Context, o Evaluation, drop engine.Drop) ([]benc
 	p := j.pass("judging")
 	p.Sequences = suite.Sequences
 	p.Variants = []engine.Drop{nil}
-	if err := j.note("judging", []any{o.BOS, o.Length, o.Seed, drop, o.Alternatives}); err != nil {
+	if err := j.note("judging", []any{o.questions(), o.BOS, o.Length, o.Seed, drop, o.Alternatives}); err != nil {
 		return nil, err
 	}
 	if drop != nil {
@@ -103,7 +112,7 @@ func (j *Job) JudgeOnly(ctx context.Context, o Evaluation, drop engine.Drop) ([]
 	}
 	p := j.pass("judging")
 	p.Sequences, p.Variants, p.Repairs = suite.Sequences, []engine.Drop{drop}, []*engine.Repair{j.repair}
-	if err := j.note("judging", []any{o.BOS, o.Length, o.Seed, drop, "alone"}); err != nil {
+	if err := j.note("judging", []any{o.questions(), o.BOS, o.Length, o.Seed, drop, "alone"}); err != nil {
 		return nil, err
 	}
 	judged, _, err := j.judged(ctx, suite, p)

@@ -81,7 +81,7 @@ func (j *Job) Sweep(ctx context.Context, o Sweeping) error {
 			return r.Repair, string(r.Method), nil
 		}
 	}
-	if err := j.note("sweep", []any{o.Repair, o.BOS, o.Length, o.Seed, o.Metrics, o.Shares, o.Protect, o.Mode, o.Site, o.Random, o.Alone, o.Alternatives,
+	if err := j.note("sweep", []any{o.questions(), o.Repair, o.BOS, o.Length, o.Seed, o.Metrics, o.Shares, o.Protect, o.Mode, o.Site, o.Random, o.Alone, o.Alternatives,
 		j.Unit}); err != nil {
 		return err
 	}

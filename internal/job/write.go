@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"avssnative/engine"
+	"avssnative/internal/shard"
 	"avssnative/prune"
 )
 
@@ -12,6 +13,23 @@ import (
 // is written and is never saved again says so.
 func (j *Job) Announce(path string) {
 	j.Report.Output, j.Report.Unwritten = path, "the program ended before it was whole"
+}
+
+// Intend keeps, in the folder of a job that has one, which model is about to be written, before there is anything of it. A job that is called again
+// knows by that what it finds at the model's place for its own, and one that would write another model is refused, also where neither has a pass.
+func (j *Job) Intend(ctx context.Context, drop engine.Drop, format prune.Format) error {
+	if j.shared == nil {
+		return nil
+	}
+	format, err := prune.FormatOf(j.Model, format)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(j.note("what goes", drop.String()), j.note("format", format)); err != nil {
+		return err
+	}
+	_, err = j.shared.Keep(ctx, "writing", j.repair.Fingerprint(), func(shard.Part) ([]byte, error) { return nil, nil })
+	return err
 }
 
 // Write writes the pruned model, with a card that says what the report knows. The report says what became of it, also where there is an error.

@@ -391,3 +391,33 @@ func TestOutputErrors(t *testing.T) {
 		t.Errorf("%s", found)
 	}
 }
+
+func TestTidy(t *testing.T) {
+	dir := t.TempDir()
+	living, err := Place{Path: filepath.Join(dir, "living")}.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer living.Discard()
+	put(t, living.Path(), "half")
+	for _, name := range []string{".a.0123456789abcdef.incomplete/made/a", ".b.c.0123456789abcdef.incomplete/lock", ".theirs.0123456789abcdef.incomplete/photos/a",
+		"whole", ".d", ".incomplete"} {
+		put(t, filepath.Join(dir, name), "x")
+	}
+	put(t, filepath.Join(dir, ".a.0123456789abcdef.incomplete/lock"), "")
+	if err := Tidy(dir); err != nil {
+		t.Fatal(err)
+	}
+	left := tree(t, dir)
+	for _, word := range []string{"living=half", "photos/a=x", "whole=x", ".d=x", ".incomplete=x"} {
+		if !strings.Contains(left, word) {
+			t.Errorf("%s is gone: %s", word, left)
+		}
+	}
+	if strings.Contains(left, ".a.") || strings.Contains(left, ".b.c.") {
+		t.Errorf("left behind: %s", left)
+	}
+	if err := Tidy(filepath.Join(dir, "nowhere")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+}

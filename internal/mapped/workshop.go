@@ -108,46 +108,73 @@ func gone(err error) error {
 	return err
 }
 
-// clearWorkshops removes what killed runs left of the output at path. A folder that holds anything but a workshop's entries is not touched.
-func clearWorkshops(path string) error {
-	parent, name := filepath.Split(path)
-	entries, err := os.ReadDir(parent)
+// Tidy removes what killed runs left in a folder of the program's own, whatever they were making there; what living ones make stays. A write to
+// the same name does so by itself, but a run killed behind the last write to a name leaves a folder that no later write comes across.
+func Tidy(folder string) error {
+	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return err
 	}
 	for _, entry := range entries {
-		digits, begins := strings.CutPrefix(entry.Name(), workshopStem(name))
-		digits, ends := strings.CutSuffix(digits, workshopEnd)
-		if !begins || !ends || len(digits) != randomDigits || strings.Trim(digits, "0123456789abcdef") != "" || !entry.IsDir() {
+		name, hidden := strings.CutPrefix(entry.Name(), ".")
+		end := len(name) - len(workshopEnd) - randomDigits - 1
+		if !hidden || end < 1 || end >= longestStem { // of a longer name it has but a hash
 			continue
 		}
-		w := &workshop{folder: filepath.Join(parent, entry.Name()), name: name}
-		if !w.ours() {
-			continue
-		}
-		lock := filepath.Join(w.folder, "lock")
-		if info, err := os.Lstat(lock); errors.Is(err, fs.ErrNotExist) {
-			_ = os.Remove(w.folder) // cut off before it was locked, or by a moment not locked yet: then its owner makes another
-			continue
-		} else if err != nil || !info.Mode().IsRegular() {
-			continue
-		}
-		if w.lock, err = os.OpenFile(lock, os.O_RDWR, 0); err != nil {
-			continue // another user's
-		}
-		if held, err := tryLock(w.lock); !held || err != nil {
-			w.lock.Close()
-			continue
-		}
-		if err := w.restore(path); err != nil {
-			w.lock.Close()
-			return err
-		}
-		if err := w.close(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := clearWorkshop(filepath.Join(folder, name[:end]), entry); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// clearWorkshops removes what killed runs left of the output at path.
+func clearWorkshops(path string) error {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if err := clearWorkshop(path, entry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clearWorkshop removes an entry beside the output at path if a killed run was making that output there. A folder that holds anything but a
+// workshop's entries is not touched.
+func clearWorkshop(path string, entry os.DirEntry) error {
+	parent, name := filepath.Split(path)
+	digits, begins := strings.CutPrefix(entry.Name(), workshopStem(name))
+	digits, ends := strings.CutSuffix(digits, workshopEnd)
+	if !begins || !ends || len(digits) != randomDigits || strings.Trim(digits, "0123456789abcdef") != "" || !entry.IsDir() {
+		return nil
+	}
+	w := &workshop{folder: filepath.Join(parent, entry.Name()), name: name}
+	if !w.ours() {
+		return nil
+	}
+	lock := filepath.Join(w.folder, "lock")
+	if info, err := os.Lstat(lock); errors.Is(err, fs.ErrNotExist) {
+		_ = os.Remove(w.folder) // cut off before it was locked, or by a moment not locked yet: then its owner makes another
+		return nil
+	} else if err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	var err error
+	if w.lock, err = os.OpenFile(lock, os.O_RDWR, 0); err != nil {
+		return nil // another user's
+	}
+	if held, err := tryLock(w.lock); !held || err != nil {
+		w.lock.Close()
+		return nil
+	}
+	if err := w.restore(path); err != nil {
+		w.lock.Close()
+		return err
+	}
+	return gone(w.close())
 }
 
 // ours reports whether a folder has no entries but a workshop's.

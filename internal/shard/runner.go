@@ -17,6 +17,7 @@ import (
 	"avssnative/avss"
 	"avssnative/engine"
 	"avssnative/failure"
+	"avssnative/internal/mapped"
 )
 
 // Model is what computes; *engine.Model is one.
@@ -40,9 +41,12 @@ type Runner struct {
 }
 
 // Compute is a runner that computes a part of every pass and leaves it in a folder, which is made if it is not there. What lies there already is
-// not computed again.
+// not computed again; what killed runs were writing there goes.
 func Compute(m Model, p Part, folder string, origin Origin) (*Runner, error) {
 	if err := os.MkdirAll(folder, 0o777); err != nil {
+		return nil, fmt.Errorf("shard: %w", err)
+	}
+	if err := mapped.Tidy(folder); err != nil {
 		return nil, fmt.Errorf("shard: %w", err)
 	}
 	return &Runner{model: m, layers: m.Layers(), part: p, folders: []string{folder}, origin: origin, passes: map[string]int{}}, nil

@@ -228,11 +228,19 @@ func asFlags(c *cli.Context, err error) error {
 // conclude saves and prints what was found, and only then writes the pruned model, so that nothing found is lost with it; in the end the report
 // says what became of it. Of several things that fail, none keeps the others from being tried.
 func conclude(c *cli.Context, j *job.Job, drop engine.Drop, model pruned, kept ...error) error {
+	if model.path != "" {
+		if err := j.Intend(c.Context, drop, model.options.Format); err != nil {
+			return errors.Join(append(kept, err)...)
+		}
+	}
 	done, err := finishedBefore(c)
 	if err != nil {
 		return errors.Join(append(kept, err)...)
 	}
 	if done != nil {
+		if err := model.writtenBefore(c, j, drop, done); err != nil {
+			return errors.Join(append(kept, err)...)
+		}
 		return finish(c, done, append(kept, saveReport(c, done))...)
 	}
 	if model.path == "" {
@@ -248,8 +256,8 @@ func conclude(c *cli.Context, j *job.Job, drop engine.Drop, model pruned, kept .
 	if err := j.Write(c.Context, drop, model.path, model.options); err != nil {
 		kept = append(kept, asFlags(c, err))
 	}
-	if dir := c.String("report"); dir != "" && saved == nil {
-		kept = append(kept, j.Report.Save(dir))
+	if dir := c.String("report"); dir != "" && saved == nil { // in the place of the one that is there, as a whole
+		kept = append(kept, report.Place(dir, true, reading(c)...).Write(j.Report.Save))
 	}
 	if errors.Join(kept...) == nil {
 		kept = append(kept, keepFinished(c, j.Report))

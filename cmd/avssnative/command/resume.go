@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"avssnative/engine"
+	"avssnative/internal/job"
 	"avssnative/internal/mapped"
 	"avssnative/internal/report"
 
@@ -68,6 +70,23 @@ func keepFinished(c *cli.Context, r *report.Report) error {
 		return fmt.Errorf("--resume: %w", err)
 	}
 	return nil
+}
+
+// writtenBefore makes sure that the model that a job wrote before it was done is where it is wanted: what has gone from there is written once
+// more. Elsewhere it is another call's, whose report would name the wrong place.
+func (p pruned) writtenBefore(c *cli.Context, j *job.Job, drop engine.Drop, done *report.Report) error {
+	if p.path == "" || done.Output == p.path && there(p.path) {
+		return nil
+	}
+	if done.Output != p.path {
+		wrote := "no model"
+		if done.Output != "" {
+			wrote = done.Output
+		}
+		return usage("--out %s: the job in --resume %s is done and has written %s: call it as it was called, or keep this one in another folder",
+			p.path, c.String("resume"), wrote)
+	}
+	return asFlags(c, j.Write(c.Context, drop, p.path, p.options))
 }
 
 // settle keeps the report of a job that has no more to find out, or takes the one that was kept when it first had.

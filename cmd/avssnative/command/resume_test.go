@@ -70,3 +70,34 @@ func TestResumedRunSaysTheSame(t *testing.T) {
 		t.Errorf("called again when done, it says something else: %s", cmp.Diff(first, again))
 	}
 }
+
+// A job that has no pass knows its own output by what it kept, and a folder of another job too.
+func TestResumedWriting(t *testing.T) {
+	model, dir := damaged(t, func(map[string][]byte) {}), t.TempDir()
+	state, out := filepath.Join(dir, "state"), filepath.Join(dir, "out")
+	command := []string{"prune", "--model", model, "--resume", state, "--json"}
+	first := done(t, append(command, "--drop=1,", "--out", out)...)
+	weights := readFile(t, filepath.Join(out, "model.safetensors"))
+	again := func(when string, same bool) {
+		t.Helper()
+		said := done(t, append(command, "--drop=1,", "--out", out)...)
+		if same && said != first || readFile(t, filepath.Join(out, "model.safetensors")) != weights {
+			t.Errorf("%s: other bytes", when)
+		}
+	}
+	again("when done", true)
+	if err := os.RemoveAll(out); err != nil {
+		t.Fatal(err)
+	}
+	again("when what it wrote has gone", true)
+	refused(t, exitFailed, []string{state, "what goes is", "here it is"}, append(command, "--drop=0,", "--out", out)...)
+	refused(t, exitUsage, []string{"--out", "is done and has written " + out}, append(command, "--drop=1,", "--out", out+"2")...)
+	// Killed between the model and the report.
+	if err := os.Remove(filepath.Join(state, finished)); err != nil {
+		t.Fatal(err)
+	}
+	again("before it was done", false)
+	judge := []string{"eval", "--model", model, "--resume", filepath.Join(dir, "judged")}
+	done(t, append(judge, "--limit=2")...)
+	refused(t, exitFailed, []string{"judging is", "small_world_qa"}, append(judge, "--limit=3")...)
+}
