@@ -136,6 +136,8 @@ func outputs(b *arch.BlockSpec, part engine.Part) ([]*arch.Ref, error) {
 			out = append(out, &m.O)
 		case *arch.ConvolutionSpec:
 			out = append(out, &m.O)
+		case *arch.LinearSpec:
+			out = append(out, &m.O)
 		default:
 			return nil, fmt.Errorf("a mixer (%T) without a projection to set to zero", b.Mixer)
 		}
