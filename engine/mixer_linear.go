@@ -55,12 +55,25 @@ func (r *Repair) LinearOf(layer int) (w weights.Stored, found bool) {
 	return r.replaced[r.mapName(layer)], true
 }
 
-// Adds is what the repair's linear maps weigh.
+// Adds is what the repair's linear maps weigh, and the norms in front of them, which go with an attention that leaves nothing behind.
 func (r *Repair) Adds() (parameters, bytes int64) {
+	add := func(stored weights.Stored) {
+		values := int64(1)
+		for _, n := range stored.Shape {
+			values *= int64(n)
+		}
+		parameters, bytes = parameters+values, bytes+int64(len(stored.Data))
+	}
 	for _, layer := range r.Linears() {
 		w, _ := r.LinearOf(layer)
-		parameters += int64(w.Shape[0]) * int64(w.Shape[1])
-		bytes += int64(len(w.Data))
+		add(w)
+		if block := r.maps[layer]; !block.SharedNorm {
+			block.Norm1.Refs(func(ref *arch.Ref) {
+				if stored, found := r.model.Tensors.Lookup(ref.Name); found {
+					add(stored)
+				}
+			})
+		}
 	}
 	return parameters, bytes
 }
