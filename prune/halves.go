@@ -66,7 +66,19 @@ func (f Format) halve(m *engine.Model, drop engine.Drop, repair *engine.Repair) 
 			h.out = append(h.out, u)
 		}
 	}
+	if len(h.linear) > 0 && !h.attends(m) {
+		return nil, fmt.Errorf("%s: no layer keeps an attention of its own, and llama.cpp loads no deci without any: let one stay", drop)
+	}
 	return h, h.silence(m, repair)
+}
+
+// attends says whether any layer that stays keeps its attention.
+func (h *halving) attends(m *engine.Model) bool {
+	return slices.ContainsFunc(h.drop.Without(m.Layers()), func(l int) bool {
+		half := engine.Unit{Layer: l, Part: engine.Attention}
+		_, attention := m.Spec.Blocks[l].Mixer.(*arch.AttentionSpec)
+		return attention && !slices.Contains(h.linear, half) && !slices.Contains(h.out, half)
+	})
 }
 
 // maps says whether a unit is an attention in whose place the repair has a linear map.

@@ -53,7 +53,6 @@ func TestWriteLinear(t *testing.T) {
 	}{
 		{"llama-f32.gguf", "1.attn", []uint32{4, 4, 4}, []uint32{2, 0, 2}},
 		{"llama-f32.gguf", "0.attn,2.mlp", []uint32{4, 4, 4}, []uint32{0, 2, 2}},
-		{"llama-f32.gguf", "0.attn,1.attn,2.attn", []uint32{4, 4, 4}, []uint32{0, 0, 0}},
 		{"llama-f32.gguf", "0,1.attn", []uint32{4, 4}, []uint32{0, 2}},
 		{"llama3-rope-f32.gguf", "1.attn,2.attn", []uint32{4, 4, 4}, []uint32{2, 0, 0}},
 	} {
@@ -162,6 +161,18 @@ func TestWriteLinearRefused(t *testing.T) {
 		}
 		if err := prune.Check(m, attentions(1), out, prune.Options{Format: c.format, Linear: true}); err == nil {
 			t.Errorf("%s as %s: no objection beforehand", c.path, c.format)
+		}
+	}
+}
+
+// A file none of whose layers attends is refused: llama.cpp does not load it.
+func TestWriteLinearOfAllAttentions(t *testing.T) {
+	m := open(t, "../engine/testdata/gguf/llama-f32.gguf")
+	for _, drop := range []engine.Drop{attentions(0, 1, 2), {{Layer: 0}, {Layer: 1, Part: engine.Attention}, {Layer: 2}}} {
+		out := filepath.Join(t.TempDir(), "out.gguf")
+		err := prune.Write(context.Background(), m, drop, out, prune.Options{Repair: drawn(t, m, drop)})
+		if err == nil || !strings.Contains(err.Error(), "let one stay") {
+			t.Errorf("%s: %v, want that one must stay", drop, err)
 		}
 	}
 }

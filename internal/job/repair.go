@@ -23,6 +23,9 @@ func (j *Job) Repair(ctx context.Context, drop engine.Drop, method prune.RepairM
 		return err
 	}
 	j.repair, j.Report.Repair = r.Repair, r
+	if len(r.Linear) > 0 && j.Report.Size != nil {
+		j.size(drop)
+	}
 	if r.Repair == nil {
 		j.Report.Warnings = append(j.Report.Warnings, "repair: nothing that was tried comes nearer to the dense model than the plain cut")
 	}

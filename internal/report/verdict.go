@@ -124,7 +124,7 @@ func (r *Report) whatGoes(f *finding) string {
 	about := fmt.Sprintf("%d of %s, %s", len(f.dropped), of, f.chosenBy)
 	if r.Repair != nil && r.Repair.Repair != nil || r.Repair != nil && len(r.Repair.Types) > 0 {
 		if len(r.Repair.Linear) > 0 {
-			about += fmt.Sprintf(", %s by linear maps in the place of attention", some("layer", len(r.Repair.Linear)))
+			about += fmt.Sprintf(", linear maps in the place of %d %s", len(r.Repair.Linear), some("attention", len(r.Repair.Linear)))
 		}
 		if r.Repair.Method != prune.RepairLinear {
 			about += fmt.Sprintf(", the others repaired by %s", r.Repair.Method)
