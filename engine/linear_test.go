@@ -57,10 +57,12 @@ func TestLinearMapByHand(t *testing.T) {
 	r, matrices := mapped(t, m, 1, 1)
 	sequences := []engine.Sequence{{IDs: []int32{3, 1, 4, 1, 5}}, {IDs: []int32{9, 2, 6}}}
 	depths := map[string][]float32{}
-	run(t, m, engine.Pass{Sequences: sequences, Variants: []engine.Drop{attentions(1)}, Repairs: []*engine.Repair{r}, Trace: func(s engine.TraceTensor) error {
+	p := engine.Pass{Sequences: sequences, Variants: []engine.Drop{attentions(1)}, Repairs: []*engine.Repair{r}}
+	p.Trace = func(s engine.TraceTensor) error {
 		depths[s.Name] = append(depths[s.Name], s.Values...)
 		return nil
-	}})
+	}
+	run(t, m, p)
 	values := func(name string) []float64 {
 		stored, found := m.Tensors.Lookup("model.layers.1." + name + ".weight")
 		count := 1
@@ -225,7 +227,8 @@ func TestFitFindsPlantedLinearMaps(t *testing.T) {
 			sequences = append(sequences, engine.Sequence{IDs: random(i, 40, 97)})
 		}
 		got := map[int]*mat.Dense{}
-		r, err := m.Repaired(planted).Fit(t.Context(), engine.Fit{Sequences: sequences, Drop: attentions(0, 2), Linear: true, LinearAlone: true, Solve: exactly(t, got)})
+		r, err := m.Repaired(planted).Fit(t.Context(), engine.Fit{Sequences: sequences, Drop: attentions(0, 2), Linear: true, LinearAlone: true,
+			Solve: exactly(t, got)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -250,7 +253,8 @@ func TestFitOfSingleTokensIsTheAttention(t *testing.T) {
 		sequences = append(sequences, engine.Sequence{IDs: []int32{id}})
 	}
 	got := map[int]*mat.Dense{}
-	if _, err := m.Fit(t.Context(), engine.Fit{Sequences: sequences, Drop: attentions(1), Linear: true, LinearAlone: true, Solve: exactly(t, got)}); err != nil {
+	fit := engine.Fit{Sequences: sequences, Drop: attentions(1), Linear: true, LinearAlone: true, Solve: exactly(t, got)}
+	if _, err := m.Fit(t.Context(), fit); err != nil {
 		t.Fatal(err)
 	}
 	a := m.Spec.Blocks[1].Mixer.(*arch.AttentionSpec)

@@ -25,7 +25,8 @@ func (r *Repair) Linear(layer int, w weights.Stored) error {
 	}
 	block := r.model.Spec.Blocks[layer]
 	if block.PostNorm || block.ResidualNormed {
-		return fmt.Errorf("engine: %s: a linear map in the place of the attention of layer %d, which norms the stream: %w", r.model.Spec.Family, layer, ErrNoFit)
+		return fmt.Errorf("engine: %s: a linear map in the place of the attention of layer %d, which norms the stream: %w", r.model.Spec.Family, layer,
+			ErrNoFit)
 	}
 	w.Name = strings.Replace(r.model.Spec.BlockPrefix, "%d", fmt.Sprint(layer), 1) + "linear_map.weight"
 	w.Shape = []int{hidden, hidden}

@@ -121,7 +121,8 @@ func TestWriteLinearFurther(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := open(t, out)
-	if err := prune.Write(context.Background(), again, engine.Drop{{Layer: 0, Part: engine.MLP}, {Layer: 2, Part: engine.Attention}}, further, prune.Options{}); err != nil {
+	drop := engine.Drop{{Layer: 0, Part: engine.MLP}, {Layer: 2, Part: engine.Attention}}
+	if err := prune.Write(context.Background(), again, drop, further, prune.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	file := openGGUF(t, further)

@@ -11,8 +11,8 @@ import (
 )
 
 func linearFlag() cli.Flag {
-	return toggle("linear", "in the place of attentions that go without their MLP (--unit sublayer, or --drop 7.attn) put the linear maps that come nearest to "+
-		"them on the calibration text; written in GGUF files of Llama-shaped models")
+	return toggle("linear", "in the place of attentions that go without their MLP (--unit sublayer, or --drop 7.attn) put the linear maps that come "+
+		"nearest to them on the calibration text; written in GGUF files of Llama-shaped models")
 }
 
 // checkLinear refuses what --linear does not go with, before any work.

@@ -38,7 +38,9 @@ func TestLinearRefused(t *testing.T) {
 // The demo is judged with linear maps in the place of attentions, and the report names them; what is counted is what there is.
 func TestLinearIsJudged(t *testing.T) {
 	saved := filepath.Join(t.TempDir(), "report")
-	out := strings.Join(strings.Fields(done(t, with("run", quickTasks, []string{"--calib-tokens=4096", "--drop=2.attn,4.attn,5.attn,8.attn", "--linear", "--generate=5", "--report", saved})...)), " ")
+	said := done(t, with("run", quickTasks, []string{"--calib-tokens=4096", "--drop=2.attn,4.attn,5.attn,8.attn", "--linear", "--generate=5",
+		"--report", saved})...)
+	out := strings.Join(strings.Fields(said), " ")
 	for _, want := range []string{"linear: maps in the place of attentions", "linear maps in the place of 4 attentions"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("output lacks %q", want)
