@@ -85,6 +85,8 @@ func (f *forward) mix(m arch.Mixer, x device.Tensor) device.Tensor {
 		return f.deltaRule(m, x)
 	case *arch.ConvolutionSpec:
 		return f.shortConvolution(m, x)
+	case *arch.LinearSpec:
+		return f.linearMap(m, x)
 	}
 	panic(fmt.Sprintf("engine: a mixer that the walk does not know: %T", m))
 }

@@ -70,6 +70,7 @@ func (m *Model) NewDecoder(o DecoderOptions) (*Decoder, error) {
 	if len(o.Variants) == 0 {
 		o.Variants = []Drop{nil}
 	}
+	o.Variants = m.settled(o.Variants)
 	if err := checkVariants(o.Variants, m.Layers()); err != nil {
 		return nil, err
 	}

@@ -22,6 +22,9 @@ type Fit struct {
 	Drop      Drop
 	Inner     bool // inner linear layers too
 	Gaps      bool // only the projection in front of each gap
+	// Linear puts linear maps in the place of attentions that go alone, and has them solved beside the layers that stay: each is to bring the
+	// stream to where the dense one is behind its attention. LinearAlone has nothing else solved.
+	Linear, LinearAlone bool
 	// Solve is given each linear layer and returns what shall be in its place; nil leaves it as it is.
 	Solve    func(ctx context.Context, l *LinearFit) (*Solution, error)
 	Progress func(Step)
@@ -36,6 +39,7 @@ type LinearFit struct {
 	Name   string       // its stored tensor
 	Adds   bool         // it adds to the stream
 	Gap    bool         // a gap lies behind it
+	Linear bool         // it is a linear map in the place of an attention; its weight is zeros until it is solved, as it stays if it is not
 	Type   device.DType // that it is stored in
 	Weight []float32
 	Bias   []float32 // nil: it has none
@@ -131,7 +135,7 @@ func (m *Model) Fittable() error {
 // A half is an attention (even) or an MLP (odd); half 2l+1 is the MLP of layer l.
 func (f *fitter) halves() (stay []int) {
 	for half := range 2 * f.model.Layers() {
-		if u := Half(half); f.model.Has(u) && !f.fit.Drop.Has(u) {
+		if u := Half(half); f.model.Has(u) && (!f.fit.Drop.Has(u) || f.linear(half)) {
 			stay = append(stay, half)
 		}
 	}
@@ -192,15 +196,22 @@ func (f *fitter) run(ctx context.Context) error {
 			return err
 		}
 		gap := f.gone(half+1, after)
-		if gap || behind && !f.fit.Gaps {
+		linear := f.linear(half)
+		switch {
+		case linear:
+			if err := f.solveLinear(ctx, half, next, gap); err != nil {
+				return err
+			}
+		case f.fit.LinearAlone:
+		case gap || behind && !f.fit.Gaps:
 			if err := f.solve(ctx, half, next, behind, gap); err != nil {
 				return err
 			}
 		}
-		if err := f.half(f.pruned, f.pruned, half, f.repair.tensors()); err != nil {
+		if err := f.half(f.pruned, f.pruned, half, f.block(half), f.repair.tensors()); err != nil {
 			return err
 		}
-		behind = behind || gap
+		behind = behind || gap || linear
 		f.dense, next, at = next, f.dense, after
 		f.step.Layer, f.step.Done = half/2, f.step.Done+1
 		f.step.Rows += int64(rows)
@@ -243,7 +254,7 @@ func (f *fitter) advance(ctx context.Context, dst, src device.Tensor, from, to i
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := f.half(dst, src, half, f.model.Tensors); err != nil {
+		if err := f.half(dst, src, half, &f.model.Spec.Blocks[half/2], f.model.Tensors); err != nil {
 			return err
 		}
 		src = dst
@@ -252,8 +263,7 @@ func (f *fitter) advance(ctx context.Context, dst, src device.Tensor, from, to i
 }
 
 // half takes a stream through one half of a layer. Halves side by side read the same input: the second adds itself to what the first left.
-func (f *fitter) half(dst, src device.Tensor, half int, tensors weights.Tensors) error {
-	block := &f.model.Spec.Blocks[half/2]
+func (f *fitter) half(dst, src device.Tensor, half int, block *arch.BlockSpec, tensors weights.Tensors) error {
 	weights, err := load(f.device, tensors, block.Refs)
 	if err != nil {
 		return err
@@ -299,6 +309,8 @@ func (f *fitter) linears(half int) (inner []*arch.Linear, out *arch.Linear, post
 			return nil, &m.O, &b.Post1
 		case *arch.ConvolutionSpec:
 			return nil, &m.O, &b.Post1
+		case *arch.LinearSpec:
+			return nil, &m.O, &b.Post1
 		}
 		return nil, nil, nil
 	}
@@ -338,9 +350,14 @@ func (f *fitter) solve(ctx context.Context, half int, target device.Tensor, behi
 			return err
 		}
 	}
+	return f.reach(ctx, half, out, target, post)
+}
+
+// reach fits a projection that adds to the stream, so that the pruned stream comes to the target.
+func (f *fitter) reach(ctx context.Context, half int, out *arch.Linear, target device.Tensor, post *arch.NormSpec) error {
 	f.target = target
 	defer func() { f.target = nil }()
-	residual := f.model.Spec.Blocks[half/2].Residual
+	residual := f.block(half).Residual
 	return f.sum(ctx, half, []*arch.Linear{out}, func(fw *forward, b batch, wanted []device.Tensor) error {
 		s := b.spans[0]
 		f.device.Add(wanted[0], target.Slice(s.start, s.rows), f.pruned.Slice(s.start, s.rows), -1)

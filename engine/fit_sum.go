@@ -31,7 +31,7 @@ func (f *fitter) entering(fw *forward, x device.Tensor, half int, l *arch.Linear
 				}
 			}
 		}()
-		fw.block(y, x, &f.model.Spec.Blocks[half/2], other(half))
+		fw.block(y, x, f.block(half), other(half))
 	}()
 	fw.tap = nil
 	f.pool.reclaim(before)
@@ -52,7 +52,7 @@ type reached struct{}
 // be on a batch's rows; a norm behind the projection is taken as the factor that it is on each row.
 func (f *fitter) sum(ctx context.Context, half int, linears []*arch.Linear, want func(*forward, batch, []device.Tensor) error, post *arch.NormSpec) error {
 	layer := half / 2
-	loaded, err := load(f.device, f.repair.tensors(), f.model.Spec.Blocks[layer].Refs)
+	loaded, err := load(f.device, f.repair.tensors(), f.block(half).Refs)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,8 @@ func (f *fitter) sum(ctx context.Context, half int, linears []*arch.Linear, want
 	fits := make([]*LinearFit, len(linears))
 	for i, l := range linears {
 		m := loaded.matrices[&l.Weight]
-		fits[i] = &LinearFit{Layer: layer, Name: l.Weight.Name, Adds: post != nil, Gap: f.gap, Sums: newGram(m.In(), m.Out()), Held: newGram(m.In(), m.Out()), Bias: loaded.values[&l.Bias]}
+		fits[i] = &LinearFit{Layer: layer, Name: l.Weight.Name, Adds: post != nil, Gap: f.gap, Linear: f.linear(half),
+			Sums: newGram(m.In(), m.Out()), Held: newGram(m.In(), m.Out()), Bias: loaded.values[&l.Bias]}
 	}
 	for at, b := range f.batches {
 		if err := ctx.Err(); err != nil {
@@ -78,9 +79,11 @@ func (f *fitter) sum(ctx context.Context, half int, linears []*arch.Linear, want
 		if fits[i].Weight, err = f.values(l); err != nil {
 			return err
 		}
-		if stored, found := f.model.Tensors.Lookup(l.Weight.Name); found {
-			fits[i].Type = stored.Type
+		stored, found := f.model.Tensors.Lookup(l.Weight.Name)
+		if !found { // a linear map has just been put there
+			stored = f.repair.Stored(l.Weight.Name)
 		}
+		fits[i].Type = stored.Type
 		solved, err := f.fit.Solve(ctx, fits[i])
 		if err != nil {
 			return err

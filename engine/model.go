@@ -28,6 +28,7 @@ type Model struct {
 	options Options
 	running sync.Mutex
 	devices []device.Device
+	linears []int // layers whose attention a repair has put a linear map in the place of
 	able    func() error
 	mapped  sync.Map // layers whose weights passes have left in memory
 }

@@ -19,14 +19,15 @@ import (
 type Repair struct {
 	model    *Model
 	replaced map[string]weights.Stored
-	layers   map[int][]string // the replaced tensors of each layer
-	outside  string           // a replaced tensor of no layer; empty: none
-	bypasses map[int]*bypass  // by layer left out
+	layers   map[int][]string        // the replaced tensors of each layer
+	outside  string                  // a replaced tensor of no layer; empty: none
+	bypasses map[int]*bypass         // by layer left out
+	maps     map[int]*arch.BlockSpec // by layer whose attention is left out: its block with a linear map there
 }
 
 // NewRepair makes one that replaces nothing.
 func (m *Model) NewRepair() *Repair {
-	return &Repair{model: m, replaced: map[string]weights.Stored{}, layers: map[int][]string{}, bypasses: map[int]*bypass{}}
+	return &Repair{model: m, replaced: map[string]weights.Stored{}, layers: map[int][]string{}, bypasses: map[int]*bypass{}, maps: map[int]*arch.BlockSpec{}}
 }
 
 // Set replaces a stored tensor, whose name and shape stay as they are.
@@ -62,8 +63,11 @@ func (r *Repair) Stored(name string) weights.Stored { return r.replaced[name] }
 // Fingerprint is the SHA-256 of all that the repair replaces, in hexadecimal; empty where it replaces nothing.
 func (r *Repair) Fingerprint() string {
 	names := r.Names()
-	if len(names) == 0 && (r == nil || len(r.bypasses) == 0) {
+	if len(names) == 0 && (r == nil || len(r.bypasses)+len(r.maps) == 0) {
 		return ""
+	}
+	for _, layer := range r.Linears() {
+		names = append(names, r.mapName(layer))
 	}
 	sum := sha256.New()
 	for _, name := range names {
@@ -85,14 +89,18 @@ func (r *Repair) And(other *Repair) {
 		r.Set(other.replaced[name])
 	}
 	maps.Copy(r.bypasses, other.bypasses)
+	for layer, block := range other.maps {
+		r.Set(other.replaced[other.mapName(layer)])
+		r.maps[layer] = block
+	}
 }
 
-// identity tells apart what repairs do to a layer, or instead of one that is left out, by where its bytes lie; empty for nothing.
-func (r *Repair) identity(layer int, without bool) string {
+// identity tells apart what repairs do to a layer without a part, or instead of one that is left out, by where its bytes lie; empty for nothing.
+func (r *Repair) identity(layer int, without Part) string {
 	if r == nil {
 		return ""
 	}
-	if without {
+	if without == Layer {
 		if b := r.bypasses[layer]; b != nil {
 			return fmt.Sprintf("%p", b)
 		}
@@ -100,6 +108,9 @@ func (r *Repair) identity(layer int, without bool) string {
 	}
 	var text strings.Builder
 	for _, name := range slices.Sorted(slices.Values(r.layers[layer])) {
+		if without != Attention && name == r.mapName(layer) {
+			continue
+		}
 		stored := r.replaced[name]
 		fmt.Fprintf(&text, "%s %s %v %p;", name, stored.Type, stored.Shape, unsafe.SliceData(stored.Data))
 	}
@@ -141,8 +152,8 @@ func (m *Model) Repaired(r *Repair) *Model {
 	if r == nil {
 		return m
 	}
-	return &Model{Ref: m.Ref, Folder: m.Folder, File: m.File, Spec: m.Spec, Config: m.Config, Tensors: r.tensors(), options: m.options,
-		devices: slices.Clone[[]device.Device](m.devices)}
+	return &Model{Ref: m.Ref, Folder: m.Folder, File: m.File, Spec: r.spec(), Config: m.Config, Tensors: r.tensors(), options: m.options,
+		devices: slices.Clone[[]device.Device](m.devices), linears: r.Linears()}
 }
 
 // setRows replaces the part of a stored tensor that a reference names by rows in the tensor's own type.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 
+	"avssnative/engine/arch"
 	"avssnative/engine/device"
 	"avssnative/engine/weights"
 	"avssnative/failure"
@@ -28,6 +29,7 @@ func (m *Model) Run(ctx context.Context, p Pass) (*Outcome, error) {
 	if _, err := m.Device(); err != nil {
 		return nil, err
 	}
+	p.Variants = m.settled(p.Variants)
 	var o *Outcome
 	var err error
 	if len(m.devices) > 1 && len(p.Sequences) > 1 && p.Trace == nil {
@@ -286,6 +288,7 @@ func (w *walker) layer(ctx context.Context, layer int, weights *layerWeights) er
 	w.states = after
 	for _, work := range works {
 		with := weights
+		block, part := work.repair.block(w.model, layer, work.part)
 		if work.part == Layer {
 			if err := w.bypass(ctx, layer, work.repair.bypasses[layer], work.moves); err != nil {
 				return err
@@ -294,11 +297,11 @@ func (w *walker) layer(ctx context.Context, layer int, weights *layerWeights) er
 		}
 		if work.repair != nil {
 			var err error
-			if with, err = load(w.device, work.repair.tensors(), w.model.Spec.Blocks[layer].Refs); err != nil {
+			if with, err = load(w.device, work.repair.tensors(), block.Refs); err != nil {
 				return err
 			}
 		}
-		err := w.apply(ctx, layer, work.part, with, work.moves)
+		err := w.apply(ctx, layer, block, part, with, work.moves)
 		if work.repair != nil {
 			with.release()
 		}
@@ -361,8 +364,8 @@ func (w *walker) divide(layer int) (works []work, after []state) {
 // rank is a part's place in the order of moves.
 func rank(p Part) int { return slices.Index([]Part{Layer, none, Attention, MLP}, p) }
 
-// apply makes the moves of one layer that leave out one part of it.
-func (w *walker) apply(ctx context.Context, layer int, part Part, weights *layerWeights, moves []move) error {
+// apply makes the moves of one layer that leave out one part of it and compute it as one block says.
+func (w *walker) apply(ctx context.Context, layer int, block *arch.BlockSpec, part Part, weights *layerWeights, moves []move) error {
 	groups := make([]int, len(moves))
 	for i, m := range moves {
 		groups[i] = m.to.groups
@@ -375,7 +378,7 @@ func (w *walker) apply(ctx context.Context, layer int, part Part, weights *layer
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		w.compute(b, layer, part, weights, moves, watched)
+		w.compute(b, block, part, weights, moves, watched)
 		err := w.device.Sync()
 		if err == nil {
 			err = watched.fail
@@ -421,7 +424,7 @@ func (w *walker) rowsOf(groups int) int {
 }
 
 // compute applies a block, or half of it, to one batch.
-func (w *walker) compute(b batch, layer int, part Part, weights *layerWeights, moves []move, watched *watched) {
+func (w *walker) compute(b batch, block *arch.BlockSpec, part Part, weights *layerWeights, moves []move, watched *watched) {
 	hidden := w.model.Spec.Hidden
 	f := &forward{device: w.device, weights: weights, pool: w.pool, layout: b.layout, positions: b.positions, rows: b.rows, sums: watched.sums(b)}
 	x := moves[b.spans[0].state].from.hidden.Slice(b.spans[0].start, b.spans[0].rows)
@@ -435,7 +438,7 @@ func (w *walker) compute(b batch, layer int, part Part, weights *layerWeights, m
 		}
 	}
 	y := f.take(hidden)
-	seen := f.block(y, x, &w.model.Spec.Blocks[layer], part)
+	seen := f.block(y, x, block, part)
 	watched.see(f, b, x, y, seen)
 	if watched.fail != nil { // y is nothing to go on with
 		return

@@ -51,7 +51,7 @@ func (s *variantSet) repairAt(variant, layer int) *Repair {
 	first := map[string]*Repair{"": nil}
 	all := make([]*Repair, len(s.repairs))
 	for v, r := range s.repairs {
-		what := r.identity(layer, s.drops[v].of(layer) == Layer)
+		what := r.identity(layer, s.drops[v].of(layer))
 		if _, known := first[what]; !known {
 			first[what] = r
 		}

@@ -14,6 +14,9 @@ import (
 // droppedKey says in a written file which layers of its model were left out. By it Write knows its own files again.
 const droppedKey = "avssnative.dropped"
 
+// linearKey says in the place of which attentions, among those dropped, a written file has linear maps.
+const linearKey = "avssnative.linear"
+
 // writeGGUF copies the kept blocks of a GGUF file untouched and cuts what its metadata says per block. Blocks behind the last layer, which
 // predict further tokens, are kept.
 func writeGGUF(ctx context.Context, m *engine.Model, h *halving, path string) error {
@@ -23,12 +26,12 @@ func writeGGUF(ctx context.Context, m *engine.Model, h *halving, path string) er
 		return err
 	}
 	defer file.Close()
-	metadata = slices.DeleteFunc(metadata, func(entry gguf.KV) bool { return entry.Key == droppedKey })
+	metadata = slices.DeleteFunc(metadata, func(entry gguf.KV) bool { return entry.Key == droppedKey || entry.Key == linearKey })
 	metadata = append(metadata, gguf.KV{Key: droppedKey, Value: h.drop.String()})
 	if sources, err = replaced(m, file, sources, stay, h.with); err != nil {
 		return err
 	}
-	if len(h.out) > 0 {
+	if len(h.out)+len(h.linear) > 0 {
 		if metadata, sources, err = h.deci(m, file, metadata, sources); err != nil {
 			return err
 		}

@@ -15,21 +15,24 @@ import (
 
 // halving says how the halves of layers go.
 type halving struct {
-	drop engine.Drop    // what goes in all, a half that leaves nothing of its layer as the layer
-	out  []engine.Unit  // halves that are left out of the file
-	zero []engine.Unit  // halves that stay and add nothing
-	with *engine.Repair // what replaces stored tensors: the caller's repair, and zeros
+	drop   engine.Drop    // what goes in all, a half that leaves nothing of its layer as the layer
+	out    []engine.Unit  // halves that are left out of the file
+	zero   []engine.Unit  // halves that stay and add nothing
+	linear []engine.Unit  // attentions in whose place the caller's repair has a linear map
+	repair *engine.Repair // the caller's
+	with   *engine.Repair // what replaces stored tensors: the caller's repair, and zeros
 }
 
 // halve decides how the halves of a set go in a format.
 func (f Format) halve(m *engine.Model, drop engine.Drop, repair *engine.Repair) (*halving, error) {
-	h := &halving{with: repair}
+	h := &halving{repair: repair, with: repair}
 	var units []engine.Unit
 	for _, u := range drop {
 		if !m.Has(u) {
 			return nil, fmt.Errorf("%s: the model has no such part", u)
 		}
-		if other := (engine.Unit{Layer: u.Layer, Part: engine.Attention + engine.MLP - u.Part}); u.Part != engine.Layer && !m.Has(other) {
+		other := engine.Unit{Layer: u.Layer, Part: engine.Attention + engine.MLP - u.Part}
+		if u.Part != engine.Layer && !h.maps(u) && !m.Has(other) {
 			u.Part = engine.Layer // nothing else is there
 		}
 		units = append(units, u)
@@ -51,6 +54,11 @@ func (f Format) halve(m *engine.Model, drop engine.Drop, repair *engine.Repair) 
 	for _, u := range h.drop {
 		switch {
 		case u.Part == engine.Layer:
+		case h.maps(u):
+			if err := f.carriesLinear(m); err != nil {
+				return nil, err
+			}
+			h.linear = append(h.linear, u)
 		case !f.knowsHalves(m), u == engine.Unit{Layer: first, Part: engine.Attention}:
 			// llama.cpp takes the size of all heads from the first layer, and vLLM's residual stream begins with its attention.
 			h.zero = append(h.zero, u)
@@ -58,7 +66,37 @@ func (f Format) halve(m *engine.Model, drop engine.Drop, repair *engine.Repair) 
 			h.out = append(h.out, u)
 		}
 	}
+	if len(h.linear) > 0 && !h.attends(m) {
+		return nil, fmt.Errorf("%s: no layer keeps an attention of its own, and llama.cpp loads no deci without any: let one stay", drop)
+	}
 	return h, h.silence(m, repair)
+}
+
+// attends says whether any layer that stays keeps its attention.
+func (h *halving) attends(m *engine.Model) bool {
+	return slices.ContainsFunc(h.drop.Without(m.Layers()), func(l int) bool {
+		half := engine.Unit{Layer: l, Part: engine.Attention}
+		_, attention := m.Spec.Blocks[l].Mixer.(*arch.AttentionSpec)
+		return attention && !slices.Contains(h.linear, half) && !slices.Contains(h.out, half)
+	})
+}
+
+// maps says whether a unit is an attention in whose place the repair has a linear map.
+func (h *halving) maps(u engine.Unit) bool {
+	_, mapped := h.repair.LinearOf(u.Layer)
+	return mapped && u.Part == engine.Attention
+}
+
+// carriesLinear returns why a file of the format cannot have a linear map in the place of an attention of the model; nil: it can.
+func (f Format) carriesLinear(m *engine.Model) error {
+	switch {
+	case f != FormatGGUF:
+		return fmt.Errorf("a linear map in the place of an attention is written in GGUF files alone (architecture deci), not as %s", f)
+	case !f.knowsHalves(m):
+		return fmt.Errorf("a linear map in the place of an attention is written for models of Llama's shape alone (architecture deci), not for %s",
+			m.Spec.Family)
+	}
+	return nil
 }
 
 // knowsHalves says whether the format has an architecture in which the model's layers may lack a half.
@@ -69,6 +107,9 @@ func (f Format) knowsHalves(m *engine.Model) bool {
 	for i := range m.Spec.Blocks {
 		b := &m.Spec.Blocks[i]
 		_, attends := b.Mixer.(*arch.AttentionSpec)
+		if _, linear := b.Mixer.(*arch.LinearSpec); linear {
+			attends = true
+		}
 		_, gated := b.MLP.(*arch.GatedSpec)
 		if b.Mixer != nil && !attends || b.MLP != nil && !gated {
 			return false
@@ -136,6 +177,8 @@ func outputs(b *arch.BlockSpec, part engine.Part) ([]*arch.Ref, error) {
 			out = append(out, &m.O)
 		case *arch.ConvolutionSpec:
 			out = append(out, &m.O)
+		case *arch.LinearSpec:
+			out = append(out, &m.O)
 		default:
 			return nil, fmt.Errorf("a mixer (%T) without a projection to set to zero", b.Mixer)
 		}
@@ -163,6 +206,13 @@ func (h *halving) gone(m *engine.Model) []string {
 			b.MLPRefs(visit)
 		}
 	}
+	for _, u := range h.linear { // the norm in front stays
+		m.Spec.Blocks[u.Layer].Mixer.Refs(func(r *arch.Ref) {
+			if r.Name != "" {
+				names = append(names, r.Name)
+			}
+		})
+	}
 	return names
 }
 
@@ -171,14 +221,14 @@ func (h *halving) saves() engine.Drop {
 	return slices.DeleteFunc(slices.Clone(h.drop), func(u engine.Unit) bool { return slices.Contains(h.zero, u) })
 }
 
-// Saves is what of a set makes the written model smaller: without the halves of which a format only silences the output. A format that is not
-// asked for is the model's own.
-func Saves(m *engine.Model, drop engine.Drop, format Format) (engine.Drop, error) {
+// Saves is what of a set makes a model that is written with a repair smaller: without the halves of which a format only silences the output. A
+// format that is not asked for is the model's own.
+func Saves(m *engine.Model, drop engine.Drop, format Format, repair *engine.Repair) (engine.Drop, error) {
 	format, err := FormatOf(m, format)
 	if err != nil {
 		return nil, err
 	}
-	h, err := format.halve(m, drop, nil)
+	h, err := format.halve(m, drop, repair)
 	if err != nil {
 		return nil, fmt.Errorf("prune: %w", err)
 	}
@@ -196,6 +246,9 @@ func (h *halving) tell(f Format, notice func(string, ...any)) {
 			notice("%s left out: the folder's model_type is nemotron-nas, which transformers loads with trust_remote_code, by the code beside it, "+
 				"and whose form is vLLM's", list(h.out))
 		}
+	}
+	if len(h.linear) > 0 {
+		notice("%s written as linear maps: the file's architecture is deci, which llama.cpp loads", list(h.linear))
 	}
 	if len(h.zero) > 0 {
 		notice("%s written with zeros for the output projection: the same function in every runtime, but neither bytes nor time are saved",

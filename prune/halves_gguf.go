@@ -10,8 +10,8 @@ import (
 	"avssnative/internal/gguf"
 )
 
-// Layers with one half in a GGUF file: architecture deci, in which lists of heads and widths say 0 for what a block lacks (llama.cpp,
-// src/models/deci.cpp).
+// Layers with one half in a GGUF file: architecture deci, in which lists of heads and widths say 0 for what a block lacks, and heads without
+// heads for keys mean that attn_output is a linear map of the block's normed input (llama.cpp, src/models/deci.cpp).
 
 const deci = "deci"
 
@@ -22,15 +22,23 @@ const idleWidth = 32
 // deci turns what a Llama file without some blocks consists of into a file in which blocks lack halves.
 func (h *halving) deci(m *engine.Model, file *gguf.File, metadata []gguf.KV, sources []gguf.Source) ([]gguf.KV, []gguf.Source, error) {
 	was, _, _ := gguf.Get[string](file, "general.architecture")
+	attention := anAttention(m)
+	if attention == nil {
+		return nil, nil, fmt.Errorf("the model has no attention from which the size of a head is known")
+	}
 	var heads, kvHeads, inner []uint32
-	var attention *arch.AttentionSpec
 	stay := h.drop.Without(m.Layers())
 	for _, l := range stay {
 		b := &m.Spec.Blocks[l]
 		heads, kvHeads, inner = append(heads, 0), append(kvHeads, 0), append(inner, 0)
 		at := len(heads) - 1
-		if a, there := b.Mixer.(*arch.AttentionSpec); there && !slices.Contains(h.out, engine.Unit{Layer: l, Part: engine.Attention}) {
-			heads[at], kvHeads[at], attention = uint32(a.Heads), uint32(a.KVHeads), a
+		half := engine.Unit{Layer: l, Part: engine.Attention}
+		switch a, attends := b.Mixer.(*arch.AttentionSpec); {
+		case b.Mixer == nil, slices.Contains(h.out, half):
+		case !attends, slices.Contains(h.linear, half):
+			heads[at] = uint32(attention.Heads)
+		default:
+			heads[at], kvHeads[at] = uint32(a.Heads), uint32(a.KVHeads)
 		}
 		switch g, there := b.MLP.(*arch.GatedSpec); {
 		case !there || slices.Contains(h.out, engine.Unit{Layer: l, Part: engine.MLP}):
@@ -63,6 +71,16 @@ func (h *halving) deci(m *engine.Model, file *gguf.File, metadata []gguf.KV, sou
 		return nil, nil, err
 	}
 	sources = slices.DeleteFunc(sources, func(s gguf.Source) bool { return gone[s.Name] })
+	for _, u := range h.linear {
+		source, err := h.linearSource(file, u.Layer, slices.Index(stay, u.Layer))
+		if err != nil {
+			return nil, nil, err
+		}
+		sources = append(sources, source)
+	}
+	if len(h.linear) > 0 {
+		metadata = append(metadata, gguf.KV{Key: linearKey, Value: engine.Drop(h.linear).String()})
+	}
 	for at, l := range stay {
 		b := &m.Spec.Blocks[l]
 		if _, there := b.MLP.(*arch.GatedSpec); there && !slices.Contains(h.out, engine.Unit{Layer: l, Part: engine.MLP}) {
@@ -71,6 +89,27 @@ func (h *halving) deci(m *engine.Model, file *gguf.File, metadata []gguf.KV, sou
 		sources = append(sources, idle(at, m.Spec.Hidden)...)
 	}
 	return metadata, sources, nil
+}
+
+// anAttention is one of a model's, which in such models have one number of heads; nil where there is none.
+func anAttention(m *engine.Model) *arch.AttentionSpec {
+	for i := range m.Spec.Blocks {
+		if a, attends := m.Spec.Blocks[i].Mixer.(*arch.AttentionSpec); attends {
+			return a
+		}
+	}
+	return nil
+}
+
+// linearSource is the tensor of the linear map in the place of a layer's attention, whose type other tensors of the file have too.
+func (h *halving) linearSource(file *gguf.File, layer, block int) (gguf.Source, error) {
+	w, _ := h.repair.LinearOf(layer)
+	for _, t := range file.Tensors() {
+		if t.Type.String() == string(w.Type) {
+			return gguf.Bytes(fmt.Sprintf("blk.%d.attn_output.weight", block), t.Type, []int64{int64(w.Shape[0]), int64(w.Shape[1])}, w.Data), nil
+		}
+	}
+	return gguf.Source{}, fmt.Errorf("the linear map of layer %d is of type %s, which no tensor of the file has", layer, w.Type)
 }
 
 // goneGGUF are the file's own names, as renumbered, of the tensors that go with the halves left out.

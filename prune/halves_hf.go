@@ -48,7 +48,7 @@ func (h *halving) nemotronNAS(m *engine.Model, config map[string]any, dir string
 			half, size = "ffn", "intermediate_size"
 		}
 		entry := blocks[slices.Index(stay, u.Layer)].(map[string]any)[half].(map[string]any)
-		entry["no_op"], entry[size] = true, nil
+		entry["no_op"], entry["replace_with_linear"], entry[size] = true, false, nil
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func TestWriteHalves(t *testing.T) {
 				t.Fatal(err)
 			}
 			told := strings.Join(said, "\n")
-			saved, err := prune.Saves(m, drop, "")
+			saved, err := prune.Saves(m, drop, "", nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -32,6 +32,25 @@ func refit() solver {
 	}
 }
 
+// linearMaps solves the linear maps in the place of attentions (NBL, arXiv 2505.21077), and leaves other layers to a further solver; nil: as they are.
+func linearMaps(others solver) solver {
+	from := 3
+	return func(ctx context.Context, l *engine.LinearFit) (*engine.Solution, error) {
+		if !l.Linear {
+			if others == nil {
+				return nil, nil
+			}
+			return others(ctx, l)
+		}
+		change, at, err := bestRidge(l.Sums, l.Held, from)
+		if err != nil || change == nil {
+			return nil, err
+		}
+		from = at
+		return rounded(l, changed(l, change), ridges[at])
+	}
+}
+
 // leastSquares finds one matrix a gap that turns the last projection's output into what the gap would have made of it, next to the identity, and
 // folds it in (ReplaceMe, arXiv 2505.02819, equation 5 and section 3.1, with the ridge towards the identity).
 func leastSquares() solver {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"avssnative/engine"
+	"avssnative/engine/device"
 	"avssnative/engine/weights"
 )
 
@@ -24,6 +25,10 @@ const (
 	RepairRefit RepairMethod = "refit" // the output projections of all layers behind the first gap
 	RepairFull  RepairMethod = "full"  // their inner linear layers too
 	RepairAuto  RepairMethod = "auto"  // the one of these that is nearest to the dense model
+
+	// RepairLinear is what trials call linear maps in the place of attentions alone, the layers that stay being as they are. It is asked for by
+	// RepairOptions.Linear.
+	RepairLinear RepairMethod = "linear"
 )
 
 // RepairMethods are what can be asked for.
@@ -44,6 +49,7 @@ func ParseRepair(text string) (RepairMethod, error) {
 // RepairOptions say how a pruned model shall be repaired.
 type RepairOptions struct {
 	Method   RepairMethod
+	Linear   bool              // linear maps come in the place of attentions that go alone (NBL), whatever the method
 	Fit      []engine.Sequence // text to fit on
 	Held     []engine.Sequence // text to judge by
 	Progress func(method RepairMethod, s engine.Step)
@@ -60,23 +66,22 @@ type Trial struct {
 
 // Repaired is what came of a repair.
 type Repaired struct {
-	Method RepairMethod   `json:"method"` // the one kept; none where no method came nearer than the plain cut
-	Trials []Trial        `json:"trials"` // the plain cut first
-	Types  map[string]int `json:"types"`  // tensors replaced, by the type they are stored in
-	Repair *engine.Repair `json:"-"`      // nil for none
+	Method RepairMethod   `json:"method"`           // the one kept; none where no method came nearer than the plain cut
+	Trials []Trial        `json:"trials"`           // the plain cut first
+	Types  map[string]int `json:"types"`            // tensors replaced, by the type they are stored in
+	Linear []int          `json:"linear,omitempty"` // layers in the place of whose attention a linear map came
+	Repair *engine.Repair `json:"-"`                // nil for none
 }
 
 // Repair fits and judges repairs of a model without some units. Replaced tensors have the type of those they replace, as they will be written.
 func Repair(ctx context.Context, m *engine.Model, drop engine.Drop, o RepairOptions) (*Repaired, error) {
-	if o.Method == RepairNone || o.Method == "" {
-		return &Repaired{Method: RepairNone}, nil
+	o.Linear = o.Linear && slices.ContainsFunc(drop, func(u engine.Unit) bool { return u.Part == engine.Attention })
+	methods, err := o.methods()
+	if err != nil || len(methods) == 0 {
+		return &Repaired{Method: RepairNone}, err
 	}
 	if len(drop) == 0 {
 		return nil, errors.New("prune: nothing is dropped, so there is nothing to repair")
-	}
-	methods := []RepairMethod{o.Method}
-	if o.Method == RepairAuto {
-		methods = []RepairMethod{RepairLstsq, RepairRefit, RepairFull}
 	}
 	names, repairs := []RepairMethod{RepairNone}, []*engine.Repair{nil, nil} // of the dense model and the plain cut
 	variants := []engine.Drop{nil, drop}
@@ -107,13 +112,39 @@ func Repair(ctx context.Context, m *engine.Model, drop engine.Drop, o RepairOpti
 		for _, name := range out.Repair.Names() {
 			out.Types[string(out.Repair.Stored(name).Type)]++
 		}
+		out.Linear = out.Repair.Linears()
+		for _, layer := range out.Linear {
+			w, _ := out.Repair.LinearOf(layer)
+			out.Types[string(w.Type)]++
+		}
 	}
 	return out, nil
 }
 
+// methods are those to be tried.
+func (o RepairOptions) methods() ([]RepairMethod, error) {
+	var methods []RepairMethod
+	if o.Linear {
+		methods = append(methods, RepairLinear)
+	}
+	switch o.Method {
+	case "", RepairNone:
+	case RepairAuto:
+		methods = append(methods, RepairLstsq, RepairRefit, RepairFull)
+	case RepairScale:
+		if o.Linear {
+			return nil, errors.New("prune: repair scale shortens what is added behind a gap, which linear maps are fitted without: take lstsq, refit or full beside them")
+		}
+		fallthrough
+	default:
+		methods = append(methods, o.Method)
+	}
+	return methods, nil
+}
+
 // fit makes one method's repair, in the types that the tensors are stored in.
 func fit(ctx context.Context, m *engine.Model, drop engine.Drop, method RepairMethod, o RepairOptions) (*engine.Repair, error) {
-	f := engine.Fit{Sequences: o.Fit, Drop: drop, Progress: func(s engine.Step) {
+	f := engine.Fit{Sequences: o.Fit, Drop: drop, Linear: o.Linear, LinearAlone: method == RepairLinear, Progress: func(s engine.Step) {
 		if o.Progress != nil {
 			o.Progress(method, s)
 		}
@@ -128,33 +159,54 @@ func fit(ctx context.Context, m *engine.Model, drop engine.Drop, method RepairMe
 	case RepairFull:
 		f.Solve, f.Inner = refit(), true
 	}
+	if o.Linear {
+		f.Solve = linearMaps(f.Solve)
+	}
 	exact, err := m.Fit(ctx, f)
 	if err != nil {
 		return nil, err
 	}
 	stored := m.NewRepair()
-	for _, name := range exact.Names() {
-		was, _ := m.Tensors.Lookup(name)
-		now := exact.Stored(name)
-		if now.Type == was.Type { // it was solved so
-			stored.Set(now)
-			continue
-		}
-		count := 1
-		for _, n := range now.Shape {
-			count *= n
-		}
-		values, err := weights.Decode(now, 0, count)
+	for _, layer := range exact.Linears() {
+		now, _ := exact.LinearOf(layer)
+		kind, err := m.LinearType(layer)
 		if err != nil {
 			return nil, err
 		}
-		if now.Data, err = weights.Encode(was.Type, values); err != nil {
+		if now, err = inType(now, kind); err == nil {
+			err = stored.Linear(layer, now)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("prune: the linear map of layer %d: %w", layer, err)
+		}
+	}
+	for _, name := range exact.Names() {
+		was, _ := m.Tensors.Lookup(name)
+		now, err := inType(exact.Stored(name), was.Type)
+		if err != nil {
 			return nil, fmt.Errorf("prune: repair of %s: %w", name, err)
 		}
-		now.Type = was.Type
 		stored.Set(now)
 	}
 	return stored, nil
+}
+
+// inType is a tensor in another type; itself where it has been solved in that.
+func inType(s weights.Stored, kind device.DType) (weights.Stored, error) {
+	if s.Type == kind {
+		return s, nil
+	}
+	count := 1
+	for _, n := range s.Shape {
+		count *= n
+	}
+	values, err := weights.Decode(s, 0, count)
+	if err != nil {
+		return s, err
+	}
+	s.Data, err = weights.Encode(kind, values)
+	s.Type = kind
+	return s, err
 }
 
 // judge measures how near the variants behind the dense model come to it.

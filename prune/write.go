@@ -62,7 +62,8 @@ type Options struct {
 	Force   bool              // what Write wrote at the place before may be replaced; nothing else ever is
 	Reading []string          // files and folders that stay whatever Force says, beside the model
 	Card    Card              // what the model card says
-	Repair  *engine.Repair    // what stays is written with these tensors; nil: as it is
+	Repair  *engine.Repair    // what stays is written with these tensors, and attentions that go as the linear maps it has; nil: as it is
+	Linear  bool              // Check is to say whether linear maps in the place of attentions could be written; Repair then has them
 	Shard   int64             // bytes a safetensors file holds at most; 0: 5 GB
 	Notice  func(text string) // told what was left out or is left to do, a sentence each; may be nil
 }
@@ -76,6 +77,11 @@ func Check(m *engine.Model, drop engine.Drop, path string, o Options) error {
 	}
 	if err := format.names(path); err != nil {
 		return err
+	}
+	if o.Linear {
+		if err := format.carriesLinear(m); err != nil {
+			return &Refused{AskedFormat, string(format), err.Error()}
+		}
 	}
 	if len(drop) > 0 {
 		if err := format.says(m, drop); err != nil {

@@ -69,6 +69,9 @@ func (m *ggufMetadata) keyValueHeads(heads int) int {
 	const key = "attention.head_count_kv"
 	value, _ := m.raw(key)
 	list := reflect.ValueOf(value)
+	if m.uneven && m.count(key) == 0 { // no block may have any
+		return heads
+	}
 	if list.Kind() != reflect.Slice || m.uneven {
 		return m.size(key, heads, mostHeads)
 	}

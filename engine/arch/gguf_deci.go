@@ -2,11 +2,15 @@ package arch
 
 import (
 	"reflect"
+	"strconv"
+	"strings"
 
 	"avssnative/engine/device"
+	"avssnative/engine/weights"
 )
 
-// Nemotron-NAS in GGUF files: lists say of every block how many heads it has and how wide its MLP is, 0 where it has none.
+// Nemotron-NAS in GGUF files: lists say of every block how many heads it has and how wide its MLP is, 0 where it has none. Heads without heads for
+// keys are a linear map, stored as attn_output (llama.cpp, src/models/deci.cpp).
 func init() {
 	registerGGUF("deci", ggufFamily{model: NemotronNAS, layers: decoderLayers, names: llamaNames, neighbours: true, uneven: true,
 		fill: func(m *ggufMetadata, c map[string]any, n ggufShape) {
@@ -37,6 +41,16 @@ func init() {
 				mlpB = mlpB || m.stored(blk(i, "ffn_up.bias"))
 			}
 			c["block_configs"], c["attention_bias"], c["mlp_bias"] = blocks, attentionB, mlpB
+		},
+		made: func(m *ggufMetadata, n ggufShape, s *weights.GGUF) error {
+			heads := m.blockSizes("attention.head_count", n.blocks, mostHeads)
+			kvHeads := m.blockSizes("attention.head_count_kv", n.blocks, mostHeads)
+			for i := range n.layers {
+				if attention := strings.Replace(decoderLayers, "%d", strconv.Itoa(i), 1) + "self_attn."; heads[i] > 0 && kvHeads[i] == 0 {
+					s.Rename(attention+"o_proj.weight", attention+"linear_attn.weight")
+				}
+			}
+			return nil
 		}})
 }
 

@@ -1,7 +1,8 @@
 package arch
 
 // Nemotron-NAS, in its code DeciLM (arXiv 2411.19146): a Llama of which block_configs gives every layer a shape of its own, or takes its
-// attention, its MLP, or both. Without a half there is no norm before it either. GGUF files call the architecture deci.
+// attention, its MLP, or both. Without a half there is no norm before it either. A linear map may stand in the place of an attention. GGUF
+// files call the architecture deci.
 func init() {
 	Register(Family{
 		ModelTypes: []string{NemotronNAS},
@@ -36,9 +37,17 @@ const NemotronNAS = "nemotron-nas"
 
 // attends gives a block the attention that its entry describes.
 func (s *BlockSpec) attends(l *Builder, c *Config, hidden int) {
-	c.refuse("replace_with_linear", "sparsify", "window_length", "num_sink_tokens", "unshifted_sink")
+	c.refuse("sparsify", "window_length", "num_sink_tokens", "unshifted_sink")
+	linear := c.BoolOr("replace_with_linear", false)
 	if c.BoolOr("no_op", false) {
+		if linear {
+			c.Fail("%sno_op and replace_with_linear: want one of them", c.where)
+		}
 		s.Mixer, s.Norm1 = nil, NormSpec{}
+		return
+	}
+	if linear {
+		s.Mixer = &LinearSpec{O: l.Linear("self_attn.linear_attn", hidden, hidden, false)}
 		return
 	}
 	a := s.Mixer.(*AttentionSpec)

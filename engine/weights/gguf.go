@@ -51,6 +51,17 @@ func (s *GGUF) Add(name string, t gguf.Tensor) error {
 	return nil
 }
 
+// Rename shows a tensor that has one name under another; what has no such name is left alone.
+func (s *GGUF) Rename(from, to string) {
+	at := slices.Index(s.names, from)
+	if at < 0 {
+		return
+	}
+	view := s.views[from]
+	delete(s.views, from)
+	view.stored.Name, s.names[at], s.views[to] = to, to, view
+}
+
 // Table notes a tensor of the file that has become part of the configuration: it has no name here, but a place and a size in the file.
 func (s *GGUF) Table(t gguf.Tensor) {
 	var shape []int

@@ -52,7 +52,7 @@ func abilities(m *engine.Model, d *Description) []Ability {
 		if !m.Has(unit) {
 			continue
 		}
-		saved, err := prune.Saves(m, engine.Drop{unit}, "")
+		saved, err := prune.Saves(m, engine.Drop{unit}, "", nil)
 		how := "zeros in its output projection: neither bytes nor time are saved"
 		if len(saved) > 0 {
 			how = "left out"

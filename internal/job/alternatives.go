@@ -81,7 +81,7 @@ func (j *Job) alternatives(o Alternatives, drop engine.Drop) []*bench.Requantise
 	}
 	defer j.phase(coarserPhase)()
 	_, dense := j.Model.Size(nil)
-	_, pruned := j.Model.Size(drop)
+	_, pruned := j.sizeOf(drop, j.repair)
 	var all []*bench.Requantised
 	held := int64(0)
 	for _, t := range types {

@@ -122,6 +122,8 @@ func mixerWords(mixer arch.Mixer) string {
 		return fmt.Sprintf("latent attention, %d heads, rank %d", a.Heads, a.Rank)
 	case *arch.DeltaSpec:
 		return fmt.Sprintf("gated delta rule, %d heads of %d × %d", a.Heads, a.KeyDim, a.ValueDim)
+	case *arch.LinearSpec:
+		return "a linear map"
 	case *arch.ConvolutionSpec:
 		return fmt.Sprintf("short convolution of %d", a.Kernel.In)
 	}

@@ -78,6 +78,9 @@ func (j *Job) Expect(ctx context.Context, a Ahead) error {
 	all = append(all, j.expectSearches(a, text, layers, head)...)
 	switch a.Repair {
 	case "", prune.RepairNone:
+		if j.Linear {
+			add("repair", fitting*text*layers)
+		}
 	case prune.RepairAuto:
 		add("repair", trying*text*layers)
 	default:

@@ -24,6 +24,7 @@ type Job struct {
 	Model     *engine.Model
 	Report    *report.Report
 	Unit      string                            // what is scored and chosen: empty: layers; prune.Sublayer: halves of layers
+	Linear    bool                              // linear maps come in the place of attentions that go alone
 	Memory    int64                             // bytes for hidden states; 0: the engine's choice
 	Progress  func(phase string, s engine.Step) // may be nil
 	Phase     func(phase string)                // called when a phase begins; may be nil

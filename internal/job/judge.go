@@ -272,19 +272,19 @@ const timings = 3
 // time measures how many tokens a second the dense and the pruned model, and what is judged beside it, read and make, each by itself.
 func (j *Job) time(ctx context.Context, drop engine.Drop) error {
 	defer j.phase("timing")()
-	variants := []engine.Drop{nil}
+	variants, models := []engine.Drop{nil}, []*engine.Model{j.Model}
 	if drop != nil {
-		variants = append(variants, drop)
+		variants, models = append(variants, drop), append(models, j.mapped(j.repair))
 	}
 	for _, f := range j.further {
-		variants = append(variants, f.drop)
+		variants, models = append(variants, f.drop), append(models, j.mapped(f.repair))
 	}
 	s, err := j.speed(2 * timings * len(variants))
 	if err != nil {
 		return err
 	}
 	read, made := make([]float64, max(2, len(variants))), make([]float64, max(2, len(variants)))
-	whole, err := bench.Within(ctx, speedTime, func(ctx context.Context) error { return j.timeInTurn(ctx, s, variants, read, made) })
+	whole, err := bench.Within(ctx, speedTime, func(ctx context.Context) error { return j.timeInTurn(ctx, s, models, variants, read, made) })
 	if err != nil {
 		return err
 	}
@@ -311,8 +311,16 @@ func (j *Job) time(ctx context.Context, drop engine.Drop) error {
 	return nil
 }
 
+// mapped is the model with the linear maps that a repair has in the place of attentions. Other repairs cost no time, and the model is itself.
+func (j *Job) mapped(repair *engine.Repair) *engine.Model {
+	if len(repair.Linears()) == 0 {
+		return j.Model
+	}
+	return j.Model.Repaired(repair)
+}
+
 // timeInTurn times models one after the other, so that what else the machine does meets all, and keeps the best.
-func (j *Job) timeInTurn(ctx context.Context, s *bench.Speed, variants []engine.Drop, read, made []float64) error {
+func (j *Job) timeInTurn(ctx context.Context, s *bench.Speed, models []*engine.Model, variants []engine.Drop, read, made []float64) error {
 	s.Repeats = 1
 	for turn := range timings {
 		for i, v := range variants {
@@ -321,12 +329,12 @@ func (j *Job) timeInTurn(ctx context.Context, s *bench.Speed, variants []engine.
 				j.Progress("timing", engine.Step{Layer: layers - 1, Layers: layers, Done: float64(turn*len(variants) + i),
 					Total: float64(timings * len(variants))})
 			}
-			speed, err := s.Measure(ctx, j.Model, v)
+			speed, err := s.Measure(ctx, models[i], v)
 			if err != nil {
 				return err
 			}
 			read[i] = max(read[i], speed)
-			if speed, err = s.Generate(ctx, j.Model, v); err != nil {
+			if speed, err = s.Generate(ctx, models[i], v); err != nil {
 				return err
 			}
 			made[i] = max(made[i], speed)
@@ -342,6 +350,13 @@ func (j *Job) cacheBytes(drop engine.Drop) int64 { return j.Model.CacheBytes(dro
 func (j *Job) size(drop engine.Drop) {
 	s := &report.Size{}
 	s.ParametersDense, s.BytesDense = j.Model.Size(nil)
-	s.ParametersPruned, s.BytesPruned = j.Model.Size(drop)
+	s.ParametersPruned, s.BytesPruned = j.sizeOf(drop, j.repair)
 	j.Report.Size = s
+}
+
+// sizeOf is what the model without some units weighs, with the linear maps that a repair has in the place of some.
+func (j *Job) sizeOf(drop engine.Drop, repair *engine.Repair) (parameters, bytes int64) {
+	parameters, bytes = j.Model.Size(drop)
+	p, b := repair.Adds()
+	return parameters + p, bytes + b
 }

@@ -15,7 +15,7 @@ var ErrTooLittle = errors.New("repair")
 // Repair changes the layers that stay so that the pruned model comes nearer to the dense one, and keeps what does so on the half of the calibration
 // text that nothing was fitted on. What is judged, said and written afterwards is the repaired model.
 func (j *Job) Repair(ctx context.Context, drop engine.Drop, method prune.RepairMethod) error {
-	if method == prune.RepairNone || method == "" {
+	if !j.Repairs(method) {
 		return nil
 	}
 	r, err := j.solve(ctx, drop, method)
@@ -23,10 +23,18 @@ func (j *Job) Repair(ctx context.Context, drop engine.Drop, method prune.RepairM
 		return err
 	}
 	j.repair, j.Report.Repair = r.Repair, r
+	if len(r.Linear) > 0 && j.Report.Size != nil {
+		j.size(drop)
+	}
 	if r.Repair == nil {
 		j.Report.Warnings = append(j.Report.Warnings, "repair: nothing that was tried comes nearer to the dense model than the plain cut")
 	}
 	return nil
+}
+
+// Repairs says whether a method, or the linear maps that come in the place of attentions whatever the method, needs text to fit on.
+func (j *Job) Repairs(method prune.RepairMethod) bool {
+	return j.Linear || method != prune.RepairNone && method != ""
 }
 
 // solve repairs the model without some units, once for each set of them; what it finds is not yet the job's own repair.
@@ -40,13 +48,13 @@ func (j *Job) solve(ctx context.Context, drop engine.Drop, method prune.RepairMe
 	if len(held) == 0 {
 		return nil, fmt.Errorf("%w: the calibration text has %d sequences: some must be fitted on and others judged by", ErrTooLittle, len(j.calibration))
 	}
-	o := prune.RepairOptions{Method: method, Fit: fit, Held: held, Memory: j.Memory,
+	o := prune.RepairOptions{Method: method, Linear: j.Linear, Fit: fit, Held: held, Memory: j.Memory,
 		Progress: func(m prune.RepairMethod, s engine.Step) {
 			if j.Progress != nil {
 				j.Progress("repairing ("+string(m)+")", s)
 			}
 		}}
-	r, err := j.keepRepair(ctx, []any{drop, method}, func() (*prune.Repaired, error) { return prune.Repair(ctx, j.Model, drop, o) })
+	r, err := j.keepRepair(ctx, []any{drop, method, j.Linear}, func() (*prune.Repaired, error) { return prune.Repair(ctx, j.Model, drop, o) })
 	if err != nil {
 		return nil, err
 	}

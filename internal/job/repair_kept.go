@@ -22,6 +22,7 @@ type keptRepair struct {
 	Trials  []prune.Trial
 	Types   map[string]int
 	Tensors []keptTensor
+	Linear  map[int]keptTensor // maps in the place of attentions, by layer
 }
 
 type keptTensor struct {
@@ -44,7 +45,11 @@ func (j *Job) keepRepair(ctx context.Context, asked any, solve func() (*prune.Re
 		if err != nil {
 			return nil, err
 		}
-		kept := keptRepair{Method: r.Method, Trials: r.Trials, Types: r.Types}
+		kept := keptRepair{Method: r.Method, Trials: r.Trials, Types: r.Types, Linear: map[int]keptTensor{}}
+		for _, layer := range r.Repair.Linears() {
+			s, _ := r.Repair.LinearOf(layer)
+			kept.Linear[layer] = keptTensor{Type: s.Type, Data: s.Data}
+		}
 		for _, name := range r.Repair.Names() {
 			s := r.Repair.Stored(name)
 			kept.Tensors = append(kept.Tensors, keptTensor{s.Name, s.Type, s.Shape, s.Data})
@@ -76,6 +81,14 @@ func (j *Job) takeRepair(data []byte) (*prune.Repaired, error) {
 		}
 		repair.Set(weights.Stored{Name: t.Name, Type: t.Type, Shape: t.Shape, Data: t.Data})
 	}
-	r.Repair = repair
+	for layer, t := range kept.Linear {
+		if repair == nil {
+			repair = j.Model.NewRepair()
+		}
+		if err := repair.Linear(layer, weights.Stored{Type: t.Type, Data: t.Data}); err != nil {
+			return nil, failure.Corrupt.Errorf("the repair that was kept: %w", err)
+		}
+	}
+	r.Repair, r.Linear = repair, repair.Linears()
 	return r, nil
 }

@@ -37,7 +37,7 @@ func (j *Job) Beside(ctx context.Context, c Choice, shares []float64, method pru
 			return err
 		}
 		p := planned{metric: scores.Key(), count: count, drop: plan.Drop()}
-		if method != prune.RepairNone && method != "" {
+		if j.Repairs(method) {
 			r, err := j.solve(ctx, p.drop, method)
 			if err != nil {
 				return err
@@ -71,7 +71,7 @@ func (j *Job) shares(p *engine.Pass, judged [][]bench.Result, outcome *engine.Ou
 			return err
 		}
 		set := bench.Variant{Drop: drop, Repair: p.Repairs[i], Results: judged[i], Comparison: c}
-		set.Parameters, set.Bytes = j.Model.Size(drop)
+		set.Parameters, set.Bytes = j.sizeOf(drop, p.Repairs[i])
 		t.Sets = append(t.Sets, set)
 		t.BlocksAlone += layers - len(drop)
 	}

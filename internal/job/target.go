@@ -77,7 +77,7 @@ func (j *Job) measure(ctx context.Context, t prune.Target, method prune.RepairMe
 
 // divergence is KL(dense ‖ pruned) after the repair, on the half of the calibration text that nothing is fitted on.
 func (j *Job) divergence(ctx context.Context, drop engine.Drop, method prune.RepairMethod) (float64, error) {
-	if method != prune.RepairNone && method != "" {
+	if j.Repairs(method) {
 		r, err := j.solve(ctx, drop, method)
 		if err != nil {
 			return 0, err
@@ -118,7 +118,7 @@ func (j *Job) keeping(ctx context.Context, method prune.RepairMethod, o Evaluati
 	var dense []bench.Result
 	return func(drop engine.Drop) (float64, error) {
 		var repair *engine.Repair
-		if method != prune.RepairNone && method != "" {
+		if j.Repairs(method) {
 			r, err := j.solve(ctx, drop, method)
 			if err != nil {
 				return 0, err

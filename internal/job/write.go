@@ -62,7 +62,7 @@ func (j *Job) Write(ctx context.Context, drop engine.Drop, path string, o prune.
 		return err
 	}
 	j.Report.Unwritten, j.Report.Written = "", format
-	saved, err := prune.Saves(j.Model, drop, o.Format)
+	saved, err := prune.Saves(j.Model, drop, o.Format, o.Repair)
 	if err != nil {
 		return err
 	}

@@ -12,11 +12,12 @@ import (
 
 // repairNames say what each repair changes.
 var repairNames = map[prune.RepairMethod]string{
-	prune.RepairNone:  "none: the plain cut",
-	prune.RepairScale: "scale: one factor a gap",
-	prune.RepairLstsq: "lstsq: one matrix a gap",
-	prune.RepairRefit: "refit: output projections",
-	prune.RepairFull:  "full: every linear layer",
+	prune.RepairNone:   "none: the plain cut",
+	prune.RepairScale:  "scale: one factor a gap",
+	prune.RepairLstsq:  "lstsq: one matrix a gap",
+	prune.RepairRefit:  "refit: output projections",
+	prune.RepairFull:   "full: every linear layer",
+	prune.RepairLinear: "linear: maps in the place of attentions",
 }
 
 // repairTable is how near each repair came to the dense model on text that it was not fitted on.
@@ -47,6 +48,9 @@ func (r *Report) repairTable() (Table, bool) {
 	}
 	t.Note = "Solved in closed form on one half of the calibration text and judged on the other: KL(dense ‖ repaired), and the share of rows with " +
 		"the dense model's most likely token."
+	if len(r.Repair.Linear) > 0 {
+		t.Note += fmt.Sprintf(" Linear maps stand in the place of the attention of %s.", plural("layer", r.Repair.Linear))
+	}
 	var types []string
 	for _, name := range slices.Sorted(maps.Keys(r.Repair.Types)) {
 		types = append(types, fmt.Sprintf("%d in %s", r.Repair.Types[name], name))
@@ -64,6 +68,7 @@ func (c *checker) repair(r *prune.Repaired) {
 	}
 	c.length("repair.trials", len(r.Trials), 16)
 	c.length("repair.types", len(r.Types), 64)
+	c.length("repair.linear", len(r.Linear), 1<<16)
 	for i, t := range r.Trials {
 		at := fmt.Sprintf("repair.trials[%d]", i)
 		if t.Note == "" {

@@ -123,7 +123,12 @@ func (r *Report) whatGoes(f *finding) string {
 	}
 	about := fmt.Sprintf("%d of %s, %s", len(f.dropped), of, f.chosenBy)
 	if r.Repair != nil && r.Repair.Repair != nil || r.Repair != nil && len(r.Repair.Types) > 0 {
-		about += fmt.Sprintf(", the others repaired by %s", r.Repair.Method)
+		if len(r.Repair.Linear) > 0 {
+			about += fmt.Sprintf(", linear maps in the place of %d %s", len(r.Repair.Linear), some("attention", len(r.Repair.Linear)))
+		}
+		if r.Repair.Method != prune.RepairLinear {
+			about += fmt.Sprintf(", the others repaired by %s", r.Repair.Method)
+		}
 	}
 	switch f.grade() {
 	case spared:

@@ -19,7 +19,7 @@ func evalCommand() *cli.Command {
 		Flags: flags(modelFlags(), []cli.Flag{bosFlag(), number("seq-len", 0, "tokens the model takes at a time; 0: what it was made for"),
 			text("drop", "", "layers to leave out, as 3,7,11, or the attention or MLP of some, as 3,7.attn,11.mlp: judged beside the dense model"),
 			toggle("alone", "with --drop: judge the pruned model alone"),
-			repairFlag("none"),
+			repairFlag("none"), linearFlag(),
 			seedFlag()}, calibrationFlags()[:3], taskFlags(), shardFlags(),
 			[]cli.Flag{samplesFlag(), reportFlag(), forceFlag(), jsonFlag()}),
 		Action: eval,
@@ -54,9 +54,12 @@ func eval(c *cli.Context) error {
 		return usage("--drop %q: want layers as 3,7,11 or 3,7.attn,11.mlp: %v", c.String("drop"), err)
 	}
 	if !named.Listed() {
-		if err := idle(c, "without --drop there is one model", "alone"); err != nil {
+		if err := idle(c, "without --drop there is one model", "alone", "linear"); err != nil {
 			return err
 		}
+	}
+	if err := checkLinear(c, repair, prune.Target{}); err != nil {
+		return err
 	}
 	j, err := open(c, nil)
 	if err != nil {
@@ -68,12 +71,15 @@ func eval(c *cli.Context) error {
 		if drop, err = j.Named(named); err != nil {
 			return usageError{asFlags(c, err)}
 		}
+		if err := linear(c, j, named, prune.Protect{}); err != nil {
+			return err
+		}
 	}
 	ahead := job.Ahead{Repair: repair.of(j), Judge: &evaluation}
 	if len(drop) > 0 && !c.Bool("alone") {
 		ahead.Plans = 1
 	}
-	if ahead.Repair != prune.RepairNone && len(drop) > 0 {
+	if j.Repairs(ahead.Repair) && len(drop) > 0 {
 		text, err := calibration(c)
 		if err != nil {
 			return err

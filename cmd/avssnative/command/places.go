@@ -170,7 +170,8 @@ type pruned struct {
 
 // prunedModel reads the flags of the pruned model's place.
 func prunedModel(c *cli.Context) (pruned, error) {
-	p := pruned{c.String("out"), prune.Options{Force: c.Bool("force") || resuming(c) || bare(c.String("out")), Reading: reading(c)}}
+	p := pruned{c.String("out"), prune.Options{Force: c.Bool("force") || resuming(c) || bare(c.String("out")), Reading: reading(c),
+		Linear: c.Bool("linear")}}
 	if f := c.String("format"); f != "" && p.path != "" {
 		format, err := prune.ParseFormat(f)
 		if err != nil {

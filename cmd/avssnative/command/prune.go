@@ -1,6 +1,8 @@
 package command
 
 import (
+	"errors"
+
 	"avssnative/avss"
 	"avssnative/internal/job"
 	"avssnative/prune"
@@ -12,7 +14,7 @@ func pruneCommand() *cli.Command {
 	return &cli.Command{
 		Name: "prune", Usage: "write the pruned model: by the scores of a file (--scores), or without the layers named (--drop 3,7,11)",
 		Flags: flags(modelFlags(), metricFlags(), dropFlags(), []cli.Flag{targetFlag(), unitFlag()}, calibrationFlags(), []cli.Flag{
-			bosFlag(), repairFlag("none"),
+			bosFlag(), repairFlag("none"), linearFlag(),
 			text("scores", "", "scores.json that score wrote for this model"),
 			outFlag(), formatFlag(), forceFlag(), resumeFlag(), jsonFlag(),
 		}),
@@ -46,7 +48,7 @@ func pruneModel(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := idleChoice(c, choice); err != nil {
+	if err := errors.Join(idleChoice(c, choice), checkLinear(c, repair, aimed)); err != nil {
 		return err
 	}
 	if !metric.Seeded || choice.Rule.Listed() {
@@ -80,6 +82,9 @@ func pruneModel(c *cli.Context) error {
 		if typed(c, "unit") && j.Unit != wanted {
 			return usage("--unit %s: %s has scores of other units: score the model with it", c.String("unit"), path)
 		}
+	}
+	if err := linear(c, j, choice.Rule, protect(c)); err != nil {
+		return err
 	}
 	if aimed.Kind == prune.TargetKL {
 		if err := calibrateFor(c, j); err != nil {

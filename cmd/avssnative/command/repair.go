@@ -21,6 +21,7 @@ func repairFlag(otherwise string) cli.Flag {
 type wantedRepair struct {
 	method prune.RepairMethod
 	asked  bool
+	linear bool // linear maps were asked for, which go before every method
 }
 
 // of is the method for a model: by itself no command repairs the demo, whose plain cut costs next to nothing.
@@ -35,19 +36,18 @@ func (r wantedRepair) of(j *job.Job) prune.RepairMethod {
 func repairing(c *cli.Context, otherwise prune.RepairMethod) (wantedRepair, error) {
 	name := c.String("repair")
 	if name == "" {
-		return wantedRepair{method: otherwise}, nil
+		return wantedRepair{method: otherwise, linear: c.Bool("linear")}, nil
 	}
 	method, err := prune.ParseRepair(name)
 	if err != nil {
 		return wantedRepair{}, usageError{err}
 	}
-	return wantedRepair{method, true}, nil
+	return wantedRepair{method, true, c.Bool("linear")}, nil
 }
 
 // calibrateAndRepair repairs in commands that need the calibration text for nothing else.
 func calibrateAndRepair(c *cli.Context, j *job.Job, drop engine.Drop, r wantedRepair) error {
-	method := r.of(j)
-	if method == prune.RepairNone || len(drop) == 0 {
+	if !j.Repairs(r.of(j)) || len(drop) == 0 {
 		return nil
 	}
 	if err := calibrateFor(c, j); err != nil {
@@ -79,7 +79,9 @@ func (r wantedRepair) repair(c *cli.Context, j *job.Job, drop engine.Drop) error
 }
 
 // spares says whether an error is one that a repair which nobody asked for may be left out for.
-func (r wantedRepair) spares(err error) bool { return errors.Is(err, job.ErrTooLittle) && !r.asked }
+func (r wantedRepair) spares(err error) bool {
+	return errors.Is(err, job.ErrTooLittle) && !r.asked && !r.linear
+}
 
 func warnUnrepaired(j *job.Job, err error) {
 	j.Report.Warnings = append(j.Report.Warnings, "the layers that stay were not repaired: "+strings.TrimPrefix(err.Error(), "repair: "))

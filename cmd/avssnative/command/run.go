@@ -16,7 +16,7 @@ func runCommand() *cli.Command {
 		Name: "run", Usage: "the whole job: score the layers, choose what goes, judge before and after, report, and with --out write the pruned model",
 		Description: metricsAbout(),
 		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{settledFlag(), chooseFlag(), bosFlag()}, metricFlags(), searchFlags(), dropFlags(),
-			[]cli.Flag{targetFlag(), sharesFlag(), unitFlag(), repairFlag("auto; none for the demo")}, taskFlags(), judgingFlags(),
+			[]cli.Flag{targetFlag(), sharesFlag(), unitFlag(), repairFlag("auto; none for the demo"), linearFlag()}, taskFlags(), judgingFlags(),
 			[]cli.Flag{samplesFlag(), number("generate", 24, "tokens that both models say after the beginnings of two calibration texts; 0: none"),
 				reportFlag(), outFlag(), formatFlag(), forceFlag(), resumeFlag(), jsonFlag()}),
 		Action: runAll,
@@ -71,7 +71,7 @@ func runAll(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(idleChoice(c, choice), idleCalibration(c)); err != nil {
+	if err := errors.Join(idleChoice(c, choice), idleCalibration(c), checkLinear(c, repair, aimed)); err != nil {
 		return err
 	}
 	model, err := prunedModel(c)
@@ -95,6 +95,9 @@ func runAll(c *cli.Context) error {
 		return err
 	}
 	if err := scoreUnits(c, j, c.String("site")); err != nil {
+		return err
+	}
+	if err := linear(c, j, choice.Rule, protect(c)); err != nil {
 		return err
 	}
 	scoring.Keep = j.Keep(choice.Protect)

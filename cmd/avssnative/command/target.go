@@ -62,7 +62,7 @@ func aim(c *cli.Context, j *job.Job, t prune.Target, choice *job.Choice, repair 
 	if repair.spares(err) {
 		// Text that is too short for a repair that nobody asked for is no reason to stop; what is left out is said.
 		warnUnrepaired(j, err)
-		*repair = wantedRepair{prune.RepairNone, true}
+		*repair = wantedRepair{method: prune.RepairNone, asked: true}
 		err = find()
 	}
 	var unmet *prune.Unmet
