@@ -245,4 +245,3 @@ func (n *notice) memory(address uint64, count int) []byte {
 	}
 	return out[:got]
 }
-
