@@ -34,6 +34,7 @@ def become(script, arguments, streams):
     try:
         for number, stream in enumerate(streams):
             os.dup2(stream.fileno(), number)
+        sys.stdin = os.fdopen(0)  # without what the other process has read already
         sys.argv = [script, *arguments]
         runpy.run_path(script, run_name="__main__")
         code = 0
