@@ -1,11 +1,11 @@
-# The short Go tests with the race detector, of the packages that start goroutines.
+# The short Go tests with the race detector, of the packages that start goroutines, themselves or in their tests.
 # debian: gcc g++ libc6-dev cmake make
 # data: yes
-# Which these are is read off the sources. What runs in their goroutines of the other packages does so in the commands' whole runs; internal/mapped
-# starts none, but its tests read and cut one mapping from many. cuda is left out, whose threads are the PTX machine's. Left out of these packages'
-# tests are those that hold the results of long computations against values, where others start the same goroutines.
+# Which these are is read off the sources. What runs in their goroutines of the other packages does so in the commands' whole runs. cuda is left out,
+# whose threads are the PTX machine's; and of the tests those that hold the results of long computations against values, where others of their
+# package start the same goroutines.
 ptx_machine
-packages=$(grep -rlE '^\s*go [a-z]|\.Go\(func' --include='*.go' --exclude='*_test.go' --exclude-dir=build . | xargs dirname | sort -u)
+packages=$(grep -rlE '^\s*go [a-z]|\.Go\(func' --include='*.go' --exclude-dir=build . | xargs dirname | sort -u | grep -vx ./cuda)
 echo "packages that start goroutines:" $packages
 skip='TestCPU$|TestRepairOfTheDemo$|TestEvery(Architecture|GGUF)ReloadsShorter$|TestWriteHalves$|TestHostileConfigurations$|TestAbsurd'
-tests -race -short -timeout 40m -skip "$skip|$long_runs" $(grep -vx './cuda' <<<"$packages") ./internal/mapped
+tests -race -short -timeout 40m -skip "$skip|$long_runs" $packages
