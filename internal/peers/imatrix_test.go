@@ -32,7 +32,7 @@ func TestImatrixHelpsLlama(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	if err := j.Calibrate(t.Context(), calib.Options{Files: []string{text}, Tokens: 1024, BOS: tokenizer.BOSNo}); err != nil {
+	if err := j.Calibrate(t.Context(), calib.Options{Files: []string{text}, Tokens: 2048, BOS: tokenizer.BOSNo}); err != nil {
 		t.Fatal(err)
 	}
 	if err := j.Score(t.Context(), job.Scoring{}); err != nil {
@@ -100,7 +100,7 @@ func lossOf(t *testing.T, j *job.Job, path string) float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ids, err := words.Encode(string(text[:5_000]), false)
+	ids, err := words.Encode(string(text[:8_000]), false)
 	if err != nil {
 		t.Fatal(err)
 	}
