@@ -113,7 +113,7 @@ func sweep(c *cli.Context) error {
 	plans := len(shares) * (len(metrics) + 2 + max(1, c.Int("random")))
 	if err := j.Expect(c.Context, job.Ahead{Calibration: &calibration, Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy,
 		Judge: &evaluation, Plans: plans,
-		Generate: c.Int("generate") * plans / 2, Judging: "judging all plans"}); err != nil {
+		Generate: c.Int("generate"), Judging: "judging all plans"}); err != nil {
 		return err
 	}
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
