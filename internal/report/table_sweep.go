@@ -181,24 +181,6 @@ func (r *Report) sweepPlansTable() (Table, bool) {
 	return t, true
 }
 
-// agreementTable has numbers over its columns, which the rows explain: names would not fit.
-func (r *Report) agreementTable() (Table, bool) {
-	if r.Sweep == nil || len(r.Sweep.Metrics) == 0 {
-		return Table{}, false
-	}
-	t := Table{Title: "Agreement between metrics (Kendall's τ)"}
-	t.column("metric", "metric")
-	for i, name := range r.Sweep.Metrics {
-		t.column(name, fmt.Sprint(i+1))
-		cells := []Cell{Numbered{i + 1, name}}
-		for _, tau := range r.Sweep.Tau[i] {
-			cells = append(cells, Number{Value: tau, Places: 2})
-		}
-		t.add(cells...)
-	}
-	return t, true
-}
-
 // measured is a speed, empty where there was no time to measure it.
 func measured(speed float64) Cell {
 	if speed == 0 {
