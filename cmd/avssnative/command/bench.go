@@ -31,7 +31,7 @@ func benchCommand() *cli.Command {
 			number("generate", 16, "tokens that every model says after the beginnings of two calibration texts; 0: none"),
 			toggle("one-by-one", "also judge every plan by itself, to show what walking them together saves")},
 			searchFlags(), []cli.Flag{repairFlag("none: plain cuts alone")}, taskFlags(), judgingFlags(), shardFlags(),
-			[]cli.Flag{reportFlag(), forceFlag(), jsonFlag()}),
+			[]cli.Flag{reportFlag(), openFlag(), forceFlag(), jsonFlag()}),
 		Action: sweep,
 	}
 }
