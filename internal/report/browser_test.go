@@ -77,7 +77,8 @@ func TestPageInABrowser(t *testing.T) {
 	alone.Sweep = nil
 	crowded := crowd()
 	crowded.Plan.Kept = nil
-	for name, r := range map[string]*Report{"shares": browsed(), "halves": halves, "one share": alone, "many metrics": crowded, "empty": {Schema: Schema}} {
+	for name, r := range map[string]*Report{"shares": browsed(), "halves": halves, "one share": alone, "many metrics": crowded,
+		"empty": {Schema: Schema}} {
 		b.Size(1200, 900)
 		shownIn(t, b, r)
 		if name == "empty" {
@@ -161,14 +162,17 @@ func TestSliderInABrowser(t *testing.T) {
 			t.Errorf("%s: %q goes, read as %q, want %q", step.key, got, value, step.amount)
 		}
 		var kl string
-		b.Run(`[...document.querySelectorAll('#figures tbody tr')].find((row) => row.textContent.startsWith('divergence')).lastElementChild.textContent`, &kl)
+		b.Run(`[...document.querySelectorAll('#figures tbody tr')].find((row) => row.textContent.startsWith('divergence'))
+			.lastElementChild.textContent`, &kl)
 		if says := tell(b, "#explorer .says"); kl != step.kl || says != step.says || mark != step.mark || gone != step.gone || grade != step.grade {
-			t.Errorf("%s, %s: divergence %q, says %q, of that other %q, %d boxes struck out, %q; want %+v", step.key, step.amount, kl, says, mark, gone, grade, step)
+			t.Errorf("%s, %s: divergence %q, says %q, of that other %q, %d boxes struck out, %q; want %+v", step.key, step.amount, kl, says, mark,
+				gone, grade, step)
 		}
 	}
 	// The mark stands on the point of the plot at that share: as far from the axis's ends as the share from theirs.
 	var place struct{ X, Left, Right, Low, High float64 }
-	b.Run(`(() => { const figure = document.querySelector('figure[data-name="sweep-divergence"]'), width = figure.querySelector('svg').viewBox.baseVal.width;
+	b.Run(`(() => { const figure = document.querySelector('figure[data-name="sweep-divergence"]');
+		const { width } = figure.querySelector('svg').viewBox.baseVal;
 		const { left, right, low, high } = figure.dataset;
 		return { x: figure.querySelector('.at').x1.baseVal.value, left: left * width, right: right * width, low: +low, high: +high }; })()`, &place)
 	if at := place.Low + (place.X-place.Left)/(place.Right-place.Left)*(place.High-place.Low); math.Abs(at-12.5) > 0.01 || place.Left <= 0 {

@@ -235,7 +235,9 @@ func (s *Sweep) figures() []figureRow {
 	})
 	add(s.Dense.Parameters > 0, "parameters", "numbers that the model is made of", func(p *SweepPoint) string { return shown(Quantity(p.Parameters)) })
 	add(s.Dense.Bytes > 0, "weights", "what they take on a disk and in memory", func(p *SweepPoint) string { return shown(Bytes(p.Bytes)) })
-	add(s.Dense.TokensPerSecond > 0, "tokens/s read", "how fast it reads, here", func(p *SweepPoint) string { return shown(measured(p.TokensPerSecond)) })
-	add(s.Dense.Generated > 0, "tokens/s made", "how fast it writes, here", func(p *SweepPoint) string { return shown(measured(p.Generated)) })
+	add(s.Dense.TokensPerSecond > 0, "tokens/s read", "how fast it reads, here",
+		func(p *SweepPoint) string { return shown(measured(p.TokensPerSecond)) })
+	add(s.Dense.Generated > 0, "tokens/s made", "how fast it writes, here",
+		func(p *SweepPoint) string { return shown(measured(p.Generated)) })
 	return rows
 }

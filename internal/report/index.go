@@ -19,7 +19,8 @@ type Entry struct {
 
 // NewEntry is the entry of a report.
 func NewEntry(path, name string, r *Report) Entry {
-	e := Entry{Path: path, Name: name, Model: r.name(), Command: strings.Join(r.Command, " "), Created: r.Created, Finding: "What was measured, without a verdict."}
+	e := Entry{Path: path, Name: name, Model: r.name(), Command: strings.Join(r.Command, " "), Created: r.Created,
+		Finding: "What was measured, without a verdict."}
 	if verdict := r.Verdict(); len(verdict) > 0 {
 		e.Finding = verdict[0]
 	}

@@ -80,7 +80,8 @@ func TestNothingToOpenWith(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("PATH", t.TempDir())
 	saved := filepath.Join(dir, "saved")
-	refused(t, exitUsage, []string{"--open", "no program", "report.html yourself"}, with("run", quickText, quickTasks, []string{"--open", "--report", saved})...)
+	refused(t, exitUsage, []string{"--open", "no program", "report.html yourself"},
+		with("run", quickText, quickTasks, []string{"--open", "--report", saved})...)
 	if _, err := os.Stat(saved); err == nil {
 		t.Error("the work was done")
 	}

@@ -15,7 +15,8 @@ import (
 func reportCommand() *cli.Command {
 	return &cli.Command{
 		Name: "report", Usage: "show a saved report again", ArgsUsage: "DIR",
-		Flags:  []cli.Flag{text("format", "text", "text, html, md, csv or json; or all, which writes every file and picture of the folder anew"), openFlag()},
+		Flags: []cli.Flag{openFlag(),
+			text("format", "text", "text, html, md, csv or json; or all, which writes every file and picture of the folder anew")},
 		Action: showReport,
 	}
 }

@@ -20,8 +20,8 @@ import (
 func serveCommand() *cli.Command {
 	return &cli.Command{
 		Name: "serve", ArgsUsage: "DIR", Usage: "show the reports of a folder in a browser of this machine, until Ctrl-C",
-		Description: "DIR is a folder that --report made, or one with several of them below it, which are listed. It is reached by 127.0.0.1 alone, changes nothing, " +
-			"and gives out reports and nothing else; pages are made anew of each report.json, also of those that come while it runs. " +
+		Description: "DIR is a folder that --report made, or one with several of them below it, which are listed. It is reached by 127.0.0.1 alone, " +
+			"changes nothing, and gives out reports and nothing else; pages are made anew of each report.json, also of those that come while it runs. " +
 			"A page needs no server: report.html opens by itself.",
 		Flags: []cli.Flag{number("port", 0, "where it listens; 0: a port that is free"), openFlag()}, Action: serve,
 	}

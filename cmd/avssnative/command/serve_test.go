@@ -89,7 +89,8 @@ func TestServe(t *testing.T) {
 	dir := filepath.Join(outside, "reports")
 	aReport(t, filepath.Join(dir, "first"))
 	aReport(t, filepath.Join(dir, "more", `a "b" <i>&c`))
-	for path, text := range map[string]string{"secret.txt": "secret", "broken/report.json": "{", "first/notes.html": "secret", ".hidden/report.json": "secret"} {
+	for path, text := range map[string]string{"secret.txt": "secret", "broken/report.json": "{", "first/notes.html": "secret",
+		".hidden/report.json": "secret"} {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, path)), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -113,15 +114,19 @@ func TestServe(t *testing.T) {
 	if there == nil {
 		t.Fatalf("the second report is not listed: %s", list)
 	}
-	for path, want := range map[string]string{"first/report.html": "can do without layers", html.UnescapeString(there[1]): "can do without layers", "first/report.json": `"schema": 1`} {
+	for path, want := range map[string]string{"first/report.html": "can do without layers", html.UnescapeString(there[1]): "can do without layers",
+		"first/report.json": `"schema": 1`} {
 		if code, _, body := asked(t, "GET", address+path, ""); code != 200 || !strings.Contains(body, want) {
 			t.Errorf("%s: %d, %.200s", path, code, body)
 		}
 	}
-	for path, want := range map[string]int{"secret.txt": 404, "first/notes.html": 404, "../report.json": 404, "%2e%2e/report.json": 404, "first/../../report.json": 404,
-		"..%2freport.html": 404, "..%5creport.html": 404, "//report.json": 404, "linked/report.json": 500, "linked/report.html": 500, "first": 404, "first/": 404,
+	for path, want := range map[string]int{"secret.txt": 404, "first/notes.html": 404, "../report.json": 404, "%2e%2e/report.json": 404,
+		"first/../../report.json": 404,
+		"..%2freport.html":        404, "..%5creport.html": 404, "//report.json": 404, "linked/report.json": 500, "linked/report.html": 500,
+		"first": 404, "first/": 404,
 		"none/report.html": 404, "broken/report.html": 500, "favicon.ico": 204, "first/report.csv": 404} {
-		if code, _, body := asked(t, "GET", address+path, ""); code != want || strings.Contains(body, "can do without") || strings.Contains(body, "secret") {
+		if code, _, body := asked(t, "GET", address+path, ""); code != want || strings.Contains(body, "can do without") ||
+			strings.Contains(body, "secret") {
 			t.Errorf("%s: %d, want %d: %.200s", path, code, want, body)
 		}
 	}

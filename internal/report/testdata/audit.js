@@ -7,7 +7,8 @@
   const named = (ids) => ids.split(/\s+/).map((id) => document.getElementById(id)?.textContent ?? '').join(' ');
   const nameOf = (el) => (el.getAttribute('aria-label') || (el.hasAttribute('aria-labelledby') && named(el.getAttribute('aria-labelledby'))) ||
     [...(el.labels ?? [])].map((label) => label.textContent).join(' ') || (el.matches('input, select') ? '' : el.textContent)).trim();
-  const controls = [...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex="0"], [role="region"]')].filter(visible);
+  const controls = [...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex="0"], [role="region"]')]
+    .filter(visible);
   controls.filter((el) => !nameOf(el)).forEach((el) => say(el, 'a control without a name'));
   const names = new Map();
   controls.filter((el) => el.matches('button')).forEach((el) => {
@@ -74,8 +75,10 @@
 
   const wide = document.documentElement.scrollWidth;
   if (wide > document.documentElement.clientWidth && !matchMedia('print').matches) { // a printer makes what is wide smaller
-    const beyond = [...document.querySelectorAll('body *')].filter((el) => !el.closest('.scroll') && el.getBoundingClientRect().right > innerWidth + 1);
-    faults.push(`${wide} pixels wide in ${document.documentElement.clientWidth}: ${beyond.slice(0, 3).map((el) => el.outerHTML.slice(0, 80)).join(' | ')}`);
+    const beyond = [...document.querySelectorAll('body *')]
+      .filter((el) => !el.closest('.scroll') && el.getBoundingClientRect().right > innerWidth + 1);
+    faults.push(`${wide} pixels wide in ${document.documentElement.clientWidth}:
+      ${beyond.slice(0, 3).map((el) => el.outerHTML.slice(0, 80)).join(' | ')}`);
   }
   return faults;
 })()
