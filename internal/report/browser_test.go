@@ -48,6 +48,7 @@ func browsed() *Report {
 	s[2].Metric, s[2].Dropped, s[2].Divergence.KL, s[2].Says = "avss", []int{3, 4, 5, 6, 7, 8}, 3, []string{"went went went"}
 	s[2].Count, s[2].Share, s[2].Repair = 6, 0.375, ""
 	s[3].Repair, s[3].Metric = "full", "avss"
+	s[3].Count, s[3].Share = 1, 1./16
 	r.Sweep.Points = s[:4]
 	r.Plan.Dropped, r.Plan.Kept = []int{3, 4}, nil
 	return r
@@ -136,7 +137,7 @@ func TestSliderInABrowser(t *testing.T) {
 	if len(focused) == 0 || focused[len(focused)-1] != "share" {
 		t.Fatalf("keys do not reach the slider: %q", focused)
 	}
-	if got := tell(b, "#amount"); got != "2 of 16 (12.5 %)" {
+	if got := tell(b, "#amount"); got != "2 of 16 layers (12.5 %)" {
 		t.Errorf("the page begins at %q", got)
 	}
 	for _, step := range []struct {
@@ -146,10 +147,10 @@ func TestSliderInABrowser(t *testing.T) {
 		gone                   int
 		grade                  string
 	}{
-		{"ArrowRight", 39, "6 of 16 (37.5 %)", "3 ± 0.00196", "went went went", "went went", 6, "finding ruinous"},
+		{"ArrowRight", 39, "6 of 16 layers (37.5 %)", "3 ± 0.00196", "went went went", "went went", 6, "finding ruinous"},
 		{"Home", 36, "nothing", "0 ± 0.00196", "went home at last.", "", 0, "finding spared"},
-		{"ArrowRight", 39, "1 of 16 (6.25 %)", "0.01 ± 0.00196", `went <b>on</b>\n`, `<b>on</b>\n`, 1, "finding spared"},
-		{"ArrowRight", 39, "2 of 16 (12.5 %)", "0.02 ± 0.00196", "went home <b>late</b>.", "<b>late</b>.", 2, "finding spared"},
+		{"ArrowRight", 39, "1 of 16 layers (6.25 %)", "0.01 ± 0.00196", `went <b>on</b>\n`, `<b>on</b>\n`, 1, "finding spared"},
+		{"ArrowRight", 39, "2 of 16 layers (12.5 %)", "0.02 ± 0.00196", "went home <b>late</b>.", "<b>late</b>.", 2, "finding spared"},
 	} {
 		b.Press(step.key, step.code)
 		var mark, grade, value string
@@ -164,7 +165,7 @@ func TestSliderInABrowser(t *testing.T) {
 		var kl string
 		b.Run(`[...document.querySelectorAll('#figures tbody tr')].find((row) => row.textContent.startsWith('divergence'))
 			.lastElementChild.textContent`, &kl)
-		if says := tell(b, "#explorer .says"); kl != step.kl || says != step.says || mark != step.mark || gone != step.gone || grade != step.grade {
+		if says := tell(b, "#explorer .says"); strings.ReplaceAll(kl, "\u00a0", " ") != step.kl || says != step.says || mark != step.mark || gone != step.gone || grade != step.grade {
 			t.Errorf("%s, %s: divergence %q, says %q, of that other %q, %d boxes struck out, %q; want %+v", step.key, step.amount, kl, says, mark,
 				gone, grade, step)
 		}
@@ -179,7 +180,7 @@ func TestSliderInABrowser(t *testing.T) {
 		t.Errorf("the curve is marked at %v %%, want 12.5: %+v", at, place)
 	}
 	b.Run(`(() => { const r = document.getElementById('ranking'); r.selectedIndex = 1; r.dispatchEvent(new Event('change')); })()`, nil)
-	if got := tell(b, "#amount"); got != "1 of 16 (6.25 %)" {
+	if got := tell(b, "#amount"); got != "1 of 16 layers (6.25 %)" {
 		t.Errorf("repaired, the page shows %q", got)
 	}
 	for _, said := range b.Said() {

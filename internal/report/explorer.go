@@ -4,6 +4,7 @@ package report
 // what that costs and what the model then says is here in words, so that the page's script puts them in their places and computes nothing.
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -128,7 +129,7 @@ func (r *Report) begins(p *SweepPoint) bool {
 		return slices.Equal(p.Dropped, r.Plan.Dropped)
 	}
 	f := r.recommended()
-	return f != nil && slices.Equal(p.Dropped, f.dropped)
+	return f != nil && f.divergence == &p.Divergence // the very point: a set may have been judged plain and repaired
 }
 
 // stop is a point of the sweep as a place of the slider.
@@ -136,7 +137,7 @@ func (r *Report) stop(p *SweepPoint, rows []figureRow) stop {
 	s := r.Sweep
 	to := stop{Share: 100 * p.Share, Gone: append([]int{}, p.Dropped...), Which: "nothing", Grade: gradeWords[spared]}
 	for i := range rows {
-		to.Figures = append(to.Figures, escape.Visible(rows[i].of(p)))
+		to.Figures = append(to.Figures, parted(escape.Visible(rows[i].of(p))))
 	}
 	for i, text := range p.Says {
 		to.Says = append(to.Says, beside(s.Dense.Says, i, text))
@@ -146,6 +147,9 @@ func (r *Report) stop(p *SweepPoint, rows []figureRow) stop {
 		return to
 	}
 	which, of := r.which(p.Dropped)
+	if s.Unit != prune.Sublayer {
+		of += " layers"
+	}
 	to.Amount, to.Which = fmt.Sprintf("%d of %s (%.3g %%)", len(p.Dropped), of, 100*p.Share), which
 	f := r.found(p)
 	f.chosenBy = "chosen by " + r.label(p.Metric)
@@ -159,10 +163,27 @@ func (r *Report) stop(p *SweepPoint, rows []figureRow) stop {
 // commandFor is what to type to have the model that a point was judged as.
 func (r *Report) commandFor(p *SweepPoint, f *finding) string {
 	if r.Plan == nil {
-		return r.nextCommand(f)
+		command := r.nextCommand(f)
+		if r.Sweep.repaired() { // else what run does by itself is as good or better
+			command += " " + typed([]string{"--repair=" + cmp.Or(p.Repair, string(prune.RepairNone))})
+		}
+		return command
 	}
 	return typed(r.again(map[string]string{"drop": fmt.Sprint(p.Count), "drop-mass": "", "target": "", "shares": "", "out": r.proposedName(f),
 		"report": "", "force": "", "resume": ""}))
+}
+
+// repaired says whether sets were judged with the layers that stay repaired.
+func (s *Sweep) repaired() bool {
+	return slices.ContainsFunc(s.Points, func(p SweepPoint) bool { return p.Repair != "" })
+}
+
+// parted is a figure that a narrow page breaks before ± or a bracket alone.
+func parted(figure string) string {
+	if strings.ContainsAny(figure, "±(") {
+		return strings.NewReplacer(" %", "\u00a0%", "± ", "±\u00a0").Replace(figure)
+	}
+	return strings.ReplaceAll(figure, " ", "\u00a0")
 }
 
 // beside is a text held against what the dense model says in its place, parted where a word differs first.

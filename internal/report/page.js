@@ -59,7 +59,7 @@
   if (!explorer) return;
   const slider = $('share');
   const ranking = $('ranking'); // absent where there is one
-  const mostMarks = 9; // there is room for below the slider on a phone
+  const mostMarks = 7; // there is room for below the slider on a phone
 
   const passage = (place, says) => {
     place.textContent = says ? says.same : '';

@@ -14,7 +14,7 @@ func (r *Report) sweepTable() (Table, bool) {
 	t := Table{Title: "What each metric's choice keeps", labels: 2}
 	t.column("metric", "metric")
 	t.column("dropped", "dropped", portionParts...)
-	repairs := slices.ContainsFunc(r.Sweep.Points, func(p SweepPoint) bool { return p.Repair != "" })
+	repairs := r.Sweep.repaired()
 	if repairs {
 		t.column("repair", "repair")
 	}
