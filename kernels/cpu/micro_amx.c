@@ -46,15 +46,15 @@ AMX static void begin(void) {
 }
 AMX static void end(void) { _tile_release(); }
 
-AMX static void micro_amx(int rows, int64_t kc, const void *packed_a, const void *packed_b, tile_output to) {
+AMX static void micro_amx(int rows, int64_t kc, const void *packed_a, const void *packed_b, const tile_output *to) {
   const char *a = packed_a, *b = packed_b;
   float edge[32 * PANEL];
-  float *c = to.c;
-  const float *before = to.before;
-  int64_t step = to.stride * 4, before_step = to.before_stride * 4;
+  float *c = to->c;
+  const float *before = to->before;
+  int64_t step = to->stride * 4, before_step = to->before_stride * 4;
   if (rows < 32) {
     if (before) {
-      for (int i = 0; i < rows; i++) memcpy(edge + i * PANEL, before + i * to.before_stride, PANEL * 4);
+      for (int i = 0; i < rows; i++) memcpy(edge + i * PANEL, before + i * to->before_stride, PANEL * 4);
       memset(edge + rows * PANEL, 0, (size_t)(32 - rows) * PANEL * 4);
       before = edge;
     }
@@ -89,7 +89,7 @@ AMX static void micro_amx(int rows, int64_t kc, const void *packed_a, const void
   _tile_stored(3, (char *)c + 16 * step + 64, step);
   WRITTEN(c);
   if (rows < 32)
-    for (int i = 0; i < rows; i++) memcpy(to.c + i * to.stride, edge + i * PANEL, PANEL * 4);
+    for (int i = 0; i < rows; i++) memcpy(to->c + i * to->stride, edge + i * PANEL, PANEL * 4);
 }
 const product_isa product_amx = {32, KC_AMX, 32, 1, 32 * 2, PANEL * KC_AMX * 2, pack_x_amx, pack_w_bf16, micro_amx, begin, end};
 
