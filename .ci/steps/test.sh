@@ -1,5 +1,5 @@
 # Every Go test, the CUDA suites on the PTX machine among them.
-# debian: gcc g++ libc6-dev cmake make
+# debian: gcc g++ libc6-dev cmake make chromium
 # python: peers llama
 # models: smollm2
 # data: yes

@@ -4,6 +4,11 @@
 #define AVSS_INTERNAL_H
 #include "kernels.h"
 
+/* Products are rounded before they are added to, as ISO C has it and gcc with -std=c11 does: the same bits by either compiler. */
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#endif
+
 #if defined(__x86_64__)
 #define AVSS_X86 1
 #define X86(...) __VA_ARGS__
@@ -193,6 +198,12 @@ extern const product_isa product_avx512bf16, product_amx;
 void pack_x_bf16(const float *x, int64_t stride, int rows, int64_t kc, void *packed, int round);
 void pack_x_amx(const float *x, int64_t stride, int rows, int64_t kc, void *packed, int round);
 void pack_w_bf16(const avss_weight *w, int64_t n0, int64_t n, int64_t k0, int64_t kc, void *packed, int round);
+/* What processor.c answers: whether the processor has it, and the system keeps its registers. */
+enum {
+  PROCESSOR_FMA, PROCESSOR_F16C, PROCESSOR_AVX2, PROCESSOR_AVXVNNI, PROCESSOR_AVX512F, PROCESSOR_AVX512DQ, PROCESSOR_AVX512BW,
+  PROCESSOR_AVX512VL, PROCESSOR_AVX512VNNI, PROCESSOR_AVX512BF16, PROCESSOR_AMX_BF16, PROCESSOR_AMX_TILE, PROCESSOR_FEATURES
+};
+int processor_has(int feature);
 int amx_permitted(void);
 #endif
 #if AVSS_ARM

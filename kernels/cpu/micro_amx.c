@@ -4,7 +4,6 @@
  * kernel's permission, asked once a process (Linux, arch_prctl), and a configuration a call. */
 #include "internal.h"
 #if AVSS_X86
-#include <cpuid.h>
 #include <immintrin.h>
 #include <string.h>
 #if defined(__linux__)
@@ -18,9 +17,8 @@ long syscall(long number, ...);
 int amx_permitted(void) {
 #if defined(__linux__) && defined(SYS_arch_prctl)
   enum { GET_PERMISSION = 0x1022, ASK_PERMISSION = 0x1023, TILE_DATA = 18 };
-  unsigned a, b, c, d;
   unsigned long granted = 0;
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & 1u << 24) || !(d & 1u << 22)) return 0;
+  if (!processor_has(PROCESSOR_AMX_TILE) || !processor_has(PROCESSOR_AMX_BF16)) return 0;
   if (syscall(SYS_arch_prctl, ASK_PERMISSION, TILE_DATA) != 0) return 0;
   return syscall(SYS_arch_prctl, GET_PERMISSION, &granted) == 0 && (granted & 1ul << TILE_DATA) != 0;
 #else
