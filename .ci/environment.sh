@@ -9,3 +9,6 @@ export AVSSNATIVE_MODELS=$build/models
 export AVSSNATIVE_LIBCUDA=$build/ptxmachine/libcuda.so.1
 export GOFLAGS="${GOFLAGS:-} -buildvcs=false"
 export PYTHONDONTWRITEBYTECODE=1
+# The C kernels are compiled for Go as it is, with the race detector and with coverage for fuzzing, and again wherever Go's own cache is new: gcc is
+# found where ccache stands for it. Go names a seed that differs with every build and that C does not use.
+export PATH=/usr/lib/ccache:$PATH CCACHE_DIR=$cache/ccache CCACHE_SLOPPINESS=random_seed

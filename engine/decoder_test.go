@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"math"
 	"path/filepath"
 	"slices"
@@ -58,12 +59,16 @@ func decoded(t *testing.T, m *engine.Model, on string) {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	texts := [][]int32{random(21, 20, vocab), random(22, 17, vocab)}
+	texts := [][]int32{random(21, 12, vocab), random(22, 9, vocab)}
 	begin := []int{9, 4}
+	walked := map[string][][]float32{} // what a variant makes of a text: no row sees those behind it
 	check := func(what string, v, slot, row int, got []float32) {
 		t.Helper()
-		want := uncached(t, m, texts[slot][:row+1], drops[v])[row]
-		if off := distance(got, want); !(off <= within) {
+		key := fmt.Sprint(v, texts[slot])
+		if walked[key] == nil {
+			walked[key] = uncached(t, m, texts[slot], drops[v])
+		}
+		if off := distance(got, walked[key][row]); !(off <= within) {
 			t.Errorf("%s: variant %s, slot %d, row %d: off by %.2g of the root mean square", what, drops[v], slot, row, off)
 		}
 	}

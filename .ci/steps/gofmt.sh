@@ -1,4 +1,3 @@
 # Every Go file is as gofmt writes it.
-# threads: 1
 files=$(gofmt -l $(git ls-files '*.go'))
 [ -z "$files" ] || { echo "not gofmt'ed: $files"; exit 1; }

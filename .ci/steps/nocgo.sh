@@ -8,8 +8,10 @@
 native_library
 ptx_machine
 export CGO_ENABLED=0
+# Configurations that are refused before anything is computed.
+reading='TestHostileConfigurations$|TestAbsurd'
 library=$(find "$build/native-OFF" -name 'libavssnative*.so' | head -1)
-AVSSNATIVE_LIBCPU=$library tests -short -timeout 30m ./kernels/cpu/... ./engine/... ./cmd/... ./internal/mapped
+AVSSNATIVE_LIBCPU=$library tests -short -timeout 30m -skip "$long_runs|$reading" ./kernels/cpu/... ./engine/... ./cmd/... ./internal/mapped
 names='TestNoDriver|TestRefusals|TestLimit|TestSynchronous|TestDemoScores|TestQuantised|TestOutOfMemory|TestSharedPass|TestKernelFails'
 names+='|TestFailuresGiveBack|TestUploadsArePinned|TestStagingGoesRound|TestStagesGrow|TestTrapStaysApart'
 tests_named "$names" ./cuda -short -timeout 20m

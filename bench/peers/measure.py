@@ -24,7 +24,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 CACHE = os.environ["AVSSNATIVE_BENCH_CACHE"]
 OURS = "avssnative"
-SECTIONS = ["forward", "large", "job", "removal", "busy", "own"]
+SECTIONS = ["forward", "large", "job", "removal", "busy", "generation", "own"]
 TORCH = {"eager": "torch eager", "compile": "torch.compile", "hooks": "hook script", "headless": "hook script without the head", "loop": "transformers loop"}
 
 
@@ -68,6 +68,16 @@ class Measurement:
             "llama.cpp": lambda: [sys.executable, os.path.join(HERE, "peer_llama.py"), "--model", self.gguf(shape, compute)],
         }[name]() + common
         say(f"starting {name}, {shape}, {compute}")
+        return Program(name, command, os.path.join(CACHE, f"{name}.log"))
+
+    def written(self, name, gguf, compute):
+        """A program with a .gguf that somebody else has trained."""
+        common = ["--ids", self.ids, "--threads", str(self.threads), "--model", gguf]
+        command = {
+            OURS: [os.path.join(CACHE, "bin", "timed"), "--serve", "--shape", "", "--compute", compute],
+            "llama.cpp": [sys.executable, os.path.join(HERE, "peer_llama.py")],
+        }[name] + common
+        say(f"starting {name}, {gguf}, {compute}")
         return Program(name, command, os.path.join(CACHE, f"{name}.log"))
 
     def timed(self, program, request, quiet=True):
@@ -234,6 +244,35 @@ def busy(m):
             page.table(["program", "tokens/s alone", "tokens/s beside others", "times as long (range)", "by its share"], lines))
 
 
+def generation(m):
+    """A prompt with the logits of all its tokens, and greedy tokens one after the other, from .gguf files that others have trained."""
+    if not m.args.gguf:
+        raise SystemExit("measure: generation: give --gguf FILE,FILE")
+    lines, programs = [], {}
+    prompt, new = (32, 8) if m.args.quick else (512, 128)
+    for gguf in m.args.gguf.split(","):
+        opened = {compute: m.written(OURS, gguf, compute) for compute in ("f32", "int8")}
+        if m.args.with_llama:
+            opened["llama.cpp"] = m.written("llama.cpp", gguf, "")
+        programs.update({p.name: p.info for p in opened.values()})
+        name = os.path.basename(gguf).removesuffix(".gguf")
+        for what, tokens, request, tolerance in (
+            (f"prompt of {prompt}", prompt, {"Job": "forward", "Sequences": 1, "Tokens": prompt}, {"loss": 0.02}),
+            (f"{new} tokens", new, {"Job": "generate", "Sequences": 1, "Tokens": 8, "New": new}, {}),
+        ):
+            labels = {"f32": OURS, "int8": f"{OURS}, int8", "llama.cpp": "llama.cpp"}
+            seconds, _, failed = m.contest([(labels[each], program, request) for each, program in opened.items()], m.args.rounds, tolerance)
+            for label, times in seconds.items():
+                middle = statistics.median(times)
+                lines.append([name, what, label, f"{middle:.3f}", f"{tokens / middle:.1f}", "1" if label == OURS else ratio(seconds, label)])
+            lines += [[name, what, label, "failed", "–", "–"] for label in failed]
+        for program in opened.values():
+            program.close()
+    return ("Generation", programs, f"A prompt of {prompt} tokens with the logits of every one (avssnative: their log-likelihoods), and the {new} most likely tokens behind a prompt "
+            "of 8, one after the other, whatever they say. llama.cpp quantises activations to 8 bits wherever a weight is stored in blocks, as avssnative does with int8 alone.",
+            page.table(["model", "what", "program", "seconds", "tokens/s", "time against avssnative (range)"], lines))
+
+
 def own(m):
     """The project's own benchmarks, as go test prints them."""
     lines = []
@@ -254,6 +293,7 @@ def main():
     parser = argparse.ArgumentParser(prog="bench/peers/run", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default=",".join(SECTIONS), help="sections, with commas between: " + ", ".join(SECTIONS))
     parser.add_argument("--with-llama", action="store_true", help="llama-cpp-python too")
+    parser.add_argument("--gguf", default="", help="trained models for generation: .gguf files, with commas between")
     parser.add_argument("--compute", default="f32,bf16", help="precisions, with commas between")
     parser.add_argument("--threads", type=int, default=0, help="threads of every program; 0: as many as there are cores")
     parser.add_argument("--rounds", type=int, default=5)
@@ -271,7 +311,7 @@ def main():
     m = Measurement(args)
     for name in wanted:
         begin = time.monotonic()
-        title, programs, about, text = {"forward": forward, "large": large, "job": job, "removal": removal, "busy": busy, "own": own}[name](m)
+        title, programs, about, text = {"forward": forward, "large": large, "job": job, "removal": removal, "busy": busy, "generation": generation, "own": own}[name](m)
         options = [a for a in sys.argv[1:] if not a.startswith("--only") and a != args.only and not a.startswith("--out") and a != args.out]
         command = shlex.join(["bench/peers/run", "--only", name, *options])
         versions = [info["versions"] for info in programs.values() if "versions" in info]

@@ -1,9 +1,10 @@
-"""A forward pass as llama.cpp does it, through llama-cpp-python's bindings, for measure.py.
+"""A forward pass and generation as llama.cpp does them, through llama-cpp-python's bindings, for measure.py.
 
     peer_llama.py --model FILE.gguf --ids FILE --threads N
 
 All tokens in one batch, with the logits of every one. The size of the parts in which llama.cpp computes a batch is chosen for it: its default of
-512 tokens or the whole batch, whichever took less time before the measurement.
+512 tokens or the whole batch, whichever took less time before the measurement. Tokens are generated greedily, by numpy's argmax, which takes less
+time than llama.cpp's own sampler does over a large vocabulary.
 """
 import argparse
 import ctypes
@@ -68,10 +69,28 @@ class Peer:
         finally:
             llama_cpp.llama_batch_free(batch)
 
+    def generate(self, tokens, new):
+        context = self.context(tokens + new)
+        llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(context), True)
+        step, said = [int(token) for token in self.ids[0][:tokens]], []
+        while len(said) < new:
+            array = (llama_cpp.llama_token * len(step))(*step)
+            status = llama_cpp.llama_decode(context, llama_cpp.llama_batch_get_one(array, len(step)))
+            if status:
+                raise RuntimeError(f"llama_decode: status {status}")
+            pointer = ctypes.cast(llama_cpp.llama_get_logits_ith(context, -1), ctypes.POINTER(ctypes.c_float))
+            step = [int(numpy.ctypeslib.as_array(pointer, (self.vocab,)).argmax())]
+            said += step
+        return lambda: {"said": said}
+
     def once(self, request):
-        if request["Job"] != "forward" or request["Sequences"] != 1:
-            raise ValueError("llama.cpp does forward of one sequence here")
+        if request["Sequences"] != 1:
+            raise ValueError("llama.cpp does one sequence here")
         tokens = request["Tokens"]
+        if request["Job"] == "generate":
+            return self.generate(tokens, request["New"])
+        if request["Job"] != "forward":
+            raise ValueError(f"llama.cpp does not do {request['Job']} here")
         pointer = self.decode(self.context(tokens), tokens)
 
         def found():

@@ -91,7 +91,7 @@ func (j *Job) Expect(ctx context.Context, a Ahead) error {
 		all = append(all, j.expectJudging(a, layers, head)...)
 	}
 	if a.Generate > 0 {
-		add("generating", alone*2*2*float64(a.Generate)*(layers+head))
+		add("generating", alone*2*float64(1+a.Plans)*float64(a.Generate)*(layers+head))
 	}
 	if a.Write {
 		_, bytes := j.Model.Size(nil)

@@ -32,7 +32,8 @@ func (j *Job) Generate(ctx context.Context, o Generating, drop engine.Drop) erro
 	if err != nil {
 		return err
 	}
-	summary := &report.Fluencies{Dense: fluency(bench.MeasureFluency(asked, said, ids))}
+	dense := heard(asked, said, ids)
+	summary := &report.Fluencies{Dense: dense.fluency}
 	for i := range prompts {
 		j.Report.Generation = append(j.Report.Generation, report.Generation{Prompt: asked[i], Dense: said[i], RepeatsDense: bench.RepeatRate(ids[i])})
 	}
@@ -43,11 +44,14 @@ func (j *Job) Generate(ctx context.Context, o Generating, drop engine.Drop) erro
 	if said, ids, err = j.say(ctx, prompts, drop, j.repair, o.Tokens); err != nil {
 		return err
 	}
-	pruned := fluency(bench.MeasureFluency(asked, said, ids))
-	summary.Pruned = &pruned
+	pruned := heard(asked, said, ids)
+	summary.Pruned = &pruned.fluency
 	for i, g := range j.Report.Generation[len(j.Report.Generation)-len(prompts):] {
 		g.Pruned, g.Repeats = &said[i], bench.RepeatRate(ids[i])
 		j.Report.Generation[len(j.Report.Generation)-len(prompts)+i] = g
+	}
+	if err := j.sayBeside(ctx, o, dense, map[string]voice{drop.String(): pruned}); err != nil {
+		return err
 	}
 	j.Report.Warn()
 	return nil
@@ -76,20 +80,15 @@ func (j *Job) speak(ctx context.Context, o Generating, t *bench.Table) error {
 	if err != nil {
 		return err
 	}
-	said := make([]*report.Fluency, len(t.Sets))
+	said := make([]voice, len(t.Sets))
 	for i := range t.Sets {
 		texts, ids, err := j.say(ctx, prompts, t.Sets[i].Drop, t.Sets[i].Repair, o.Tokens)
 		if err != nil {
 			return err
 		}
-		f := fluency(bench.MeasureFluency(asked, texts, ids))
-		said[i] = &f
+		said[i] = heard(asked, texts, ids)
 	}
-	s := j.Report.Sweep
-	s.Dense.Fluency = said[0]
-	for i := range s.Points {
-		s.Points[i].Fluency = said[t.Points[i].Set]
-	}
+	hear(j.Report.Sweep, asked, said[0], func(i int) voice { return said[t.Points[i].Set] })
 	return nil
 }
 

@@ -3,6 +3,7 @@ package job
 import (
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -124,6 +125,20 @@ func TestBeside(t *testing.T) {
 			if p.Tasks[k].Value != task.Pruned.Value && !math.IsNaN(float64(task.Pruned.Value)) {
 				t.Errorf("%d layers: %s %v, alone %v", count, task.Name, p.Tasks[k].Value, task.Pruned.Value)
 			}
+		}
+	}
+	if err := j.Generate(t.Context(), Generating{Tokens: 4}, drop); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Prompts) != 2 || s.Prompts[0] != j.Report.Generation[0].Prompt || s.Dense.Says[1] != j.Report.Generation[1].Dense ||
+		s.Points[1].Says[0] != *j.Report.Generation[0].Pruned {
+		t.Errorf("after %q the sweep says %q and %q, the plan %+v", s.Prompts, s.Dense.Says, s.Points[1].Says, j.Report.Generation)
+	}
+	for _, p := range s.Points {
+		texts, _, err := j.say(t.Context(), j.prompts(Generating{}), engine.Layers(p.Dropped...), j.further[slices.IndexFunc(j.further,
+			func(f planned) bool { return f.count == p.Count })].repair, 4)
+		if err != nil || !slices.Equal(texts, p.Says) || p.Fluency == nil || p.Fluency.Texts != 2 {
+			t.Errorf("%d layers: %q by itself, %q in the sweep, %v", p.Count, texts, p.Says, err)
 		}
 	}
 	if err := j.Beside(t.Context(), quarter(t), []float64{0.99}, ""); err == nil {

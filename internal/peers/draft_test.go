@@ -1,11 +1,8 @@
 package peers_test
 
 import (
-	"bytes"
-	"encoding/json"
+	"fmt"
 	"math/rand/v2"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -67,27 +64,13 @@ func TestTransformersTakesTheDraft(t *testing.T) {
 	const tokens = 24
 	m, draft := draftOf(t, folder, "draft", engine.Layers(9, 10, 11, 12, 13, 14))
 	prompts := promptsOf(m, 3)
-	question, err := json.Marshal(prompts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	command := exec.Command(python, "transformers_draft.py", folder, draft, "24")
-	command.Env, command.Stdin = append(os.Environ(), "HF_HUB_OFFLINE=1"), bytes.NewReader(question)
-	var complaint bytes.Buffer
-	command.Stderr = &complaint
-	out, err := command.Output()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, complaint.Bytes())
-	}
 	var said struct {
 		Alone, Assisted     [][]int32
 		Layers              []int
 		Missing, Unexpected []string
 		Drafted             int
 	}
-	if err := json.Unmarshal(out, &said); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	askScript(t, prompts, &said, python, "transformers_draft.py", folder, draft, fmt.Sprint(tokens))
 	if !slices.Equal(said.Layers, []int{16, 10}) || len(said.Missing)+len(said.Unexpected) > 0 || said.Drafted == 0 {
 		t.Errorf("layers %v, missing %v, unexpected %v, the draft ran %d times", said.Layers, said.Missing, said.Unexpected, said.Drafted)
 	}
@@ -115,25 +98,12 @@ func llamaTakesTheDraft(t *testing.T, source string) {
 	const tokens, ahead = 24, 4
 	m, draft := draftOf(t, source, "draft.gguf", engine.Layers(1))
 	prompts := promptsOf(m, 3)
-	question, err := json.Marshal(map[string]any{"model": source, "draft": draft, "prompts": prompts, "tokens": tokens, "ahead": ahead})
-	if err != nil {
-		t.Fatal(err)
-	}
-	command := exec.Command(python, "llama_draft.py")
-	command.Stdin = bytes.NewReader(question)
-	var complaint bytes.Buffer
-	command.Stderr = &complaint
-	out, err := command.Output()
-	if err != nil {
-		t.Fatalf("llama.cpp: %v: %s", err, complaint.Bytes())
-	}
 	var said struct {
 		Alone, Assisted    [][]int32
 		Proposed, Accepted int
 	}
-	if err := json.Unmarshal(out, &said); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	asked := map[string]any{"model": source, "draft": draft, "prompts": prompts, "tokens": tokens, "ahead": ahead}
+	tell(t, asked, &said, python, "llama_draft.py")
 	if said.Proposed == 0 || said.Accepted > said.Proposed {
 		t.Errorf("%d of %d proposed tokens accepted", said.Accepted, said.Proposed)
 	}

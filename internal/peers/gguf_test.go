@@ -5,7 +5,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -24,9 +23,7 @@ func madeGGUF(t testing.TB, kind string) (file, plain string) {
 		need.Missing(t, "AVSSNATIVE_PYTHON, a Python with the packages of .ci/requirements.txt,")
 	}
 	out := t.TempDir()
-	if said, err := exec.Command(python, "gguf_make.py", need.Data(t, "models/tiny16"), kind, out).CombinedOutput(); err != nil {
-		t.Fatalf("gguf_make.py: %v: %s", err, said)
-	}
+	runScript(t, python, "", "gguf_make.py", need.Data(t, "models/tiny16"), kind, out)
 	return filepath.Join(out, "model.gguf"), filepath.Join(out, "plain")
 }
 

@@ -5,7 +5,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -81,7 +80,8 @@ func TestTransformersRunsHalves(t *testing.T) {
 		t.Skip("skipped: short: loads torch and transformers")
 	}
 	python := need.Python(t, "torch", "transformers")
-	work, arguments := t.TempDir(), []string{"transformers_logits.py"}
+	work := t.TempDir()
+	var folders []string
 	for _, golden := range []string{"llama", "llama-tied-mha", "llama-headdim-bias", "llama3-rope"} {
 		golden = filepath.Join("../../engine/testdata/architectures", golden)
 		m := referenceModel(t, golden)
@@ -101,10 +101,10 @@ func TestTransformersRunsHalves(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			arguments = append(arguments, folder)
+			folders = append(folders, folder)
 		}
 	}
-	compareWithTransformers(t, python, arguments)
+	compareWithTransformers(t, python, folders)
 }
 
 // Such a folder goes on with a text by its cache as it does without one.
@@ -119,11 +119,8 @@ func TestTransformersGeneratesWithHalves(t *testing.T) {
 		folder, prune.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(python, "halves_generate.py", folder)
-	command.Env = append(os.Environ(), "HF_HUB_OFFLINE=1")
-	said, err := command.Output()
-	if err != nil || strings.TrimSpace(string(said)) != "12 tokens, the same" {
-		t.Errorf("%v: %q", err, said)
+	if said := runScript(t, python, "", "halves_generate.py", folder); strings.TrimSpace(string(said)) != "12 tokens, the same" {
+		t.Errorf("%q", said)
 	}
 }
 
@@ -138,9 +135,9 @@ func TestGGUFReadsHalves(t *testing.T) {
 	if err := prune.Write(context.Background(), m, engine.Drop{{Layer: 1, Part: engine.Attention}, {Layer: 2, Part: engine.MLP}}, path, prune.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	said, err := exec.Command(python, "halves_gguf.py", path).Output()
+	said := runScript(t, python, "", "halves_gguf.py", path)
 	want := "deci heads [4, 0, 4] kv [2, 0, 2] inner [48, 48, 32] of head 8 8 8\ntensors 25\n"
-	if err != nil || string(said) != want {
-		t.Errorf("%v: %q, want %q", err, said, want)
+	if string(said) != want {
+		t.Errorf("%q, want %q", said, want)
 	}
 }

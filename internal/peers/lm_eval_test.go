@@ -2,7 +2,6 @@
 package peers_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -102,14 +101,7 @@ func prunedDemo(t *testing.T) string {
 func judgeByHarness(t *testing.T, python, folder string, arguments ...string) judgedByHarness {
 	t.Helper()
 	work := t.TempDir()
-	command := exec.CommandContext(t.Context(), python, append([]string{"lm_eval_judge.py", "--model", folder, "--work", work}, arguments...)...)
-	command.Env = append(os.Environ(), "HF_HOME="+work) // nothing of a user's cache is read or changed
-	var said bytes.Buffer
-	command.Stderr = &said
-	out, err := command.Output()
-	if err != nil {
-		t.Fatalf("lm_eval_judge.py: %v\n%s", err, said.String())
-	}
+	out := runScript(t, python, "", "lm_eval_judge.py", append([]string{"--model", folder, "--work", work}, arguments...)...)
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	var judged judgedByHarness
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &judged); err != nil {

@@ -65,7 +65,7 @@ func realModel(t *testing.T, file, repair string, calibration int) {
 	folder := filepath.Join(work, "dense")
 	asked := map[string]any{"texts": realTexts, "ids": [][]int32{prompt}, "prompt": prompt, "tokens": tokens, "path": file}
 	var dense transformersReal
-	tell(t, asked, &dense, python, "real_model.py", "dense", file, folder)
+	askScript(t, asked, &dense, python, "real_model.py", "dense", file, folder)
 	var said llamaReal
 	tell(t, asked, &said, llama, "llama_generate.py")
 	for i, text := range realTexts {
@@ -120,7 +120,7 @@ func realModel(t *testing.T, file, repair string, calibration int) {
 				return
 			}
 			var loaded transformersReal
-			tell(t, asked, &loaded, python, "real_model.py", "pruned", pruned)
+			askScript(t, asked, &loaded, python, "real_model.py", "pruned", pruned)
 			if len(loaded.Missing)+len(loaded.Unexpected)+len(loaded.Mismatched) > 0 {
 				t.Errorf("missing %v, unexpected %v, mismatched %v", loaded.Missing, loaded.Unexpected, loaded.Mismatched)
 			}
@@ -171,7 +171,7 @@ type llamaReal struct {
 	Tokens        [][]int32
 }
 
-// tell asks a program a question in JSON and reads its answer.
+// tell asks a Python of its own, one that runs llama.cpp, a question in JSON and reads its answer.
 func tell(t *testing.T, question, answer any, python string, arguments ...string) {
 	t.Helper()
 	text, err := json.Marshal(question)
@@ -180,7 +180,6 @@ func tell(t *testing.T, question, answer any, python string, arguments ...string
 	}
 	command := exec.Command(python, arguments...)
 	command.Stdin = bytes.NewReader(text)
-	command.Env = append(os.Environ(), "HF_HUB_OFFLINE=1")
 	var complaint strings.Builder
 	command.Stderr = &complaint
 	said, err := command.Output()

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -28,7 +27,8 @@ func TestTransformersLoadsEveryPrunedArchitecture(t *testing.T) {
 	if len(goldens) == 0 {
 		t.Fatal("no goldens")
 	}
-	work, arguments := t.TempDir(), []string{"transformers_logits.py"}
+	work := t.TempDir()
+	var folders []string
 	for _, golden := range goldens {
 		if base := filepath.Base(golden); base == "stablelm-alpha" || base == "nemotron-nas" {
 			continue // transformers does not know these
@@ -46,27 +46,21 @@ func TestTransformersLoadsEveryPrunedArchitecture(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			arguments = append(arguments, folder)
+			folders = append(folders, folder)
 		}
 	}
-	compareWithTransformers(t, python, arguments)
+	compareWithTransformers(t, python, folders)
 }
 
 // compareWithTransformers runs transformers_logits.py over folders and holds each answer against what we compute from the same folder.
-func compareWithTransformers(t *testing.T, python string, arguments []string) {
-	command := exec.Command(python, arguments...)
-	command.Env = append(os.Environ(), "HF_HUB_OFFLINE=1")
-	var complaint bytes.Buffer
-	command.Stderr = &complaint
-	out, err := command.Output()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, complaint.Bytes())
-	}
+func compareWithTransformers(t *testing.T, python string, folders []string) {
+	t.Helper()
+	out := runScript(t, python, "", "transformers_logits.py", folders...)
 	answers := json.NewDecoder(bytes.NewReader(out))
-	for range arguments[1:] {
+	for range folders {
 		var a transformersAnswer
 		if err := answers.Decode(&a); err != nil {
-			t.Fatalf("%v\n%s", err, complaint.Bytes())
+			t.Fatal(err)
 		}
 		t.Run(filepath.Base(a.Folder), func(t *testing.T) { a.compare(t) })
 	}

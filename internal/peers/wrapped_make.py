@@ -112,14 +112,17 @@ def main():
     hf.utils.logging.disable_progress_bar()
     generator = torch.Generator().manual_seed(2)
     sequences = [torch.randint(3, 90, (n,), generator=generator).tolist() for n in (1, 7, 23)]
+    failed = False
     for name in names:
         try:
             build(name).save_pretrained(os.path.join(out, name))
         except Exception as error:
             print(f"{name}: {type(error).__name__}: {str(error)[:300]}", file=sys.stderr)
+            failed = True
             continue
         with open(os.path.join(out, name, "inputs.json"), "w") as file:
             json.dump({"sequences": sequences}, file)
+    sys.exit(failed)
 
 
 if __name__ == "__main__":

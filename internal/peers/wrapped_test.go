@@ -3,8 +3,8 @@ package peers_test
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"avssnative/engine"
@@ -20,14 +20,12 @@ func TestTransformersLoadsEveryPrunedWrapper(t *testing.T) {
 	}
 	python := need.Python(t, "torch", "transformers")
 	work := t.TempDir()
-	if said, err := exec.Command(python, "wrapped_make.py", work).CombinedOutput(); err != nil || len(said) > 0 {
-		t.Fatalf("wrapped_make.py: %v: %s", err, said)
-	}
+	runScript(t, python, "", "wrapped_make.py", work)
 	made, _ := filepath.Glob(filepath.Join(work, "*"))
 	if len(made) == 0 {
 		t.Fatal("no models")
 	}
-	arguments := append([]string{"transformers_logits.py"}, made...)
+	folders := slices.Clone(made)
 	for _, folder := range made {
 		m := referenceModel(t, folder)
 		if m.Spec.Within != "text_config" {
@@ -46,8 +44,8 @@ func TestTransformersLoadsEveryPrunedWrapper(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			arguments = append(arguments, smaller)
+			folders = append(folders, smaller)
 		}
 	}
-	compareWithTransformers(t, python, arguments)
+	compareWithTransformers(t, python, folders)
 }

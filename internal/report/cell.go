@@ -31,14 +31,14 @@ type Term struct{ Key, Name string }
 func (t Term) shown() string { return t.Name }
 func (t Term) values() []any { return []any{t.Key} }
 
-// Numbered is a name that columns refer to by its number.
+// Numbered is a Term that columns refer to by its number.
 type Numbered struct {
-	Number int
-	Name   string
+	Number    int
+	Key, Name string
 }
 
 func (n Numbered) shown() string { return fmt.Sprintf("%d %s", n.Number, n.Name) }
-func (n Numbered) values() []any { return []any{n.Name} }
+func (n Numbered) values() []any { return []any{n.Key} }
 
 // Mark says of a row that it is set apart, with a word for it; programs read 1 or 0.
 type Mark struct {

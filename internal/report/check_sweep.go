@@ -10,6 +10,8 @@ func (c *checker) sweep(s *Sweep) {
 	c.count(int64(s.Layers), maxLayers, "sweep.layers")
 	c.unit(s.Unit, "sweep.unit")
 	c.length("sweep.points", len(s.Points), maxPoints)
+	c.length("sweep.prompts", len(s.Prompts), maxRankings)
+	c.length("sweep.points: texts", len(s.Points)*len(s.Prompts), maxCells)
 	c.length("sweep.agreement_metrics", len(s.Metrics), maxRankings)
 	c.length("sweep.agreement_tau", len(s.Metrics)*len(s.Metrics), maxCells)
 	if len(s.Metrics) != len(s.Tau) {
@@ -60,6 +62,9 @@ func (c *checker) point(p *SweepPoint, s *Sweep, field string) {
 	c.number(p.TokensPerSecond, 0, maxCount, field, "tokens_per_s")
 	c.number(p.Generated, 0, maxCount, field, "generated_per_s")
 	c.count(p.CacheBytes, maxCount, field, "cache_bytes")
+	if len(p.Says) != 0 && len(p.Says) != len(s.Prompts) {
+		c.fail(field+".says", "%d texts after %d beginnings", len(p.Says), len(s.Prompts))
+	}
 	if p.Fluency != nil {
 		c.fluency(p.Fluency, field+".fluency")
 	}

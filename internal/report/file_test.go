@@ -29,7 +29,7 @@ func TestSaveAndRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, outside := range []string{"<script", "src=\"http", "href=\"http", "url("} {
+	for _, outside := range []string{"<script src", "<link", "@import", "src=\"http", "href=\"http", "url("} {
 		if bytes.Contains(before, []byte(outside)) {
 			t.Errorf("the page holds %s", outside)
 		}

@@ -204,16 +204,26 @@ func (p *Picture) byLayer(layers int) {
 
 // draw puts the plot and, at its right, the legend.
 func (p Picture) draw(c draw.Canvas) {
-	c = draw.Crop(c, vg.Points(4), 0, 0, 0) // the library lets the longest label of an axis begin a little outside
-	if p.legend != nil {
-		if box := p.legend.Rectangle(c); box.Max.X > box.Min.X {
-			width := box.Max.X - box.Min.X + vg.Points(8)
-			beside := draw.Crop(c, c.Max.X-c.Min.X-width, 0, 0, -vg.Points(26))
-			p.legend.Draw(beside)
-			c = draw.Crop(c, 0, -width-vg.Points(6), 0, 0)
-		}
+	c, beside := p.parts(c)
+	if beside != nil {
+		p.legend.Draw(*beside)
 	}
 	p.plot.Draw(c)
+}
+
+// parts are the places of the plot and, where there is one, of the legend.
+func (p Picture) parts(c draw.Canvas) (plot draw.Canvas, legend *draw.Canvas) {
+	c = draw.Crop(c, vg.Points(4), 0, 0, 0) // the library lets the longest label of an axis begin a little outside
+	if p.legend == nil {
+		return c, nil
+	}
+	box := p.legend.Rectangle(c)
+	if box.Max.X <= box.Min.X {
+		return c, nil
+	}
+	width := box.Max.X - box.Min.X + vg.Points(8)
+	beside := draw.Crop(c, c.Max.X-c.Min.X-width, 0, 0, -vg.Points(26))
+	return draw.Crop(c, 0, -width-vg.Points(6), 0, 0), &beside
 }
 
 // SVG is the picture as text that a page can hold.

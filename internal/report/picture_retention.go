@@ -56,7 +56,7 @@ func (r *Report) retentionPicture() (Picture, bool, error) {
 		}
 		right = max(right, end)
 		tips.XYs = append(tips.XYs, plotter.XY{X: end, Y: float64(i)})
-		tips.Labels = append(tips.Labels, " "+decimals(v, 1))
+		tips.Labels = append(tips.Labels, besideGlyph+decimals(v, 1))
 	}
 	labels, err := plotter.NewLabels(tips)
 	if err != nil {

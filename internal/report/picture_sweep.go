@@ -72,10 +72,13 @@ func (s *Sweep) chance() float64 {
 	return sum / float64(len(places))
 }
 
+// sweepPrefix is how the names of pictures by the share dropped begin.
+const sweepPrefix = "sweep-"
+
 // sweepPicture shows retention, the first perplexity, or the divergence against the share dropped, a line a metric. Baselines are dashed.
 func (r *Report) sweepPicture(what string) func() (Picture, bool, error) {
 	return func() (Picture, bool, error) {
-		p := newPicture("sweep-"+what, "", "layers dropped, %", "")
+		p := newPicture(sweepPrefix+what, "", "layers dropped, %", "")
 		if r.Sweep == nil {
 			return p, false, nil
 		}

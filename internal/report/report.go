@@ -208,6 +208,7 @@ type Sweep struct {
 	Seconds      float64       `json:"seconds"`
 	SecondsAlone float64       `json:"seconds_alone,omitempty"` // measured, where asked for
 	CacheTokens  int           `json:"cache_tokens,omitempty"`
+	Prompts      []string      `json:"prompts,omitempty"` // beginnings that every point goes on from
 }
 
 // SweepPoint is one metric's choice at one count.
@@ -226,7 +227,8 @@ type SweepPoint struct {
 	TokensPerSecond float64     `json:"tokens_per_s,omitempty"`
 	Generated       float64     `json:"generated_per_s,omitempty"`
 	CacheBytes      int64       `json:"cache_bytes,omitempty"` // of a text of Sweep.CacheTokens
-	Fluency         *Fluency    `json:"fluency,omitempty"`     // of what it says after the beginnings of some texts
+	Fluency         *Fluency    `json:"fluency,omitempty"`     // of what it says
+	Says            []string    `json:"says,omitempty"`        // after each of Sweep.Prompts
 	// Regret is what the choice costs more than the best set found, nats a token, by the measure of the search; nil where there was none or it has
 	// not measured the choice.
 	Regret *avss.Value `json:"regret,omitempty"`

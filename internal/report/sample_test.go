@@ -84,18 +84,19 @@ func sample(layers int) *Report {
 			Retention: Retention{MeanOfRatios: 0.9, MeanOfCorrected: 0.9, RatioOfMeans: 0.9}, Divergence: Divergence{KL: 0.01 * float64(count), Tokens: 9,
 				Stderr: 0.001},
 			Tasks:      []TaskPoint{{Name: "alpha", Metric: "word_perplexity", Convention: "chunk-2048", Value: avss.Value(10 * count), Retention: 0.9}},
-			Parameters: 12, TokensPerSecond: 3, Generated: 1.5, CacheBytes: 2048}
+			Parameters: 12, TokensPerSecond: 3, Generated: 1.5, CacheBytes: 2048, Says: []string{"went <b>on</b>\n"}}
 	}
 	dense := point("dense", 0)
 	dense.Dropped, dense.Retention, dense.Tasks[0].Value, dense.Bytes = []int{}, Retention{MeanOfRatios: 1, MeanOfCorrected: 1, RatioOfMeans: 1}, 9,
 		1<<25
+	dense.Says = []string{"went home."}
 	r.Alternatives = []Alternative{{Name: "Q8_0", Tensors: map[string]int{"Q8_0": 8}, Bytes: 200, Divergence: &Divergence{KL: 0.001, SameTop: 0.99,
 		Tokens: 9},
 		Retention: &Retention{MeanOfRatios: 0.99, MeanOfCorrected: 0.98, RatioOfMeans: 0.99}}, {Name: "Q4_K", Unmeasured: "no tensor would become smaller"}}
 	r.Tasks[0].Answers = &Answers{Choices: []string{"no", "yes"}, Right: avss.Values{0.5, 0.5}, Dense: avss.Values{0.25, 0.75},
 		Pruned:         avss.Values{0, 1},
 		ConstantPruned: `"yes"`}
-	r.Sweep = &Sweep{Layers: layers, Dense: &dense,
+	r.Sweep = &Sweep{Layers: layers, Dense: &dense, Prompts: []string{"They"},
 		Points:  []SweepPoint{point("avss", 1), point("avss", 2), point("first", 1), point("random-0", 1), point("random-1", 1)},
 		Metrics: []string{"avss", "bi"}, Tau: []avss.Values{{1, 0.5}, {0.5, 1}}, Passes: 1, PassesAlone: 5,
 		Blocks: 10, BlocksAlone: 50, Seconds: 1, SecondsAlone: 4}

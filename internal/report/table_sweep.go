@@ -14,7 +14,7 @@ func (r *Report) sweepTable() (Table, bool) {
 	t := Table{Title: "What each metric's choice keeps", labels: 2}
 	t.column("metric", "metric")
 	t.column("dropped", "dropped", portionParts...)
-	repairs := slices.ContainsFunc(r.Sweep.Points, func(p SweepPoint) bool { return p.Repair != "" })
+	repairs := r.Sweep.repaired()
 	if repairs {
 		t.column("repair", "repair")
 	}
@@ -177,24 +177,6 @@ func (r *Report) sweepPlansTable() (Table, bool) {
 	}
 	for _, p := range r.Sweep.Points {
 		t.Rows[of[p.Metric]].Cells[at[p.Count]] = units(p.Dropped, r.Sweep.Unit, false)
-	}
-	return t, true
-}
-
-// agreementTable has numbers over its columns, which the rows explain: names would not fit.
-func (r *Report) agreementTable() (Table, bool) {
-	if r.Sweep == nil || len(r.Sweep.Metrics) == 0 {
-		return Table{}, false
-	}
-	t := Table{Title: "Agreement between metrics (Kendall's τ)"}
-	t.column("metric", "metric")
-	for i, name := range r.Sweep.Metrics {
-		t.column(name, fmt.Sprint(i+1))
-		cells := []Cell{Numbered{i + 1, name}}
-		for _, tau := range r.Sweep.Tau[i] {
-			cells = append(cells, Number{Value: tau, Places: 2})
-		}
-		t.add(cells...)
 	}
 	return t, true
 }

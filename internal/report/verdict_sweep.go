@@ -57,7 +57,7 @@ func (r *Report) found(p *SweepPoint) *finding {
 	s := r.Sweep
 	var by []string
 	for i := range s.Points {
-		if q := &s.Points[i]; q.Count == p.Count && slices.Equal(q.Dropped, p.Dropped) {
+		if q := &s.Points[i]; q.Count == p.Count && slices.Equal(q.Dropped, p.Dropped) && !slices.Contains(by, q.Metric) {
 			by = append(by, q.Metric)
 		}
 	}

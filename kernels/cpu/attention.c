@@ -241,8 +241,10 @@ TARGET static void NAME(attend_tile)(const avss_attention *a, const attention_sc
   for (int64_t k0 = 0; k0 < a->head_dim; k0 += isa->kc) {
     const int64_t kc = least(isa->kc, a->head_dim - k0);
     const char *queries = s->queries + at * s->query_bytes + packed_offset(isa, rows, a->head_dim, k0, 0);
-    for (int64_t p = first; p < seen; p += PANEL)
-      isa->micro((int)rows, round_up(kc, isa->pair), queries, key_panel(s, k0, kc, p), accumulate(scores + p - first, KEY_TILE, k0 > 0));
+    for (int64_t p = first; p < seen; p += PANEL) {
+      const tile_output to = accumulate(scores + p - first, KEY_TILE, k0 > 0);
+      isa->micro((int)rows, round_up(kc, isa->pair), queries, key_panel(s, k0, kc, p), &to);
+    }
   }
   const float slope = a->slopes ? a->slopes[kv_head * (a->heads / a->kv_heads) + g] : 0;
   for (int64_t i = 0; i < rows; i++) {
@@ -256,8 +258,10 @@ TARGET static void NAME(attend_tile)(const avss_attention *a, const attention_sc
     if (!finite) NAME(add_non_finite)(a, b, kv_head, weights, j0 + first, from - first, end - first, to);
   }
   isa->pack_x(scores, KEY_TILE, (int)rows, padded_keys, s->weights, s->round);
-  for (int64_t c = 0; c < cols; c += PANEL)
-    isa->micro((int)rows, padded_keys, s->weights, s->values + (c * KEY_TILE + first * PANEL) * s->value_bytes, accumulate(out + c, cols, 1));
+  for (int64_t c = 0; c < cols; c += PANEL) {
+    const tile_output to = accumulate(out + c, cols, 1);
+    isa->micro((int)rows, padded_keys, s->weights, s->values + (c * KEY_TILE + first * PANEL) * s->value_bytes, &to);
+  }
 }
 
 /* Packs the scaled queries of head g of the key head's group, and begins their sums. */

@@ -4,6 +4,11 @@
 #define AVSS_INTERNAL_H
 #include "kernels.h"
 
+/* Products are rounded before they are added to, as ISO C has it and gcc with -std=c11 does: the same bits by either compiler. */
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#endif
+
 #if defined(__x86_64__)
 #define AVSS_X86 1
 #define X86(...) __VA_ARGS__
@@ -40,7 +45,9 @@ typedef struct {
 /* A tile in one place: added to what is there, or, unless add, instead of it. */
 static inline tile_output accumulate(float *c, int64_t stride, int add) { return (tile_output){c, stride, add ? c : 0, stride}; }
 
-/* How one instruction set computes a product: see product.c. a and b are packed operands of kc values (pairs are counted twice). */
+/* How one instruction set computes a product: see product.c. a and b are packed operands of kc values (pairs are counted twice). Where a tile goes
+ * is told by a pointer: by value it would be copied in 16-byte pieces of what was just written in 8-byte ones, which waits until the tile before
+ * has been written to the cache. */
 typedef struct {
   int rows; /* rows of a full micro-tile */
   int kc;
@@ -50,7 +57,7 @@ typedef struct {
   int64_t panel_bytes; /* of a packed panel of the weight, kc values long */
   void (*pack_x)(const float *x, int64_t stride, int rows, int64_t kc, void *packed, int round);
   void (*pack_w)(const avss_weight *w, int64_t n0, int64_t n, int64_t k0, int64_t kc, void *packed, int round);
-  void (*micro)(int rows, int64_t kc, const void *a, const void *b, tile_output to);
+  void (*micro)(int rows, int64_t kc, const void *a, const void *b, const tile_output *to);
   void (*begin)(void), (*end)(void); /* around a job's tiles, or NULL */
 } product_isa;
 
@@ -122,24 +129,24 @@ typedef struct {
 } quantised;
 _Static_assert(sizeof(quantised) == AVSS_QUANTISED_BYTES, "what callers allocate");
 
-/* Packed operands of products by integers: a panel of activations of kc values, a multiple of 32, in its parts, and one of weights. Codes are
- * [k/4][row][4]; `part` is a block of 32, its first or its last half. */
+/* Packed operands of products by integers: activations and a panel of weights. Codes are [k/4][row][4]. Activations stand block by block of 32
+ * values, each of INT8_X_BYTES a row: the codes, then what is said of them; `part` is the block, its first or its last half. */
 enum { INT8_MOST_ROWS = 6, INT8_X_BYTES = 32 + 7 * 4 };
 typedef struct {
   int8_t *code;
-  float *scale;  /* [kc/32][rows] */
-  int32_t *less; /* [kc/32][part][rows]: minus the sum of the codes */
-  float *sum;    /* [kc/32][part][rows]: scale times the sum of the codes */
+  float *scale;  /* [rows] */
+  int32_t *less; /* [part][rows]: minus the sum of the codes */
+  float *sum;    /* [part][rows]: scale times the sum of the codes */
 } int8_x;
-static inline int8_x int8_x_at(void *packed, int64_t rows, int64_t kc) {
-  float *scale = (float *)((char *)packed + kc * rows);
-  int32_t *less = (int32_t *)(scale + kc / 32 * rows);
-  return (int8_x){packed, scale, less, (float *)(less + kc / 32 * 3 * rows)};
+INLINE int8_x int8_x_at(const void *packed, int64_t rows, int64_t block) {
+  int8_t *code = (int8_t *)packed + block * rows * INT8_X_BYTES;
+  float *scale = (float *)(code + 32 * rows);
+  return (int8_x){code, scale, (int32_t *)(scale + rows), scale + 4 * rows};
 }
 typedef struct {
   int32_t halves, offsets; /* of 32 values have scales of their own; codes have offsets */
-  int32_t is_signed;       /* codes are signed bytes, and right */
   int32_t above;           /* unsigned ones are 2^above too large; 32: they are right */
+  int32_t together;        /* words of codes whose products of pairs are summed in 16 bits, for AVX2: 1, 4 or 8; 0: codes are signed */
   int32_t pad[12];
   uint8_t code[KC_INT8 / 4][PANEL * 4];
   float scale[KC_INT8 / 32][2][PANEL], offset[KC_INT8 / 32][2][PANEL];
@@ -171,7 +178,7 @@ typedef void kernel_function(const void *arguments, int64_t from, int64_t to, vo
 /* What the products of every vector width are made of, and those of every way to multiply bytes. */
 #define DECLARE_PRODUCT(isa)                                                                                                              \
   void weight_run_##isa(const avss_weight *w, int64_t row, int64_t k0, int64_t n, float *out);                                            \
-  void quantise_run_##isa(const float *x, int64_t n, quantised *to);                                                                      \
+  void quantise_run_##isa(const float *x, int64_t n, quantised *to, int32_t *half_less);                                                  \
   void pack_x_##isa(const float *x, int64_t stride, int rows, int64_t kc, void *packed, int round);                                       \
   void pack_w_##isa(const avss_weight *w, int64_t n0, int64_t n, int64_t k0, int64_t kc, void *packed, int round);                        \
   extern const product_isa product_##isa;
@@ -191,6 +198,12 @@ extern const product_isa product_avx512bf16, product_amx;
 void pack_x_bf16(const float *x, int64_t stride, int rows, int64_t kc, void *packed, int round);
 void pack_x_amx(const float *x, int64_t stride, int rows, int64_t kc, void *packed, int round);
 void pack_w_bf16(const avss_weight *w, int64_t n0, int64_t n, int64_t k0, int64_t kc, void *packed, int round);
+/* What processor.c answers: whether the processor has it, and the system keeps its registers. */
+enum {
+  PROCESSOR_FMA, PROCESSOR_F16C, PROCESSOR_AVX2, PROCESSOR_AVXVNNI, PROCESSOR_AVX512F, PROCESSOR_AVX512DQ, PROCESSOR_AVX512BW,
+  PROCESSOR_AVX512VL, PROCESSOR_AVX512VNNI, PROCESSOR_AVX512BF16, PROCESSOR_AMX_BF16, PROCESSOR_AMX_TILE, PROCESSOR_FEATURES
+};
+int processor_has(int feature);
 int amx_permitted(void);
 #endif
 #if AVSS_ARM

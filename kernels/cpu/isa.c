@@ -60,13 +60,13 @@ int32_t avss_supported(int32_t isa) {
   switch (isa) {
   case AVSS_SCALAR: return 1;
 #if AVSS_X86
-  case AVSS_AVX2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
-  case AVSS_AVXVNNI: return avss_supported(AVSS_AVX2) && __builtin_cpu_supports("avxvnni");
+  case AVSS_AVX2: return processor_has(PROCESSOR_AVX2) && processor_has(PROCESSOR_FMA) && processor_has(PROCESSOR_F16C);
+  case AVSS_AVXVNNI: return avss_supported(AVSS_AVX2) && processor_has(PROCESSOR_AVXVNNI);
   case AVSS_AVX512:
-    return avss_supported(AVSS_AVX2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-  case AVSS_AVX512VNNI: return avss_supported(AVSS_AVX512) && __builtin_cpu_supports("avx512vnni");
-  case AVSS_AVX512BF16: return avss_supported(AVSS_AVX512VNNI) && __builtin_cpu_supports("avx512bf16");
+    return avss_supported(AVSS_AVX2) && processor_has(PROCESSOR_AVX512F) && processor_has(PROCESSOR_AVX512BW) &&
+           processor_has(PROCESSOR_AVX512VL) && processor_has(PROCESSOR_AVX512DQ);
+  case AVSS_AVX512VNNI: return avss_supported(AVSS_AVX512) && processor_has(PROCESSOR_AVX512VNNI);
+  case AVSS_AVX512BF16: return avss_supported(AVSS_AVX512VNNI) && processor_has(PROCESSOR_AVX512BF16);
   case AVSS_AMX: return avss_supported(AVSS_AVX512BF16) && amx_permitted();
 #endif
 #if AVSS_ARM

@@ -53,8 +53,8 @@ INLINE void tile_scalar(const int rows, int64_t kc, const float *restrict a, con
   for (int i = 0; i < rows; i++)
     for (int j = 0; j < 8; j++) to.c[i * to.stride + j] = to.before ? to.before[i * to.before_stride + j] + sum[i][j] : sum[i][j];
 }
-static void micro_scalar(int rows, int64_t kc, const void *a, const void *b, tile_output to) {
-  for (int j = 0; j < PANEL; j += 8) switch (rows) { FEW(tile_scalar, kc, a, (const float *)b + j, shifted(to, j)) }
+static void micro_scalar(int rows, int64_t kc, const void *a, const void *b, const tile_output *to) {
+  for (int j = 0; j < PANEL; j += 8) switch (rows) { FEW(tile_scalar, kc, a, (const float *)b + j, shifted(*to, j)) }
 }
 const product_isa product_scalar = {4, KC_F32, 1, 0, F32_BYTES, pack_x_scalar, pack_w_scalar, micro_scalar, 0, 0};
 
@@ -87,8 +87,8 @@ AVX2 INLINE void tile_avx2(const int rows, int64_t kc, const float *restrict a, 
     _mm256_storeu_ps(d + 8, s[i][1]);
   }
 }
-AVX2 static void micro_avx2(int rows, int64_t kc, const void *a, const void *b, tile_output to) {
-  for (int j = 0; j < PANEL; j += 16) switch (rows) { SIX(tile_avx2, kc, a, (const float *)b + j, shifted(to, j)) }
+AVX2 static void micro_avx2(int rows, int64_t kc, const void *a, const void *b, const tile_output *to) {
+  for (int j = 0; j < PANEL; j += 16) switch (rows) { SIX(tile_avx2, kc, a, (const float *)b + j, shifted(*to, j)) }
 }
 const product_isa product_avx2 = {6, KC_F32, 1, 0, F32_BYTES, pack_x_avx2, pack_w_avx2, micro_avx2, 0, 0};
 
@@ -122,8 +122,8 @@ AVX512 INLINE void tile_avx512(const int rows, int64_t kc, const float *restrict
     _mm512_storeu_ps(d + 16, s[i][1]);
   }
 }
-AVX512 static void micro_avx512(int rows, int64_t kc, const void *a, const void *b, tile_output to) {
-  switch (rows) { FOURTEEN(tile_avx512, kc, a, b, to) }
+AVX512 static void micro_avx512(int rows, int64_t kc, const void *a, const void *b, const tile_output *to) {
+  switch (rows) { FOURTEEN(tile_avx512, kc, a, b, *to) }
 }
 const product_isa product_avx512 = {14, KC_F32, 1, 0, F32_BYTES, pack_x_avx512, pack_w_avx512, micro_avx512, 0, 0};
 #endif
@@ -162,8 +162,8 @@ INLINE void tile_neon(const int rows, int64_t kc, const float *restrict a, const
       vst1q_f32(d, to.before ? vaddq_f32(vld1q_f32(to.before + i * to.before_stride + 4 * j), s[i][j]) : s[i][j]);
     }
 }
-static void micro_neon(int rows, int64_t kc, const void *a, const void *b, tile_output to) {
-  for (int j = 0; j < PANEL; j += 16) switch (rows) { SIX(tile_neon, kc, a, (const float *)b + j, shifted(to, j)) }
+static void micro_neon(int rows, int64_t kc, const void *a, const void *b, const tile_output *to) {
+  for (int j = 0; j < PANEL; j += 16) switch (rows) { SIX(tile_neon, kc, a, (const float *)b + j, shifted(*to, j)) }
 }
 const product_isa product_neon = {6, KC_F32, 1, 0, F32_BYTES, pack_x_neon, pack_w_neon, micro_neon, 0, 0};
 #endif

@@ -4,7 +4,6 @@
  * kernel's permission, asked once a process (Linux, arch_prctl), and a configuration a call. */
 #include "internal.h"
 #if AVSS_X86
-#include <cpuid.h>
 #include <immintrin.h>
 #include <string.h>
 #if defined(__linux__)
@@ -18,9 +17,8 @@ long syscall(long number, ...);
 int amx_permitted(void) {
 #if defined(__linux__) && defined(SYS_arch_prctl)
   enum { GET_PERMISSION = 0x1022, ASK_PERMISSION = 0x1023, TILE_DATA = 18 };
-  unsigned a, b, c, d;
   unsigned long granted = 0;
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & 1u << 24) || !(d & 1u << 22)) return 0;
+  if (!processor_has(PROCESSOR_AMX_TILE) || !processor_has(PROCESSOR_AMX_BF16)) return 0;
   if (syscall(SYS_arch_prctl, ASK_PERMISSION, TILE_DATA) != 0) return 0;
   return syscall(SYS_arch_prctl, GET_PERMISSION, &granted) == 0 && (granted & 1ul << TILE_DATA) != 0;
 #else
@@ -48,15 +46,15 @@ AMX static void begin(void) {
 }
 AMX static void end(void) { _tile_release(); }
 
-AMX static void micro_amx(int rows, int64_t kc, const void *packed_a, const void *packed_b, tile_output to) {
+AMX static void micro_amx(int rows, int64_t kc, const void *packed_a, const void *packed_b, const tile_output *to) {
   const char *a = packed_a, *b = packed_b;
   float edge[32 * PANEL];
-  float *c = to.c;
-  const float *before = to.before;
-  int64_t step = to.stride * 4, before_step = to.before_stride * 4;
+  float *c = to->c;
+  const float *before = to->before;
+  int64_t step = to->stride * 4, before_step = to->before_stride * 4;
   if (rows < 32) {
     if (before) {
-      for (int i = 0; i < rows; i++) memcpy(edge + i * PANEL, before + i * to.before_stride, PANEL * 4);
+      for (int i = 0; i < rows; i++) memcpy(edge + i * PANEL, before + i * to->before_stride, PANEL * 4);
       memset(edge + rows * PANEL, 0, (size_t)(32 - rows) * PANEL * 4);
       before = edge;
     }
@@ -91,7 +89,7 @@ AMX static void micro_amx(int rows, int64_t kc, const void *packed_a, const void
   _tile_stored(3, (char *)c + 16 * step + 64, step);
   WRITTEN(c);
   if (rows < 32)
-    for (int i = 0; i < rows; i++) memcpy(to.c + i * to.stride, edge + i * PANEL, PANEL * 4);
+    for (int i = 0; i < rows; i++) memcpy(to->c + i * to->stride, edge + i * PANEL, PANEL * 4);
 }
 const product_isa product_amx = {32, KC_AMX, 32, 1, 32 * 2, PANEL * KC_AMX * 2, pack_x_amx, pack_w_bf16, micro_amx, begin, end};
 

@@ -35,10 +35,10 @@ BF16 INLINE void tile_bf16(const int rows, int64_t kc, const uint32_t *restrict 
     _mm512_storeu_ps(d + 16, s[i][1]);
   }
 }
-BF16 static void micro_bf16(int rows, int64_t kc, const void *a, const void *b, tile_output to) {
+BF16 static void micro_bf16(int rows, int64_t kc, const void *a, const void *b, const tile_output *to) {
   switch (rows) {
 #define ROWS(n)                                                                                                                           \
-  case n: tile_bf16(n, kc, a, b, to); break;
+  case n: tile_bf16(n, kc, a, b, *to); break;
     ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) ROWS(9) ROWS(10) ROWS(11) ROWS(12) ROWS(13) ROWS(14)
 #undef ROWS
   }

@@ -11,25 +11,38 @@
 #else
 #include "block_codes.h"
 
-TARGET void NAME(pack_x_int8)(const float *x, int64_t stride, int rows, int64_t kc, void *packed, int round) {
+/* The same for a number of rows known at compile time. */
+TARGET INLINE void NAME(pack_rows_int8)(const float *x, int64_t stride, const int rows, int64_t kc, void *packed) {
   quantised q[INT8_MOST_ROWS];
-  const int64_t blocks = kc / 32;
-  const int8_x to = int8_x_at(packed, rows, kc);
-  (void)round;
-  for (int r = 0; r < rows; r++) {
-    JOIN(quantise_run, PLAIN)(x + r * stride, kc, q + r);
-    for (int64_t b = 0; b < blocks; b++) {
-      int32_t less[3] = {0, 0, 0};
-      for (int i = 0; i < 8; i++) less[1 + i / 4] += q[r].less[8 * b + i];
-      less[0] = less[1] + less[2];
-      to.scale[b * rows + r] = q[r].scale[b];
-      for (int part = 0; part < 3; part++) {
-        to.less[(3 * b + part) * rows + r] = less[part];
-        to.sum[(3 * b + part) * rows + r] = part ? q[r].half_sum[2 * b + part - 1] : q[r].sum[b];
-      }
+  int32_t less[INT8_MOST_ROWS][KC_INT8 / 16];
+  for (int r = 0; r < rows; r++) JOIN(quantise_run, PLAIN)(x + r * stride, kc, q + r, less[r]);
+  for (int64_t b = 0; b < kc / 32; b++) {
+    const int8_x to = int8_x_at(packed, rows, b);
+    for (int r = 0; r < rows; r++) {
+      for (int k = 0; k < 8; k++) memcpy(to.code + (k * rows + r) * 4, q[r].code + 32 * b + 4 * k, 4);
+      const int32_t *of = less[r] + 2 * b;
+      to.scale[r] = q[r].scale[b];
+      to.less[r] = of[0] + of[1];
+      to.less[rows + r] = of[0];
+      to.less[2 * rows + r] = of[1];
+      to.sum[r] = q[r].sum[b];
+      to.sum[rows + r] = q[r].half_sum[2 * b];
+      to.sum[2 * rows + r] = q[r].half_sum[2 * b + 1];
     }
   }
-  JOIN(pack_x, PLAIN)((const float *)q[0].code, sizeof *q / sizeof(float), rows, kc / 4, to.code, 0);
+}
+
+TARGET void NAME(pack_x_int8)(const float *x, int64_t stride, int rows, int64_t kc, void *packed, int round) {
+  (void)round;
+  switch (rows) {
+#define ROWS(n)                                                                                                                           \
+  case n: NAME(pack_rows_int8)(x, stride, n, kc, packed); break;
+    ROWS(1) ROWS(2) ROWS(3) ROWS(4)
+#if LANES == 16
+    ROWS(5) ROWS(6)
+#endif
+#undef ROWS
+  }
 }
 
 /* Codes of 32 as the micro-kernel multiplies them: unsigned where it takes them so, else without what is too much. */
@@ -83,13 +96,14 @@ TARGET void NAME(pack_w_int8)(const avss_weight *w, int64_t n0, int64_t n, int64
   (void)round;
   p->halves = type == AVSS_Q2_K || type == AVSS_Q3_K || type == AVSS_Q6_K;
   p->offsets = type == AVSS_Q4_1 || type == AVSS_Q5_1 || type == AVSS_Q2_K || type == AVSS_Q4_K || type == AVSS_Q5_K;
-  p->is_signed = 1;
-  p->above = 32; /* takes everything away */
+  p->above = 32; /* takes everything away: codes are signed bytes, and right */
 #if LANES == 8 || LANES == 16
-  if (VNNI || type != AVSS_Q8_0) p->is_signed = 0, p->above = above[type] ? above[type] : 32;
+  if (VNNI || type != AVSS_Q8_0) p->above = above[type] ? above[type] : 32;
 #else
   (void)above;
 #endif
+  const int five_bits = type == AVSS_Q5_0 || type == AVSS_Q5_1 || type == AVSS_Q5_K; /* 8 products of 31·127 fit 16 bits, 16 of 15·127 */
+  p->together = type == AVSS_Q8_0 ? 0 : type == AVSS_Q6_K ? 1 : p->halves || five_bits ? 4 : 8;
   for (int64_t i = 0; i < PANEL; i++) {
     float scale[16] = {0}, offset[16] = {0};
     if (i < n) NAME(unpack)(type, w->data + weight_offset(w, weight_row(w, n0 + i), k0), blocks, codes[i], scale, offset);

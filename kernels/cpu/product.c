@@ -72,7 +72,7 @@ void product_tile(const product_isa *isa, const void *packed, int64_t rows, int6
         float *to = c + (row - row0) * stride + (n - n0);
         tile_output at = accumulate(tile, PANEL, k0 > 0);
         if (last && panel_cols == PANEL) at.c = to, at.stride = stride;
-        isa->micro((int)tile_rows, padded_kc, block + row * padded_kc * isa->x_bytes / 32, panel, at);
+        isa->micro((int)tile_rows, padded_kc, block + row * padded_kc * isa->x_bytes / 32, panel, &at);
         if (last && panel_cols < PANEL) copy_tile(tile, tile_rows, panel_cols, to, stride);
         if (last && bias) add_bias(bias + (n - n0), tile_rows, panel_cols, to, stride);
       }

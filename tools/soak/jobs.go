@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"avssnative/avss"
 	"avssnative/bench"
@@ -129,7 +130,7 @@ func writePruned(ctx context.Context, folder string, round int) error {
 	return errors.Join(smaller.Close(), os.RemoveAll(out))
 }
 
-// fail ends in the middle of a pass and of writing a model, as an interrupted job does.
+// fail ends somewhere in a pass, and before it writes a model, as an interrupted job does.
 func fail(ctx context.Context, folder string, round int) error {
 	model, _, text, err := opened(ctx, round)
 	if err != nil {
@@ -137,10 +138,11 @@ func fail(ctx context.Context, folder string, round int) error {
 	}
 	defer model.Close()
 	ended, cancel := context.WithCancel(ctx)
-	pass := engine.Pass{Sequences: text.Sequences, Progress: func(engine.Step) { cancel() }}
-	if _, err := model.Run(ended, pass); !errors.Is(err, context.Canceled) {
-		return fmt.Errorf("a pass that was cancelled ended with %w", err)
+	defer time.AfterFunc(time.Duration(round%20)*time.Millisecond, cancel).Stop()
+	if _, err := model.Run(ended, engine.Pass{Sequences: text.Sequences}); err != nil && !errors.Is(err, context.Canceled) {
+		return err
 	}
+	cancel()
 	if err := prune.Write(ended, model, engine.Layers(1), filepath.Join(folder, "interrupted"), prune.Options{}); !errors.Is(err, context.Canceled) {
 		return fmt.Errorf("a model whose writing was cancelled: %w", err)
 	}

@@ -150,7 +150,7 @@ func write(path string, samples []sample) error {
 // judge compares the last fifth with the second one: the first has caches still to fill.
 func judge(samples []sample) error {
 	n := len(samples) / 5
-	if n == 0 {
+	if n < 4 {
 		fmt.Printf("%d rounds: too few to say whether anything climbs\n", len(samples))
 		return nil
 	}

@@ -25,8 +25,10 @@ type worker struct {
 func open(ctx context.Context, model, shape, ids string, o device.Options) (*worker, error) {
 	w := &worker{}
 	var err error
-	if w.shape, err = yardstick.Named(shape); err != nil {
-		return nil, err
+	if shape != "" {
+		if w.shape, err = yardstick.Named(shape); err != nil {
+			return nil, err
+		}
 	}
 	data, err := os.ReadFile(ids)
 	if err != nil {
@@ -42,7 +44,7 @@ func open(ctx context.Context, model, shape, ids string, o device.Options) (*wor
 		w.model.Close()
 		return nil, err
 	}
-	if w.model.Layers() != w.shape.Layers || w.model.Spec.Hidden != w.shape.Hidden {
+	if shape != "" && (w.model.Layers() != w.shape.Layers || w.model.Spec.Hidden != w.shape.Hidden) {
 		w.model.Close()
 		return nil, fmt.Errorf("timed: model %s: %d layers × %d, shape %s has %d × %d", model, w.model.Layers(), w.model.Spec.Hidden, shape,
 			w.shape.Layers, w.shape.Hidden)
@@ -52,8 +54,11 @@ func open(ctx context.Context, model, shape, ids string, o device.Options) (*wor
 
 func (w *worker) info() map[string]any {
 	i := w.device.Info()
-	return map[string]any{"isa": i.ISA, "threads": i.Threads, "compute": i.Compute, "processor": i.Description, "memory": i.Memory,
-		"parameters": w.shape.Parameters()}
+	info := map[string]any{"isa": i.ISA, "threads": i.Threads, "compute": i.Compute, "processor": i.Description, "memory": i.Memory}
+	if w.shape.Layers > 0 {
+		info["parameters"] = w.shape.Parameters()
+	}
+	return info
 }
 
 // sequences are the first of the ids, of which the last scored tokens are scored.
@@ -81,6 +86,8 @@ func (w *worker) once(ctx context.Context, r request) (answer, error) {
 		return w.measure(ctx, r)
 	case "removal":
 		return w.removal(ctx, r)
+	case "generate":
+		return w.generate(ctx, r)
 	case "peak":
 		k, err := cpu.Open()
 		if err != nil {
@@ -89,7 +96,7 @@ func (w *worker) once(ctx context.Context, r request) (answer, error) {
 		i := w.device.Info()
 		return answer{Peak: yardstick.MeasurePeak(k, i.Threads, i.Compute == device.ComputeBF16, 3).Clock}, nil
 	}
-	return answer{}, fmt.Errorf("timed: job %q: want forward, measure, removal or peak", r.Job)
+	return answer{}, fmt.Errorf("timed: job %q: want forward, measure, removal, generate or peak", r.Job)
 }
 
 // forward is the whole model over some sequences, with every token's log-likelihood.
@@ -102,8 +109,11 @@ func (w *worker) forward(ctx context.Context, r request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{Flops: float64(r.Sequences) * w.shape.Flops(r.Tokens, w.shape.Layers, r.Tokens-1),
-		Found: map[string]numbers{"loss": {loss(o, 0)}}}, nil
+	a := answer{Found: map[string]numbers{"loss": {loss(o, 0)}}}
+	if w.shape.Layers > 0 {
+		a.Flops = float64(r.Sequences) * w.shape.Flops(r.Tokens, w.shape.Layers, r.Tokens-1)
+	}
+	return a, nil
 }
 
 // loss is the mean negative log-likelihood of a variant's scored tokens.
@@ -168,4 +178,44 @@ func (w *worker) removal(ctx context.Context, r request) (answer, error) {
 	}
 	return answer{Flops: float64(r.Sequences) * w.shape.Flops(r.Tokens, o.Blocks, len(variants)*(r.Tokens-1)),
 		Found: map[string]numbers{"losses": losses}}, nil
+}
+
+// generate is a prompt of one sequence and the most likely tokens behind it, one after the other, whatever they say.
+func (w *worker) generate(ctx context.Context, r request) (answer, error) {
+	sequences, err := w.sequences(r, 0)
+	if err != nil {
+		return answer{}, err
+	}
+	d, err := w.model.NewDecoder(engine.DecoderOptions{Length: r.Tokens + r.New})
+	if err != nil {
+		return answer{}, err
+	}
+	defer d.Close()
+	started, err := d.Start(ctx, []engine.Prompt{{IDs: sequences[0].IDs}})
+	if err != nil {
+		return answer{}, err
+	}
+	behind, said := started[0][0], make(numbers, 0, r.New)
+	for {
+		token := mostLikely(behind)
+		if said = append(said, float64(token)); len(said) == r.New {
+			return answer{Found: map[string]numbers{"said": said}}, nil
+		}
+		continued, err := d.Continue(ctx, []engine.Continuation{{IDs: []int32{token}}})
+		if err != nil {
+			return answer{}, err
+		}
+		behind = continued[0][0]
+	}
+}
+
+// mostLikely is the first of the greatest.
+func mostLikely(logits []float32) int32 {
+	best := 0
+	for i, v := range logits {
+		if v > logits[best] {
+			best = i
+		}
+	}
+	return int32(best)
 }

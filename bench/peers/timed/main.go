@@ -23,9 +23,10 @@ import (
 
 // request is one job to be timed.
 type request struct {
-	Job       string  // forward, measure, removal or peak
+	Job       string  // forward, measure, removal, generate or peak
 	Sequences int     // how many of the ids file
 	Tokens    int     // the first so many of each
+	New       int     // tokens to be generated behind them
 	Seconds   float64 // the job is done again until this much time has passed
 }
 
@@ -53,15 +54,16 @@ func (n numbers) MarshalJSON() ([]byte, error) {
 
 func main() {
 	model := flag.String("model", "", "the model's folder")
-	shape := flag.String("shape", "small", "its shape, by which its arithmetic is counted")
+	shape := flag.String("shape", "small", "its shape, by which its arithmetic is counted; empty: not counted")
 	ids := flag.String("ids", "", "file with token ids: a JSON list of lists")
-	compute := flag.String("compute", "f32", "precision of products: f32 or bf16")
+	compute := flag.String("compute", "f32", "precision of products: f32, bf16 or int8")
 	threads := flag.Int("threads", 0, "threads; 0: all")
 	serve := flag.Bool("serve", false, "take jobs from standard input")
 	var r request
-	flag.StringVar(&r.Job, "job", "forward", "forward, measure, removal or peak")
+	flag.StringVar(&r.Job, "job", "forward", "forward, measure, removal, generate or peak")
 	flag.IntVar(&r.Sequences, "sequences", 1, "sequences a job")
 	flag.IntVar(&r.Tokens, "tokens", 512, "tokens a sequence")
+	flag.IntVar(&r.New, "new", 128, "tokens to be generated")
 	flag.Float64Var(&r.Seconds, "seconds", 1, "do the job again until so much time has passed")
 	flag.Parse()
 	runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 2) // as avssnative does

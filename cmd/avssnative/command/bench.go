@@ -31,7 +31,7 @@ func benchCommand() *cli.Command {
 			number("generate", 16, "tokens that every model says after the beginnings of two calibration texts; 0: none"),
 			toggle("one-by-one", "also judge every plan by itself, to show what walking them together saves")},
 			searchFlags(), []cli.Flag{repairFlag("none: plain cuts alone")}, taskFlags(), judgingFlags(), shardFlags(),
-			[]cli.Flag{reportFlag(), forceFlag(), jsonFlag()}),
+			[]cli.Flag{reportFlag(), openFlag(), forceFlag(), jsonFlag()}),
 		Action: sweep,
 	}
 }
@@ -113,7 +113,7 @@ func sweep(c *cli.Context) error {
 	plans := len(shares) * (len(metrics) + 2 + max(1, c.Int("random")))
 	if err := j.Expect(c.Context, job.Ahead{Calibration: &calibration, Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy,
 		Judge: &evaluation, Plans: plans,
-		Generate: c.Int("generate") * plans / 2, Judging: "judging all plans"}); err != nil {
+		Generate: c.Int("generate"), Judging: "judging all plans"}); err != nil {
 		return err
 	}
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {

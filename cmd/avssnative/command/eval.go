@@ -21,7 +21,7 @@ func evalCommand() *cli.Command {
 			toggle("alone", "with --drop: judge the pruned model alone"),
 			repairFlag("none"), linearFlag(),
 			seedFlag()}, calibrationFlags()[:3], taskFlags(), shardFlags(),
-			[]cli.Flag{samplesFlag(), reportFlag(), forceFlag(), jsonFlag()}),
+			[]cli.Flag{samplesFlag(), reportFlag(), openFlag(), forceFlag(), jsonFlag()}),
 		Action: eval,
 	}
 }
@@ -117,5 +117,6 @@ func eval(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(kept, saved, printMerged(c, data, bench.Harness(results)))
+	failed := errors.Join(kept, saved, printMerged(c, data, bench.Harness(results)))
+	return errors.Join(failed, openReport(c, failed))
 }

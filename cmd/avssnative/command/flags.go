@@ -210,7 +210,7 @@ func openModel(c *cli.Context, ref string, out *mapped.Place) (*job.Job, error) 
 func command(c *cli.Context) []string {
 	called := []string{"avssnative", c.Command.Name}
 	for _, name := range c.LocalFlagNames() {
-		if c.IsSet(name) {
+		if c.IsSet(name) && name != openName { // which changes nothing of what is found
 			called = append(called, fmt.Sprintf("--%s=%v", name, value(c, name)))
 		}
 	}

@@ -26,7 +26,7 @@ var groups = map[string]string{
 	"draft.temperature": "", "system": "Ending and beginning", "stop": "Ending and beginning", "ignore-eos": "Ending and beginning",
 	"draft-tokens": "Ending and beginning",
 	"shard":        "Parts and interruptions", "state": "Parts and interruptions", "wait": "Parts and interruptions", "resume": "Parts and interruptions",
-	"format": "Output", "imatrix": "Output", "json": "Output", "quiet": "Output", "config": "Output",
+	"format": "Output", "imatrix": "Output", "open": "Output", "json": "Output", "quiet": "Output", "config": "Output",
 }
 
 // examples are what is typed first. A test runs them.

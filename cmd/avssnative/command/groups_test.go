@@ -52,7 +52,8 @@ func TestHelpIsGrouped(t *testing.T) {
 			t.Errorf("%s: %d basic flags, want 20 at most", command.Name, len(basic))
 		}
 		for _, example := range examples[command.Name] {
-			if !strings.Contains(help, "\n   "+example+"\n") || !strings.Contains(whole, "\n   "+example+"\n") {
+			line := "\n   " + example + "\n"
+			if !strings.Contains(onOneLine(help), line) || !strings.Contains(onOneLine(whole), line) {
 				t.Errorf("%s: the help lacks %s", command.Name, example)
 			}
 		}

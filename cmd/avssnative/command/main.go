@@ -168,7 +168,7 @@ func commands() []*cli.Command {
 	return grouped(everywhere([]*cli.Command{
 		runCommand(), scoreCommand(), mergeCommand(), launchCommand(), planCommand(), pruneCommand(), evalCommand(), benchCommand(), generateCommand(),
 		draftCommand(), reportCommand(), devicesCommand(), pullCommand(), tokenizeCommand(), traceCommand(),
-		showCommand(), compareCommand(), completionCommand(), manCommand(), versionCommand(),
+		showCommand(), compareCommand(), serveCommand(), completionCommand(), manCommand(), versionCommand(),
 	}))
 }
 

@@ -14,7 +14,7 @@ func mergeCommand() *cli.Command {
 		Name: "merge", ArgsUsage: "DIR…", Usage: "put the shards of a job together: scores, judgements, sweeps; the same bits as a single run",
 		Description: "The job's own files are read again (the model's headers, texts, tasks) and held against what the shards were made from; nothing is computed.\n" +
 			"Where a job goes on from what its shards have found (bench, a greedy search), merge names the shards that are to be run once more.",
-		Flags:  []cli.Flag{text("out", "", "write the scores to this .json"), samplesFlag(), waitFlag(), reportFlag(), jsonFlag()},
+		Flags:  []cli.Flag{text("out", "", "write the scores to this .json"), samplesFlag(), waitFlag(), reportFlag(), openFlag(), jsonFlag()},
 		Action: merge,
 	}
 }
@@ -33,7 +33,7 @@ func merge(c *cli.Context) error {
 		return fmt.Errorf("merge: the shards are of a command %.40q that has no shards in this program", called)
 	}
 	arguments := append([]string{"avssnative"}, called...)
-	for _, name := range []string{"out", "samples", "report", "json"} {
+	for _, name := range []string{"out", "samples", "report", openName, "json"} {
 		if !c.IsSet(name) {
 			continue
 		}

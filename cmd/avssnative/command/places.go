@@ -49,6 +49,9 @@ func checkPlaces(c *cli.Context, out *mapped.Place) error {
 			return err
 		}
 	}
+	if err := checkOpen(c); err != nil {
+		return err
+	}
 	for flag, place := range map[string]*mapped.Place{"out": out, "report": reportPlace(c), "samples": samplesPlace(c)} {
 		if place == nil {
 			continue
@@ -277,7 +280,8 @@ func finish(c *cli.Context, r *report.Report, kept ...error) error {
 		if err == nil {
 			err = printRaw(c, data)
 		}
-		return errors.Join(append(kept, err)...)
+		failed := errors.Join(append(kept, err)...)
+		return errors.Join(failed, openReport(c, failed))
 	}
 	kept = append(kept, r.Terminal(c.App.Writer))
 	return errors.Join(append(kept, sayReport(c, errors.Join(kept...)))...)
@@ -292,14 +296,16 @@ func saveReport(c *cli.Context, r *report.Report) error {
 	return place.Write(r.Save)
 }
 
-// sayReport says where the page is, if it was saved.
+// sayReport says where the page is, if it was saved, and shows it where --open asks for that.
 func sayReport(c *cli.Context, failed error) error {
 	dir := c.String("report")
 	if dir == "" || failed != nil {
 		return nil
 	}
-	_, err := fmt.Fprintf(c.App.Writer, "\nReport: %s\n", shown(filepath.Join(dir, "report.html")))
-	return err
+	if _, err := fmt.Fprintf(c.App.Writer, "\nReport: %s\n", shown(filepath.Join(dir, pageName))); err != nil {
+		return err
+	}
+	return openReport(c, nil)
 }
 
 // withSamples gives what judges a model a file to write its items to. A file that cannot be written, which kept tells, is not worth the judgement.

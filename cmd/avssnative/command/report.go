@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 
 	"avssnative/internal/report"
 
@@ -13,7 +15,8 @@ import (
 func reportCommand() *cli.Command {
 	return &cli.Command{
 		Name: "report", Usage: "show a saved report again", ArgsUsage: "DIR",
-		Flags:  []cli.Flag{text("format", "text", "text, html, md, csv or json; or all, which writes every file and picture of the folder anew")},
+		Flags: []cli.Flag{openFlag(),
+			text("format", "text", "text, html, md, csv or json; or all, which writes every file and picture of the folder anew")},
 		Action: showReport,
 	}
 }
@@ -23,6 +26,10 @@ func showReport(c *cli.Context) error {
 		return usage("report: want one folder, behind the flags, as report --format md DIR")
 	}
 	dir := c.Args().First()
+	format := c.String("format")
+	if err := checkOpenSaved(c, dir, format); err != nil {
+		return err
+	}
 	r, err := report.Read(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w; give a folder that --report made", err)
@@ -31,9 +38,9 @@ func showReport(c *cli.Context) error {
 		return err
 	}
 	out := c.App.Writer
-	switch format := c.String("format"); format {
+	switch format {
 	case "text":
-		return r.Terminal(out)
+		return errors.Join(r.Terminal(out), openSaved(c, dir))
 	case "html":
 		return r.HTML(out)
 	case "md":
@@ -47,8 +54,37 @@ func showReport(c *cli.Context) error {
 		}
 		return err
 	case "all":
-		return r.Save(dir)
+		if err := r.Save(dir); err != nil {
+			return err
+		}
+		return openSaved(c, dir)
 	default:
 		return usage("--format %s: want text, html, md, csv, json or all", format)
 	}
+}
+
+// checkOpenSaved finds out before anything is printed whether what --open asks for can be done.
+func checkOpenSaved(c *cli.Context, dir, format string) error {
+	if !c.Bool(openName) {
+		return nil
+	}
+	if format != "text" && format != "all" {
+		return usage("--%s has no effect: --format %s prints what is for programs", openName, format)
+	}
+	page := filepath.Join(dir, pageName)
+	if _, err := opener(); err != nil {
+		return usage("--%s: %w; leave it out, and open %s yourself", openName, err, page)
+	}
+	if _, err := os.Stat(page); err != nil && format == "text" {
+		return fmt.Errorf("--%s: %s: %w; report --format all writes it", openName, page, unwrapped(err))
+	}
+	return nil
+}
+
+// openSaved shows the page of a report's folder where --open asks for it.
+func openSaved(c *cli.Context, dir string) error {
+	if !c.Bool(openName) {
+		return nil
+	}
+	return openPage(filepath.Join(dir, pageName))
 }

@@ -18,7 +18,7 @@ func runCommand() *cli.Command {
 		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{settledFlag(), chooseFlag(), bosFlag()}, metricFlags(), searchFlags(), dropFlags(),
 			[]cli.Flag{targetFlag(), sharesFlag(), unitFlag(), repairFlag("auto; none for the demo"), linearFlag()}, taskFlags(), judgingFlags(),
 			[]cli.Flag{samplesFlag(), number("generate", 24, "tokens that both models say after the beginnings of two calibration texts; 0: none"),
-				reportFlag(), outFlag(), formatFlag(), forceFlag(), resumeFlag(), jsonFlag()}),
+				reportFlag(), openFlag(), outFlag(), formatFlag(), forceFlag(), resumeFlag(), jsonFlag()}),
 		Action: runAll,
 	}
 }

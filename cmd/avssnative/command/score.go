@@ -19,7 +19,7 @@ func scoreCommand() *cli.Command {
 			unitFlag(), taskDataFlag(),
 			text("metrics", "", "removal metrics to measure as well: "+strings.Join(avss.Names(avss.Removal), ", ")+", or all but search and lorp as all"),
 			number("greedy-layers", 0, "layers that greedy drops one by one, and search together; 0: a quarter of them"),
-			reportFlag(), text("out", "", "write the scores to this .json"), imatrixFlag(), forceFlag(), jsonFlag(),
+			reportFlag(), openFlag(), text("out", "", "write the scores to this .json"), imatrixFlag(), forceFlag(), jsonFlag(),
 		}),
 		Action: score,
 	}

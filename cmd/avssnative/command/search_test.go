@@ -23,7 +23,7 @@ func TestSearchChoosesTheSet(t *testing.T) {
 	}
 	refused(t, exitFailed, []string{"search", "--resume"}, append(command, "--state", filepath.Join(dir, "shards"), "--shard=0/2")...)
 
-	o := object(t, done(t, with("run", quick, quickTasks, []string{"--metric=search", "--drop=2", "--generate=0", "--json"})...))
+	o := object(t, done(t, with("run", quick, quickTasks, []string{"--metric=search", "--drop=2", "--generate=0", "--no-timing", "--json"})...))
 	scores := o["scores"].(map[string]any)["search"].(map[string]any)
 	sets := scores["sets"].([]any)
 	if diff := cmp.Diff(sets[0].(map[string]any)["layers"], o["plan"].(map[string]any)["dropped"]); len(sets) != 1 || diff != "" {
@@ -32,7 +32,7 @@ func TestSearchChoosesTheSet(t *testing.T) {
 	if len(scores["proposed"].([]any)) == 0 {
 		t.Error("no score has proposed a set")
 	}
-	o = object(t, done(t, with("bench", quick, quickTasks, []string{"--metrics=avss,bi,search", "--shares=6,12", "--random=1", "--json"})...))
+	o = object(t, done(t, with("bench", quick, quickTasks, []string{"--metrics=avss,bi,search", "--shares=6,12", "--random=1", "--no-timing", "--json"})...))
 	for _, p := range o["sweep"].(map[string]any)["points"].([]any) {
 		point := p.(map[string]any)
 		regret, some := point["regret"].(float64)
@@ -43,7 +43,7 @@ func TestSearchChoosesTheSet(t *testing.T) {
 			t.Errorf("%s: %v layers: regret %v", metric, point["count"], point["regret"])
 		}
 	}
-	if out := done(t, with("bench", quick, quickTasks, []string{"--metrics=bi,search", "--shares=6", "--random=1"})...); !strings.Contains(out, "regret") {
+	if out := done(t, with("bench", quick, quickTasks, []string{"--metrics=bi,search", "--shares=6", "--random=1", "--no-timing"})...); !strings.Contains(out, "regret") {
 		t.Errorf("bench prints no regret:\n%s", out)
 	}
 	for _, wrong := range [][]string{{"--beam=0"}, {"--objective=speed"}, {"--search-tokens=-1"}} {

@@ -3,7 +3,7 @@ package command
 import "testing"
 
 func TestTargetAndShares(t *testing.T) {
-	o := object(t, done(t, with("run", quickText, quickTasks, []string{"--target", "memory 5MiB ctx 512", "--shares=12.5,50", "--generate=0", "--json"})...))
+	o := object(t, done(t, with("run", quickText, quickTasks, []string{"--target", "memory 5MiB ctx 512", "--shares=12.5,50", "--generate=0", "--no-timing", "--json"})...))
 	aimed, _ := o["target"].(map[string]any)
 	sweep, _ := o["sweep"].(map[string]any)
 	points, _ := sweep["points"].([]any)
@@ -20,7 +20,7 @@ func TestTargetAndShares(t *testing.T) {
 	if aimed, _ := pruned["target"].(map[string]any); aimed["value"] == nil || aimed["value"].(float64) > 0.5 {
 		t.Errorf("prune: %v", aimed)
 	}
-	swept := object(t, done(t, with("bench", quickText, quickTasks, []string{"--metrics=avss", "--shares=25", "--random=1", "--repair=scale", "--json"})...))
+	swept := object(t, done(t, with("bench", quickText, quickTasks, []string{"--metrics=avss", "--shares=25", "--random=1", "--repair=scale", "--no-timing", "--json"})...))
 	if points := swept["sweep"].(map[string]any)["points"].([]any); len(points) != 8 || points[1].(map[string]any)["repair"] == nil {
 		t.Errorf("bench: %d points", len(points))
 	}

@@ -36,7 +36,7 @@ func TestSeveralTextsSideBySide(t *testing.T) {
 		t.Error("merged scores differ from a single run's")
 	}
 
-	run := with("run", quick, quickTasks, []string{"--generate=0", "--calib-choose=worst", "--repair=scale"})
+	run := with("run", quick, quickTasks, []string{"--generate=0", "--calib-choose=worst", "--repair=scale", "--no-timing"})
 	kept := filepath.Join(dir, "kept")
 	o = object(t, done(t, append(run, "--resume", kept, "--json")...))
 	texts = o["texts"].(map[string]any)

@@ -16,7 +16,7 @@ import (
 func TestSublayers(t *testing.T) {
 	dir := t.TempDir()
 	pruned, saved := filepath.Join(dir, "pruned"), filepath.Join(dir, "report")
-	out := done(t, with("run", quickText, quickTasks, []string{"--unit=sublayer", "--out", pruned, "--report", saved, "--generate=5"})...)
+	out := done(t, with("run", quickText, quickTasks, []string{"--unit=sublayer", "--out", pruned, "--report", saved, "--generate=5", "--no-timing"})...)
 	for _, want := range []string{"of 32 halves of layers, chosen by AVSS robust, delta", "attentions and MLPs", "7.attn", "nemotron-nas"} {
 		if !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
 			t.Errorf("output lacks %q", want)
@@ -67,7 +67,7 @@ func TestScoresOfSublayers(t *testing.T) {
 
 // bench compares rankings of sub-layers by what they cost at equal bytes.
 func TestBenchOfSublayers(t *testing.T) {
-	out := done(t, with("bench", quickText, quickTasks, []string{"--unit=sublayer", "--shares=12.5", "--metrics=avss,bi", "--random=1"})...)
+	out := done(t, with("bench", quickText, quickTasks, []string{"--unit=sublayer", "--shares=12.5", "--metrics=avss,bi", "--random=1", "--no-timing"})...)
 	if !strings.Contains(out, ".attn") || !strings.Contains(out, "random-0") {
 		t.Errorf("no sub-layers, or no baseline: %.400s", out)
 	}
