@@ -186,7 +186,8 @@ func (r *reader) take(ctx context.Context, document string) (more bool, err erro
 	io.WriteString(r.sum, document)
 	r.sum.Write([]byte{0})
 	auto := r.options.BOS == tokenizer.BOSAuto || r.options.BOS == ""
-	ids, err := r.tokenizer.EncodeContext(ctx, document, auto)
+	// Two more than are taken: of two ids it is told whether the text has a beginning-of-sequence token of its own.
+	ids, err := r.tokenizer.EncodeFirst(ctx, document, auto, r.options.Tokens-r.taken+2)
 	if err != nil {
 		return false, err
 	}

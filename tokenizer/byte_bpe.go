@@ -144,7 +144,9 @@ func (b *byteBPE) piece(c *call, text string) {
 }
 
 func (b *byteBPE) word(c *call, word string) {
-	c.setAside(idsPerList)
+	if c.beginWord(); c.err != nil {
+		return
+	}
 	if len(word) > longestCached {
 		b.merged(c, word)
 		return

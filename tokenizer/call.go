@@ -5,6 +5,7 @@ package tokenizer
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 )
@@ -25,6 +26,7 @@ type call struct {
 	aside   [][]int32 // ids that came before: so many are never copied to make room for more
 	extents []extent  // of each id, where track is set
 	track   bool
+	enough  int   // ids that the caller wants; 0: all
 	work    int   // bytes since the last look at ctx
 	limit   int   // bytes that any rewriting of the current text may have
 	err     error // the first failure; nothing that is written after it counts
@@ -65,6 +67,23 @@ func (c *call) add(id int32, p piece, start, end int) {
 	if c.track {
 		c.extents = append(c.extents, p.extent(start, end))
 	}
+}
+
+// errEnough ends a call that has the ids its caller wants.
+var errEnough = errors.New("enough")
+
+// beginWord is called before a word's first id: what stands there by then is not taken back.
+func (c *call) beginWord() {
+	if c.enough > 0 {
+		have := len(c.ids)
+		for _, list := range c.aside {
+			have += len(list)
+		}
+		if have >= c.enough {
+			c.fail(errEnough)
+		}
+	}
+	c.setAside(idsPerList)
 }
 
 // setAside begins a new list of ids where there are more than enough in the present one.

@@ -35,6 +35,20 @@ func (t *Tokenizer) EncodeContext(ctx context.Context, text string, special bool
 	return c.all(), nil
 }
 
+// EncodeFirst is the first n ids of EncodeContext, or all where there are fewer: of a long text it encodes hardly more than that takes.
+func (t *Tokenizer) EncodeFirst(ctx context.Context, text string, special bool, n int) ([]int32, error) {
+	if n <= 0 {
+		return nil, nil
+	}
+	c := &call{ctx: ctx, enough: n, ids: make([]int32, 0, min(len(text)/4+4, n, idsPerList))}
+	t.encode(c, text, special)
+	if c.err != nil && c.err != errEnough {
+		return nil, located(t.name, c.err)
+	}
+	ids := c.all()
+	return ids[:min(n, len(ids))], nil
+}
+
 // EncodeOffsets is EncodeContext that also tells which bytes of text each token stands for. Tokens follow each other in the text and
 // do not overlap, but where a rule of the file has turned several characters into one, or one into several: then each token of it
 // has all of the bytes. Tokens that stand for nothing in the text, as the post-processor's, have Start equal to End. A token that is

@@ -34,7 +34,9 @@ func (p *pipeline) split(c *call, text piece, splitters []splitter) {
 }
 
 func (p *pipeline) word(c *call, word piece) {
-	c.setAside(idsPerList)
+	if c.beginWord(); c.err != nil {
+		return
+	}
 	if p.cache == nil || c.track || len(word.text) > longestCached {
 		p.model.encode(c, word)
 		return

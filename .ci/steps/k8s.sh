@@ -9,5 +9,8 @@ manifests() {
 }
 manifests score --model /models/m --calib "/data/the text.jsonl" | "$build/k8scheck"
 manifests bench --model /models/m | "$build/k8scheck"
+printf 'models:\n  - {name: a, model: /models/a}\n  - {name: b, model: /models/b, shards: 7, flags: [--drop, "3,7"]}\n' >"$build/sweep.yaml"
+"$build/avssnative" launch k8s --sweep "$build/sweep.yaml" --image registry.example/avssnative:1 --shards 4 --state /data/state --volume data:/data -- eval |
+  "$build/k8scheck"
 # The last one has a field that the API does not know.
 if manifests eval | sed s/completionMode/completionmode/ | "$build/k8scheck"; then exit 1; fi

@@ -41,3 +41,14 @@ grep -h "still to come" "$dir"/state/*.log
 [ "$(state_of "$(merge_of "$dir/second")")" = COMPLETED ]
 "$dir/avssnative" "${job[@]}" --out "$dir/single.json" >/dev/null
 cmp "$dir/merged.json" "$dir/single.json"
+
+# A sweep: two models, one of which needs more shards, in one array; each is merged by itself.
+printf 'models:\n  - {name: plain, model: demo}\n  - {name: halved, model: demo, shards: 3, flags: [--seed=7]}\n' >"$dir/sweep.yaml"
+"$dir/avssnative" launch slurm --program "$dir/avssnative" --sweep "$dir/sweep.yaml" --shards 2 --state "$dir/sweep" --out "$dir/{name}.json" -- "${job[@]}" >"$dir/sweep.sh"
+bash "$dir/sweep.sh" | tee "$dir/third"
+for name in plain halved; do
+  until_ended "$(sed -n "s/^merge of $name: job //p" "$dir/third")"
+done
+"$dir/avssnative" "${job[@]}" --seed=7 --out "$dir/other.json" >/dev/null
+cmp "$dir/plain.json" "$dir/single.json"
+cmp "$dir/halved.json" "$dir/other.json"

@@ -128,7 +128,9 @@ func (p *puller) locked(ctx context.Context, content string, b blob, name string
 	if err != nil {
 		return err
 	}
-	err = p.fill(ctx, file, b, name, begun)
+	if err = p.fill(ctx, file, b, name, begun); err == nil {
+		err = file.Sync() // a power cut behind the rename would leave a name of the right size over other bytes
+	}
 	if closed := file.Close(); err == nil {
 		err = closed
 	}

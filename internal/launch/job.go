@@ -21,6 +21,8 @@ type Job struct {
 	Shards  int
 	Rounds  int // how many times the shards run, each time with what all have found before; 0: once
 
+	Members []Member // the models of a sweep; none: the command names its own
+
 	CPUs   int   // processors a shard gets; 0: one
 	GPUs   int   // graphics cards a shard gets
 	Memory int64 // bytes a shard promises to stay within; 0: the engine's own choice

@@ -27,8 +27,8 @@ metadata:
   name: {{.Name}}
 spec:
   completionMode: Indexed
-  completions: {{.Shards}}
-  parallelism: {{.Shards}}
+  completions: {{.Tasks}}
+  parallelism: {{.Tasks}}
   backoffLimitPerIndex: {{.Retries}}
 {{- if .Seconds}}
   activeDeadlineSeconds: {{.Seconds}}
@@ -52,25 +52,27 @@ spec:
             limits:{{template "resources" .}}
           volumeMounts:{{template "mounts" .}}
       volumes:{{template "volumes" .}}
+{{- range .Merges}}
 ---
 apiVersion: batch/v1
 kind: Job
 metadata:
-  name: {{.Name}}-merge
+  name: {{.Name}}
 spec:
-  backoffLimit: {{.Retries}}
-{{- if .Seconds}}
-  activeDeadlineSeconds: {{.Seconds}}
+  backoffLimit: {{$.Retries}}
+{{- if $.Seconds}}
+  activeDeadlineSeconds: {{$.Seconds}}
 {{- end}}
   template:
     spec:
       restartPolicy: Never
       containers:
         - name: merge
-          image: {{text .Image}}
+          image: {{text $.Image}}
           command: ["sh", "-c", {{text .Merge}}]
-          volumeMounts:{{template "mounts" .}}
-      volumes:{{template "volumes" .}}
+          volumeMounts:{{template "mounts" $}}
+      volumes:{{template "volumes" $}}
+{{- end}}
 {{define "resources"}}
               cpu: "{{.CPUs}}"
 {{- if .Memory}}
@@ -114,13 +116,49 @@ func (j Job) Kubernetes(w io.Writer) error {
 	if j.Time > 0 {
 		wait = " --wait=" + j.Time.String()
 	}
-	shard := "exec " + j.command("$JOB_COMPLETION_INDEX") + fmt.Sprintf(" --threads=%d", j.CPUs)
+	single := run{Name: j.Name + "-merge", End: j.Shards, Shard: j.command("$JOB_COMPLETION_INDEX"), Merge: j.merge(strings.TrimSpace(wait))}
+	runs := []run{single}
+	end := fmt.Sprintf(" --threads=%d", j.CPUs)
 	if j.Rounds > 1 { // all shards run at a time, so each may wait for the others
-		shard += wait
+		end += wait
+	}
+	shard := "exec " + single.Shard + end
+	if len(j.Members) > 0 {
+		if runs, err = j.runs("$part", strings.TrimSpace(wait)); err != nil {
+			return err
+		}
+		shard = sweepShard(runs, end)
+	}
+	for i := range runs {
+		if len(j.Members) > 0 {
+			runs[i].Name = j.Name + "-merge-" + runs[i].Name
+		}
+		if len(runs[i].Name) > longestName {
+			return fmt.Errorf("launch: name %s: %d letters, at most %d", runs[i].Name, len(runs[i].Name), longestName)
+		}
+		runs[i].Merge = "exec " + runs[i].Merge
 	}
 	return manifests.Execute(w, struct {
 		Job
-		Origin, Shard, Merge    string
+		Origin, Shard           string
+		Tasks                   int
+		Merges                  []run
 		Limit, Seconds, Retries int64
-	}{j, origin(), shard, "exec " + j.merge(strings.TrimSpace(wait)), j.limit(), int64(j.Time / time.Second), retries})
+	}{j, origin(), shard, runs[len(runs)-1].End, runs, j.limit(), int64(j.Time / time.Second), retries})
+}
+
+// longestName is what a Job may be called, so that its pods' labels can name it (RFC 1123).
+const longestName = 63
+
+// sweepShard is the script of a pod that is one shard of one of several models.
+func sweepShard(runs []run, end string) string {
+	script := ""
+	for i, r := range runs {
+		word := "elif"
+		if i == 0 {
+			word = "if"
+		}
+		script += fmt.Sprintf(`%s [ "$JOB_COMPLETION_INDEX" -lt %d ]; then part=$((JOB_COMPLETION_INDEX - %d)); exec %s%s; `, word, r.End, r.First, r.Shard, end)
+	}
+	return script + "fi"
 }

@@ -65,6 +65,9 @@ func (j Job) Slurm(w io.Writer) error {
 	if j.Partition != "" && !plain.MatchString(j.Partition) {
 		return fmt.Errorf("launch: partition %q: want letters, digits, - and _", j.Partition)
 	}
+	if len(j.Members) > 0 {
+		return j.slurmSweep(w)
+	}
 	return slurmScript.Execute(w, struct {
 		Job
 		Origin, Shard, Merge string

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 )
 
 // Output is something being written for a place. It is made in a folder of its own beside the place, whose name begins with a dot and
@@ -79,7 +80,9 @@ func (o *Output) Commit() error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", o.place.Path, err)
 		}
-		syncFolder(now.folder)
+		if err := syncFolder(now.folder); err != nil {
+			return errors.Join(fmt.Errorf("%s: written, but a power cut may take it: %w", o.place.Path, err), o.Discard())
+		}
 		break
 	}
 	if err := o.Discard(); err != nil {
@@ -124,8 +127,7 @@ func syncAll(path string) error {
 		case err != nil:
 			return err
 		case entry.IsDir():
-			syncFolder(path)
-			return nil
+			return syncFolder(path)
 		case !entry.Type().IsRegular():
 			return nil
 		}
@@ -141,10 +143,22 @@ func syncAll(path string) error {
 	})
 }
 
-// syncFolder writes a folder's list of names through. Some systems cannot; what the names lead to is safe by then.
-func syncFolder(path string) {
-	if folder, err := os.Open(path); err == nil {
-		_ = folder.Sync()
-		folder.Close()
+// syncFolder writes a folder's list of names through. Where the system cannot sync folders, or this user may not list one, the order in which
+// the file system writes is all there is.
+func syncFolder(path string) error {
+	if runtime.GOOS == "windows" {
+		return nil
 	}
+	folder, err := os.Open(path)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = folder.Sync()
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL) {
+		err = nil
+	}
+	return errors.Join(err, folder.Close())
 }

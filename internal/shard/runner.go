@@ -38,7 +38,11 @@ type Runner struct {
 	facts   []Fact
 	phase   string
 	passes  map[string]int // how many each phase has asked for
+	tried   bool           // the folder takes files
 }
+
+// room is what a folder must take before anything is computed for it, in bytes: more than most passes leave.
+const room = 1 << 20
 
 // Compute is a runner that computes a part of every pass and leaves it in a folder, which is made if it is not there. What lies there already is
 // not computed again; what killed runs were writing there goes.
@@ -199,6 +203,12 @@ func (r *Runner) parts(ctx context.Context, h head, sequences int, compute func(
 		return nil, err
 	}
 	if r.model != nil && parts[r.part.Index] == nil {
+		if !r.tried {
+			if err := mapped.Room(r.folders[0], room); err != nil {
+				return nil, fmt.Errorf("shard: nothing was computed, as it could not be kept: %w", err)
+			}
+			r.tried = true
+		}
 		if parts[r.part.Index], err = compute(); err != nil {
 			return nil, err
 		}

@@ -29,7 +29,7 @@ func main() {
 	}
 }
 
-// check wants two jobs: the shards and their merge.
+// check wants the shards and their merge; of a sweep, a merge a model.
 func check(data []byte) error {
 	var jobs []batch.Job
 	for i, document := range bytes.Split(data, []byte("\n---\n")) {
@@ -51,10 +51,14 @@ func check(data []byte) error {
 		}
 		jobs = append(jobs, j)
 	}
-	if len(jobs) != 2 {
+	if len(jobs) < 2 {
 		return fmt.Errorf("%d jobs, want the shards and their merge", len(jobs))
 	}
-	return errors.Join(shards(&jobs[0]), merge(&jobs[1]))
+	wrong := []error{shards(&jobs[0], len(jobs) > 2)}
+	for i := range jobs[1:] {
+		wrong = append(wrong, merge(&jobs[1+i]))
+	}
+	return errors.Join(wrong...)
 }
 
 // job checks what holds for every job.
@@ -91,7 +95,7 @@ func job(j *batch.Job) error {
 }
 
 // shards checks what an API server wants of an Indexed Job with a limit of retries an index.
-func shards(j *batch.Job) error {
+func shards(j *batch.Job, sweep bool) error {
 	s := j.Spec
 	switch {
 	case s.CompletionMode == nil || *s.CompletionMode != batch.IndexedCompletion:
@@ -108,7 +112,11 @@ func shards(j *batch.Job) error {
 		rule.OnExitCodes.Operator != batch.PodFailurePolicyOnExitCodesOpIn || len(rule.OnExitCodes.Values) != 1 || rule.OnExitCodes.Values[0] == 0 {
 		return fmt.Errorf("shards: rule of failures %+v of container %s", rule, c.Name)
 	}
-	if want := fmt.Sprintf(`--shard="$JOB_COMPLETION_INDEX/%d"`, *s.Completions); !strings.Contains(c.Command[2], want) {
+	want := fmt.Sprintf(`--shard="$JOB_COMPLETION_INDEX/%d"`, *s.Completions)
+	if sweep { // the last model's shards end where the job does
+		want = fmt.Sprintf(`"$JOB_COMPLETION_INDEX" -lt %d ]; then part=`, *s.Completions)
+	}
+	if !strings.Contains(c.Command[2], want) {
 		return fmt.Errorf("shards: command %q lacks %s", c.Command[2], want)
 	}
 	return nil

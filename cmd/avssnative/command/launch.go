@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -47,6 +48,7 @@ func launchFlags() []cli.Flag {
 	return []cli.Flag{
 		number("shards", 0, "how many parts the job is done in"),
 		text("state", "", "folder that all machines see, for the parts"),
+		text("sweep", "", "a .yaml that lists models, each with name, model and, where it has its own, shards and flags: the job is done for all of them"),
 		number("rounds", 0, "how many times the shards run, each time with what all have found before; 0: as often as the job needs"),
 		text("name", "avssnative", "of the jobs"),
 		text("program", "avssnative", "how the program is called there"),
@@ -81,14 +83,53 @@ func launched(c *cli.Context) (launch.Job, error) {
 	if j.Shards < 1 || j.State == "" {
 		return j, usage("launch: --shards and --state are missing: how many parts, and the folder for them")
 	}
-	rounds, err := rounds(c, j.Command)
-	if err != nil {
+	if j.Members, err = sweepMembers(c, j.Command); err != nil {
 		return j, err
 	}
+	calls := [][]string{j.Command}
+	if len(j.Members) > 0 {
+		calls = nil
+	}
+	for _, m := range j.Members {
+		calls = append(calls, m.Called(j.Command))
+	}
+	most := 0
+	for i, called := range calls {
+		n, err := rounds(c, called)
+		if err != nil && len(j.Members) > 0 {
+			return j, usage("--sweep %s: %s: %w", c.String("sweep"), j.Members[i].Name, err)
+		}
+		if err != nil {
+			return j, err
+		}
+		most = max(most, n)
+	}
 	if j.Rounds == 0 {
-		j.Rounds = rounds
+		j.Rounds = most
 	}
 	return j, nil
+}
+
+// sweepMembers reads the models of --sweep.
+func sweepMembers(c *cli.Context, called []string) ([]launch.Member, error) {
+	path := c.String("sweep")
+	if path == "" {
+		return nil, nil
+	}
+	for _, word := range called {
+		if name, _, _ := strings.Cut(word, "="); name == "--model" || name == "-model" {
+			return nil, usage("launch: --model behind --: the models are those of --sweep")
+		}
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, usage("--sweep: %w", err)
+	}
+	members, err := launch.ParseSweep(data)
+	if err != nil {
+		return nil, usage("--sweep %s: %w", path, err)
+	}
+	return members, nil
 }
 
 // rounds finds out how often the shards of a command run, and what is wrong with it.
