@@ -312,7 +312,7 @@ def main():
     for name in wanted:
         begin = time.monotonic()
         title, programs, about, text = {"forward": forward, "large": large, "job": job, "removal": removal, "busy": busy, "generation": generation, "own": own}[name](m)
-        options = [a for a in sys.argv[1:] if not a.startswith("--only") and a != args.only and not a.startswith("--out") and a != args.out]
+        options = [re.sub(r"[^,=]*/", "", a) for a in sys.argv[1:] if not a.startswith("--only") and a != args.only and not a.startswith("--out") and a != args.out]
         command = shlex.join(["bench/peers/run", "--only", name, *options])
         versions = [info["versions"] for info in programs.values() if "versions" in info]
         if OURS in programs:

@@ -98,28 +98,6 @@ func (j *Job) halves() (fit, held []engine.Sequence) {
 	return fit, held
 }
 
-// enough is how many tokens judge a repair where there are more: repairs differ by more than so few tokens leave in doubt, and every further one
-// is worth more in the fit.
-const enough = 4096
-
-// apart are the text that a repair is fitted on, and the one that it is judged by, in which nothing has chosen: half of all, and an eighth where that
-// is enough.
-func (j *Job) apart() (fit, held []engine.Sequence) {
-	fit, half := j.halves()
-	tokens := 0
-	for i, s := range half {
-		if i%4 == 3 {
-			held, tokens = append(held, s), tokens+len(s.IDs)
-		} else {
-			fit = append(fit, s)
-		}
-	}
-	if tokens < enough {
-		return j.halves()
-	}
-	return fit, held
-}
-
 // strongly is the number of tokens below which scores say little.
 const strongly = 1000
 

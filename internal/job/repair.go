@@ -44,7 +44,7 @@ func (j *Job) solve(ctx context.Context, drop engine.Drop, method prune.RepairMe
 		return r, nil
 	}
 	defer j.phase("repair")()
-	fit, held := j.apart()
+	fit, held := j.halves()
 	if len(held) == 0 {
 		return nil, fmt.Errorf("%w: the calibration text has %d sequences: some must be fitted on and others judged by", ErrTooLittle, len(j.calibration))
 	}

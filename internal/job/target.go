@@ -75,7 +75,7 @@ func (j *Job) measure(ctx context.Context, t prune.Target, method prune.RepairMe
 	return j.keeping(ctx, method, o)
 }
 
-// divergence is KL(dense ‖ pruned) after the repair, on calibration text that nothing is fitted on.
+// divergence is KL(dense ‖ pruned) after the repair, on the half of the calibration text that nothing is fitted on.
 func (j *Job) divergence(ctx context.Context, drop engine.Drop, method prune.RepairMethod) (float64, error) {
 	if j.Repairs(method) {
 		r, err := j.solve(ctx, drop, method)

@@ -46,7 +46,7 @@ func (r *Report) repairTable() (Table, bool) {
 		}
 		t.add(cells...)
 	}
-	t.Note = "Solved in closed form on a part of the calibration text and judged on another: KL(dense ‖ repaired), and the share of rows with " +
+	t.Note = "Solved in closed form on one half of the calibration text and judged on the other: KL(dense ‖ repaired), and the share of rows with " +
 		"the dense model's most likely token."
 	if len(r.Repair.Linear) > 0 {
 		t.Note += fmt.Sprintf(" Linear maps stand in the place of the attention of %s.", plural("layer", r.Repair.Linear))
