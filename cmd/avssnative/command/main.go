@@ -55,12 +55,14 @@ func Main() {
 	ctx, cancel := context.WithCancelCause(signals)
 	stdout := &begun{Writer: os.Stdout}
 	go watch(ctx, os.Stdout.Fd(), stdout, cancel) // by its number: the file is closed while it is watched
-	go abandon(ctx)
+	var ended atomic.Bool
+	go abandon(ctx, &ended)
 	code := run(ctx, os.Args, os.Stdin, stdout, os.Stderr)
 	if err := os.Stdout.Close(); err != nil && code == exitDone { // some file systems say only now that they are full
 		fmt.Fprintf(os.Stderr, "avssnative: stdout: %v\n", err)
 		code = exitFailed
 	}
+	ended.Store(true)
 	os.Exit(code)
 }
 
@@ -68,10 +70,13 @@ func Main() {
 const patience = 700 * time.Millisecond
 
 // abandon ends the process soon after it was interrupted, also out of what does not look at the context: a slow disk, a large header. What was
-// being made is removed first.
-func abandon(ctx context.Context) {
+// being made is removed first. A run that has ended has its own exit code, however long the process takes to go.
+func abandon(ctx context.Context, ended *atomic.Bool) {
 	<-ctx.Done()
 	time.Sleep(patience)
+	if ended.Load() {
+		return
+	}
 	mapped.Abandon()
 	os.Exit(stopped(ctx, os.Stderr))
 }
