@@ -195,9 +195,9 @@ func (w *worker) generate(ctx context.Context, r request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	behind, said := started[0][0], make(numbers, 0, r.New)
+	behind, said, greedy := started[0][0], make(numbers, 0, r.New), engine.NewSampler(engine.Sampling{}, 0)
 	for {
-		token := mostLikely(behind)
+		token := greedy.Next(behind)
 		if said = append(said, float64(token)); len(said) == r.New {
 			return answer{Found: map[string]numbers{"said": said}}, nil
 		}
@@ -207,15 +207,4 @@ func (w *worker) generate(ctx context.Context, r request) (answer, error) {
 		}
 		behind = continued[0][0]
 	}
-}
-
-// mostLikely is the first of the greatest.
-func mostLikely(logits []float32) int32 {
-	best := 0
-	for i, v := range logits {
-		if v > logits[best] {
-			best = i
-		}
-	}
-	return int32(best)
 }
