@@ -11,10 +11,8 @@ import (
 	"time"
 )
 
-var slurmScript = template.Must(template.New("slurm").Funcs(template.FuncMap{"quote": quote}).Parse(`#!/bin/bash
-# {{.Origin}}
-#   bash THIS_FILE         submits all {{.Shards}} shards{{if gt .Rounds 1}}, {{.Rounds}} times one after the other,{{end}} and the merge behind them
-#   bash THIS_FILE 2,5     submits shards 2 and 5 again, and the merge behind them
+// slurmResources are what a job, or one task of an array, asks Slurm for.
+var slurmResources = template.Must(template.New("resources").Funcs(template.FuncMap{"quote": quote, "last": func(end int) int { return end - 1 }}).Parse(`
 #SBATCH --job-name={{.Name}}
 #SBATCH --ntasks=1
 #SBATCH --cpus-per-task={{.CPUs}}
@@ -30,7 +28,18 @@ var slurmScript = template.Must(template.New("slurm").Funcs(template.FuncMap{"qu
 {{- if .Partition}}
 #SBATCH --partition={{.Partition}}
 {{- end}}
-set -euo pipefail
+set -euo pipefail`))
+
+// slurmTemplate is a script that may ask for these resources.
+func slurmTemplate(name, text string) *template.Template {
+	return template.Must(template.Must(slurmResources.Clone()).New(name).Parse(text))
+}
+
+var slurmScript = slurmTemplate("slurm", `#!/bin/bash
+# {{.Origin}}
+#   bash THIS_FILE         submits all {{.Shards}} shards{{if gt .Rounds 1}}, {{.Rounds}} times one after the other,{{end}} and the merge behind them
+#   bash THIS_FILE 2,5     submits shards 2 and 5 again, and the merge behind them
+{{- template "resources" .}}
 
 shards={{.Shards}} rounds={{.Rounds}} state={{quote .State}}
 
@@ -54,7 +63,7 @@ merge)
   echo "merge: job $(sbatch --parsable --output="$state/merge-%j.log" --cpus-per-task=1{{if .GPUs}} --gpus-per-task=0{{end}} $after "$0" merge)"
   ;;
 esac
-`))
+`)
 
 // Slurm prints the script.
 func (j Job) Slurm(w io.Writer) error {

@@ -5,11 +5,10 @@ package launch
 
 import (
 	"io"
-	"text/template"
 	"time"
 )
 
-var slurmSweep = template.Must(template.New("sweep").Funcs(template.FuncMap{"quote": quote, "last": func(end int) int { return end - 1 }}).Parse(`#!/bin/bash
+var slurmSweep = slurmTemplate("sweep", `#!/bin/bash
 # {{.Origin}}
 #   bash THIS_FILE         submits all {{.Tasks}} tasks{{if gt .Rounds 1}}, {{.Rounds}} times one after the other,{{end}} and a merge a model behind them
 #   bash THIS_FILE 2,5-7   submits these tasks again, and the merges of their models
@@ -17,22 +16,7 @@ var slurmSweep = template.Must(template.New("sweep").Funcs(template.FuncMap{"quo
 {{- range .Runs}}
 #   {{.First}}-{{last .End}}  {{.Name}}
 {{- end}}
-#SBATCH --job-name={{.Name}}
-#SBATCH --ntasks=1
-#SBATCH --cpus-per-task={{.CPUs}}
-{{- if .GPUs}}
-#SBATCH --gpus-per-task={{.GPUs}}
-{{- end}}
-{{- if .Memory}}
-#SBATCH --mem={{.Limit}}M
-{{- end}}
-{{- if .Minutes}}
-#SBATCH --time={{.Minutes}}
-{{- end}}
-{{- if .Partition}}
-#SBATCH --partition={{.Partition}}
-{{- end}}
-set -euo pipefail
+{{- template "resources" .}}
 
 tasks={{.Tasks}} rounds={{.Rounds}} state={{quote .State}}
 names=({{range .Runs}}{{.Name}} {{end}})
@@ -81,7 +65,7 @@ merge)
   done
   ;;
 esac
-`))
+`)
 
 func (j Job) slurmSweep(w io.Writer) error {
 	runs, err := j.runs("$part", "")
