@@ -50,7 +50,7 @@ func (j *Job) Generate(ctx context.Context, o Generating, drop engine.Drop) erro
 		g.Pruned, g.Repeats = &said[i], bench.RepeatRate(ids[i])
 		j.Report.Generation[len(j.Report.Generation)-len(prompts)+i] = g
 	}
-	if err := j.sayBeside(ctx, o, dense, map[string]voice{drop.String(): pruned}); err != nil {
+	if err := j.sayBeside(ctx, prompts, asked, o.Tokens, dense, map[string]voice{drop.String(): pruned}); err != nil {
 		return err
 	}
 	j.Report.Warn()

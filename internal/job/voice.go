@@ -29,21 +29,17 @@ func hear(s *report.Sweep, asked []string, dense voice, of func(point int) voice
 	}
 }
 
-// sayBeside lets what is judged beside the plan continue the same beginnings. said is what models said already, by what they lack.
-func (j *Job) sayBeside(ctx context.Context, o Generating, dense voice, said map[string]voice) error {
+// sayBeside lets what is judged beside the plan continue the beginnings, of which asked is the text, by so many tokens. said is what models said
+// already, by what they lack.
+func (j *Job) sayBeside(ctx context.Context, prompts [][]int32, asked []string, tokens int, dense voice, said map[string]voice) error {
 	if len(j.further) == 0 || j.Report.Sweep == nil {
 		return nil
-	}
-	prompts := j.prompts(o)
-	asked, err := j.decoded(prompts)
-	if err != nil {
-		return err
 	}
 	for _, b := range j.further {
 		if _, has := said[b.drop.String()]; has {
 			continue
 		}
-		texts, ids, err := j.say(ctx, prompts, b.drop, b.repair, o.Tokens)
+		texts, ids, err := j.say(ctx, prompts, b.drop, b.repair, tokens)
 		if err != nil {
 			return err
 		}

@@ -140,7 +140,11 @@ func (r *Report) stop(p *SweepPoint, rows []figureRow) stop {
 		to.Figures = append(to.Figures, parted(escape.Visible(rows[i].of(p))))
 	}
 	for i, text := range p.Says {
-		to.Says = append(to.Says, beside(s.Dense.Says, i, text))
+		dense := "" // it may have said less
+		if i < len(s.Dense.Says) {
+			dense = s.Dense.Says[i]
+		}
+		to.Says = append(to.Says, beside(dense, text))
 	}
 	if p == s.Dense {
 		to.Amount, to.Finding = "nothing", "This is the dense model, as it came: nothing goes."
@@ -187,12 +191,9 @@ func parted(figure string) string {
 }
 
 // beside is a text held against what the dense model says in its place, parted where a word differs first.
-func beside(dense []string, i int, text string) passage {
+func beside(dense, text string) passage {
 	text = escape.Visible(text)
-	if i >= len(dense) {
-		return passage{Other: text}
-	}
-	other, same := escape.Visible(dense[i]), 0
+	other, same := escape.Visible(dense), 0
 	for same < len(text) && same < len(other) && text[same] == other[same] {
 		same++
 	}

@@ -53,7 +53,7 @@ func TestBesideText(t *testing.T) {
 		{"", "went", "", "went"},
 		{"went", "", "", ""},
 	} {
-		if diff := cmp.Diff(passage{c.same, c.other}, beside([]string{c.dense}, 0, c.text)); diff != "" {
+		if diff := cmp.Diff(passage{c.same, c.other}, beside(c.dense, c.text)); diff != "" {
 			t.Errorf("%q beside %q: %s", c.text, c.dense, diff)
 		}
 	}

@@ -164,12 +164,10 @@ func (r *Report) sayings(e *explorer) []saying {
 		return nil
 	}
 	var all []saying
-	for i, g := range r.Generation {
+	for _, g := range r.Generation {
 		s := saying{g.Prompt, g.Dense, nil, g.Repetition()}
 		if g.Pruned != nil {
-			dense := make([]string, i+1)
-			dense[i] = g.Dense
-			p := beside(dense, i, *g.Pruned)
+			p := beside(g.Dense, *g.Pruned)
 			s.Pruned = &p
 		}
 		all = append(all, s)

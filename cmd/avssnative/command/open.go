@@ -38,6 +38,14 @@ func opener() ([]string, error) {
 	return append([]string{program}, words[1:]...), nil
 }
 
+// openable finds out whether something can be shown here; instead is what to open without this program.
+func openable(instead string) error {
+	if _, err := opener(); err != nil {
+		return usage("--%s: %w; leave it out, and open %s", openName, err, instead)
+	}
+	return nil
+}
+
 // checkOpen finds out before any work whether what --open asks for can be done.
 func checkOpen(c *cli.Context) error {
 	if !c.Bool(openName) {
@@ -46,10 +54,7 @@ func checkOpen(c *cli.Context) error {
 	if c.String("report") == "" {
 		return idle(c, "without --report DIR there is no page", openName)
 	}
-	if _, err := opener(); err != nil {
-		return usage("--%s: %w; leave it out, and open %s yourself", openName, err, filepath.Join(c.String("report"), pageName))
-	}
-	return nil
+	return openable(filepath.Join(c.String("report"), pageName) + " yourself")
 }
 
 // pageName is what the page is called in a report's folder.
@@ -58,15 +63,18 @@ const pageName = "report.html"
 // openReport shows the page of --report where --open asks for it and nothing failed before.
 func openReport(c *cli.Context, failed error) error {
 	dir := c.String("report")
-	if !c.Bool(openName) || dir == "" || failed != nil {
+	if dir == "" || failed != nil {
 		return nil
 	}
-	return openPage(filepath.Join(dir, pageName))
+	return openSaved(c, dir)
 }
 
-// openPage shows a file.
-func openPage(path string) error {
-	whole, err := filepath.Abs(path)
+// openSaved shows the page of a report's folder where --open asks for it.
+func openSaved(c *cli.Context, dir string) error {
+	if !c.Bool(openName) {
+		return nil
+	}
+	whole, err := filepath.Abs(filepath.Join(dir, pageName))
 	if err != nil {
 		return err
 	}

@@ -72,19 +72,11 @@ func checkOpenSaved(c *cli.Context, dir, format string) error {
 		return usage("--%s has no effect: --format %s prints what is for programs", openName, format)
 	}
 	page := filepath.Join(dir, pageName)
-	if _, err := opener(); err != nil {
-		return usage("--%s: %w; leave it out, and open %s yourself", openName, err, page)
+	if err := openable(page + " yourself"); err != nil {
+		return err
 	}
 	if _, err := os.Stat(page); err != nil && format == "text" {
 		return fmt.Errorf("--%s: %s: %w; report --format all writes it", openName, page, unwrapped(err))
 	}
 	return nil
-}
-
-// openSaved shows the page of a report's folder where --open asks for it.
-func openSaved(c *cli.Context, dir string) error {
-	if !c.Bool(openName) {
-		return nil
-	}
-	return openPage(filepath.Join(dir, pageName))
 }

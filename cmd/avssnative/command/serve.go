@@ -36,8 +36,8 @@ func serve(c *cli.Context) error {
 		return usage("--port %d: want 0 (a free one) to %d", port, 1<<16-1)
 	}
 	if c.Bool(openName) {
-		if _, err := opener(); err != nil {
-			return usage("--%s: %w; leave it out, and open the address that is printed", openName, err)
+		if err := openable("the address that is printed"); err != nil {
+			return err
 		}
 	}
 	dir := c.Args().First()
