@@ -6,10 +6,8 @@ import (
 	"slices"
 	"testing"
 
-	"avssnative/calib"
 	"avssnative/engine"
 	"avssnative/prune"
-	"avssnative/tokenizer"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -17,19 +15,7 @@ import (
 // On the demo without four attentions the linear maps in their place come nearer to the dense model than the plain cut, on text that they were not
 // fitted on, and the layers that stay, refitted beside them, nearer still.
 func TestLinearMapsOfTheDemo(t *testing.T) {
-	m, err := engine.Open(t.Context(), "demo", engine.Options{Device: "cpu"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	words, err := tokenizer.Open(m.Path())
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := calib.Read(t.Context(), m, words, calib.Options{Tokens: 4096})
-	if err != nil {
-		t.Fatal(err)
-	}
+	m, text := prune.DemoAndText(t, 4096, 0)
 	fit, held := text.Split()
 	drop := attentions(2, 4, 5, 8)
 	r, err := prune.Repair(t.Context(), m, drop, prune.RepairOptions{Method: prune.RepairRefit, Linear: true, Fit: fit.Sequences, Held: held.Sequences})

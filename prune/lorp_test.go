@@ -120,7 +120,7 @@ func TestGroupingRefuses(t *testing.T) {
 
 // On the demo the cosines are those that a trace of the streams gives, and the scores are places.
 func TestLoRPOnTheDemo(t *testing.T) {
-	m, text := demoAndText(t, 200, 40)
+	m, text := DemoAndText(t, 200, 40)
 	streams, err := m.Streams(t.Context(), text.Sequences, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -6,28 +6,14 @@ import (
 	"slices"
 	"testing"
 
-	"avssnative/calib"
 	"avssnative/engine"
 	"avssnative/prune"
-	"avssnative/tokenizer"
 )
 
 // On the demo without a run of middle layers every repair but the plain cut is nearer to the dense model on text that it was not fitted on, auto
 // takes the nearest, and the folder that is written computes what was judged.
 func TestRepairOfTheDemo(t *testing.T) {
-	m, err := engine.Open(t.Context(), "demo", engine.Options{Device: "cpu"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	words, err := tokenizer.Open(m.Path())
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := calib.Read(t.Context(), m, words, calib.Options{Tokens: 16384})
-	if err != nil {
-		t.Fatal(err)
-	}
+	m, text := prune.DemoAndText(t, 16384, 0)
 	fit, held := text.Split()
 	drop := engine.Layers(2, 3, 4, 5)
 	options := prune.RepairOptions{Method: prune.RepairAuto, Fit: fit.Sequences, Held: held.Sequences}
@@ -64,19 +50,7 @@ func TestRepairOfTheDemo(t *testing.T) {
 
 // Halves of layers are repaired as layers are, and what was repaired is written beside what was left out.
 func TestRepairOfHalves(t *testing.T) {
-	m, err := engine.Open(t.Context(), "demo", engine.Options{Device: "cpu"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close()
-	words, err := tokenizer.Open(m.Path())
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := calib.Read(t.Context(), m, words, calib.Options{Tokens: 4096})
-	if err != nil {
-		t.Fatal(err)
-	}
+	m, text := prune.DemoAndText(t, 4096, 0)
 	fit, held := text.Split()
 	drop, err := engine.ParseDrop("2.attn,3.attn,4.mlp,5.mlp,6,8.mlp")
 	if err != nil {

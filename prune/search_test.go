@@ -11,11 +11,9 @@ import (
 	"testing"
 
 	"avssnative/avss"
-	"avssnative/calib"
 	"avssnative/engine"
 	_ "avssnative/engine/cpu"
 	_ "avssnative/engine/weights/demo"
-	"avssnative/tokenizer"
 )
 
 // invented is a model whose sets cost what a formula says: what each layer and each pair of layers is worth, differently on every sequence.
@@ -281,29 +279,10 @@ func TestADoubtLeavesOffMore(t *testing.T) {
 	}
 }
 
-// demoAndText is the demo and so many tokens of its calibration text.
-func demoAndText(t *testing.T, tokens, length int) (*engine.Model, *calib.Text) {
-	t.Helper()
-	m, err := engine.Open(t.Context(), "demo", engine.Options{Device: "cpu"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { m.Close() })
-	words, err := tokenizer.Open(m.Path())
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := calib.Read(t.Context(), m, words, calib.Options{Tokens: tokens, Length: length})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m, text
-}
-
 // On the demo the sets that a beam with swaps finds, with gaps bridged, cost no less than the best of all sets measured outright, and the best of all
 // sets is the same whether sets are left off early or not.
 func TestSearchOnTheDemo(t *testing.T) {
-	m, read := demoAndText(t, 160, 32)
+	m, read := DemoAndText(t, 160, 32)
 	text := read.Sequences
 	for i := range text {
 		text[i].ScoreFrom, text[i].ScoreTo = 1, len(text[i].IDs)

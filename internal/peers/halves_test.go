@@ -2,7 +2,6 @@ package peers_test
 
 import (
 	"context"
-	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -26,7 +25,6 @@ func TestLlamaCppRunsHalves(t *testing.T) {
 	var cases []ggufCase
 	var names []string
 	var ours [][][]float32
-	vocab := 0
 	r := rand.New(rand.NewPCG(5, 6))
 	for _, file := range files {
 		m, err := engine.Open(context.Background(), filepath.Join("../../engine/testdata/gguf", file), engine.Options{Device: "cpu"})
@@ -34,7 +32,6 @@ func TestLlamaCppRunsHalves(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer m.Close()
-		vocab = m.Spec.Vocab
 		for _, text := range drops {
 			drop, err := engine.ParseDrop(text)
 			if err != nil {
@@ -46,7 +43,7 @@ func TestLlamaCppRunsHalves(t *testing.T) {
 			}
 			ids := make([]int32, 19)
 			for i := range ids {
-				ids[i] = int32(r.IntN(vocab))
+				ids[i] = int32(r.IntN(m.Spec.Vocab))
 			}
 			for _, stepwise := range []bool{false, true} {
 				cases = append(cases, ggufCase{Path: path, Sequences: [][]int32{ids}, Stepwise: stepwise})
@@ -55,22 +52,7 @@ func TestLlamaCppRunsHalves(t *testing.T) {
 			}
 		}
 	}
-	for c, theirs := range llamaLogits(t, cases) {
-		if theirs == nil {
-			t.Errorf("%s: llama.cpp does not load it", names[c])
-			continue
-		}
-		worst, square := 0.0, 0.0
-		for p, row := range theirs[0] {
-			for id, want := range row {
-				worst = max(worst, math.Abs(float64(ours[c][0][p*vocab+id])-want))
-				square += want * want
-			}
-		}
-		if off := worst / math.Sqrt(square/float64(len(ours[c][0]))); !(off <= 4.0/1024) {
-			t.Errorf("%s, token by token %t: logits off by %.2g of their root mean square", names[c], cases[c].Stepwise, off)
-		}
-	}
+	llamaAgrees(t, cases, names, ours)
 }
 
 // transformers loads a folder whose layers lack their attention or their MLP by the code that lies beside the weights, with no weight missing

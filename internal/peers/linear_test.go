@@ -2,7 +2,6 @@ package peers_test
 
 import (
 	"context"
-	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"testing"
@@ -23,11 +22,9 @@ func TestLlamaCppRunsLinearMaps(t *testing.T) {
 	var cases []ggufCase
 	var names []string
 	var ours [][][]float32
-	vocab := 0
 	r := rand.New(rand.NewPCG(9, 10))
 	for _, file := range []string{"llama-f32.gguf", "llama3-rope-f32.gguf"} {
 		m := opened(t, filepath.Join("../../engine/testdata/gguf", file))
-		vocab = m.Spec.Vocab
 		for _, text := range []string{"1.attn", "0.attn", "2.attn", "0.attn,1.attn", "0,1.attn", "1.attn,2.mlp"} {
 			drop, err := engine.ParseDrop(text)
 			if err != nil {
@@ -56,7 +53,7 @@ func TestLlamaCppRunsLinearMaps(t *testing.T) {
 			}
 			ids := make([]int32, 19)
 			for i := range ids {
-				ids[i] = int32(r.IntN(vocab))
+				ids[i] = int32(r.IntN(m.Spec.Vocab))
 			}
 			for _, stepwise := range []bool{false, true} {
 				cases = append(cases, ggufCase{Path: path, Sequences: [][]int32{ids}, Stepwise: stepwise})
@@ -65,20 +62,5 @@ func TestLlamaCppRunsLinearMaps(t *testing.T) {
 			}
 		}
 	}
-	for c, theirs := range llamaLogits(t, cases) {
-		if theirs == nil {
-			t.Errorf("%s: llama.cpp does not load it", names[c])
-			continue
-		}
-		worst, square := 0.0, 0.0
-		for p, row := range theirs[0] {
-			for id, want := range row {
-				worst = max(worst, math.Abs(float64(ours[c][0][p*vocab+id])-want))
-				square += want * want
-			}
-		}
-		if off := worst / math.Sqrt(square/float64(len(ours[c][0]))); !(off <= 4.0/1024) {
-			t.Errorf("%s, token by token %t: logits off by %.2g of their root mean square", names[c], cases[c].Stepwise, off)
-		}
-	}
+	llamaAgrees(t, cases, names, ours)
 }

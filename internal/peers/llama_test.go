@@ -58,6 +58,27 @@ func llamaLogits(t testing.TB, cases []ggufCase) [][][][]float64 {
 	return logits
 }
 
+// llamaAgrees holds our logits of the first sequence of each case against llama.cpp's, within the tolerance of TestLlamaCppAgreesOnGGUF.
+func llamaAgrees(t *testing.T, cases []ggufCase, names []string, ours [][][]float32) {
+	t.Helper()
+	for c, theirs := range llamaLogits(t, cases) {
+		if theirs == nil {
+			t.Errorf("%s: llama.cpp does not load it", names[c])
+			continue
+		}
+		worst, square := 0.0, 0.0
+		for p, row := range theirs[0] {
+			for id, want := range row {
+				worst = max(worst, math.Abs(float64(ours[c][0][p*len(row)+id])-want))
+				square += want * want
+			}
+		}
+		if off := worst / math.Sqrt(square/float64(len(ours[c][0]))); !(off <= 4.0/1024) {
+			t.Errorf("%s, token by token %t: logits off by %.2g of their root mean square", names[c], cases[c].Stepwise, off)
+		}
+	}
+}
+
 // ourLogits is the same by this program.
 func ourLogits(t testing.TB, m *engine.Model, sequences [][]int32) [][]float32 {
 	t.Helper()

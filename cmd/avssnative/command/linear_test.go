@@ -1,7 +1,6 @@
 package command
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,12 +45,8 @@ func TestLinearIsJudged(t *testing.T) {
 			t.Errorf("output lacks %q", want)
 		}
 	}
-	data, err := os.ReadFile(filepath.Join(saved, "report.json"))
+	r, err := report.Read(saved)
 	if err != nil {
-		t.Fatal(err)
-	}
-	var r report.Report
-	if err := json.Unmarshal(data, &r); err != nil {
 		t.Fatal(err)
 	}
 	m, err := engine.Open(t.Context(), "demo", engine.Options{Device: "cpu"})

@@ -1,8 +1,6 @@
 package command
 
 import (
-	"encoding/json"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -22,12 +20,8 @@ func TestSublayers(t *testing.T) {
 			t.Errorf("output lacks %q", want)
 		}
 	}
-	data, err := os.ReadFile(filepath.Join(saved, "report.json"))
+	r, err := report.Read(saved)
 	if err != nil {
-		t.Fatal(err)
-	}
-	var r report.Report
-	if err := json.Unmarshal(data, &r); err != nil {
 		t.Fatal(err)
 	}
 	if r.Unit != prune.Sublayer || r.Plan.Unit != prune.Sublayer || len(r.Layers) != 32 || len(r.Plan.Dropped)+len(r.Plan.Kept) != 32 {
