@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"avssnative/internal/need"
 )
 
 const twoModels = "models:\n  - {name: small, model: /m/small one}\n  - name: large\n    model: /m/large\n    shards: 3\n    flags: [--drop, '25%']\n"
@@ -21,10 +23,7 @@ func sweepOf(t *testing.T, text string) string {
 }
 
 func TestLaunchSweepOnSlurm(t *testing.T) {
-	bash, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip("no bash")
-	}
+	bash := need.Program(t, "bash")
 	folder := t.TempDir()
 	state := filepath.Join(folder, "state")
 	script := filepath.Join(folder, "job.sh")

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"avssnative/internal/need"
 )
 
 func TestLaunchSlurmPrintsAScriptThatSubmitsItself(t *testing.T) {
@@ -22,10 +24,7 @@ func TestLaunchSlurmPrintsAScriptThatSubmitsItself(t *testing.T) {
 	if err := os.WriteFile(path, []byte(script), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	bash, err := exec.LookPath("bash")
-	if err != nil {
-		t.Skip("no bash")
-	}
+	bash := need.Program(t, "bash")
 	// A program that stands for sbatch counts its calls and prints what it was given.
 	if err := os.WriteFile(filepath.Join(folder, "sbatch"), []byte("#!"+bash+"\necho \"$*\" >>\""+folder+"/calls\"\nwc -l <\""+folder+"/calls\"\n"), 0o700); err != nil {
 		t.Fatal(err)
