@@ -1,5 +1,6 @@
 # The short Go tests with the race detector, of the packages that start goroutines, themselves or in their tests.
 # debian: gcc g++ libc6-dev cmake make
+# python: peers
 # data: yes
 # Which these are is read off the sources. What runs in their goroutines of the other packages does so in the commands' whole runs. cuda is left out,
 # whose threads are the PTX machine's; and of the tests those that hold the results of long computations against values, where others of their
