@@ -174,7 +174,11 @@ func clearWorkshop(path string, entry os.DirEntry) error {
 		w.lock.Close()
 		return err
 	}
-	return gone(w.close())
+	// An owner who was about to lock it has begun in it meanwhile: he finds its lock gone, and removes it himself.
+	if err := gone(w.close()); !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
 }
 
 // ours reports whether a folder has no entries but a workshop's.
