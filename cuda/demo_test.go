@@ -10,16 +10,13 @@ import (
 	"avssnative/avss"
 	"avssnative/engine"
 	"avssnative/engine/device"
-	"avssnative/internal/need"
 	"avssnative/internal/smallworld"
 	"avssnative/tokenizer"
 )
 
 // TestDemoScores scores the demo on the GPU and on the processor: the same text, the same metric, the same layers to drop.
 func TestDemoScores(t *testing.T) {
-	if _, err := device.List("cuda"); err != nil {
-		need.Missing(t, "a GPU, or AVSSNATIVE_LIBCUDA naming the PTX machine,")
-	}
+	someGPU(t)
 	want := demoScores(t, "cpu", device.ComputeF32)
 	for compute, allowed := range map[device.Compute]float64{device.ComputeF32: 1e-3, device.ComputeBF16: 0.1} {
 		got := demoScores(t, "cuda:0", compute)

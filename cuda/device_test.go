@@ -11,8 +11,8 @@ import (
 	"avssnative/internal/need"
 )
 
-// open opens the first GPU, real or the one that AVSSNATIVE_LIBCUDA poses as; without either the test skips.
-func open(t testing.TB, compute device.Compute) *gpu {
+// someGPU skips the test where there is no GPU, neither a real one nor the one that AVSSNATIVE_LIBCUDA poses as.
+func someGPU(t testing.TB) {
 	t.Helper()
 	if _, _, err := cards(); err != nil {
 		if os.Getenv("AVSSNATIVE_LIBCUDA") != "" {
@@ -20,6 +20,12 @@ func open(t testing.TB, compute device.Compute) *gpu {
 		}
 		need.Missing(t, "a GPU, or AVSSNATIVE_LIBCUDA naming the PTX machine,")
 	}
+}
+
+// open opens the first GPU.
+func open(t testing.TB, compute device.Compute) *gpu {
+	t.Helper()
+	someGPU(t)
 	d, err := device.Open("cuda:0", device.Options{Compute: compute})
 	if err != nil {
 		t.Fatal(err)
@@ -169,9 +175,7 @@ func TestRefusals(t *testing.T) {
 
 // TestLimit: memory beyond the limit is refused, and what was given back can be had again.
 func TestLimit(t *testing.T) {
-	if _, _, err := cards(); err != nil {
-		open(t, device.ComputeF32) // skips
-	}
+	someGPU(t)
 	opened, err := device.Open("cuda:0", device.Options{Compute: device.ComputeF32, Memory: 1 << 20})
 	if err != nil {
 		t.Fatal(err)

@@ -214,6 +214,7 @@ func TestOutOfMemory(t *testing.T) {
 // TestMemoryShrinks: where a device cannot hold a pass's batch it computes smaller ones, to the same bits; a sequence that it cannot hold is an
 // error.
 func TestMemoryShrinks(t *testing.T) {
+	someGPU(t)
 	silent(t)
 	shape, folder := yardstick.Shapes["quick"], t.TempDir()
 	if err := shape.Write(t.Context(), folder, "F32"); err != nil {

@@ -8,3 +8,5 @@
 ptx_machine
 tests -timeout 40m ./internal/peers $(go list ./... | grep -vE '/(cuda|internal/peers)$')
 tests -short -timeout 20m ./cuda
+# Where there is no GPU the tests of one skip, and do not fail: go test on a machine that has but Go and a C compiler.
+env -u AVSSNATIVE_LIBCUDA -u AVSSNATIVE_REQUIRE go test -vet=off -short -timeout 5m ./cuda
