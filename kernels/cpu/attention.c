@@ -12,10 +12,9 @@
 #ifndef BODY
 #include "internal.h"
 enum { KEY_TILE = 256 }; /* keys a tile */
-_Static_assert(AVSS_QUERY_ROWS % 84 == 0, "a job's rows are whole micro-tiles of 14, 6 and 4 rows");
 _Static_assert((int)KEY_TILE <= (int)KC_F32, "pack_x rounds rows of up to KC_F32 values");
 _Static_assert(KC_F32 % 32 == 0 && KC_BF16 % 32 == 0, "K blocks of keys end where pack_w pads to");
-_Static_assert(14 * KC_F32 <= PANEL * KEY_TILE && 14 * KC_BF16 <= PANEL * KEY_TILE,
+_Static_assert(14 * KC_F32 <= PANEL * KEY_TILE && 14 * KC_BF16 <= PANEL * KEY_TILE && 32 * KC_AMX <= PANEL * KEY_TILE,
                "a micro-tile's queries are scaled where its scores will stand");
 
 static inline int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
@@ -26,6 +25,7 @@ typedef struct {
   int round;                       /* as the packers take it: operands are rounded but stored as float32 */
   int64_t value_bytes, query_bytes; /* of a packed value, and of a packed row of queries */
   int64_t value_cols;              /* value_dim in whole panels */
+  int64_t rows;                    /* of a head's queries: the most of a job in whole micro-tiles */
   char *keys, *values, *queries, *weights; /* packed */
   float *out;                      /* weighted sums of values, a query row each */
   float *scores;                   /* a micro-tile's, and PANEL × KEY_TILE in any case: a panel of values is gathered there */
@@ -34,8 +34,8 @@ typedef struct {
 
 /* Lays out the scratch from base on and returns its bytes; s may be NULL. */
 static int64_t lay_out(attention_scratch *s, const avss_attention *a, char *base) {
-  const product_isa *isa = a->bf16 ? avss_products->attention_bf16 : avss_products->f32;
-  const int64_t group = a->heads / a->kv_heads, rows = AVSS_QUERY_ROWS, cols = round_up(a->value_dim, PANEL);
+  const product_isa *isa = product_for(a->bf16 ? AVSS_AS_BF16 : AVSS_AS_F32);
+  const int64_t group = a->heads / a->kv_heads, rows = round_up(AVSS_QUERY_ROWS, isa->rows), cols = round_up(a->value_dim, PANEL);
   const int64_t bytes = isa->bf16 ? 2 : 4, query_bytes = round_up(a->head_dim, isa->pair) * bytes, size = sizeof(float);
   const int64_t sizes[8] = {KEY_TILE * round_up(a->head_dim, 32) * bytes, KEY_TILE * cols * bytes, group * rows * query_bytes,
                             PANEL * KEY_TILE * bytes, group * rows * cols * size, PANEL * KEY_TILE * size, group * rows * size,
@@ -47,7 +47,7 @@ static int64_t lay_out(attention_scratch *s, const avss_attention *a, char *base
     used += round_up(sizes[i] + 64, 64);
   }
   if (s)
-    *s = (attention_scratch){isa, a->bf16 && !isa->bf16, bytes, query_bytes, cols, part[0], part[1], part[2], part[3],
+    *s = (attention_scratch){isa, a->bf16 && !isa->bf16, bytes, query_bytes, cols, rows, part[0], part[1], part[2], part[3],
                              (float *)part[4], (float *)part[5], (float *)part[6], (float *)part[7]};
   return used;
 }
@@ -236,7 +236,7 @@ TARGET static void NAME(attend_tile)(const avss_attention *a, const attention_sc
   }
   if (seen <= first) return;
   first = first / PANEL * PANEL;
-  const int64_t at = g * AVSS_QUERY_ROWS + row, padded_keys = round_up(seen - first, isa->pair);
+  const int64_t at = g * s->rows + row, padded_keys = round_up(seen - first, isa->pair);
   float *out = s->out + at * cols, *scores = s->scores;
   for (int64_t k0 = 0; k0 < a->head_dim; k0 += isa->kc) {
     const int64_t kc = least(isa->kc, a->head_dim - k0);
@@ -251,7 +251,7 @@ TARGET static void NAME(attend_tile)(const avss_attention *a, const attention_sc
     const int64_t p = p0 + i, from = most(0, first_seen(a, p) - j0), end = least(n, end_seen(a, p, keys) - j0);
     float *weights = scores + i * KEY_TILE, *to = out + i * cols;
     /* zeros stand behind what is seen, as far as the weights' pairs go */
-    const float factor = NAME(update_softmax)(a, weights, round_up(seen - first, LANES), from - first, end - first, slope, j0 + first, p,
+    const float factor = NAME(update_softmax)(a, weights, round_up(seen - first, most(LANES, isa->pair)), from - first, end - first, slope, j0 + first, p,
                                               s->highest + at + i, s->sum + at + i);
     if (factor != 1)
       for (int64_t c = 0; c < cols; c += LANES) v_store(to + c, v_mul(v_load(to + c), v_set(factor)));
@@ -267,7 +267,7 @@ TARGET static void NAME(attend_tile)(const avss_attention *a, const attention_sc
 /* Packs the scaled queries of head g of the key head's group, and begins their sums. */
 TARGET static void NAME(begin_queries)(const avss_attention *a, const attention_scratch *s, const query_block *b, int64_t head, int64_t g) {
   const product_isa *isa = s->isa;
-  const int64_t at = g * AVSS_QUERY_ROWS;
+  const int64_t at = g * s->rows;
   float *scaled = s->scores; /* [rows][kc]: free until the first product */
   for (int64_t row = 0; row < b->queries; row += isa->rows)
     for (int64_t k0 = 0; k0 < a->head_dim; k0 += isa->kc) {
@@ -303,7 +303,7 @@ TARGET static void NAME(attend_block)(const avss_attention *a, const attention_s
   }
   for (int64_t g = 0; g < group; g++)
     for (int64_t i = 0; i < b->queries; i++) {
-      const int64_t at = g * AVSS_QUERY_ROWS + i;
+      const int64_t at = g * s->rows + i;
       float *to = a->dst.data + (b->query + i) * a->dst.stride + (kv_head * group + g) * a->value_dim, total = s->sum[at];
       for (int64_t c = 0; c < a->value_dim; c++) to[c] = s->out[at * s->value_cols + c] / total;
     }
@@ -314,7 +314,9 @@ TARGET void NAME(op_attend)(const void *arguments, int64_t from, int64_t to, voi
   const query_block *blocks = (const query_block *)a->jobs;
   attention_scratch s;
   lay_out(&s, a, scratch);
+  if (s.isa->begin) s.isa->begin();
   for (int64_t i = from; i < to; i++) NAME(attend_block)(a, &s, blocks + i / a->kv_heads, i % a->kv_heads);
+  if (s.isa->end) s.isa->end();
 }
 
 /* Scores of keys j0+from .. j0+n: the scaled query with each key, two sums a lane. */
