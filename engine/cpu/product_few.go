@@ -31,8 +31,8 @@ func (d *processor) ProductFew(dst, x device.Tensor, w device.Matrix, bias devic
 	if !ready {
 		return
 	}
-	if weight.weight.Transposed || d.bf16 {
-		d.Product(dst, x, w, bias) // an output's weights are no run of the file; or operands are to be rounded, which the packers do
+	if weight.weight.Transposed {
+		d.Product(dst, x, w, bias) // an output's weights are no run of the file
 		return
 	}
 	p := fewProduct{operation: kernels.MultiplyFew, reads: from.guard, writes: to.guard, outputs: int64(to.cols)}
@@ -44,6 +44,9 @@ func (d *processor) ProductFew(dst, x device.Tensor, w device.Matrix, bias devic
 			return
 		}
 	} else {
+		if d.bf16 {
+			p.args.BF16 = 1
+		}
 		d.runChain()
 		if len(d.products) > 0 {
 			d.runProducts()

@@ -27,11 +27,7 @@ func (d *processor) Attention(dst, q, k, v device.Tensor, a device.Attention, l 
 }
 
 func (d *processor) AttentionFew(dst, q, k, v device.Tensor, a device.Attention, l *device.Layout) {
-	how := kernels.AttendFew
-	if d.bf16 {
-		how = kernels.Attend // whose packers round operands
-	}
-	d.attend(how, dst, q, k, v, a, l)
+	d.attend(kernels.AttendFew, dst, q, k, v, a, l)
 }
 
 func (d *processor) attend(how kernels.Operation, dst, q, k, v device.Tensor, a device.Attention, l *device.Layout) {

@@ -4,8 +4,8 @@
  * and meets a micro-tile of query rows at a time, whose scores stay in the first cache and which skips the panels of keys none of them sees.
  * With bf16 the operands (queries · scale, keys, weights, values) are rounded to bfloat16; sums, softmax and the sum of the weights, which
  * are not yet rounded there, are float32.
- * Few query rows, each behind many keys, read keys and values where they lie instead (attend_few), operands always float32, with an order of sums
- * of its own and the same tiles; a job is then a head of a block, which is one row.
+ * Few query rows, each behind many keys, read keys and values where they lie instead (attend_few), with an order of sums of its own and the same
+ * tiles; a job is then a head of a block, which is one row.
  * Keys and values that no query of a block sees are not read: a cache need not have them any more.
  * A row's result depends on the keys it sees alone: tiles are fixed by positions, masked scores weigh exactly nothing, and a value that is
  * no finite number is zero in the packed tile and is added to the rows that see it. */
@@ -319,26 +319,29 @@ TARGET void NAME(op_attend)(const void *arguments, int64_t from, int64_t to, voi
   if (s.isa->end) s.isa->end();
 }
 
+/* An operand as the products take it. */
+TARGET INLINE vf NAME(operand)(vf x, const int bf16) { return bf16 ? v_bf16(x) : x; }
+
 /* Scores of keys j0+from .. j0+n: the scaled query with each key, two sums a lane. */
-TARGET static void NAME(score_keys)(const avss_attention *a, const query_block *b, const float *query, int64_t kv_head, int64_t j0, int64_t from,
-                                    int64_t n, float *scores) {
+TARGET INLINE void NAME(score_keys)(const avss_attention *a, const query_block *b, const float *query, int64_t kv_head, int64_t j0, int64_t from,
+                                    int64_t n, const int bf16, float *scores) {
   const int64_t dim = a->head_dim;
   for (int64_t j = from; j < n; j++) {
     const float *key = a->k.data + key_row(b, j0 + j) * a->k.stride + kv_head * dim;
     vf s0 = v_zero(), s1 = v_zero();
     int64_t d = 0;
     for (; d + 2 * LANES <= dim; d += 2 * LANES) {
-      s0 = v_fma(v_load(query + d), v_load(key + d), s0);
-      s1 = v_fma(v_load(query + d + LANES), v_load(key + d + LANES), s1);
+      s0 = v_fma(v_load(query + d), NAME(operand)(v_load(key + d), bf16), s0);
+      s1 = v_fma(v_load(query + d + LANES), NAME(operand)(v_load(key + d + LANES), bf16), s1);
     }
-    for (; d < dim; d += LANES) s0 = v_fma(v_load(query + d), v_load_n(key + d, least(LANES, dim - d)), s0);
+    for (; d < dim; d += LANES) s0 = v_fma(v_load(query + d), NAME(operand)(v_load_n(key + d, least(LANES, dim - d)), bf16), s0);
     scores[j] = v_sum(v_add(s0, s1));
   }
 }
 
 /* Adds the values of those keys, times their weights, to out: a chain of fused products a column, in ascending order. */
-TARGET static void NAME(mix_values)(const avss_attention *a, const query_block *b, int64_t kv_head, const float *weights, int64_t j0, int64_t from,
-                                    int64_t n, float *out) {
+TARGET INLINE void NAME(mix_values)(const avss_attention *a, const query_block *b, int64_t kv_head, const float *weights, int64_t j0, int64_t from,
+                                    int64_t n, const int bf16, float *out) {
   const int64_t dim = a->value_dim;
   const float *values = a->v.data + kv_head * dim;
   int64_t c = 0;
@@ -347,10 +350,10 @@ TARGET static void NAME(mix_values)(const avss_attention *a, const query_block *
     for (int64_t j = from; j < n; j++) {
       const float *v = values + key_row(b, j0 + j) * a->v.stride + c;
       const vf w = v_set(weights[j]);
-      s0 = v_fma(w, v_load(v), s0);
-      s1 = v_fma(w, v_load(v + LANES), s1);
-      s2 = v_fma(w, v_load(v + 2 * LANES), s2);
-      s3 = v_fma(w, v_load(v + 3 * LANES), s3);
+      s0 = v_fma(w, NAME(operand)(v_load(v), bf16), s0);
+      s1 = v_fma(w, NAME(operand)(v_load(v + LANES), bf16), s1);
+      s2 = v_fma(w, NAME(operand)(v_load(v + 2 * LANES), bf16), s2);
+      s3 = v_fma(w, NAME(operand)(v_load(v + 3 * LANES), bf16), s3);
     }
     v_store(out + c, s0);
     v_store(out + c + LANES, s1);
@@ -360,13 +363,13 @@ TARGET static void NAME(mix_values)(const avss_attention *a, const query_block *
   for (; c < dim; c += LANES) {
     vf s = v_load(out + c);
     for (int64_t j = from; j < n; j++)
-      s = v_fma(v_set(weights[j]), v_load_n(values + key_row(b, j0 + j) * a->v.stride + c, least(LANES, dim - c)), s);
+      s = v_fma(v_set(weights[j]), NAME(operand)(v_load_n(values + key_row(b, j0 + j) * a->v.stride + c, least(LANES, dim - c)), bf16), s);
     v_store(out + c, s);
   }
 }
 
 /* One head of one query row, its keys and values read where they lie. */
-TARGET static void NAME(attend_row)(const avss_attention *a, const query_block *b, int64_t head, float *scratch) {
+TARGET INLINE void NAME(attend_row)(const avss_attention *a, const query_block *b, int64_t head, const int bf16, float *scratch) {
   const int64_t group = a->heads / a->kv_heads, kv_head = head / group, p = b->position, first = first_seen(a, p);
   const int64_t end = end_seen(a, p, b->own + b->before);
   float *scores = scratch, *query = scores + KEY_TILE, *out = query + few_floats(a->head_dim);
@@ -374,13 +377,15 @@ TARGET static void NAME(attend_row)(const avss_attention *a, const query_block *
   float highest = a->sinks ? a->sinks[head] : -INFINITY, sum = a->sinks ? 1 : 0;
   memset(scratch, 0, (size_t)scratch_attend_few(a));
   for (int64_t d = 0; d < a->head_dim; d++) query[d] = q[d] * a->scale;
+  for (int64_t d = 0; bf16 && d < a->head_dim; d += LANES) v_store(query + d, v_bf16(v_load(query + d)));
   for (int64_t j0 = first / KEY_TILE * KEY_TILE; j0 < end; j0 += KEY_TILE) {
     const int64_t from = most(0, first - j0), n = least(KEY_TILE, end - j0);
-    NAME(score_keys)(a, b, query, kv_head, j0, from, n, scores);
+    NAME(score_keys)(a, b, query, kv_head, j0, from, n, bf16, scores);
     const float factor = NAME(update_softmax)(a, scores, n, from, n, slope, j0, p, &highest, &sum);
     if (factor != 1)
       for (int64_t c = 0; c < a->value_dim; c += LANES) v_store(out + c, v_mul(v_load(out + c), v_set(factor)));
-    NAME(mix_values)(a, b, kv_head, scores, j0, from, n, out);
+    for (int64_t j = 0; bf16 && j < round_up(n, LANES); j += LANES) v_store(scores + j, v_bf16(v_load(scores + j))); /* their sum was not rounded */
+    NAME(mix_values)(a, b, kv_head, scores, j0, from, n, bf16, out);
   }
   float *to = a->dst.data + b->query * a->dst.stride + head * a->value_dim;
   for (int64_t c = 0; c < a->value_dim; c++) to[c] = out[c] / sum;
@@ -389,6 +394,9 @@ TARGET static void NAME(attend_row)(const avss_attention *a, const query_block *
 TARGET void NAME(op_attend_few)(const void *arguments, int64_t from, int64_t to, void *scratch) {
   const avss_attention *a = arguments;
   const query_block *blocks = (const query_block *)a->jobs;
-  for (int64_t i = from; i < to; i++) NAME(attend_row)(a, blocks + i / a->heads, i % a->heads, scratch);
+  for (int64_t i = from; i < to; i++) {
+    if (a->bf16) NAME(attend_row)(a, blocks + i / a->heads, i % a->heads, 1, scratch);
+    else NAME(attend_row)(a, blocks + i / a->heads, i % a->heads, 0, scratch);
+  }
 }
 #endif

@@ -72,6 +72,7 @@ typedef struct {
   avss_weight w;
   const float *bias; /* [out] or NULL */
   const void *quantised; /* by quantise; for multiply_few_int8 */
+  int32_t bf16, pad; /* operands are rounded to bfloat16; for multiply_few */
 } avss_few;
 
 /* Rows of x, whose columns are a multiple of 32, as 8-bit integers: see quantise.c. Jobs are rows. */
