@@ -73,6 +73,19 @@ type fitter struct {
 	lengths [2]float64    // of the rows of the dense stream behind the projection in work, and of the pruned one
 	gap     bool          // a gap lies behind the half in work
 	step    Step
+
+	discards bool // a half's weights are unmapped when it is done
+}
+
+// batchRows is how many rows a batch has; batches are what is held apart, so there must be some.
+func (f *fitter) batchRows() int { return min(defaultRows, max(f.packing.rows/16, 1)) }
+
+// release gives weights back.
+func (f *fitter) release(w *layerWeights) {
+	w.release()
+	if f.discards {
+		f.model.Tensors.Discard(w.names)
+	}
 }
 
 // Fit solves the linear layers that stay and gives them as a repair.
@@ -112,10 +125,59 @@ func (m *Model) Fit(ctx context.Context, fit Fit) (*Repair, error) {
 		defer exact.Close()
 		f.sums = &summer{exact}
 	}
+	if err := f.fits(); err != nil {
+		return nil, err
+	}
 	if err := m.unchanged(f.run(ctx)); err != nil {
 		return nil, err
 	}
 	return f.repair, nil
+}
+
+// fits returns why a fit does not fit into what the process may hold, or nil: three streams, the tensors of a batch, and the sums and matrices
+// of the layer that takes the most.
+func (f *fitter) fits() error {
+	r := f.model.room(f.device)
+	if r == nil {
+		return nil
+	}
+	f.discards = true
+	rows := f.batchRows()
+	for i := range f.packing.groups {
+		rows = max(rows, f.packing.groups[i].rows)
+	}
+	work, err := f.model.working(f.device, rows, 1)
+	if err != nil {
+		return err
+	}
+	hidden, solving := int64(f.model.Spec.Hidden), int64(0)
+	for _, half := range f.halves() {
+		if inner, out, _ := f.linears(half); out != nil {
+			solving = max(solving, solvingBytes(rows, out))
+			if f.fit.Inner && len(inner) > 0 {
+				solving = max(solving, solvingBytes(rows, inner...))
+			}
+		}
+	}
+	bytes := 3*4*int64(f.packing.rows)*hidden + f.model.mappedAtATime() + work + solving
+	if err := r.take(bytes, fmt.Sprintf("to solve layers anew from %d tokens", f.packing.rows)); err != nil {
+		return fmt.Errorf("engine: fit: %w", err)
+	}
+	return nil
+}
+
+// solvingBytes is what it takes to sum up linear layers with one input over batches of so many rows and to solve one after the other: each has
+// its sums and those kept apart; a solution has three more matrices of the inputs at a time, and as many of the outputs. A quarter is what has
+// not been collected.
+func solvingBytes(rows int, linears ...*arch.Linear) int64 {
+	bytes, most := int64(0), int64(0)
+	for _, l := range linears {
+		in, out := int64(l.Weight.In), int64(l.Weight.Out)
+		bytes += 16 * in * (in + out)
+		most = max(most, 8*in*(3*in+3*out))
+		bytes += 8 * int64(rows) * (in + 2*out)
+	}
+	return (bytes + most) * 5 / 4
 }
 
 // Fittable says why the model's layers cannot be solved anew whatever is dropped, wrapping ErrNoFit; nil: they can.
@@ -155,8 +217,7 @@ func (f *fitter) gone(from, to int) bool {
 func (f *fitter) run(ctx context.Context) error {
 	spec := f.model.Spec
 	rows := f.packing.rows
-	// Batches are what is held apart, so there must be some.
-	f.batches = f.packing.batches([]int{len(f.packing.groups)}, min(defaultRows, max(rows/16, 1)))
+	f.batches = f.packing.batches([]int{len(f.packing.groups)}, f.batchRows())
 	f.pool = newPool(f.device, 1)
 	defer f.pool.close()
 	f.dense, f.pruned = f.device.NewTensor(rows, spec.Hidden), f.device.NewTensor(rows, spec.Hidden)
@@ -229,7 +290,7 @@ func (f *fitter) embed() error {
 	if err != nil {
 		return err
 	}
-	defer weights.release()
+	defer f.release(weights)
 	for _, b := range f.batches {
 		s := b.spans[0]
 		var ids []int32
@@ -268,7 +329,7 @@ func (f *fitter) half(dst, src device.Tensor, half int, block *arch.BlockSpec, t
 	if err != nil {
 		return err
 	}
-	defer weights.release()
+	defer f.release(weights)
 	for _, b := range f.batches {
 		s := b.spans[0]
 		fw := f.forward(b, weights)
@@ -336,7 +397,7 @@ func (f *fitter) solve(ctx context.Context, half int, target device.Tensor, behi
 		if err != nil {
 			return err
 		}
-		defer dense.release()
+		defer f.release(dense)
 		if err := f.sum(ctx, half, inner, func(fw *forward, b batch, wanted []device.Tensor) error {
 			// What they say on the dense stream.
 			s := b.spans[0]
