@@ -263,7 +263,7 @@ func (j *Job) speed(timings int) (*bench.Speed, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &bench.Speed{Sequences: sequences, Memory: j.Memory, Budget: budget, Whole: speedTime}, nil
+	return &bench.Speed{Sequences: sequences, Budget: budget, Whole: speedTime}, nil
 }
 
 // timings is how often each model is timed; the fastest counts.
