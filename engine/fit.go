@@ -125,8 +125,8 @@ func (m *Model) Fit(ctx context.Context, fit Fit) (*Repair, error) {
 		defer exact.Close()
 		f.sums = &summer{exact}
 	}
-	if err := f.fits(); err != nil {
-		return nil, err
+	if r := m.room(d); r != nil {
+		f.discards = true
 	}
 	if err := m.unchanged(f.run(ctx)); err != nil {
 		return nil, err
@@ -134,36 +134,68 @@ func (m *Model) Fit(ctx context.Context, fit Fit) (*Repair, error) {
 	return f.repair, nil
 }
 
-// fits returns why a fit does not fit into what the process may hold, or nil: three streams, the tensors of a batch, and the sums and matrices
-// of the layer that takes the most.
-func (f *fitter) fits() error {
-	r := f.model.room(f.device)
-	if r == nil {
-		return nil
-	}
-	f.discards = true
-	rows := f.batchRows()
-	for i := range f.packing.groups {
-		rows = max(rows, f.packing.groups[i].rows)
-	}
-	work, err := f.model.working(f.device, rows, 1)
+// Takes is what a fit takes at most beside what the process holds, where that is bounded and the device computes in its memory, and what of it the
+// repair keeps: three streams, the tensors of a batch, what has been solved, and the sums and matrices of the layer that takes the most.
+func (m *Model) Takes(fit Fit) (most, kept int64, err error) {
+	d, err := m.Device()
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
-	hidden, solving := int64(f.model.Spec.Hidden), int64(0)
-	for _, half := range f.halves() {
-		if inner, out, _ := f.linears(half); out != nil {
-			solving = max(solving, solvingBytes(rows, out))
-			if f.fit.Inner && len(inner) > 0 {
-				solving = max(solving, solvingBytes(rows, inner...))
+	if _, hosted := d.(device.Hosted); !hosted || m.options.Memory <= 0 {
+		return 0, 0, nil
+	}
+	sequences := make([]Sequence, len(fit.Sequences))
+	rows := 0
+	for i, s := range fit.Sequences {
+		sequences[i] = Sequence{IDs: s.IDs}
+		rows = max(rows, len(s.IDs))
+	}
+	packed, err := pack(sequences, m.Spec)
+	if err != nil {
+		return 0, 0, err
+	}
+	f := &fitter{model: m, device: d, fit: fit, packing: packed, repair: m.NewRepair()}
+	rows = max(rows, f.batchRows())
+	work, err := m.working(d, rows, 1)
+	if err != nil {
+		return 0, 0, err
+	}
+	solving := int64(0)
+	f.solved(func(linears ...*arch.Linear) {
+		solving = max(solving, solvingBytes(rows, linears...))
+		for _, l := range linears {
+			stored, _ := m.Tensors.Lookup(l.Weight.Name)
+			bytes := int64(len(stored.Data))
+			if !weights.HasCodes(stored.Type) { // solved in float32
+				bytes += 4 * int64(l.Weight.In) * int64(l.Weight.Out)
 			}
+			kept += bytes
 		}
+	})
+	return 3*4*int64(packed.rows)*int64(m.Spec.Hidden) + m.mappedAtATime() + work + solving + kept, kept, nil
+}
+
+// solved visits the linear layers that a fit solves, those with one input together.
+func (f *fitter) solved(visit func(linears ...*arch.Linear)) {
+	stay := f.halves()
+	behind := len(stay) > 0 && f.gone(0, stay[0])
+	for k, half := range stay {
+		after := 2 * f.model.Layers()
+		if k+1 < len(stay) {
+			after = stay[k+1]
+		}
+		gap := f.gone(half+1, after)
+		inner, out, _ := f.linears(half)
+		if f.fit.LinearAlone || out == nil || !(gap || behind && !f.fit.Gaps) {
+			behind = behind || gap
+			continue
+		}
+		if f.fit.Inner && behind && len(inner) > 0 {
+			visit(inner...)
+		}
+		visit(out)
+		behind = behind || gap
 	}
-	bytes := 3*4*int64(f.packing.rows)*hidden + f.model.mappedAtATime() + work + solving
-	if err := r.take(bytes, fmt.Sprintf("to solve layers anew from %d tokens", f.packing.rows)); err != nil {
-		return fmt.Errorf("engine: fit: %w", err)
-	}
-	return nil
 }
 
 // solvingBytes is what it takes to sum up linear layers with one input over batches of so many rows and to solve one after the other: each has

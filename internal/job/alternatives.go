@@ -105,6 +105,10 @@ func (j *Job) alternatives(o Alternatives, drop engine.Drop) []*bench.Requantise
 		case o.Auto && drop != nil && pruned < dense && r.Bytes > pruned:
 			continue // a coarser one is as small as the pruned model
 		}
+		if err := j.Model.Fits(r.Held, "to hold the dense model's layers in "+string(t)); err != nil {
+			leave(err.Error())
+			continue
+		}
 		if r, err = bench.Requantise(j.Model, t, true); err != nil {
 			leave(err.Error())
 			continue
