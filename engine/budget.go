@@ -52,7 +52,7 @@ func (r *Room) left() int64 { return max(0, r.limit-r.held) }
 
 // take is nil where so many bytes may be taken, else an error that says how much of them everything would fit in.
 func (r *Room) take(bytes int64, what string) error {
-	if r == nil || bytes <= r.left() {
+	if r == nil || bytes <= r.limit-r.held {
 		return nil
 	}
 	const mib = 1 << 20
