@@ -189,9 +189,14 @@ func (r *reader) begin() error {
 	return nil
 }
 
+// summedAtATime is how many bytes of a document are hashed at a time.
+const summedAtATime = 1 << 20
+
 // take adds a document's pieces and says whether more are wanted.
 func (r *reader) take(ctx context.Context, document string) (more bool, err error) {
-	io.WriteString(r.sum, document)
+	for at := 0; at < len(document); at += summedAtATime { // which is copied
+		io.WriteString(r.sum, document[at:min(at+summedAtATime, len(document))])
+	}
 	r.sum.Write([]byte{0})
 	auto := r.options.BOS == tokenizer.BOSAuto || r.options.BOS == ""
 	// Two more than are taken: of two ids it is told whether the text has a beginning-of-sequence token of its own.

@@ -87,6 +87,8 @@ func (m *Model) letGo() {
 type cut struct {
 	rows     int   // of a batch
 	states   int64 // bytes that hidden tensors may take
+	needed   int   // hidden tensors that there are at least
+	head     int64 // bytes that the head takes a hidden tensor, of as many as there are at least not from states
 	resident bool  // weights stay mapped
 }
 
@@ -113,9 +115,14 @@ func (m *Model) cutTo(r *Room, d device.Device, p *Pass, packed *packing, needed
 	row := 4 * int64(m.Spec.Hidden) * int64(needed)
 	all := int64(packed.rows) * row
 	mapped, work := m.mappedAtATime(), int64(0)
+	c.needed = needed
 	for c.rows = max(min(p.Rows, packed.rows), longest); ; c.rows = max(c.rows/2, longest) {
-		if work, err = m.working(d, c.rows, needed); err != nil {
+		if work, err = m.working(d, c.rows); err != nil {
 			return c, err
+		}
+		if packed.scored > 0 {
+			c.head = m.headBytes(c.rows)
+			work += int64(min(needed, headVariants+1)) * c.head
 		}
 		// Batches shrink before hidden states have less than what a batch works in.
 		if c.rows == longest || mapped+work+min(work, all) <= r.left() {
@@ -140,6 +147,22 @@ func (m *Model) cutTo(r *Room, d device.Device, p *Pass, packed *packing, needed
 		c.states -= kept
 	}
 	return c, nil
+}
+
+// Least is what a walk of sequences of so many tokens takes at least, with so many hidden tensors at a time, where memory is bounded.
+func (m *Model) Least(tokens, hidden int) (int64, error) {
+	d, err := m.Device()
+	if err != nil {
+		return 0, err
+	}
+	if _, hosted := d.(device.Hosted); !hosted || m.options.Memory <= 0 {
+		return 0, nil
+	}
+	work, err := m.working(d, tokens)
+	if err != nil {
+		return 0, err
+	}
+	return m.mappedAtATime() + work + int64(hidden)*(m.headBytes(tokens)+4*int64(tokens)*int64(m.Spec.Hidden)), nil
 }
 
 // recorded is what measurements take that are kept until all sequences have been walked.
@@ -183,9 +206,18 @@ func (m *Model) storedBytes(visit func(func(*arch.Ref))) int64 {
 	return bytes
 }
 
-// working is what batches of so many rows take beside weights and hidden states: the tensors of a block, those of the head for so many states
-// at a time, and what the device works in.
-func (m *Model) working(d device.Device, rows, states int) (int64, error) {
+// headBytes is what the head takes for every hidden tensor: the rows of a tile in a tensor of the pool, the same as the device packs them, and what
+// is found of every part of the vocabulary, which is Go's and collected later.
+func (m *Model) headBytes(rows int) int64 {
+	hidden, tile := int64(m.Spec.Hidden), int64(headRows)
+	return 4*hidden*(int64(rows)+tile) + 2*tile*foundBytes*(int64(m.Spec.Vocab)/2048+1)
+}
+
+// foundBytes is what a device notes of a row and a part of the vocabulary.
+const foundBytes = 64
+
+// working is what batches of so many rows take beside weights, hidden states and the head: the tensors of a block, and what the device works in.
+func (m *Model) working(d device.Device, rows int) (int64, error) {
 	counting := null.New(device.Options{})
 	pool := newPool(counting, rows)
 	layout := &device.Layout{Start: []int32{0, int32(rows)}, Prefix: []int32{-1}}
@@ -206,8 +238,6 @@ func (m *Model) working(d device.Device, rows, states int) (int64, error) {
 		weights.release()
 	}
 	bytes := counting.Counts().Tensors
-	// The head has the final rows of every state in tensors of the pool, in the place of a block's.
-	bytes = max(bytes, 4*int64(rows)*int64(m.Spec.Hidden)*int64(min(states, headVariants)+1))
 	if hosted, is := d.(device.Hosted); is {
 		bytes += hosted.Scratch(rows, widest)
 	}
@@ -258,8 +288,17 @@ func (w *walker) hiddenTensors() int {
 		return math.MaxInt
 	}
 	bytes := int64(w.model.Spec.Hidden) * 4
-	first := int64(w.packing.rows) * bytes
-	return 1 + int(max(0, w.cut.states-first)/(int64(w.packing.scored)*bytes))
+	left := w.cut.states - int64(w.packing.rows)*bytes
+	count := 1
+	for left > 0 && count < len(w.variants)+1 {
+		if left -= int64(w.packing.scored) * bytes; count >= w.cut.needed && count <= headVariants {
+			left -= w.cut.head
+		}
+		if left >= 0 {
+			count++
+		}
+	}
+	return count
 }
 
 // countWork fills in the work that lies ahead.

@@ -104,7 +104,7 @@ func (d *Decoder) fits(memory int64) error {
 	case bounded:
 		mapped, places := d.model.mappedAtATime(), d.slots*len(d.variants)
 		for d.rows = min(d.rows, max(places*d.length, 1)); ; d.rows = max(d.rows/2, places) {
-			work, err := d.model.working(d.device, d.rows, 1)
+			work, err := d.model.working(d.device, d.rows)
 			if err != nil {
 				return err
 			}

@@ -156,7 +156,7 @@ func (m *Model) Takes(fit Fit) (most, kept int64, err error) {
 	}
 	f := &fitter{model: m, device: d, fit: fit, packing: packed, repair: m.NewRepair()}
 	rows = max(rows, f.batchRows())
-	work, err := m.working(d, rows, 1)
+	work, err := m.working(d, rows)
 	if err != nil {
 		return 0, 0, err
 	}

@@ -37,7 +37,7 @@ func (m *Model) Streams(ctx context.Context, sequences []Sequence, progress func
 	}
 	f := &fitter{model: m, device: d, packing: packed}
 	if r := m.room(d); r != nil {
-		work, err := m.working(d, min(defaultRows, packed.rows), 1)
+		work, err := m.working(d, min(defaultRows, packed.rows))
 		if err != nil {
 			return nil, err
 		}
