@@ -56,8 +56,9 @@ func (r *Room) take(bytes int64, what string) error {
 		return nil
 	}
 	const mib = 1 << 20
+	more := (r.held + bytes - r.limit) / 30 // of which a device keeps some for later
 	return failure.Memory.Errorf("memory of %d MiB: %s takes %d MiB beside the %d MiB that the process holds: memory %dMiB fits",
-		r.limit/mib, what, (bytes+mib-1)/mib, r.held/mib, (r.held+bytes)/mib+1+slack)
+		r.limit/mib, what, (bytes+mib-1)/mib, r.held/mib, (r.held+bytes+more)/mib+1+slack)
 }
 
 // slack is by how many MiB what a process holds differs from one run to the next.

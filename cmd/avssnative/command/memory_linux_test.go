@@ -22,7 +22,7 @@ func shapedModel(t *testing.T, scale, layers int) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shape.Layers = layers
+	shape.Layers, shape.Vocab = layers, 2048 // as many as the tokenizer has
 	tokenizer, err := demo.Folder()
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +99,7 @@ func TestMemoryIsKept(t *testing.T) {
 		append([]string{"bench", "--metrics=avss,random", "--shares=30", "--limit=5"}, text...),
 		{"eval", "--limit=50"},
 		{"prune", "--drop=2,3", "--out=" + filepath.Join(t.TempDir(), "pruned")},
-		{"generate", "--prompt=What is", "--tokens=8", "--ignore-end"},
+		{"generate", "--prompt=What is", "--tokens=8", "--ignore-eos"},
 	} {
 		within(t, 32, append(command, "--model="+model, "--threads=2")...)
 	}
