@@ -119,7 +119,7 @@ func (d *Decoder) fits(memory int64) error {
 	case memory <= 0:
 		memory = d.device.Info().Memory / 2
 	}
-	if memory <= 0 {
+	if memory <= 0 && !bounded {
 		return nil
 	}
 	if !bounded {
