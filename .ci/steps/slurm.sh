@@ -43,7 +43,7 @@ grep -h "still to come" "$dir"/state/*.log
 cmp "$dir/merged.json" "$dir/single.json"
 
 # A search: every merge decides a round and submits the shards and the next merge, until the search is done.
-search=(score --calib-tokens=300 --seq-len=32 --search-tokens=64 --metric=search --greedy-layers=5)
+search=(score --calib-tokens=300 --seq-len=32 --search-tokens=64 --metric=search --greedy-layers=1)
 "$dir/avssnative" launch slurm --program "$dir/avssnative" --shards 2 --state "$dir/search" --out "$dir/searched.json" -- "${search[@]}" >"$dir/search.sh"
 bash "$dir/search.sh" | tee "$dir/last"
 rounds=0
