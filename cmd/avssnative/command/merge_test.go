@@ -142,7 +142,7 @@ func inRounds(t *testing.T, n int, folder func(shard int) string, job, merge []s
 // themselves where they can.
 func TestAMergeDecidesTheRoundsOfASearch(t *testing.T) {
 	dir := t.TempDir()
-	job := with("score", []string{"--calib-tokens=300", "--seq-len=32", "--search-tokens=64", "--metric=search", "--greedy-layers=5"})
+	job := with("score", []string{"--calib-tokens=300", "--seq-len=32", "--search-tokens=64", "--metric=search", "--greedy-layers=1"})
 	single := filepath.Join(dir, "single.json")
 	done(t, append(job, "--out", single)...)
 	for name, folder := range map[string]func(int) string{
