@@ -26,9 +26,9 @@ type Pass struct {
 	Halves    bool // observers are shown halves of layers: 2l is the attention of layer l, 2l+1 its MLP; see Measurement
 	// Known is the stream that leaves the last block of the first variant, a sequence [its tokens × hidden], where a walk before this one has shown it
 	// (Streams.Last): the variant is then scored without being walked. Sequences have no branches then, and nothing is observed.
-	Known   [][]float32
-	// Prepare makes what takes work to know, as Known and promised matrices of Repairs. It is called where the pass is computed, before it is: one that is
-	// answered by what was computed before needs none of it. May be nil.
+	Known [][]float32
+	// Prepare makes what takes work to know, as Known and promised matrices of Repairs. It is called where the pass is computed, before it is: one
+	// that is answered by what was computed before needs none of it. May be nil.
 	Prepare func(context.Context, *Pass) error
 	Diverge bool // fill Score.KL and Score.SameTop for the variants after the first
 	// Overlap is the temperature at which Score.Overlap is summed, with Diverge; 0: it is not.

@@ -107,8 +107,8 @@ func Search(ctx context.Context, m Searchable, text []engine.Sequence, o SearchO
 	return s.out, nil
 }
 
-// prepare says where the dense model's streams come from, from which gaps are bridged and whose last one is what pruned models are compared with. A pass
-// that is computed is the first to walk them: where all passes have been computed before, nobody does.
+// prepare says where the dense model's streams come from, from which gaps are bridged and whose last one is what pruned models are compared with. A
+// pass that is computed is the first to walk them: where all passes have been computed before, nobody does.
 func (s *search) prepare(m Searchable, text []engine.Sequence) {
 	if s.o.Repair != RepairLstsq {
 		return

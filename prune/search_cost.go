@@ -22,8 +22,8 @@ import (
 // costs measures sets.
 type costs struct {
 	runner avss.Runner
-	gaps   *gaps       // nil: gaps are not repaired
-	known  *dense      // whose last stream need not be walked with every pass; nil: it is
+	gaps   *gaps  // nil: gaps are not repaired
+	known  *dense // whose last stream need not be walked with every pass; nil: it is
 	text   []engine.Sequence
 	tokens int     // scored in all of the text
 	ends   []int   // of the portions that costs are of, each one sequence or more: where they end among the sequences

@@ -23,7 +23,7 @@ const gapRidge = 0.1
 // gaps are the bypasses of gaps.
 type gaps struct {
 	dense    *dense
-	text     string            // stands for the dense model's text
+	text     string               // stands for the dense model's text
 	bypasses map[[2]int]*promised // by the first layer gone and the first that stays behind
 }
 

@@ -170,7 +170,8 @@ func join(parts []*file, cells []cell, sequences, variants int, metrics []avss.M
 				c.first, c.end, c.from, c.to))
 		}
 		if len(b.states) != len(metrics) || len(b.outcome.Scores) != c.to-c.from {
-			return refuse(failure.Corrupt.Errorf("%d observers and %d variants, want %d and %d", len(b.states), len(b.outcome.Scores), len(metrics), c.to-c.from))
+			return refuse(failure.Corrupt.Errorf("%d observers and %d variants, want %d and %d", len(b.states), len(b.outcome.Scores), len(metrics),
+				c.to-c.from))
 		}
 		for v, scores := range b.outcome.Scores {
 			if len(scores) != c.end-c.first {

@@ -1,8 +1,8 @@
 package shard
 
-// A job that goes on from its own results has rounds: its shards run, a merge finds what is complete and what is to be done next, its shards run again.
-// The merge puts each complete pass together in one file, from which every shard goes on, wherever its own folder is, and says in a file of its own what
-// the next passes are asked for, which the shards hold what they are about to compute against.
+// A job that goes on from its own results has rounds: its shards run, a merge finds what is complete and what is to be done next, its shards run
+// again. The merge puts each complete pass together in one file, from which every shard goes on, wherever its own folder is, and says in a file of its
+// own what the next passes are asked for, which the shards hold what they are about to compute against.
 
 import (
 	"encoding/json"
@@ -116,7 +116,8 @@ func (r *Runner) agreed(asked Work) error {
 	}
 	at := slices.IndexFunc(round.Next, func(w Work) bool { return w.Phase == asked.Phase && w.Pass == asked.Pass })
 	if at >= 0 && round.Next[at].Key != asked.Key {
-		return fmt.Errorf("shard: %s: %s (pass %d) is to be asked for something else than here: the merge was of another job", path, asked.Phase, asked.Pass)
+		return fmt.Errorf("shard: %s: %s (pass %d) is to be asked for something else than here: the merge was of another job", path, asked.Phase,
+			asked.Pass)
 	}
 	return nil
 }

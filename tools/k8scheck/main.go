@@ -1,7 +1,7 @@
 // The program k8scheck reads what `avssnative launch k8s` prints, from stdin, as Kubernetes' own types of the API do: strictly, so that a field
-// that the API does not have is an error, and holds it against the rules that an API server has for an Indexed Job. With --server it creates the jobs on
-// a real one instead, and reads back what that has made of them. It is a module of its own, because those types bring along more than all the rest of
-// the program.
+// that the API does not have is an error, and holds it against the rules that an API server has for an Indexed Job. With --server it creates the jobs
+// on a real one instead, and reads back what that has made of them. It is a module of its own, because those types bring along more than all the rest
+// of the program.
 package main
 
 import (

@@ -14,8 +14,8 @@ func mergeCommand() *cli.Command {
 	return &cli.Command{
 		Name: "merge", ArgsUsage: "DIR…", Usage: "put the shards of a job together: scores, judgements, sweeps; the same bits as a single run",
 		Description: "The job's own files are read again (the model's headers, texts, tasks) and held against what the shards were made from; nothing is computed.\n" +
-			"Where a job goes on from what its shards have found (bench, a search), merge decides what they have found so far, writes into DIR what is to be\n" +
-			"done next, and ends with exit code 3: run the shards again and merge, until it ends with 0.",
+			"Where a job goes on from what its shards have found (bench, a search), merge decides what they have found so far, writes into DIR\n" +
+			"what is to be done next, and ends with exit code 3: run the shards again and merge, until it ends with 0.",
 		Flags:  []cli.Flag{text("out", "", "write the scores to this .json"), samplesFlag(), waitFlag(), reportFlag(), openFlag(), jsonFlag()},
 		Action: merge,
 	}
@@ -83,7 +83,8 @@ func goOn(c *cli.Context, parts *shard.Runner, missing *shard.Missing) error {
 		if n := len(w.Variants); n > 0 {
 			what = fmt.Sprintf(", %d sets of layers on %d sequences", n, w.Sequences)
 		}
-		fmt.Fprintf(c.App.Writer, "%s (pass %d) is next%s: shards %s of %d have their parts to do\n", w.Phase, w.Pass, what, shard.Ranges(w.Missing), round.Shards)
+		fmt.Fprintf(c.App.Writer, "%s (pass %d) is next%s: shards %s of %d have their parts to do\n", w.Phase, w.Pass, what,
+			shard.Ranges(w.Missing), round.Shards)
 	}
 	fmt.Fprintf(c.App.Writer, "run the shards again, each with --shard i/%d --state %s, and then merge\n", round.Shards, missing.Folders[0])
 	return errGoesOn

@@ -138,8 +138,8 @@ func inRounds(t *testing.T, n int, folder func(shard int) string, job, merge []s
 	return 0, ""
 }
 
-// A search whose shards see nothing of each other but what merges decide comes to the bits of a single run; so do such as share a folder, which go on by
-// themselves where they can.
+// A search whose shards see nothing of each other but what merges decide comes to the bits of a single run; so do such as share a folder, which go
+// on by themselves where they can.
 func TestAMergeDecidesTheRoundsOfASearch(t *testing.T) {
 	dir := t.TempDir()
 	job := with("score", []string{"--calib-tokens=300", "--seq-len=32", "--search-tokens=64", "--metric=search", "--greedy-layers=1"})

@@ -17,8 +17,8 @@ import (
 	"avssnative/internal/filecalls"
 )
 
-// Ten processes at a time share one cache, which is empty when they begin, and one folder of shards; every part is computed by two of them, which write the
-// same name. What is merged is a single run's, and nothing half-made stays. So it is on a file system without locks.
+// Ten processes at a time share one cache, which is empty when they begin, and one folder of shards; every part is computed by two of them, which
+// write the same name. What is merged is a single run's, and nothing half-made stays. So it is on a file system without locks.
 func TestProcessesShareAFolderAndACache(t *testing.T) {
 	job := with("score", []string{"--calib-tokens=100", "--seq-len=10"})
 	single := filepath.Join(t.TempDir(), "single.json")
