@@ -53,7 +53,10 @@ func (driver) Open(index int, o device.Options) (device.Device, error) {
 		threads = min(runtime.GOMAXPROCS(0), processors)
 	}
 	d := &processor{kernels: k, threads: threads, compute: compute, bf16: compute == device.ComputeBF16, workers: make([]scratch, threads),
-		team: newTeam(threads), notes: o.Notes}
+		notes: o.Notes}
+	if d.team, err = newTeam(k, threads); err != nil {
+		return nil, err
+	}
 	d.memory = o.Memory
 	if d.memory == 0 {
 		d.memory = machineMemory()
@@ -120,6 +123,7 @@ func int8Note(i kernels.ISA) string {
 }
 
 func (d *processor) Close() error {
+	d.team.close()
 	for i := range d.workers {
 		d.workers[i].free(d.kernels)
 	}
