@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"context"
+
 	"avssnative/engine/device"
 )
 
@@ -24,7 +26,10 @@ type Pass struct {
 	Halves    bool // observers are shown halves of layers: 2l is the attention of layer l, 2l+1 its MLP; see Measurement
 	// Known is the stream that leaves the last block of the first variant, a sequence [its tokens × hidden], where a walk before this one has shown it
 	// (Streams.Last): the variant is then scored without being walked. Sequences have no branches then, and nothing is observed.
-	Known   [][]float32
+	Known [][]float32
+	// Prepare makes what takes work to know, as Known and promised matrices of Repairs. It is called where the pass is computed, before it is: one
+	// that is answered by what was computed before needs none of it. May be nil.
+	Prepare func(context.Context, *Pass) error
 	Diverge bool // fill Score.KL and Score.SameTop for the variants after the first
 	// Overlap is the temperature at which Score.Overlap is summed, with Diverge; 0: it is not.
 	Overlap float64
@@ -37,6 +42,16 @@ type Pass struct {
 	Trace  func(TraceTensor) error
 	// Progress is called after every batch of rows, from the goroutine of Run.
 	Progress func(Step)
+}
+
+// Prepared is the pass after its Prepare, which is called no more.
+func (p Pass) Prepared(ctx context.Context) (Pass, error) {
+	prepare := p.Prepare
+	if p.Prepare = nil; prepare == nil {
+		return p, nil
+	}
+	err := prepare(ctx, &p)
+	return p, err
 }
 
 // Observer is shown what was measured, layer by layer ascending, within a layer sequence by sequence ascending, from one goroutine.

@@ -76,8 +76,11 @@ func (r *Repair) Fingerprint() string {
 		sum.Write(s.Data)
 	}
 	for _, layer := range slices.Sorted(maps.Keys(r.bypasses)) {
-		fmt.Fprintln(sum, "bypass", layer)
-		sum.Write(bytesOf(r.bypasses[layer].matrix))
+		b := r.bypasses[layer]
+		fmt.Fprintln(sum, "bypass", layer, b.origin)
+		if b.origin == "" {
+			sum.Write(bytesOf(b.matrix))
+		}
 	}
 	return hex.EncodeToString(sum.Sum(nil))
 }

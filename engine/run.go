@@ -21,6 +21,10 @@ const defaultRows = 2048
 
 // Run walks the sequences through the model, layer by layer, every variant and observer at once.
 func (m *Model) Run(ctx context.Context, p Pass) (*Outcome, error) {
+	p, err := p.Prepared(ctx) // which walks the model itself
+	if err != nil {
+		return nil, err
+	}
 	m.running.Lock()
 	defer m.running.Unlock()
 	if err := m.Computable(); err != nil {
@@ -31,7 +35,6 @@ func (m *Model) Run(ctx context.Context, p Pass) (*Outcome, error) {
 	}
 	p.Variants = m.settled(p.Variants)
 	var o *Outcome
-	var err error
 	if len(m.devices) > 1 && len(p.Sequences) > 1 && p.Trace == nil {
 		o, err = m.runSplit(ctx, p)
 	} else {

@@ -98,9 +98,7 @@ func Search(ctx context.Context, m Searchable, text []engine.Sequence, o SearchO
 		return nil, fmt.Errorf("prune: search: %w", err)
 	}
 	s := &search{o: o, costs: c, free: free, best: map[int]avss.Set{}, out: &Searched{}}
-	if err := s.prepare(ctx, m, text); err != nil {
-		return nil, err
-	}
+	s.prepare(m, text)
 	s.costs.ahead = s.foresee()
 	if err := s.run(ctx); err != nil {
 		return nil, err
@@ -109,29 +107,41 @@ func Search(ctx context.Context, m Searchable, text []engine.Sequence, o SearchO
 	return s.out, nil
 }
 
-// prepare walks the dense model, from whose streams gaps are bridged and whose last one is what pruned models are compared with.
-func (s *search) prepare(ctx context.Context, m Searchable, text []engine.Sequence) error {
+// prepare says where the dense model's streams come from, from which gaps are bridged and whose last one is what pruned models are compared with. A
+// pass that is computed is the first to walk them: where all passes have been computed before, nobody does.
+func (s *search) prepare(m Searchable, text []engine.Sequence) {
 	if s.o.Repair != RepairLstsq {
-		return nil
+		return
 	}
-	var streams *engine.Streams
-	var err error
+	compared, fit := &dense{model: m, text: text, progress: s.o.Progress}, &dense{model: m, text: s.o.Fit, progress: s.o.Progress}
+	if s.o.Fit == nil {
+		fit = compared
+	}
 	branched := slices.ContainsFunc(text, func(s engine.Sequence) bool { return len(s.Branches) > 0 })
-	if compared := s.o.Objective == ObjectiveKL && !branched; compared || s.o.Fit == nil {
-		if streams, err = m.Streams(ctx, text, s.o.Progress); err != nil {
-			return err
-		}
-		if compared {
-			s.costs.known = streams.Last()
-		}
+	if s.o.Objective == ObjectiveKL && !branched {
+		s.costs.known = compared
 	}
-	if s.o.Fit != nil {
-		if streams, err = m.Streams(ctx, s.o.Fit, s.o.Progress); err != nil {
-			return err
+	s.costs.gaps = newGaps(fit)
+}
+
+// dense is the dense model's streams over a text.
+type dense struct {
+	model    Searchable
+	text     []engine.Sequence
+	progress func(engine.Step)
+	walked   *engine.Streams // nil before the first call
+}
+
+// streams walks them, once.
+func (d *dense) streams(ctx context.Context) (*engine.Streams, error) {
+	if d.walked == nil {
+		walked, err := d.model.Streams(ctx, d.text, d.progress)
+		if err != nil {
+			return nil, err
 		}
+		d.walked = walked
 	}
-	s.costs.gaps = &gaps{streams: streams, model: m, bypasses: map[[2]int]*engine.Repair{}}
-	return nil
+	return d.walked, nil
 }
 
 // free lists the layers that may go, and says what is wrong with what is asked.

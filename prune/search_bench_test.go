@@ -43,11 +43,7 @@ func BenchmarkWorthOfSets(b *testing.B) {
 	}
 	for b.Loop() {
 		fit, held := read("valid.txt", 6144), read("test.txt", 4096)
-		streams, err := m.Streams(b.Context(), fit[:6], nil)
-		if err != nil {
-			b.Fatal(err)
-		}
-		bridges := &gaps{streams: streams, model: m, bypasses: map[[2]int]*engine.Repair{}}
+		bridges := newGaps(&dense{model: m, text: fit[:6]})
 		var plain, bridged, refitted []float64
 		for _, text := range worthSets {
 			drop, err := engine.ParseDrop(text)
@@ -59,8 +55,11 @@ func BenchmarkWorthOfSets(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			bridge, err := bridges.repair(b.Context(), drop)
+			bridge, err := bridges.repair(drop)
 			if err != nil {
+				b.Fatal(err)
+			}
+			if err := bridges.solve(b.Context(), drop); err != nil {
 				b.Fatal(err)
 			}
 			over, err := judge(b.Context(), m, []engine.Drop{nil, drop}, []*engine.Repair{nil, bridge}, []RepairMethod{"bridged"}, o)

@@ -22,8 +22,8 @@ import (
 // costs measures sets.
 type costs struct {
 	runner avss.Runner
-	gaps   *gaps       // nil: gaps are not repaired
-	known  [][]float32 // the dense model's last stream, a sequence; nil: it is walked with every pass
+	gaps   *gaps  // nil: gaps are not repaired
+	known  *dense // whose last stream need not be walked with every pass; nil: it is
 	text   []engine.Sequence
 	tokens int     // scored in all of the text
 	ends   []int   // of the portions that costs are of, each one sequence or more: where they end among the sequences
@@ -225,13 +225,11 @@ func (c *costs) spend(ctx context.Context, sets []*contender, begin, end int) er
 	p := engine.Pass{Sequences: c.text[from:to], Memory: c.o.Memory, Diverge: c.o.Objective == ObjectiveKL}
 	if p.Diverge {
 		p.Variants, p.Repairs = []engine.Drop{nil}, []*engine.Repair{nil}
-		if c.known != nil {
-			p.Known = c.known[from:to]
-		}
 	}
+	p.Prepare = func(ctx context.Context, p *engine.Pass) error { return c.prepare(ctx, p, from, to) }
 	first := len(p.Variants)
 	for _, s := range sets {
-		r, err := c.repair(ctx, s.drop)
+		r, err := c.repair(s.drop)
 		if err != nil {
 			return err
 		}
@@ -264,11 +262,31 @@ func (c *costs) spend(ctx context.Context, sets []*contender, begin, end int) er
 }
 
 // repair is what a set's gaps are repaired by.
-func (c *costs) repair(ctx context.Context, drop engine.Drop) (*engine.Repair, error) {
+func (c *costs) repair(drop engine.Drop) (*engine.Repair, error) {
 	if c.gaps == nil {
 		return nil, nil
 	}
-	return c.gaps.repair(ctx, drop)
+	return c.gaps.repair(drop)
+}
+
+// prepare gives a pass over the sequences from..to−1 that is to be computed the dense model's stream, and its variants the matrices of their gaps.
+func (c *costs) prepare(ctx context.Context, p *engine.Pass, from, to int) error {
+	if c.known != nil && p.Diverge {
+		streams, err := c.known.streams(ctx)
+		if err != nil {
+			return err
+		}
+		p.Known = streams.Last()[from:to]
+	}
+	if c.gaps == nil {
+		return nil
+	}
+	for _, drop := range p.Variants {
+		if err := c.gaps.solve(ctx, drop); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // of is what a set has cost on a portion, never less than nothing: a divergence of nothing may come out below by rounding.

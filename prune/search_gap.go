@@ -2,6 +2,8 @@ package prune
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
@@ -20,53 +22,83 @@ const gapRidge = 0.1
 
 // gaps are the bypasses of gaps.
 type gaps struct {
-	streams  *engine.Streams
-	model    Searchable
-	bypasses map[[2]int]*engine.Repair // by the first layer gone and the first that stays behind
+	dense    *dense
+	text     string               // stands for the dense model's text
+	bypasses map[[2]int]*promised // by the first layer gone and the first that stays behind
 }
 
-// repair is that of all gaps of a set.
-func (g *gaps) repair(ctx context.Context, drop engine.Drop) (*engine.Repair, error) {
-	all := g.model.NewRepair()
-	layers := drop.Layers()
-	for at := 0; at < len(layers); {
-		end := at + 1
-		for end < len(layers) && layers[end] == layers[end-1]+1 {
-			end++
+// promised is a gap's bypass, whose matrix is solved where it is computed with.
+type promised struct {
+	repair *engine.Repair
+	keep   func(matrix []float32) error // nil: it is there
+}
+
+func newGaps(d *dense) *gaps {
+	sum := sha256.New()
+	for _, s := range d.text {
+		fmt.Fprintln(sum, s.IDs)
+	}
+	return &gaps{dense: d, text: hex.EncodeToString(sum.Sum(nil)), bypasses: map[[2]int]*promised{}}
+}
+
+// gapsOf are a set's gaps: the first layer gone of each and the first that stays behind.
+func gapsOf(drop engine.Drop) (all [][2]int) {
+	for _, l := range drop.Layers() {
+		if n := len(all); n > 0 && all[n-1][1] == l {
+			all[n-1][1]++
+		} else {
+			all = append(all, [2]int{l, l + 1})
 		}
-		one, err := g.gap(ctx, layers[at], layers[end-1]+1)
-		if err != nil {
-			return nil, err
+	}
+	return all
+}
+
+// repair is that of all gaps of a set, to be solved before it is computed with.
+func (g *gaps) repair(drop engine.Drop) (*engine.Repair, error) {
+	all := g.dense.model.NewRepair()
+	for _, gap := range gapsOf(drop) {
+		b, known := g.bypasses[gap]
+		if !known {
+			b = &promised{repair: g.dense.model.NewRepair()}
+			var err error
+			if b.keep, err = b.repair.Promise(gap[0], fmt.Sprintf("layers %d to %d bridged with %g over %s", gap[0], gap[1]-1, gapRidge, g.text)); err != nil {
+				return nil, err
+			}
+			g.bypasses[gap] = b
 		}
-		all.And(one)
-		at = end
+		all.And(b.repair)
 	}
 	return all, nil
 }
 
-// gap is the repair of layers from..to−1.
-func (g *gaps) gap(ctx context.Context, from, to int) (*engine.Repair, error) {
-	key := [2]int{from, to}
-	if r, known := g.bypasses[key]; known {
-		return r, nil
+// solve solves for the matrices of a set's gaps that have none yet.
+func (g *gaps) solve(ctx context.Context, drop engine.Drop) error {
+	for _, gap := range gapsOf(drop) {
+		b := g.bypasses[gap]
+		if b.keep == nil {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		streams, err := g.dense.streams(ctx)
+		if err != nil {
+			return err
+		}
+		sums, err := streams.Gap(gap[0], gap[1])
+		if err != nil {
+			return err
+		}
+		matrix, err := bridge(sums, gapRidge)
+		if err != nil {
+			return fmt.Errorf("prune: search: layers %d to %d: %w", gap[0], gap[1]-1, err)
+		}
+		if err := b.keep(matrix); err != nil {
+			return err
+		}
+		b.keep = nil
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	sums, err := g.streams.Gap(from, to)
-	if err != nil {
-		return nil, err
-	}
-	matrix, err := bridge(sums, gapRidge)
-	if err != nil {
-		return nil, fmt.Errorf("prune: search: layers %d to %d: %w", from, to-1, err)
-	}
-	r := g.model.NewRepair()
-	if err := r.Bypass(from, matrix); err != nil {
-		return nil, err
-	}
-	g.bypasses[key] = r
-	return r, nil
+	return nil
 }
 
 // bridge solves for the matrix of a gap, [hidden × hidden].

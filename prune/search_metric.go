@@ -35,8 +35,7 @@ func init() {
 func searchScores(ctx context.Context, r avss.Runner, p engine.Pass, o avss.Options) ([]avss.Scores, error) {
 	m, able := r.(Searchable)
 	if !able {
-		return nil, failure.Unsupported.Errorf("prune: search: it computes between its passes, so one process does all of it: " +
-			"search without shards, and keep what it finds by --resume")
+		return nil, failure.Unsupported.Errorf("prune: search: it bridges gaps by the streams of the model, which this runner does not have: score layers")
 	}
 	layers := m.Layers()
 	text, fit := parted(pieces(p.Sequences), o.Search.Tokens)

@@ -26,10 +26,7 @@ func Weigh(ctx context.Context, r avss.Runner, text []engine.Sequence, sets []en
 			return nil, failure.Unsupported.Errorf("prune: weigh: gaps are bridged between passes, so one process does all of it")
 		}
 		o.Fit = bridging(pieces(o.Fit))
-		s := &search{o: o, costs: c}
-		if err := s.prepare(ctx, m, text); err != nil {
-			return nil, err
-		}
+		(&search{o: o, costs: c}).prepare(m, text)
 	}
 	measured := make([]*contender, len(sets))
 	for i, set := range sets {

@@ -1,4 +1,4 @@
-# The script that launch prints, on a real Slurm: four shards, one of which fails, its resubmission, and the merge, bit for bit a single run's.
+# The script that launch prints, on a real Slurm: shards one of which fails, a search round by round, a sweep; merged, bit for bit a single run.
 # debian: gcc libc6-dev munge slurmctld slurmd slurm-client
 dir=$(mktemp -d)
 trap '.ci/slurm/stop.sh "$dir/cluster"; rm -rf "$dir"' EXIT
@@ -41,6 +41,20 @@ grep -h "still to come" "$dir"/state/*.log
 [ "$(state_of "$(merge_of "$dir/second")")" = COMPLETED ]
 "$dir/avssnative" "${job[@]}" --out "$dir/single.json" >/dev/null
 cmp "$dir/merged.json" "$dir/single.json"
+
+# A search: every merge decides a round and submits the shards and the next merge, until the search is done.
+search=(score --calib-tokens=300 --seq-len=32 --search-tokens=64 --metric=search --greedy-layers=1)
+"$dir/avssnative" launch slurm --program "$dir/avssnative" --shards 2 --state "$dir/search" --out "$dir/searched.json" -- "${search[@]}" >"$dir/search.sh"
+bash "$dir/search.sh" | tee "$dir/last"
+rounds=0
+while merge=$(merge_of "$dir/last") && [ -n "$merge" ]; do
+  until_ended "$merge"
+  rounds=$((rounds + 1))
+  cp "$dir/search/merge-$merge.log" "$dir/last" # the submission of the next round, where there is one
+done
+"$dir/avssnative" "${search[@]}" --out "$dir/alone.json" >/dev/null
+cmp "$dir/searched.json" "$dir/alone.json"
+echo "a search of $rounds merges"
 
 # A sweep: two models, one of which needs more shards, in one array; each is merged by itself.
 printf 'models:\n  - {name: plain, model: demo}\n  - {name: halved, model: demo, shards: 3, flags: [--seed=7]}\n' >"$dir/sweep.yaml"

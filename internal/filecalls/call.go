@@ -28,6 +28,7 @@ const (
 	Link     Kind = "link"
 	Remove   Kind = "remove"
 	Removed  Kind = "rmdir"
+	Lock     Kind = "flock"
 )
 
 // Call is one call of the process.

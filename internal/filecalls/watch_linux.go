@@ -179,6 +179,8 @@ func (w *Watch) read(n *notice) (Call, bool) {
 		c.Kind, c.Path = Sync, n.descriptor(a[0])
 	case unix.SYS_FTRUNCATE:
 		c.Kind, c.Path, c.Size = Truncate, n.descriptor(a[0]), int64(a[1])
+	case unix.SYS_FLOCK:
+		c.Kind, c.Path = Lock, n.descriptor(a[0])
 	case unix.SYS_MKDIRAT:
 		c.Kind, c.Path = Folder, n.path(a[0], a[1])
 	case unix.SYS_RENAMEAT, unix.SYS_RENAMEAT2:

@@ -18,7 +18,7 @@ const variable = "AVSSNATIVE_TEST_FILECALLS"
 // seen are the system calls that stop for the watcher.
 var seen = []uint32{unix.SYS_OPENAT, unix.SYS_READ, unix.SYS_PREAD64, unix.SYS_COPY_FILE_RANGE, unix.SYS_SENDFILE, unix.SYS_GETDENTS64, unix.SYS_WRITE,
 	unix.SYS_PWRITE64, unix.SYS_FSYNC, unix.SYS_FDATASYNC, unix.SYS_FTRUNCATE, unix.SYS_MKDIRAT, unix.SYS_RENAMEAT, unix.SYS_RENAMEAT2, unix.SYS_LINKAT,
-	unix.SYS_UNLINKAT}
+	unix.SYS_UNLINKAT, unix.SYS_FLOCK}
 
 // Watched puts this process under its watcher, if it was started by one. It ends the process where it cannot.
 func Watched() {

@@ -131,11 +131,15 @@ func (j *Job) remove(ctx context.Context, wanted []string, o avss.Options, missi
 		p.Sequences = scored(j.calibration)
 		runner := j.scorer()
 		if d.Name == prune.SearchName {
+			if *missing != nil { // what the scores propose is not known yet, and with it the search's own passes
+				end()
+				continue
+			}
 			p.Sequences = j.searched()
 			o.Search.Proposals, o.Search.Notice = j.proposals(o), j.Found
 		}
 		kept := &recorded{Runner: runner}
-		if d.Search.Streams {
+		if d.Search.Streams && (d.Search.Walk == 0 || j.alone()) {
 			runner = j.searching()
 		} else if j.texts != nil && !d.Rounds {
 			runner = kept

@@ -12,7 +12,8 @@ import (
 	"avssnative/prune"
 )
 
-// keeping is the model with its passes answered from a folder: what a search has measured before it was interrupted is not measured again.
+// keeping is the model with its passes answered from a folder: what a search has measured before it was interrupted, or what other parts have, is not
+// measured again. Its streams are the model's own: a part walks them where it computes what needs them.
 type keeping struct {
 	*engine.Model
 	passes *shard.Runner
@@ -20,15 +21,15 @@ type keeping struct {
 
 // Run answers a pass.
 func (k keeping) Run(ctx context.Context, p engine.Pass) (*engine.Outcome, error) {
-	return k.passes.Run(ctx, p)
+	return k.passes.Compare(ctx, p)
 }
 
-// searching is what removal metrics run on: the model itself, where one process does all of the job.
+// searching is what searches run on that read streams beside their passes.
 func (j *Job) searching() avss.Runner {
-	if j.shared != nil && j.alone() {
+	if j.shared != nil {
 		return keeping{j.Model, j.shared}
 	}
-	return j.passes()
+	return j.Model
 }
 
 // searched is the text that a search chooses by: the half that repairs are fitted on, so that what judges a repair has chosen nothing.

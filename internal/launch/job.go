@@ -19,7 +19,8 @@ type Job struct {
 	Merge   []string // flags of merge
 	State   string   // the folder that all shards write to and merge reads
 	Shards  int
-	Rounds  int // how many times the shards run, each time with what all have found before; 0: once
+	Rounds  int  // how many times the shards run, each time with what all have found before; 0: once
+	Open    bool // how often they run shows as they do: a merge that decides a round is followed by the shards again
 
 	Members []Member // the models of a sweep; none: the command names its own
 
@@ -33,6 +34,9 @@ type Job struct {
 	Image   string   // Kubernetes: what holds the program
 	Volumes []Volume // Kubernetes: what is mounted
 }
+
+// GoesOn is the exit code of a merge that has decided a round, behind which the shards run again.
+const GoesOn = 3
 
 // Volume is a persistent volume claim and where it is mounted.
 type Volume struct{ Claim, Path string }

@@ -119,7 +119,7 @@ func (j Job) Kubernetes(w io.Writer) error {
 	single := run{Name: j.Name + "-merge", End: j.Shards, Shard: j.command("$JOB_COMPLETION_INDEX"), Merge: j.merge(strings.TrimSpace(wait))}
 	runs := []run{single}
 	end := fmt.Sprintf(" --threads=%d", j.CPUs)
-	if j.Rounds > 1 { // all shards run at a time, so each may wait for the others
+	if j.Rounds > 1 || j.Open { // all shards run at a time, so each may wait for the others
 		end += wait
 	}
 	shard := "exec " + single.Shard + end

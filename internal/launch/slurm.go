@@ -38,6 +38,9 @@ func slurmTemplate(name, text string) *template.Template {
 var slurmScript = slurmTemplate("slurm", `#!/bin/bash
 # {{.Origin}}
 #   bash THIS_FILE         submits all {{.Shards}} shards{{if gt .Rounds 1}}, {{.Rounds}} times one after the other,{{end}} and the merge behind them
+{{- if .Open}}
+# A merge decides a round; where that is not the last one it submits the shards and the merge again. One that decides nothing fails.
+{{- end}}
 #   bash THIS_FILE 2,5     submits shards 2 and 5 again, and the merge behind them
 {{- template "resources" .}}
 
@@ -48,7 +51,14 @@ shard)
   exec {{.Shard}} --threads="${SLURM_CPUS_PER_TASK:-{{.CPUs}}}"
   ;;
 merge)
+{{- if .Open}}
+  code=0
+  {{.Merge}} || code=$?
+  [ "$code" -eq {{.GoesOn}} ] || exit "$code"
+  exec bash "$0"
+{{- else}}
   exec {{.Merge}}
+{{- end}}
   ;;
 *)
   which=${1:-0-$((shards - 1))}
@@ -81,5 +91,6 @@ func (j Job) Slurm(w io.Writer) error {
 		Job
 		Origin, Shard, Merge string
 		Limit, Minutes       int64
-	}{j, origin(), j.command("$SLURM_ARRAY_TASK_ID"), j.merge(), j.limit(), int64((j.Time + time.Minute - 1) / time.Minute)})
+		GoesOn               int
+	}{j, origin(), j.command("$SLURM_ARRAY_TASK_ID"), j.merge(), j.limit(), int64((j.Time + time.Minute - 1) / time.Minute), GoesOn})
 }

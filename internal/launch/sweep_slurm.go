@@ -12,6 +12,9 @@ var slurmSweep = slurmTemplate("sweep", `#!/bin/bash
 # {{.Origin}}
 #   bash THIS_FILE         submits all {{.Tasks}} tasks{{if gt .Rounds 1}}, {{.Rounds}} times one after the other,{{end}} and a merge a model behind them
 #   bash THIS_FILE 2,5-7   submits these tasks again, and the merges of their models
+{{- if .Open}}
+# A merge decides a round; where that is not the model's last one it submits the model's tasks and the merge again. One that decides nothing fails.
+{{- end}}
 # The tasks:
 {{- range .Runs}}
 #   {{.First}}-{{last .End}}  {{.Name}}
@@ -33,11 +36,20 @@ shard)
   esac
   ;;
 merge)
+{{- if .Open}}
+  code=0
+{{- end}}
   case $2 in
 {{- range .Runs}}
-  {{.Name}}) exec {{.Merge}} ;;
+  {{.Name}}) {{if $.Open}}{{.Merge}} || code=$?{{else}}exec {{.Merge}}{{end}} ;;
 {{- end}}
   esac
+{{- if .Open}}
+  [ "$code" -eq {{.GoesOn}} ] || exit "$code"
+  for ((model = 0; model < ${#names[@]}; model++)); do
+    [ "${names[model]}" != "$2" ] || exec bash "$0" "${first[model]}-$((first[model + 1] - 1))"
+  done
+{{- end}}
   ;;
 *)
   which=${1:-0-$((tasks - 1))}
@@ -78,5 +90,6 @@ func (j Job) slurmSweep(w io.Writer) error {
 		Limit, Minutes int64
 		Tasks          int
 		Runs           []run
-	}{j, origin(), j.limit(), int64((j.Time + time.Minute - 1) / time.Minute), runs[len(runs)-1].End, runs})
+		GoesOn         int
+	}{j, origin(), j.limit(), int64((j.Time + time.Minute - 1) / time.Minute), runs[len(runs)-1].End, runs, GoesOn})
 }

@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"avssnative/failure"
@@ -47,6 +48,9 @@ type head struct {
 	Shards int    `json:"shards"`
 	First  int    `json:"first"` // sequences first to before end
 	End    int    `json:"end"`
+	From   int    `json:"from,omitempty"` // variants from to before to; 0 to 0: all of them
+	To     int    `json:"to,omitempty"`
+	Whole  bool   `json:"whole,omitempty"` // all parts in one, as a merge leaves them
 	Facts  []Fact `json:"facts"`
 	Origin Origin `json:"origin"`
 }
@@ -66,7 +70,11 @@ type file struct {
 
 // name of a part's file in a folder.
 func (h *head) name() string {
-	return fmt.Sprintf("%s-%d.%d-of-%d%s", notPlain.ReplaceAllString(strings.ToLower(h.Phase), "-"), h.Pass, h.Shard, h.Shards, extension)
+	which := strconv.Itoa(h.Shard)
+	if h.Whole {
+		which = "all"
+	}
+	return fmt.Sprintf("%s-%d.%s-of-%d%s", notPlain.ReplaceAllString(strings.ToLower(h.Phase), "-"), h.Pass, which, h.Shards, extension)
 }
 
 const extension = ".shard"
@@ -123,8 +131,9 @@ func unseal(data []byte) (h head, body []byte, err error) {
 	if err := json.Unmarshal(data[prelude:prelude+text], &h); err != nil {
 		return refuse("its head: %w", err)
 	}
-	if h.Shards < 1 || h.Shards > maxShards || h.Shard < 0 || h.Shard >= h.Shards || h.Pass < 0 || h.First < 0 || h.End < h.First {
-		return refuse("its head: shard %d of %d, pass %d, sequences %d to %d", h.Shard, h.Shards, h.Pass, h.First, h.End)
+	if h.Shards < 1 || h.Shards > maxShards || h.Shard < 0 || h.Shard >= h.Shards || h.Pass < 0 || h.First < 0 || h.End < h.First ||
+		h.From < 0 || h.To < h.From || h.Whole && h.Shard > 0 {
+		return refuse("its head: shard %d of %d, pass %d, sequences %d to %d, variants %d to %d", h.Shard, h.Shards, h.Pass, h.First, h.End, h.From, h.To)
 	}
 	return h, data[prelude+text+8 : end], nil
 }

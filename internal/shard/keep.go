@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+
+	"avssnative/failure"
 )
 
 // Keep answers what is no pass, as generated text or solved layers, by bytes that lie in the folder beside the passes: one piece a part, in the
@@ -18,7 +20,7 @@ func (r *Runner) Keep(ctx context.Context, phase string, asked any, piece func(P
 	}
 	sum := sha256.Sum256(text)
 	h := r.next(phase, hex.EncodeToString(sum[:]))
-	parts, err := r.parts(ctx, h, 0, func() (*file, error) {
+	parts, err := r.parts(ctx, h, work(h, nil), func() (*file, error) {
 		body, err := piece(r.part)
 		if err != nil {
 			return nil, err
@@ -28,10 +30,21 @@ func (r *Runner) Keep(ctx context.Context, phase string, asked any, piece func(P
 	if err != nil {
 		return nil, err
 	}
+	if parts[0].Whole {
+		b, err := decode(parts[0].body)
+		if err == nil && len(b.states) != h.Shards {
+			err = fmt.Errorf("%d pieces, want %d", len(b.states), h.Shards)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("shard: %s: %w", parts[0].path, failure.Corrupt.Of(err))
+		}
+		return b.states, nil
+	}
 	pieces := make([][]byte, len(parts))
 	for i, f := range parts {
 		pieces[i] = f.body
 	}
+	r.decide(h, body{states: pieces})
 	return pieces, nil
 }
 

@@ -60,6 +60,26 @@ func (p Part) Of(sequences []engine.Sequence) (first, end int) {
 	return bound(int64(p.Index)), bound(int64(p.Index) + 1)
 }
 
+// cell is a part's share of a pass: a run of the sequences and a run of the variants.
+type cell struct{ first, end, from, to int }
+
+// cell is the part's share of a pass. Where nothing is compared but variants, and there are more parts than sequences, several parts share a sequence
+// and have a run of the variants each; else a part has all variants of its sequences.
+func (p Part) cell(sequences []engine.Sequence, variants int, compared bool) cell {
+	n, all := p.count(), len(sequences)
+	if !compared || variants < 2 || all == 0 || n <= all {
+		first, end := p.Of(sequences)
+		return cell{first, end, 0, variants}
+	}
+	own := 0 // of sequence s are the parts from s·n/all on
+	for (own+1)*n/all <= p.Index {
+		own++
+	}
+	begin, end := own*n/all, (own+1)*n/all
+	bound := func(part int) int { return (variants*(part-begin) + end - begin - 1) / (end - begin) } // up: the first part has some
+	return cell{own, own + 1, bound(p.Index), bound(p.Index + 1)}
+}
+
 // tokens of a sequence, its branches counted.
 func tokens(s *engine.Sequence) int64 {
 	n := len(s.IDs)

@@ -1,11 +1,13 @@
 // The program k8scheck reads what `avssnative launch k8s` prints, from stdin, as Kubernetes' own types of the API do: strictly, so that a field
-// that the API does not have is an error, and holds it against the rules that an API server has for an Indexed Job. It is a module of its
-// own, because those types bring along more than all the rest of the program.
+// that the API does not have is an error, and holds it against the rules that an API server has for an Indexed Job. With --server it creates the jobs
+// on a real one instead, and reads back what that has made of them. It is a module of its own, because those types bring along more than all the rest
+// of the program.
 package main
 
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -19,9 +21,19 @@ import (
 )
 
 func main() {
+	url := flag.String("server", "", "address of an API server to create the jobs on")
+	certificate, token := flag.String("certificate", "", "file of its certificate"), flag.String("token", "", "file of what it lets in")
+	flag.Parse()
 	data, err := io.ReadAll(os.Stdin)
-	if err == nil {
+	switch {
+	case err != nil:
+	case *url == "":
 		err = check(data)
+	default:
+		var s *server
+		if s, err = dial(*url, *certificate, *token); err == nil {
+			err = s.apply(data)
+		}
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "k8scheck:", err)
@@ -29,18 +41,25 @@ func main() {
 	}
 }
 
+// documents are the manifests, one a job.
+func documents(data []byte) [][]byte { return bytes.Split(data, []byte("\n---\n")) }
+
+// strictly reads a job as an API server does: names of fields as they are written, none that it does not know, none twice.
+func strictly(document []byte, j *batch.Job) error {
+	text, err := yaml.YAMLToJSONStrict(document)
+	if err != nil {
+		return err
+	}
+	strict, err := json.UnmarshalStrict(text, j)
+	return errors.Join(append(strict, err)...)
+}
+
 // check wants the shards and their merge; of a sweep, a merge a model.
 func check(data []byte) error {
 	var jobs []batch.Job
-	for i, document := range bytes.Split(data, []byte("\n---\n")) {
+	for i, document := range documents(data) {
 		var j batch.Job
-		text, err := yaml.YAMLToJSONStrict(document)
-		if err != nil {
-			return fmt.Errorf("document %d: %w", i, err)
-		}
-		// As an API server does: names of fields as they are written, none that it does not know, none twice.
-		strict, err := json.UnmarshalStrict(text, &j)
-		if err := errors.Join(append(strict, err)...); err != nil {
+		if err := strictly(document, &j); err != nil {
 			return fmt.Errorf("document %d: %w", i, err)
 		}
 		if j.Kind != "Job" || j.APIVersion != "batch/v1" {

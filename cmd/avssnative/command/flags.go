@@ -205,7 +205,9 @@ func openModel(c *cli.Context, ref string, out *mapped.Place) (*job.Job, error) 
 	}
 	bar := newProgress(aside(c))
 	j.Phase, j.Progress, j.Expecting = bar.phase, bar.step, bar.expect
-	j.Found = func(set avss.Set) { bar.found(set, c.String("resume") != "") }
+	if part := j.Shared(); part == nil || !part.Merges() {
+		j.Found = func(set avss.Set) { bar.found(set, part != nil) }
+	}
 	return j, nil
 }
 

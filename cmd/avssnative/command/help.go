@@ -12,4 +12,5 @@ Exit codes:
   %-3d  done
   %-3d  failed; a line on stderr names the thing and says what to do
   %-3d  called wrongly; the same
-  %-3d  interrupted; nothing half-written is left`, exitDone, exitFailed, exitUsage, exitInterrupted)
+  %-3d  merge: a round is decided, and the shards are to run again
+  %-3d  interrupted; nothing half-written is left`, exitDone, exitFailed, exitUsage, exitGoesOn, exitInterrupted)

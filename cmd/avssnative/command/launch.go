@@ -95,14 +95,14 @@ func launched(c *cli.Context) (launch.Job, error) {
 	}
 	most := 0
 	for i, called := range calls {
-		n, err := rounds(c, called)
+		n, more, err := rounds(c, called)
 		if err != nil && len(j.Members) > 0 {
 			return j, usage("--sweep %s: %s: %w", c.String("sweep"), j.Members[i].Name, err)
 		}
 		if err != nil {
 			return j, err
 		}
-		most = max(most, n)
+		most, j.Open = max(most, n), j.Open || more
 	}
 	if j.Rounds == 0 {
 		j.Rounds = most
@@ -132,61 +132,54 @@ func sweepMembers(c *cli.Context, called []string) ([]launch.Member, error) {
 	return members, nil
 }
 
-// rounds finds out how often the shards of a command run, and what is wrong with it.
-func rounds(c *cli.Context, called []string) (rounds int, err error) {
+// rounds finds out how often the shards of a command run, at least where that only shows as they do, and what is wrong with it.
+func rounds(c *cli.Context, called []string) (least int, more bool, err error) {
 	var commands []*cli.Command
 	for _, command := range everywhere([]*cli.Command{scoreCommand(), evalCommand(), benchCommand()}) {
 		command.OnUsageError = func(c *cli.Context, err error, _ bool) error { return usageError{withNearestFlag(c, err)} }
 		command.Action = func(job *cli.Context) error {
-			rounds, err = roundsOf(c, job)
+			least, more, err = roundsOf(job)
 			return err
 		}
 		commands = append(commands, command)
 	}
 	if len(called) == 0 || !slices.ContainsFunc(commands, func(command *cli.Command) bool { return command.Name == called[0] }) {
-		return 0, usage("launch: want the job behind --, which is score, eval or bench with its flags; found %q", strings.Join(called, " "))
+		return 0, false, usage("launch: want the job behind --, which is score, eval or bench with its flags; found %q", strings.Join(called, " "))
 	}
 	app := &cli.App{Commands: commands, Writer: c.App.Writer, ErrWriter: c.App.ErrWriter, ExitErrHandler: func(*cli.Context, error) {}, HideHelp: true}
 	err = app.RunContext(c.Context, append([]string{"avssnative"}, called...))
-	return rounds, err
+	return least, more, err
 }
 
-func roundsOf(c, job *cli.Context) (int, error) {
+func roundsOf(job *cli.Context) (least int, more bool, err error) {
 	if job.Args().Present() {
-		return 0, usage("launch: %s: unexpected %q", job.Command.Name, job.Args().First())
+		return 0, false, usage("launch: %s: unexpected %q", job.Command.Name, job.Args().First())
 	}
 	for _, name := range own {
 		if !slices.Contains([]string{"device", "config", "quiet"}, name) && job.IsSet(name) {
-			return 0, usage("launch: --%s of %s: give it to launch, in front of --", name, job.Command.Name)
+			return 0, false, usage("launch: --%s of %s: give it to launch, in front of --", name, job.Command.Name)
 		}
 	}
 	if job.Bool("one-by-one") {
-		return 0, usage("launch: --one-by-one compares times, which shards cannot")
+		return 0, false, usage("launch: --one-by-one compares times, which shards cannot")
 	}
-	n := 1
+	least = 1
 	if job.Command.Name == "bench" { // first the scores, then what to judge follows from them
-		n = 2
+		least, more = 2, !slices.Contains([]string{"", string(prune.RepairNone)}, job.String("repair")) // each plan is repaired in a round of its own
 	}
 	metrics := append(commas(job.String("metrics")), job.String("metric"))
-	searches := slices.ContainsFunc(metrics, func(name string) bool {
-		if name == "all" {
-			return true
-		}
-		d, err := avss.Lookup(name)
-		return err == nil && d.Kind() == avss.Removal && d.Rounds
-	})
-	repairs := job.Command.Name == "bench" && !slices.Contains([]string{"", string(prune.RepairNone)}, job.String("repair"))
-	switch layers := job.Int("greedy-layers"); {
-	case repairs && c.Int("rounds") > 0:
-		return c.Int("rounds"), nil
-	case repairs:
-		return 0, usage("launch: bench --repair solves each plan in a round of its own: give --rounds, as many as plans and 3 more")
-	case !searches:
-		return n, nil
-	case layers > 0:
-		return n + layers - 1, nil
-	case c.Int("rounds") > 0:
-		return c.Int("rounds"), nil
+	if slices.Contains(metrics, "all") {
+		metrics = append(metrics, allRemovals()...)
 	}
-	return 0, usage("launch: a search runs its shards once for every layer that it drops: give --rounds")
+	for _, name := range metrics {
+		d, err := avss.Lookup(name)
+		switch layers := job.Int("greedy-layers"); {
+		case err != nil || d.Kind() != avss.Removal || !d.Rounds:
+		case d.Search.Streams || layers == 0: // a search ends where no swap helps; how many layers a quarter is only the model says
+			more = true
+		default:
+			least += layers - 1
+		}
+	}
+	return least, more, nil
 }

@@ -75,7 +75,6 @@ func TestLaunchRefusesWhatCannotRunInShards(t *testing.T) {
 		{[]string{"score: no flag --metirc, perhaps --metric"}, append(slurm, "score", "--metirc=bi")},
 		{[]string{"--state", "in front of --"}, append(slurm, "score", "--state=x")},
 		{[]string{"--one-by-one"}, append(slurm, "bench", "--one-by-one")},
-		{[]string{"--rounds"}, append(slurm, "score", "--metrics=greedy")},
 		{[]string{"unexpected", "left"}, append(slurm, "score", "left")},
 		{[]string{"image"}, []string{"launch", "k8s", "--shards=2", "--state=/data/s", "--volume=data:/data", "--", "score"}},
 		{[]string{"lies in no volume"}, []string{"launch", "k8s", "--shards=2", "--state=/database/s", "--image=i", "--volume=data:/data", "--", "score"}},
@@ -86,5 +85,16 @@ func TestLaunchRefusesWhatCannotRunInShards(t *testing.T) {
 	}
 	if out := done(t, append(slurm, "score", "--metrics=greedy", "--greedy-layers=3")...); !strings.Contains(out, "rounds=3 ") {
 		t.Errorf("a search of three rounds: %s", out)
+	}
+	// How many rounds there are shows as they are decided: the merge submits the next one.
+	for _, metric := range []string{"greedy", "search"} {
+		for _, want := range []string{"rounds=1 ", `[ "$code" -eq 3 ] || exit "$code"`} {
+			if out := done(t, append(slurm, "score", "--metrics="+metric)...); !strings.Contains(out, want) {
+				t.Errorf("%s: no %s in %s", metric, want, out)
+			}
+		}
+		if out := done(t, append(k8s, "--metrics="+metric)...); strings.Count(out, "--wait=24h") != 2 {
+			t.Errorf("%s: the shards do not wait for each other: %s", metric, out)
+		}
 	}
 }

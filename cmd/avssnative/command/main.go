@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"avssnative/internal/job"
+	"avssnative/internal/launch"
 	"avssnative/internal/mapped"
 	"avssnative/internal/report/escape"
 
@@ -40,6 +41,7 @@ const (
 	exitDone        = 0
 	exitFailed      = 1
 	exitUsage       = 2
+	exitGoesOn      = launch.GoesOn
 	exitInterrupted = 130
 )
 
@@ -159,11 +161,14 @@ func run(ctx context.Context, arguments []string, stdin io.Reader, stdout, stder
 	if err == nil || waiting(app, err) {
 		return exitDone
 	}
-	if line := complaint(err); line != "" {
+	if line := complaint(err); line != "" && !errors.Is(err, errGoesOn) {
 		fmt.Fprintf(stderr, "avssnative: %s\n", line)
 	}
 	if wrong := (usageError{}); errors.As(err, &wrong) {
 		return exitUsage
+	}
+	if errors.Is(err, errGoesOn) {
+		return exitGoesOn
 	}
 	return exitFailed
 }

@@ -2,8 +2,10 @@ package command
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,7 +28,7 @@ func TestShardsMergeToWhatASingleRunFinds(t *testing.T) {
 	command := with("score", quickText, []string{"--metrics=ppl,kl", "--seed=3"})
 	single := filepath.Join(dir, "single.json")
 	done(t, append(command, "--out", single)...)
-	for _, n := range []int{1, 2, 7} {
+	for n := 1; n <= 7; n++ {
 		state, merged := filepath.Join(dir, fmt.Sprint(n)), filepath.Join(dir, fmt.Sprint(n, ".json"))
 		shards(t, n, state, command...)
 		// The folder may be elsewhere by then, and what is not the job's own does not matter.
@@ -50,7 +52,10 @@ func TestSearchesAndSweepsGoOnWithWhatTheirShardsHaveFound(t *testing.T) {
 	for i := range 2 {
 		done(t, append(greedy, "--state", state, fmt.Sprintf("--shard=%d/2", i))...)
 	}
-	refused(t, exitFailed, []string{"greedy removal (pass 1)", "shards 0 of 2 are missing"}, "merge", state)
+	if c := call(t, "merge", state); c.code != exitGoesOn || !strings.Contains(c.stdout, "greedy removal (pass 1) is next") {
+		t.Errorf("exit code %d, %s%s", c.code, c.stdout, c.stderr)
+	}
+	refused(t, exitFailed, []string{"greedy removal (pass 1)", "shards 0 of 2 are missing"}, "merge", state) // nothing has come since
 	shards(t, 2, state, greedy...)
 	done(t, "merge", "--out", merged, state)
 	if readFile(t, merged) != readFile(t, single) {
@@ -59,13 +64,8 @@ func TestSearchesAndSweepsGoOnWithWhatTheirShardsHaveFound(t *testing.T) {
 
 	sweep := with("bench", quickText, quickTasks, []string{"--metrics=avss", "--shares=25", "--random=1", "--generate=0"})
 	want := object(t, done(t, append(sweep, "--json")...))
-	state = filepath.Join(dir, "sweep")
-	for range 2 {
-		for i := range 2 {
-			done(t, append(sweep, "--state", state, fmt.Sprintf("--shard=%d/2", i))...)
-		}
-	}
-	got := object(t, done(t, "merge", "--json", state))
+	_, said := inRounds(t, 3, func(int) string { return filepath.Join(dir, "sweep") }, sweep, nil)
+	got := object(t, said)
 	for _, o := range []map[string]any{want, got} { // times are a single run's alone
 		s := o["sweep"].(map[string]any)
 		delete(s, "seconds")
@@ -85,24 +85,80 @@ func TestSearchesAndSweepsGoOnWithWhatTheirShardsHaveFound(t *testing.T) {
 	if err := os.WriteFile(asks, []byte(items), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	for name, judge := range map[string][]string{
-		"eval":                 with("eval", quickTasks, []string{"--drop=14,15"}),
-		"eval of what it says": with("eval", []string{"--tasks=asks=" + asks, "--drop=14,15"}),
-		"eval of a repair":     with("eval", quickTasks, []string{"--drop=4,5", "--repair=scale", "--calib=demo", "--calib-tokens=200"}),
+	for _, judge := range []struct {
+		name   string
+		shards int
+		job    []string
+	}{
+		{"eval", 4, with("eval", quickTasks, []string{"--drop=14,15"})},
+		{"eval of what it says", 5, with("eval", []string{"--tasks=asks=" + asks, "--drop=14,15"})},
+		// The others begin with the repair that the first one leaves.
+		{"eval of a repair", 6, with("eval", quickTasks, []string{"--drop=4,5", "--repair=scale", "--calib=demo", "--calib-tokens=200"})},
 	} {
-		want = object(t, done(t, append(judge, "--json")...))
-		state = filepath.Join(dir, name)
-		for range 2 { // the others begin with the repair that the first one leaves
-			for i := range 3 {
-				done(t, append(judge, "--state", state, fmt.Sprintf("--shard=%d/3", i))...)
-			}
-		}
-		got = object(t, done(t, "merge", "--json", state))
+		want = object(t, done(t, append(judge.job, "--json")...))
+		_, said := inRounds(t, judge.shards, func(int) string { return filepath.Join(dir, judge.name) }, judge.job, nil)
+		got = object(t, said)
 		for _, key := range []string{"tasks", "results", "retention", "divergence", "repair"} {
 			if diff := cmp.Diff(want[key], got[key]); diff != "" {
-				t.Errorf("%s: %s: %s", name, key, diff)
+				t.Errorf("%s: %s: %s", judge.name, key, diff)
 			}
 		}
+	}
+}
+
+// inRounds runs the shards of a job, in another order every time, and merges, again and again as an engine does, until the merge says that the job is
+// done. folder is where a shard leaves its parts; said is what the last merge prints.
+func inRounds(t *testing.T, n int, folder func(shard int) string, job, merge []string) (rounds int, said string) {
+	t.Helper()
+	for rounds = 1; rounds <= 60; rounds++ {
+		var folders []string
+		for _, i := range rand.New(rand.NewPCG(uint64(n), uint64(rounds))).Perm(n) {
+			done(t, append(job, "--state", folder(i), fmt.Sprintf("--shard=%d/%d", i, n))...)
+			if !slices.Contains(folders, folder(i)) {
+				folders = append(folders, folder(i))
+			}
+		}
+		c := call(t, append(append([]string{"merge", "--json"}, merge...), folders...)...)
+		switch c.code {
+		case exitDone:
+			return rounds, c.stdout
+		case exitGoesOn:
+			o := object(t, c.stdout)
+			if o["finished"] != false || len(o["decided"].([]any)) == 0 || len(o["next"].([]any)) == 0 || c.stderr != "" {
+				t.Fatalf("round %d: %s%s", rounds, c.stdout, c.stderr)
+			}
+			if !there(filepath.Join(folders[0], "next.json")) {
+				t.Fatalf("round %d: the work that is next is not in the folder", rounds)
+			}
+		default:
+			t.Fatalf("round %d: exit code %d: %s", rounds, c.code, c.stderr)
+		}
+	}
+	t.Fatal("the job does not end")
+	return 0, ""
+}
+
+// A search whose shards see nothing of each other but what merges decide comes to the bits of a single run; so do such as share a folder, which go
+// on by themselves where they can.
+func TestAMergeDecidesTheRoundsOfASearch(t *testing.T) {
+	dir := t.TempDir()
+	job := with("score", []string{"--calib-tokens=300", "--seq-len=32", "--search-tokens=64", "--metric=search", "--greedy-layers=1"})
+	single := filepath.Join(dir, "single.json")
+	done(t, append(job, "--out", single)...)
+	for name, folder := range map[string]func(int) string{
+		"apart":    func(i int) string { return filepath.Join(dir, "apart", fmt.Sprint(i)) },
+		"together": func(int) string { return filepath.Join(dir, "together") },
+	} {
+		merged := filepath.Join(dir, name+".json")
+		n := map[string]int{"apart": 2, "together": 5}[name]
+		rounds, _ := inRounds(t, n, folder, job, []string{"--out", merged})
+		if readFile(t, merged) != readFile(t, single) {
+			t.Errorf("%s: the merged scores differ from a single run's", name)
+		}
+		if there(filepath.Join(folder(0), "next.json")) {
+			t.Errorf("%s: the job is done, and something is still next", name)
+		}
+		t.Logf("%s: %d rounds", name, rounds)
 	}
 }
 

@@ -21,8 +21,6 @@ func TestSearchChoosesTheSet(t *testing.T) {
 			t.Error("--resume: other scores than of a search at one go")
 		}
 	}
-	refused(t, exitFailed, []string{"search", "--resume"}, append(command, "--state", filepath.Join(dir, "shards"), "--shard=0/2")...)
-
 	o := object(t, done(t, with("run", quick, quickTasks, []string{"--metric=search", "--drop=2", "--generate=0", "--no-timing", "--json"})...))
 	scores := o["scores"].(map[string]any)["search"].(map[string]any)
 	sets := scores["sets"].([]any)
