@@ -22,6 +22,23 @@ tests() {
 # tests of their package go the same ways once.
 long_runs='TestKillTable$|TestSearchByATasksQuestions$|TestSearchChoosesTheSet$|TestSearchesAndSweepsGoOnWithWhatTheirShardsHaveFound$'
 long_runs+='|TestSeveralTextsSideBySide$|TestTargetAndShares$|TestSublayers$|TestScoresOfSublayers$|TestOutputsFollowTheirSchemas$'
+long_runs+='|TestFaultTable$|TestCompareReports$|TestReportHasEverything$|TestForceReplacesFormerOutputs$|TestWarningsEverywhere$'
+long_runs+='|TestBenchOfSublayers$|TestDraftDraws$|TestConfigOrder$|TestPlacesAreLookedAtFirst$'
+
+# values_held are tests that hold the results of long computations against values, where others of their package start the same goroutines.
+values_held='TestCPU$|TestRepairOfTheDemo$|TestRepairOfHalves$|TestEvery(Architecture|GGUF)ReloadsShorter$|TestWriteHalves$|TestCopiedTypesOfGGUF$'
+values_held+='|TestLeavingOffEarlyChangesNoResult$|TestADoubtLeavesOffMore$|TestHostileConfigurations$|TestAbsurd|TestGGUFTypes$|TestTypesOfGGUF$'
+values_held+='|TestBombs$|TestOneLongDocument$|TestWhatUnfoldsWithinBoundsIsRead$'
+values_held+='|TestGolden$|TestGoldenPublished$|TestSentencePiecePublished$'
+values_held+='|TestOracle(IDs|Published|Characters)$|TestReplaceAgainstOracle$|TestOffsetsAgainstOracle$'
+values_held+='|TestNoSquares$|TestGrowth$|TestLongWord$|TestLongWordMemory$|TestMergeAgainstSlow$|TestScannersAgainstPatterns$'
+values_held+='|TestMatchersAgainstPatterns$|TestShortWaysAgainstPipeline$|TestPublishedShortWays$|TestNormalForms$'
+
+# starting_goroutines are the packages that start goroutines, themselves or in their tests, read off the sources, but for cuda, whose threads are
+# the PTX machine's.
+starting_goroutines() {
+  grep -rlE '^\s*go [a-z]|\.Go\(func' --include='*.go' --exclude-dir=build . | xargs dirname | sort -u | grep -vx ./cuda
+}
 
 # packages_with PATTERN FOLDER: the packages below FOLDER that hold tests of the pattern's names. A name that no test has any longer is an
 # error: a pattern must not leave out in silence what was renamed.

@@ -23,6 +23,7 @@ type Requantised struct {
 	Tensors map[string]int // how many were written in each type
 	Bytes   int64          // of the whole model
 	Held    int64          // bytes of the new tensors
+	Largest int64          // bytes that it takes to write one of them
 }
 
 // Requantise writes the matrices of all layers in a type, those whose rows are no whole blocks of it in the next that llama.cpp takes, and
@@ -82,9 +83,11 @@ func (r *Requantised) write(m *engine.Model, name string, encode bool) error {
 	r.Tensors[string(to)]++
 	r.Bytes += int64(bytes - len(stored.Data))
 	r.Held += int64(bytes)
+	r.Largest = max(r.Largest, int64(len(stored.Data))+5*int64(count))
 	if !encode {
 		return nil
 	}
+	defer m.Tensors.Discard([]string{name})
 	values, err := weights.Decode(stored, 0, count)
 	if err != nil {
 		return fmt.Errorf("bench: requantise: %w", err)

@@ -2,10 +2,12 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"avssnative/engine"
+	"avssnative/failure"
 )
 
 // Speed measures tokens a second over a fixed text, each set of dropped layers in passes of its own, so that nothing is shared.
@@ -134,12 +136,13 @@ func (s *Speed) Generate(ctx context.Context, generator Generator, drop engine.D
 	return float64(made-1) / max(last.Sub(first).Seconds(), 1e-9), nil
 }
 
-// Within does work for so long at most: it is interrupted when the time is over, which is no error. whole says that it came to an end.
+// Within does work for so long at most: it is interrupted when the time is over, which is no error, nor is it one that there is not the memory. whole
+// says that it came to an end.
 func Within(ctx context.Context, limit time.Duration, work func(context.Context) error) (whole bool, err error) {
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err = work(bounded)
-	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil && (bounded.Err() != nil || errors.Is(err, failure.Memory)) {
 		return false, nil
 	}
 	return err == nil, err

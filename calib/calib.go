@@ -96,15 +96,18 @@ func one(ctx context.Context, m *engine.Model, t *tokenizer.Tokenizer, o Options
 	if o.Files[0] == Self {
 		return own(ctx, m, t, o)
 	}
-	r, err := readAll(ctx, t, o)
+	r, err := readAll(ctx, m, t, o)
 	if err != nil {
 		return nil, err
 	}
 	return r.text, nil
 }
 
+// longDocument is from how many bytes on a document counts beside a model.
+const longDocument = 4 << 20
+
 // readAll reads documents until there are enough tokens.
-func readAll(ctx context.Context, t *tokenizer.Tokenizer, o Options) (*reader, error) {
+func readAll(ctx context.Context, m *engine.Model, t *tokenizer.Tokenizer, o Options) (*reader, error) {
 	r := &reader{options: o, tokenizer: t, sum: sha256.New(), text: &Text{Source: o.Files[0], Asked: o.Tokens}}
 	if err := r.begin(); err != nil {
 		return nil, err
@@ -112,6 +115,11 @@ func readAll(ctx context.Context, t *tokenizer.Tokenizer, o Options) (*reader, e
 	for document, err := range documents(ctx, o) {
 		if err != nil {
 			return nil, err
+		}
+		if len(document) >= longDocument {
+			if err := m.Fits(0, fmt.Sprintf("to hold a document of %d bytes", len(document))); err != nil {
+				return nil, err
+			}
 		}
 		if more, err := r.take(ctx, document); err != nil {
 			return nil, err
@@ -181,9 +189,14 @@ func (r *reader) begin() error {
 	return nil
 }
 
+// summedAtATime is how many bytes of a document are hashed at a time.
+const summedAtATime = 1 << 20
+
 // take adds a document's pieces and says whether more are wanted.
 func (r *reader) take(ctx context.Context, document string) (more bool, err error) {
-	io.WriteString(r.sum, document)
+	for at := 0; at < len(document); at += summedAtATime { // which is copied
+		io.WriteString(r.sum, document[at:min(at+summedAtATime, len(document))])
+	}
 	r.sum.Write([]byte{0})
 	auto := r.options.BOS == tokenizer.BOSAuto || r.options.BOS == ""
 	// Two more than are taken: of two ids it is told whether the text has a beginning-of-sequence token of its own.

@@ -43,7 +43,7 @@ func Begin(ctx context.Context, m *engine.Model, t *tokenizer.Tokenizer, o Optio
 		if file != Self {
 			p := o
 			p.Files, p.Tokens = []string{file}, max(2, o.Tokens/len(o.Files))
-			read, err := readAll(ctx, t, p)
+			read, err := readAll(ctx, m, t, p)
 			if err != nil {
 				return nil, err
 			}

@@ -49,7 +49,7 @@ func (d *Decoder) feed(ctx context.Context, states []decoding) (map[int][][][]fl
 		}
 	}
 	for {
-		now, later := pieces(states, defaultRows)
+		now, later := pieces(states, d.rows)
 		logits, err := d.step(ctx, now)
 		if err = d.model.unchanged(err); err != nil {
 			// A step that ended early may have left a failure behind; it belongs to nobody else.

@@ -44,13 +44,24 @@ func TestDecoderEqualsTheWalk(t *testing.T) {
 	}
 }
 
-func decoded(t *testing.T, m *engine.Model, on string) {
-	// What sums of one row's products may differ by. Latent attention reads latent rows as keys, so that other values are rounded to bfloat16:
-	// then what goldens allow there.
-	within := 1e-4
-	if _, latent := m.Spec.Blocks[0].Mixer.(*arch.LatentSpec); latent && strings.Contains(on, "bf16") {
-		within = 0.15
+// stepsWithin is what sums of one row's products may differ by, in root mean squares of the logits. On cpu they have an order of their own, so that
+// with bfloat16 here and there a state falls on the other side of a rounding, by 2⁻⁸ of itself. Latent attention reads latent rows as keys: other
+// values are rounded then, and what goldens allow there is allowed.
+func stepsWithin(m *engine.Model, on string) float64 {
+	if !strings.Contains(on, "bf16") {
+		return 1e-4
 	}
+	if _, latent := m.Spec.Blocks[0].Mixer.(*arch.LatentSpec); latent {
+		return 0.15
+	}
+	if strings.HasPrefix(on, "cpu") {
+		return 0.05
+	}
+	return 1e-4
+}
+
+func decoded(t *testing.T, m *engine.Model, on string) {
+	within := stepsWithin(m, on)
 	vocab := min(m.Spec.Vocab, 90)
 	drops := []engine.Drop{nil, engine.Layers(1), engine.Units(engine.Unit{Layer: 1, Part: engine.Attention}),
 		engine.Units(engine.Unit{Layer: 1, Part: engine.MLP})}

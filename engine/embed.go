@@ -14,7 +14,7 @@ func (w *walker) embed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer weights.release()
+	defer w.done(weights)
 	w.outcome.WeightBytes += weights.bytes
 	hidden := w.states[0].hidden
 	for _, b := range w.packing.batches([]int{w.states[0].groups}, w.pass.Rows) {

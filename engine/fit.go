@@ -73,6 +73,19 @@ type fitter struct {
 	lengths [2]float64    // of the rows of the dense stream behind the projection in work, and of the pruned one
 	gap     bool          // a gap lies behind the half in work
 	step    Step
+
+	discards bool // a half's weights are unmapped when it is done
+}
+
+// batchRows is how many rows a batch has; batches are what is held apart, so there must be some.
+func (f *fitter) batchRows() int { return min(defaultRows, max(f.packing.rows/16, 1)) }
+
+// release gives weights back.
+func (f *fitter) release(w *layerWeights) {
+	w.release()
+	if f.discards {
+		f.model.Tensors.Discard(w.names)
+	}
 }
 
 // Fit solves the linear layers that stay and gives them as a repair.
@@ -112,10 +125,91 @@ func (m *Model) Fit(ctx context.Context, fit Fit) (*Repair, error) {
 		defer exact.Close()
 		f.sums = &summer{exact}
 	}
+	if r := m.room(d); r != nil {
+		f.discards = true
+	}
 	if err := m.unchanged(f.run(ctx)); err != nil {
 		return nil, err
 	}
 	return f.repair, nil
+}
+
+// Takes is what a fit takes at most beside what the process holds, where that is bounded and the device computes in its memory, and what of it the
+// repair keeps: three streams, the tensors of a batch, what has been solved, and the sums and matrices of the layer that takes the most.
+func (m *Model) Takes(fit Fit) (most, kept int64, err error) {
+	d, err := m.Device()
+	if err != nil {
+		return 0, 0, err
+	}
+	if _, hosted := d.(device.Hosted); !hosted || m.options.Memory <= 0 {
+		return 0, 0, nil
+	}
+	sequences := make([]Sequence, len(fit.Sequences))
+	rows := 0
+	for i, s := range fit.Sequences {
+		sequences[i] = Sequence{IDs: s.IDs}
+		rows = max(rows, len(s.IDs))
+	}
+	packed, err := pack(sequences, m.Spec)
+	if err != nil {
+		return 0, 0, err
+	}
+	f := &fitter{model: m, device: d, fit: fit, packing: packed, repair: m.NewRepair()}
+	rows = max(rows, f.batchRows())
+	work, err := m.working(d, rows)
+	if err != nil {
+		return 0, 0, err
+	}
+	solving := int64(0)
+	f.solved(func(linears ...*arch.Linear) {
+		solving = max(solving, solvingBytes(rows, linears...))
+		for _, l := range linears {
+			stored, _ := m.Tensors.Lookup(l.Weight.Name)
+			bytes := int64(len(stored.Data))
+			if !weights.HasCodes(stored.Type) { // solved in float32
+				bytes += 4 * int64(l.Weight.In) * int64(l.Weight.Out)
+			}
+			kept += bytes
+		}
+	})
+	return 3*4*int64(packed.rows)*int64(m.Spec.Hidden) + m.mappedAtATime() + work + solving + kept, kept, nil
+}
+
+// solved visits the linear layers that a fit solves, those with one input together.
+func (f *fitter) solved(visit func(linears ...*arch.Linear)) {
+	stay := f.halves()
+	behind := len(stay) > 0 && f.gone(0, stay[0])
+	for k, half := range stay {
+		after := 2 * f.model.Layers()
+		if k+1 < len(stay) {
+			after = stay[k+1]
+		}
+		gap := f.gone(half+1, after)
+		inner, out, _ := f.linears(half)
+		if f.fit.LinearAlone || out == nil || !(gap || behind && !f.fit.Gaps) {
+			behind = behind || gap
+			continue
+		}
+		if f.fit.Inner && behind && len(inner) > 0 {
+			visit(inner...)
+		}
+		visit(out)
+		behind = behind || gap
+	}
+}
+
+// solvingBytes is what it takes to sum up linear layers with one input over batches of so many rows and to solve one after the other: each has
+// its sums and those kept apart; a solution has three more matrices of the inputs at a time, and as many of the outputs. A quarter is what has
+// not been collected.
+func solvingBytes(rows int, linears ...*arch.Linear) int64 {
+	bytes, most := int64(0), int64(0)
+	for _, l := range linears {
+		in, out := int64(l.Weight.In), int64(l.Weight.Out)
+		bytes += 16 * in * (in + out)
+		most = max(most, 8*in*(3*in+3*out))
+		bytes += 8 * int64(rows) * (in + 2*out)
+	}
+	return (bytes + most) * 5 / 4
 }
 
 // Fittable says why the model's layers cannot be solved anew whatever is dropped, wrapping ErrNoFit; nil: they can.
@@ -155,8 +249,7 @@ func (f *fitter) gone(from, to int) bool {
 func (f *fitter) run(ctx context.Context) error {
 	spec := f.model.Spec
 	rows := f.packing.rows
-	// Batches are what is held apart, so there must be some.
-	f.batches = f.packing.batches([]int{len(f.packing.groups)}, min(defaultRows, max(rows/16, 1)))
+	f.batches = f.packing.batches([]int{len(f.packing.groups)}, f.batchRows())
 	f.pool = newPool(f.device, 1)
 	defer f.pool.close()
 	f.dense, f.pruned = f.device.NewTensor(rows, spec.Hidden), f.device.NewTensor(rows, spec.Hidden)
@@ -229,7 +322,7 @@ func (f *fitter) embed() error {
 	if err != nil {
 		return err
 	}
-	defer weights.release()
+	defer f.release(weights)
 	for _, b := range f.batches {
 		s := b.spans[0]
 		var ids []int32
@@ -268,7 +361,7 @@ func (f *fitter) half(dst, src device.Tensor, half int, block *arch.BlockSpec, t
 	if err != nil {
 		return err
 	}
-	defer weights.release()
+	defer f.release(weights)
 	for _, b := range f.batches {
 		s := b.spans[0]
 		fw := f.forward(b, weights)
@@ -336,7 +429,7 @@ func (f *fitter) solve(ctx context.Context, half int, target device.Tensor, behi
 		if err != nil {
 			return err
 		}
-		defer dense.release()
+		defer f.release(dense)
 		if err := f.sum(ctx, half, inner, func(fw *forward, b batch, wanted []device.Tensor) error {
 			// What they say on the dense stream.
 			s := b.spans[0]

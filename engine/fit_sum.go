@@ -56,7 +56,7 @@ func (f *fitter) sum(ctx context.Context, half int, linears []*arch.Linear, want
 	if err != nil {
 		return err
 	}
-	defer loaded.release()
+	defer f.release(loaded)
 	f.lengths = [2]float64{}
 	fits := make([]*LinearFit, len(linears))
 	for i, l := range linears {

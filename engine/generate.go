@@ -2,8 +2,11 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+
+	"avssnative/failure"
 )
 
 // Request asks for the continuation of a prompt.
@@ -61,7 +64,7 @@ func (m *Model) Generate(ctx context.Context, requests []Request, g Generating) 
 	if slots <= 0 {
 		slots = mostSlots
 	}
-	d, err := m.NewDecoder(DecoderOptions{Variants: []Drop{g.Drop}, Slots: min(slots, len(requests)), Length: length, Memory: g.Memory})
+	d, err := m.decoderOf(min(slots, len(requests)), DecoderOptions{Variants: []Drop{g.Drop}, Length: length, Memory: g.Memory})
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +74,17 @@ func (m *Model) Generate(ctx context.Context, requests []Request, g Generating) 
 		run.at[slot] = -1
 	}
 	return results, run.all(ctx)
+}
+
+// decoderOf is a decoder with as many slots as there is memory for.
+func (m *Model) decoderOf(slots int, o DecoderOptions) (*Decoder, error) {
+	for ; ; slots /= 2 {
+		o.Slots = slots
+		d, err := m.NewDecoder(o)
+		if err == nil || slots <= 1 || !errors.Is(err, failure.Memory) {
+			return d, err
+		}
+	}
 }
 
 // generation is one Generate.

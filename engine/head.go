@@ -75,7 +75,7 @@ func (w *walker) head(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer weights.release()
+	defer w.done(weights)
 	w.outcome.WeightBytes += weights.bytes
 	if spec.Head.Classify != nil {
 		return w.classify(weights)

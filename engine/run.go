@@ -61,7 +61,21 @@ func (m *Model) runOn(ctx context.Context, d device.Device, p Pass) (*Outcome, e
 	if p, err = p.complete(packed, m.Spec.Hidden); err != nil {
 		return nil, err
 	}
-	w := &walker{model: m, device: d, pass: p, variants: variants.drops, set: variants, packing: packed, outcome: &Outcome{}}
+	needed := p.needed(variants)
+	c, err := m.cutOf(d, &p, packed, needed)
+	if err != nil {
+		return nil, err
+	}
+	p.Rows = c.rows
+	if turns := c.turns(packed, 4*int64(m.Spec.Hidden)*int64(needed)); len(turns) > 1 && p.Trace == nil {
+		return m.runInTurns(ctx, d, p, c, turns)
+	}
+	return m.walked(ctx, d, p, c, packed, variants, which)
+}
+
+// walked walks a pass whose hidden tensors fit. which is, of each variant of the pass, its place among the distinct ones.
+func (m *Model) walked(ctx context.Context, d device.Device, p Pass, c cut, packed *packing, variants *variantSet, which []int) (*Outcome, error) {
+	w := &walker{model: m, device: d, pass: p, cut: c, variants: variants.drops, set: variants, packing: packed, outcome: &Outcome{}}
 	w.scores = make([][]SequenceScore, len(variants.drops))
 	groups := variants.walks(w.hiddenTensors(), p.Diverge)
 	w.countWork(groups)
@@ -160,6 +174,7 @@ type walker struct {
 	model    *Model
 	device   device.Device
 	pass     Pass
+	cut      cut
 	variants []Drop // distinct
 	set      *variantSet
 	packing  *packing
@@ -231,7 +246,7 @@ func (w *walker) walk(ctx context.Context, group []int, watch bool) (err error) 
 	return w.head(ctx)
 }
 
-// blocks walks all layers. While one is computed the next one's weights are on their way.
+// blocks walks all layers. While one is computed the next one's weights are on their way: to a device with memory of its own they are copied.
 func (w *walker) blocks(ctx context.Context) error {
 	spec, source := w.model.Spec, w.model.Tensors
 	var order []int
@@ -242,7 +257,8 @@ func (w *walker) blocks(ctx context.Context) error {
 			order = append(order, layer)
 		}
 	}
-	resident := w.resident()
+	resident := w.cut.resident
+	_, hosted := w.device.(device.Hosted)
 	var reading sync.WaitGroup
 	defer reading.Wait()
 	fetch := func(i int) (*layerWeights, error) {
@@ -263,13 +279,19 @@ func (w *walker) blocks(ctx context.Context) error {
 	}
 	for i, layer := range order {
 		now := next
-		if next, err = fetch(i + 1); err == nil {
+		if next = nil; !hosted {
+			next, err = fetch(i + 1)
+		}
+		if err == nil {
 			w.outcome.WeightBytes += now.bytes
 			err = w.layer(ctx, layer, now)
 		}
 		now.release()
 		if !resident {
 			source.Discard(now.names)
+		}
+		if err == nil && hosted {
+			next, err = fetch(i + 1)
 		}
 		if err != nil {
 			if next != nil {

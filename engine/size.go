@@ -25,6 +25,7 @@ func (m *Model) Untied() bool {
 	}
 	head, _ := m.Tensors.Lookup(m.Spec.Head.Output.Weight.Name)
 	table, _ := m.Tensors.Lookup(m.Spec.Embed.Table.Name)
+	defer m.Tensors.Discard([]string{head.Name, table.Name})
 	return head.Type != table.Type || !bytes.Equal(head.Data, table.Data)
 }
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 
+	"avssnative/engine/device"
+
 	"golang.org/x/sync/errgroup"
 )
 
@@ -17,14 +19,7 @@ func (m *Model) runSplit(ctx context.Context, p Pass) (*Outcome, error) {
 	meter := newMeter(p.Progress, len(parts))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, part := range parts {
-		own := p
-		own.Sequences, own.Known = nil, nil
-		for _, s := range part {
-			own.Sequences = append(own.Sequences, p.Sequences[s])
-			if p.Known != nil {
-				own.Known = append(own.Known, p.Known[s])
-			}
-		}
+		own := p.part(part)
 		if len(p.Observe) > 0 {
 			recorders[i] = &recorder{wants: wanted(p.Observe), part: part}
 			own.Observe = []Observer{recorders[i]}
@@ -42,6 +37,76 @@ func (m *Model) runSplit(ctx context.Context, p Pass) (*Outcome, error) {
 		return nil, err
 	}
 	return join(parts, outcomes, len(p.Sequences)), nil
+}
+
+// runInTurns walks parts of a pass's sequences one after the other on one device, as runSplit does side by side on several.
+func (m *Model) runInTurns(ctx context.Context, d device.Device, p Pass, c cut, turns [][]int) (*Outcome, error) {
+	outcomes := make([]*Outcome, len(turns))
+	recorders := make([]*recorder, len(turns))
+	meter := turnMeter{show: p.Progress, turns: len(turns)}
+	for i, part := range turns {
+		own := p.part(part)
+		if len(p.Observe) > 0 {
+			recorders[i] = &recorder{wants: wanted(p.Observe), part: part}
+			own.Observe = []Observer{recorders[i]}
+		}
+		own.Progress = meter.part(i)
+		variants, which, err := distinct(own, m.Layers())
+		if err != nil {
+			return nil, err
+		}
+		packed, err := pack(own.Sequences, m.Spec)
+		if err != nil {
+			return nil, err
+		}
+		if outcomes[i], err = m.walked(ctx, d, own, c, packed, variants, which); err != nil {
+			return nil, err
+		}
+	}
+	if err := replay(recorders, p.Observe); err != nil {
+		return nil, err
+	}
+	all := join(turns, outcomes, len(p.Sequences))
+	all.Passes = 0
+	for _, o := range outcomes {
+		all.Passes += o.Passes
+	}
+	return all, nil
+}
+
+// part is the pass over some of its sequences.
+func (p Pass) part(of []int) Pass {
+	own := p
+	own.Sequences, own.Known = nil, nil
+	for _, s := range of {
+		own.Sequences = append(own.Sequences, p.Sequences[s])
+		if p.Known != nil {
+			own.Known = append(own.Known, p.Known[s])
+		}
+	}
+	return own
+}
+
+// turnMeter tells of turns as of one walk: all are taken to be as long as the one that is walked.
+type turnMeter struct {
+	show  func(Step)
+	turns int
+	rows  int64 // of the turns that have ended
+	last  int64
+}
+
+// part is the progress function of one turn; nil where nobody looks.
+func (t *turnMeter) part(turn int) func(Step) {
+	if t.show == nil {
+		return nil
+	}
+	t.rows += t.last
+	t.last = 0
+	return func(s Step) {
+		t.last = s.Rows
+		s.Done, s.Total, s.Rows = s.Done+float64(turn)*s.Total, float64(t.turns)*s.Total, t.rows+s.Rows
+		t.show(s)
+	}
 }
 
 // shares deals sequences out so that the parts have about the same number of tokens: the longest first, each to the part with the least.

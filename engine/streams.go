@@ -36,6 +36,17 @@ func (m *Model) Streams(ctx context.Context, sequences []Sequence, progress func
 		return nil, err
 	}
 	f := &fitter{model: m, device: d, packing: packed}
+	if r := m.room(d); r != nil {
+		work, err := m.working(d, min(defaultRows, packed.rows))
+		if err != nil {
+			return nil, err
+		}
+		f.discards = true
+		if err := r.take(4*int64(packed.rows)*int64(m.Spec.Hidden)*int64(m.Layers()+2)+work+m.mappedAtATime(),
+			fmt.Sprintf("the stream of %d tokens at every depth", packed.rows)); err != nil {
+			return nil, fmt.Errorf("engine: streams: %w", err)
+		}
+	}
 	s := &Streams{model: m, rows: packed.rows}
 	if err := m.unchanged(s.walk(ctx, f, progress)); err != nil {
 		return nil, err
@@ -78,7 +89,7 @@ func (s *Streams) walk(ctx context.Context, f *fitter, progress func(Step)) erro
 		}
 		for _, b := range f.batches {
 			if err := ctx.Err(); err != nil {
-				loaded.release()
+				f.release(loaded)
 				return err
 			}
 			at := b.spans[0]
@@ -89,7 +100,7 @@ func (s *Streams) walk(ctx context.Context, f *fitter, progress func(Step)) erro
 			fw.give(y, seen.attn, seen.mlp, seen.act)
 		}
 		err = f.device.Sync()
-		loaded.release()
+		f.release(loaded)
 		if err != nil {
 			return fmt.Errorf("engine: streams: layer %d: %w", layer, err)
 		}

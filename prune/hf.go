@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -52,7 +53,13 @@ func writeHF(ctx context.Context, m *engine.Model, h *halving, dir string, o Opt
 		for i, n := range stored.Shape {
 			shape[i] = int64(n)
 		}
-		sources = append(sources, safetensors.Bytes(to, string(stored.Type), shape, stored.Data))
+		source := safetensors.Bytes(to, string(stored.Type), shape, stored.Data)
+		write := source.Stream
+		source.Stream = func(w io.Writer) error {
+			defer m.Tensors.Discard([]string{name}) // what has been written need not stay mapped
+			return write(w)
+		}
+		sources = append(sources, source)
 	}
 	if _, err := safetensors.Write(ctx, dir, sources, map[string]string{"format": "pt"}, o.Shard); err != nil {
 		return err

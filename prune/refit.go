@@ -27,7 +27,7 @@ func refit() solver {
 		if err != nil || change == nil {
 			return nil, err
 		}
-		from[kind] = at
+		from[kind], l.Held = at, nil // rounding wants the room
 		return rounded(l, changed(l, change), ridges[at])
 	}
 }
@@ -46,7 +46,7 @@ func linearMaps(others solver) solver {
 		if err != nil || change == nil {
 			return nil, err
 		}
-		from = at
+		from, l.Held = at, nil
 		return rounded(l, changed(l, change), ridges[at])
 	}
 }

@@ -83,6 +83,9 @@ func Repair(ctx context.Context, m *engine.Model, drop engine.Drop, o RepairOpti
 	if len(drop) == 0 {
 		return nil, errors.New("prune: nothing is dropped, so there is nothing to repair")
 	}
+	if err := fits(m, drop, methods, o); err != nil {
+		return nil, err
+	}
 	names, repairs := []RepairMethod{RepairNone}, []*engine.Repair{nil, nil} // of the dense model and the plain cut
 	variants := []engine.Drop{nil, drop}
 	var failed []Trial
@@ -121,6 +124,23 @@ func Repair(ctx context.Context, m *engine.Model, drop engine.Drop, o RepairOpti
 	return out, nil
 }
 
+// fits returns why the methods do not fit into what the process may hold, or nil. Each keeps what the ones before it have left.
+func fits(m *engine.Model, drop engine.Drop, methods []RepairMethod, o RepairOptions) error {
+	if m.Fittable() != nil {
+		return nil
+	}
+	before, most := int64(0), int64(0)
+	for _, method := range methods {
+		bytes, kept, err := m.Takes(fitOf(drop, method, o))
+		if err != nil {
+			return err
+		}
+		most = max(most, before+bytes)
+		before += kept
+	}
+	return m.Fits(most, "to solve the layers that stay anew")
+}
+
 // methods are those to be tried.
 func (o RepairOptions) methods() ([]RepairMethod, error) {
 	var methods []RepairMethod
@@ -142,8 +162,8 @@ func (o RepairOptions) methods() ([]RepairMethod, error) {
 	return methods, nil
 }
 
-// fit makes one method's repair, in the types that the tensors are stored in.
-func fit(ctx context.Context, m *engine.Model, drop engine.Drop, method RepairMethod, o RepairOptions) (*engine.Repair, error) {
+// fitOf is how a method has layers solved.
+func fitOf(drop engine.Drop, method RepairMethod, o RepairOptions) engine.Fit {
 	f := engine.Fit{Sequences: o.Fit, Drop: drop, Linear: o.Linear, LinearAlone: method == RepairLinear, Progress: func(s engine.Step) {
 		if o.Progress != nil {
 			o.Progress(method, s)
@@ -162,7 +182,12 @@ func fit(ctx context.Context, m *engine.Model, drop engine.Drop, method RepairMe
 	if o.Linear {
 		f.Solve = linearMaps(f.Solve)
 	}
-	exact, err := m.Fit(ctx, f)
+	return f
+}
+
+// fit makes one method's repair, in the types that the tensors are stored in.
+func fit(ctx context.Context, m *engine.Model, drop engine.Drop, method RepairMethod, o RepairOptions) (*engine.Repair, error) {
+	exact, err := m.Fit(ctx, fitOf(drop, method, o))
 	if err != nil {
 		return nil, err
 	}

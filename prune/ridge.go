@@ -104,12 +104,14 @@ func bestRidge(sums, held *engine.Gram, from int) (change *mat.Dense, at int, er
 		change, err = ridge(sums, ridges[from])
 		return change, from, err
 	}
-	factors, gains := map[int]*mat.Cholesky{}, map[int]float64{}
+	var factor, tried *mat.Cholesky // of the best strength, and of the last
+	gains := map[int]float64{}
 	fitted, judged := some(sums), some(held)
 	try := func(i int) (float64, error) {
 		if v, done := gains[i]; done {
 			return v, nil
 		}
+		tried = nil
 		c, err := factorized(sums, ridges[i])
 		if err != nil {
 			return 0, err
@@ -118,7 +120,7 @@ func bestRidge(sums, held *engine.Gram, from int) (change *mat.Dense, at int, er
 		if err != nil {
 			return 0, err
 		}
-		factors[i], gains[i] = c, gain(judged, d)
+		tried, gains[i] = c, gain(judged, d)
 		return gains[i], nil
 	}
 	at = from
@@ -126,18 +128,19 @@ func bestRidge(sums, held *engine.Gram, from int) (change *mat.Dense, at int, er
 	if err != nil {
 		return nil, at, err
 	}
+	factor = tried
 	for _, step := range []int{1, -1} {
 		for at+step >= 0 && at+step < len(ridges) {
 			v, err := try(at + step)
 			if err != nil || !(v > best) {
 				break
 			}
-			at, best = at+step, v
+			at, best, factor = at+step, v, tried
 		}
 	}
 	if !(best > 0) {
 		return nil, at, nil
 	}
-	change, err = solved(factors[at], sums)
+	change, err = solved(factor, sums)
 	return change, at, err
 }

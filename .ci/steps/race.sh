@@ -2,11 +2,9 @@
 # debian: gcc g++ libc6-dev cmake make
 # python: peers
 # data: yes
-# Which these are is read off the sources. What runs in their goroutines of the other packages does so in the commands' whole runs. cuda is left out,
-# whose threads are the PTX machine's; and of the tests those that hold the results of long computations against values, where others of their
-# package start the same goroutines.
+# What runs in their goroutines of the other packages does so in the commands' whole runs. Left out are tests that hold values and start nothing
+# that others do not; the long step racetests leaves out none.
 ptx_machine
-packages=$(grep -rlE '^\s*go [a-z]|\.Go\(func' --include='*.go' --exclude-dir=build . | xargs dirname | sort -u | grep -vx ./cuda)
+packages=$(starting_goroutines)
 echo "packages that start goroutines:" $packages
-skip='TestCPU$|TestRepairOfTheDemo$|TestEvery(Architecture|GGUF)ReloadsShorter$|TestWriteHalves$|TestHostileConfigurations$|TestAbsurd'
-tests -race -short -timeout 40m -skip "$skip|$long_runs" $packages
+tests -race -short -timeout 40m -skip "$values_held|$long_runs" $packages

@@ -53,10 +53,14 @@ func (driver) Open(index int, o device.Options) (device.Device, error) {
 		threads = min(runtime.GOMAXPROCS(0), processors)
 	}
 	d := &processor{kernels: k, threads: threads, compute: compute, bf16: compute == device.ComputeBF16, workers: make([]scratch, threads),
-		team: newTeam(threads), notes: o.Notes}
-	d.memory = o.Memory
+		notes: o.Notes}
+	if d.team, err = newTeam(k, threads); err != nil {
+		return nil, err
+	}
+	d.memory, d.most = o.Memory, min(largestSpare, o.Memory/32)
 	if d.memory == 0 {
 		d.memory = machineMemory()
+		d.most = min(largestSpare, d.memory/8)
 	}
 	return d, nil
 }
@@ -83,6 +87,7 @@ type processor struct {
 	turns    []rotaryTable  // rotary tables in use
 	spare    map[int][]*block
 	spared   int64
+	most     int64 // that may be spare
 }
 
 func (d *processor) Info() device.Info {
@@ -120,6 +125,13 @@ func int8Note(i kernels.ISA) string {
 }
 
 func (d *processor) Close() error {
+	d.team.close()
+	d.free()
+	return nil
+}
+
+// free gives back what no tensor holds.
+func (d *processor) free() {
 	for i := range d.workers {
 		d.workers[i].free(d.kernels)
 	}
@@ -132,7 +144,20 @@ func (d *processor) Close() error {
 		}
 	}
 	d.spare, d.spared = nil, 0
-	return nil
+}
+
+// Trim gives back what is kept for later.
+func (d *processor) Trim() {
+	d.flush()
+	d.packedX = tensor{}
+	d.free()
+}
+
+// Scratch is what operations take beside their tensors: one packed input, scratch of every thread, and what is spare.
+func (d *processor) Scratch(rows, cols int) int64 {
+	turn := max(mostPacked/(4*max(cols, 1))/mostRowsJob, 1) * mostRowsJob
+	packed := 4 * int64(min(rows, turn)+largestPanel) * int64(cols)
+	return packed + int64(d.threads)*threadScratch + d.most
 }
 
 func (d *processor) Sync() error {
@@ -244,13 +269,17 @@ func (t *tensor) arguments() kernels.Tensor {
 	return kernels.TensorOf(t.data, t.rows, t.cols, t.stride)
 }
 
+// threadScratch is what a thread works in at most: the panels of a product, the tile of attention. largestPanel are the rows that a packed panel has
+// at most.
+const threadScratch, largestPanel = 4 << 20, 32
+
 // largestSpare is how many bytes of freed tensors are kept for the next ones: a block's tensors come and go at every layer, and fresh
 // memory costs a page fault every 4 KiB.
 const largestSpare = 512 << 20
 
 func (d *processor) keep(b *block) {
 	bytes := int64(len(b.data)) * 4
-	if b.data == nil || d.spared+bytes > largestSpare || d.spared+bytes > d.memory/8 {
+	if b.data == nil || d.spared+bytes > d.most {
 		b.release()
 		return
 	}

@@ -1,7 +1,6 @@
 package cpu
 
 import (
-	"sync/atomic"
 	"unsafe"
 
 	"avssnative/engine/device"
@@ -95,6 +94,9 @@ func (d *processor) multiply(to, from *tensor, weight *matrix, bias *tensor) {
 	p.cuts = (p.args.RowsJob + p.args.RowsCut - 1) / p.args.RowsCut
 	p.jobs = panels * p.cuts * ((rows + p.args.RowsJob - 1) / p.args.RowsJob)
 	p.flops = 2 * float64(rows) * float64(from.cols) * float64(panels*kernels.Panel) / float64(p.jobs)
+	if len(d.products) == mostItems {
+		d.runProducts()
+	}
 	d.products = append(d.products, p)
 	if to.guard == from.guard || bias != nil && bias.guard == to.guard {
 		d.runProducts()
@@ -131,35 +133,19 @@ func (d *processor) runProducts() {
 		flops += products[i].flops * float64(products[i].jobs)
 		scratch = max(scratch, d.kernels.Scratch(kernels.Multiply, products[i].args))
 	}
-	portions := min(total, int64(flops/portionFlops)+1)
-	workers, least := min(int64(d.threads), portions), shortestFlops
-	if workers == 1 {
-		least = flops
-	}
-	var next atomic.Int64
-	d.share(portions, scratch, func(scratch unsafe.Pointer) {
-		for {
-			i := next.Load()
-			p, at := 0, i // job at of product p is job i of all
-			for p < len(products) && at >= products[p].jobs {
-				at -= products[p].jobs
-				p++
-			}
-			if p == len(products) {
-				return
-			}
-			cuts := products[p].cuts
-			n := min(max((total-i)/(2*workers), int64(least/products[p].flops), 1), mostPanels*cuts, products[p].jobs-at)
-			if at%cuts != 0 {
-				n = min(n, cuts-at%cuts) // the rest of a panel that somebody began
-			} else if n > cuts {
-				n -= n % cuts
-			}
-			if next.CompareAndSwap(i, i+n) {
-				d.kernels.Run(kernels.Multiply, products[p].args, at, at+n, scratch)
-			}
+	memory := d.scratchOf(min(total, int64(flops/portionFlops)+1), scratch)
+	switch {
+	case len(memory) == 1:
+		for _, p := range products {
+			d.kernels.Run(kernels.Multiply, p.args, 0, p.jobs, memory[0])
 		}
-	})
+	case len(memory) > 1:
+		items := make([]item, len(products), mostItems)
+		for i, p := range products {
+			items[i] = item{kernels.Multiply, p.args, p.jobs, max(int64(shortestFlops/p.flops), 1), mostPanels * p.cuts, p.cuts}
+		}
+		d.team.run(len(memory), items, memory)
+	}
 	clear(products)
 	d.products = products[:0]
 }

@@ -1,7 +1,6 @@
 package cpu
 
 import (
-	"sync/atomic"
 	"unsafe"
 
 	"avssnative/engine/device"
@@ -31,8 +30,8 @@ func (d *processor) ProductFew(dst, x device.Tensor, w device.Matrix, bias devic
 	if !ready {
 		return
 	}
-	if weight.weight.Transposed || d.bf16 {
-		d.Product(dst, x, w, bias) // an output's weights are no run of the file; or operands are to be rounded, which the packers do
+	if weight.weight.Transposed {
+		d.Product(dst, x, w, bias) // an output's weights are no run of the file
 		return
 	}
 	p := fewProduct{operation: kernels.MultiplyFew, reads: from.guard, writes: to.guard, outputs: int64(to.cols)}
@@ -44,6 +43,9 @@ func (d *processor) ProductFew(dst, x device.Tensor, w device.Matrix, bias devic
 			return
 		}
 	} else {
+		if d.bf16 {
+			p.args.BF16 = 1
+		}
 		d.runChain()
 		if len(d.products) > 0 {
 			d.runProducts()
@@ -62,6 +64,9 @@ func (d *processor) ProductFew(dst, x device.Tensor, w device.Matrix, bias devic
 	if to.guard == d.packedX.guard {
 		d.packedX = tensor{}
 	}
+	if len(d.few) == mostItems {
+		d.runFew()
+	}
 	d.few = append(d.few, p)
 }
 
@@ -78,29 +83,19 @@ func (d *processor) runFew() {
 		cost += products[i].costOutput * float64(products[i].outputs)
 		scratch = max(scratch, d.kernels.Scratch(products[i].operation, products[i].args))
 	}
-	portions := min(total, int64(cost/fewPortion)+1)
-	workers := min(int64(d.threads), portions)
-	var next atomic.Int64
-	d.share(portions, scratch, func(scratch unsafe.Pointer) {
-		for {
-			i := next.Load()
-			p, at := 0, i // output at of product p is output i of all
-			for p < len(products) && at >= products[p].outputs {
-				at -= products[p].outputs
-				p++
-			}
-			if p == len(products) {
-				return
-			}
-			n := min(max((total-i)/(2*workers), int64(fewPortion/products[p].costOutput), 1), products[p].outputs-at)
-			if workers == 1 {
-				n = products[p].outputs - at
-			}
-			if next.CompareAndSwap(i, i+n) {
-				d.kernels.Run(products[p].operation, products[p].args, at, at+n, scratch)
-			}
+	memory := d.scratchOf(min(total, int64(cost/fewPortion)+1), scratch)
+	switch {
+	case len(memory) == 1:
+		for _, p := range products {
+			d.kernels.Run(p.operation, p.args, 0, p.outputs, memory[0])
 		}
-	})
+	case len(memory) > 1:
+		items := make([]item, len(products), mostItems)
+		for i, p := range products {
+			items[i] = item{p.operation, p.args, p.outputs, max(int64(fewPortion/p.costOutput), 1), p.outputs, 1}
+		}
+		d.team.run(len(memory), items, memory)
+	}
 	clear(products)
 	d.few = products[:0]
 }

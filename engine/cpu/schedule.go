@@ -39,10 +39,13 @@ func (d *processor) do(operation kernels.Operation, a kernels.Arguments, jobs, p
 	if jobs <= 0 || d.err != nil {
 		return
 	}
-	portions := (jobs + portion - 1) / portion
-	d.portions(portions, d.kernels.Scratch(operation, a), func(i int64, scratch unsafe.Pointer) {
-		d.kernels.Run(operation, a, i*portion, min((i+1)*portion, jobs), scratch)
-	})
+	memory := d.scratchOf((jobs+portion-1)/portion, d.kernels.Scratch(operation, a))
+	switch {
+	case len(memory) == 1:
+		d.kernels.Run(operation, a, 0, jobs, memory[0])
+	case len(memory) > 1:
+		d.team.run(len(memory), []item{{operation, a, jobs, portion, portion, 1}}, memory)
+	}
 }
 
 // portions calls run for the portions 0 to n, each once, with a worker's scratch.
@@ -57,19 +60,24 @@ func (d *processor) portions(n, bytes int64, run func(i int64, scratch unsafe.Po
 
 // share lets at most as many workers work as there are portions, each with scratch of its own, and waits for them.
 func (d *processor) share(portions, bytes int64, work func(scratch unsafe.Pointer)) {
-	workers := int(min(int64(d.threads), portions))
-	memory := make([]unsafe.Pointer, workers)
-	if bytes > 0 {
-		for i := range memory {
-			if memory[i] = d.workers[i].grow(d.kernels, bytes); memory[i] == nil {
-				d.fail("no memory for %d bytes of scratch", bytes)
-				return
-			}
+	if memory := d.scratchOf(portions, bytes); len(memory) > 0 {
+		d.team.share(len(memory), func(worker int) { work(memory[worker]) })
+	}
+}
+
+// scratchOf gives as many workers as there is work for, and no more than there are, their scratch. Where there is no memory it fails.
+func (d *processor) scratchOf(portions, bytes int64) []unsafe.Pointer {
+	memory := make([]unsafe.Pointer, int(min(int64(d.threads), portions)))
+	for i := range memory {
+		if bytes == 0 {
+			break
+		}
+		if memory[i] = d.workers[i].grow(d.kernels, bytes); memory[i] == nil {
+			d.fail("no memory for %d bytes of scratch", bytes)
+			return nil
 		}
 	}
-	if workers > 0 {
-		d.team.share(workers, func(worker int) { work(memory[worker]) })
-	}
+	return memory
 }
 
 // pinned is the address of a slice that an operation's arguments hold: d.pins where it is done at once, d.chain.pins where it waits.

@@ -27,11 +27,7 @@ func (d *processor) Attention(dst, q, k, v device.Tensor, a device.Attention, l 
 }
 
 func (d *processor) AttentionFew(dst, q, k, v device.Tensor, a device.Attention, l *device.Layout) {
-	how := kernels.AttendFew
-	if d.bf16 {
-		how = kernels.Attend // whose packers round operands
-	}
-	d.attend(how, dst, q, k, v, a, l)
+	d.attend(kernels.AttendFew, dst, q, k, v, a, l)
 }
 
 func (d *processor) attend(how kernels.Operation, dst, q, k, v device.Tensor, a device.Attention, l *device.Layout) {
@@ -64,13 +60,17 @@ func (d *processor) attend(how kernels.Operation, dst, q, k, v device.Tensor, a 
 			return
 		}
 	}
+	precision := int32(kernels.AsF32)
+	if d.bf16 {
+		precision = kernels.AsBF16
+	}
 	var jobs []int64
 	work, longest := 0.0, 0
 	for i := l.Sequences() - 1; i >= 0; i-- {
 		longest = max(longest, int(l.Start[i+1]-l.Start[i]))
 	}
 	// Late blocks of long sequences see the most keys: they come first, so that the last jobs are short.
-	block, together := attentionBlock(longest, l.Sequences()*a.KVHeads, d.threads), a.KVHeads
+	block, together := attentionBlock(longest, l.Sequences()*a.KVHeads, d.threads, int(d.kernels.PanelRows(precision))), a.KVHeads
 	if how == kernels.AttendFew {
 		block, together = 1, a.Heads
 	}
@@ -113,12 +113,13 @@ func (d *processor) attend(how kernels.Operation, dst, q, k, v device.Tensor, a 
 	d.do(how, &args, count, portionOf(perJob))
 }
 
-// attentionBlock is how many query rows make a job: whole blocks of 84, fewer where there are not enough jobs for the threads. It does not
-// change results: key tiles are counted from the start of the sequence.
-func attentionBlock(longest, heads, threads int) int {
-	block := kernels.QueryRows
-	for block > 84 && (longest+block-1)/block*heads < 3*threads {
-		block -= 84
+// attentionBlock is how many query rows make a job: whole micro-tiles, some 84 rows or several times as many, fewer where there are not enough jobs
+// for the threads. It does not change results: key tiles are counted from the start of the sequence.
+func attentionBlock(longest, heads, threads, tile int) int {
+	least := (84 + tile - 1) / tile * tile
+	block := kernels.QueryRows / least * least
+	for block > least && (longest+block-1)/block*heads < 3*threads {
+		block -= least
 	}
 	return block
 }

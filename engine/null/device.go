@@ -18,6 +18,7 @@ type Counts struct {
 	Bytes      float64          // of tensors and matrices read and written by operations
 	Weights    int64            // bytes of matrices and vectors brought to the device
 	Peak       int64            // most bytes of tensors and matrices held at a time
+	Tensors    int64            // most bytes of tensors alone held at a time
 	Operations []Operation      // each kind of work once, for a roofline
 }
 
@@ -43,6 +44,7 @@ type Device struct {
 	counts  Counts
 	known   map[Operation]int
 	held    int64
+	tensors int64 // of it
 }
 
 func init() { device.Register("null", driver{}) }
@@ -120,6 +122,7 @@ func (t *tensor) window(at, n, of, rows, cols int) device.Tensor {
 func (t *tensor) Free() {
 	if !t.view {
 		t.device.held -= size(t)
+		t.device.tensors -= size(t)
 		t.view = true
 	}
 }
@@ -139,6 +142,8 @@ func values(t device.Tensor) float64 { return float64(t.Rows()) * float64(t.Cols
 func (d *Device) NewTensor(rows, cols int) device.Tensor {
 	t := &tensor{device: d, rows: rows, cols: cols}
 	d.hold(size(t))
+	d.tensors += size(t)
+	d.counts.Tensors = max(d.counts.Tensors, d.tensors)
 	return t
 }
 

@@ -59,6 +59,14 @@ func (s Source) open(ctx context.Context) (io.ReadCloser, error) {
 	return content, nil
 }
 
+// bytes is how many there are of what is no packed file and no stream; else 0.
+func (s Source) bytes() int64 {
+	if info, err := os.Stat(s.Path); err == nil && s.From == nil && strings.EqualFold(filepath.Ext(s.Path), ".txt") {
+		return info.Size()
+	}
+	return 0
+}
+
 // content is an open source.
 type content struct {
 	io.Reader

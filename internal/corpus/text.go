@@ -22,6 +22,7 @@ func (s Source) pieces(ctx context.Context, separator string, each func(text str
 		what = "line"
 	}
 	split := newSplitter(file, separator, MaxBytes)
+	split.size = s.bytes()
 	for number := 1; ; number++ {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -36,7 +37,7 @@ func (s Source) pieces(ctx context.Context, separator string, each func(text str
 		if !utf8.Valid(piece) {
 			return fmt.Errorf("%s %d: not UTF-8", what, number)
 		}
-		if !each(string(piece), last, split.found) || last {
+		if !each(text(piece), last, split.found) || last {
 			return nil
 		}
 	}

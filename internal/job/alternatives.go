@@ -105,6 +105,10 @@ func (j *Job) alternatives(o Alternatives, drop engine.Drop) []*bench.Requantise
 		case o.Auto && drop != nil && pruned < dense && r.Bytes > pruned:
 			continue // a coarser one is as small as the pruned model
 		}
+		if err := j.room(r); err != nil {
+			leave(err.Error())
+			continue
+		}
 		if r, err = bench.Requantise(j.Model, t, true); err != nil {
 			leave(err.Error())
 			continue
@@ -116,6 +120,18 @@ func (j *Job) alternatives(o Alternatives, drop engine.Drop) []*bench.Requantise
 	}
 	return all
 }
+
+// room returns why the dense model in another type cannot be held beside what judging takes, or nil.
+func (j *Job) room(r *bench.Requantised) error {
+	walk, err := j.Model.Least(j.length(judgedAtOnce), 2)
+	if err != nil {
+		return err
+	}
+	return j.Model.Fits(r.Held+max(2*r.Largest, walk), "to hold the dense model's layers in "+string(r.Type))
+}
+
+// judgedAtOnce is the length of a sequence beside which coarser weights must have room.
+const judgedAtOnce = 512
 
 // beside adds the dense model with coarser weights to a pass.
 func (j *Job) beside(p engine.Pass, coarser []*bench.Requantised) engine.Pass {

@@ -45,7 +45,7 @@ func (j *Job) answers(ctx context.Context, suite *bench.Suite, drop engine.Drop,
 	if !suite.Asks() {
 		return nil, nil
 	}
-	o := bench.Saying{Drop: drop, Memory: j.Memory}
+	o := bench.Saying{Drop: drop}
 	var err error
 	if o.Ends, err = j.Ends(); err != nil {
 		return nil, err

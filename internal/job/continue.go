@@ -18,7 +18,6 @@ type Continuing struct {
 	Sampling  engine.Sampling
 	Stop      []string // the text ends before the first of these
 	IgnoreEnd bool     // a token that ends texts is one like others
-	Memory    int64    // bytes for keys and values; 0: the engine's choice
 	Show      func(piece string)
 	Draft     *bench.Draft // proposes tokens; nil: none. The text is the same, or where it is drawn distributed as without
 }
@@ -88,11 +87,11 @@ func (j *Job) Continue(ctx context.Context, prompt []int32, o Continuing, drop e
 		var s *bench.Speculated
 		draft := *o.Draft
 		draft.Sampling = o.Sampling
-		if s, err = bench.Speculate(ctx, j.Model, draft, request, o.Memory); err == nil {
+		if s, err = bench.Speculate(ctx, j.Model, draft, request, 0); err == nil {
 			made, c.Proposed, c.Accepted, c.CacheBytes = [][]int32{s.IDs}, s.Proposed, s.Accepted, s.CacheBytes
 		}
 	} else {
-		made, err = j.Model.Generate(ctx, []engine.Request{request}, engine.Generating{Drop: drop, Sampling: o.Sampling, Memory: o.Memory})
+		made, err = j.Model.Generate(ctx, []engine.Request{request}, engine.Generating{Drop: drop, Sampling: o.Sampling})
 	}
 	if err == nil {
 		err = failed

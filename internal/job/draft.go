@@ -38,7 +38,7 @@ func (o Drafting) completed() Drafting {
 func (j *Job) FindDraft(ctx context.Context, o Drafting) ([]bench.DraftCandidate, error) {
 	defer j.phase("choosing a draft")()
 	o = o.completed()
-	d := bench.Drafting{Tokens: o.Tokens, Prompts: j.beginnings(o.Prompts, o.Begin), Memory: j.Memory, Sampling: o.Sampling}
+	d := bench.Drafting{Tokens: o.Tokens, Prompts: j.beginnings(o.Prompts, o.Begin), Sampling: o.Sampling}
 	var err error
 	if d.Ends, err = j.Ends(); err != nil {
 		return nil, err
@@ -105,12 +105,12 @@ func (j *Job) MeasureDraft(ctx context.Context, draft bench.Draft, o Drafting) (
 			}
 			return slices.Contains(ends, made[len(made)-1])
 		}}
-		plain, err := j.Model.Generate(ctx, []engine.Request{request}, engine.Generating{Memory: j.Memory, Sampling: o.Sampling})
+		plain, err := j.Model.Generate(ctx, []engine.Request{request}, engine.Generating{Sampling: o.Sampling})
 		if err != nil {
 			return nil, err
 		}
 		without += last.Sub(first)
-		said, err := bench.Speculate(ctx, j.Model, draft, request, j.Memory)
+		said, err := bench.Speculate(ctx, j.Model, draft, request, 0)
 		if err != nil {
 			return nil, err
 		}

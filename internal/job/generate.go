@@ -103,7 +103,7 @@ func (j *Job) say(ctx context.Context, prompts [][]int32, drop engine.Drop, repa
 	for i, prompt := range prompts {
 		requests[i] = engine.Request{IDs: prompt, Tokens: tokens, Stop: func(made []int32) bool { return slices.Contains(ends, made[len(made)-1]) }}
 	}
-	g := engine.Generating{Drop: drop, Memory: j.Memory}
+	g := engine.Generating{Drop: drop}
 	if j.Progress != nil {
 		g.Progress = func(_, made int) {
 			layers := j.Model.Layers()

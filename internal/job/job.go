@@ -25,7 +25,6 @@ type Job struct {
 	Report    *report.Report
 	Unit      string                            // what is scored and chosen: empty: layers; prune.Sublayer: halves of layers
 	Linear    bool                              // linear maps come in the place of attentions that go alone
-	Memory    int64                             // bytes for hidden states; 0: the engine's choice
 	Progress  func(phase string, s engine.Step) // may be nil
 	Phase     func(phase string)                // called when a phase begins; may be nil
 	Expecting func([]Expected)                  // told by Expect what is to come; may be nil
@@ -121,7 +120,7 @@ func (j *Job) phase(name string) (end func()) {
 
 // pass is a pass with the job's memory and progress.
 func (j *Job) pass(phase string) engine.Pass {
-	p := engine.Pass{Memory: j.Memory}
+	p := engine.Pass{}
 	if j.Progress != nil {
 		p.Progress = func(s engine.Step) { j.Progress(phase, s) }
 	}

@@ -263,7 +263,7 @@ func (j *Job) speed(timings int) (*bench.Speed, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &bench.Speed{Sequences: sequences, Memory: j.Memory, Budget: budget, Whole: speedTime}, nil
+	return &bench.Speed{Sequences: sequences, Budget: budget, Whole: speedTime}, nil
 }
 
 // timings is how often each model is timed; the fastest counts.
@@ -289,7 +289,7 @@ func (j *Job) time(ctx context.Context, drop engine.Drop) error {
 		return err
 	}
 	if !whole && (slices.Contains(read[:len(variants)], 0) || slices.Contains(made[:len(variants)], 0)) {
-		j.Report.Warnings = append(j.Report.Warnings, fmt.Sprintf("timing: %v are not enough for this model: what is not shown was not measured",
+		j.Report.Warnings = append(j.Report.Warnings, fmt.Sprintf("timing: %v, or the memory, are not enough for this model: what is not shown was not measured",
 			speedTime))
 	}
 	to := j.Report.Speed

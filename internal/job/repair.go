@@ -48,7 +48,7 @@ func (j *Job) solve(ctx context.Context, drop engine.Drop, method prune.RepairMe
 	if len(held) == 0 {
 		return nil, fmt.Errorf("%w: the calibration text has %d sequences: some must be fitted on and others judged by", ErrTooLittle, len(j.calibration))
 	}
-	o := prune.RepairOptions{Method: method, Linear: j.Linear, Fit: fit, Held: held, Memory: j.Memory,
+	o := prune.RepairOptions{Method: method, Linear: j.Linear, Fit: fit, Held: held,
 		Progress: func(m prune.RepairMethod, s engine.Step) {
 			if j.Progress != nil {
 				j.Progress("repairing ("+string(m)+")", s)

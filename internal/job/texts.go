@@ -49,7 +49,7 @@ func (j *Job) CompareTexts(ctx context.Context, c Choice, bridged bool) error {
 	j.Report.Texts = t
 	text, at := j.weighedText(c.Worst)
 	defer j.phase("texts side by side")()
-	o := prune.SearchOptions{Memory: j.Memory, Progress: j.pass("texts side by side").Progress}
+	o := prune.SearchOptions{Progress: j.pass("texts side by side").Progress}
 	if bridged && j.Unit != prune.Sublayer {
 		t.Bridged = true
 		o.Repair = prune.RepairLstsq

@@ -4,18 +4,17 @@
  * and meets a micro-tile of query rows at a time, whose scores stay in the first cache and which skips the panels of keys none of them sees.
  * With bf16 the operands (queries · scale, keys, weights, values) are rounded to bfloat16; sums, softmax and the sum of the weights, which
  * are not yet rounded there, are float32.
- * Few query rows, each behind many keys, read keys and values where they lie instead (attend_few), operands always float32, with an order of sums
- * of its own and the same tiles; a job is then a head of a block, which is one row.
+ * Few query rows, each behind many keys, read keys and values where they lie instead (attend_few), with an order of sums of its own and the same
+ * tiles; a job is then a head of a block, which is one row.
  * Keys and values that no query of a block sees are not read: a cache need not have them any more.
  * A row's result depends on the keys it sees alone: tiles are fixed by positions, masked scores weigh exactly nothing, and a value that is
  * no finite number is zero in the packed tile and is added to the rows that see it. */
 #ifndef BODY
 #include "internal.h"
 enum { KEY_TILE = 256 }; /* keys a tile */
-_Static_assert(AVSS_QUERY_ROWS % 84 == 0, "a job's rows are whole micro-tiles of 14, 6 and 4 rows");
 _Static_assert((int)KEY_TILE <= (int)KC_F32, "pack_x rounds rows of up to KC_F32 values");
 _Static_assert(KC_F32 % 32 == 0 && KC_BF16 % 32 == 0, "K blocks of keys end where pack_w pads to");
-_Static_assert(14 * KC_F32 <= PANEL * KEY_TILE && 14 * KC_BF16 <= PANEL * KEY_TILE,
+_Static_assert(14 * KC_F32 <= PANEL * KEY_TILE && 14 * KC_BF16 <= PANEL * KEY_TILE && 32 * KC_AMX <= PANEL * KEY_TILE,
                "a micro-tile's queries are scaled where its scores will stand");
 
 static inline int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
@@ -26,6 +25,7 @@ typedef struct {
   int round;                       /* as the packers take it: operands are rounded but stored as float32 */
   int64_t value_bytes, query_bytes; /* of a packed value, and of a packed row of queries */
   int64_t value_cols;              /* value_dim in whole panels */
+  int64_t rows;                    /* of a head's queries: the most of a job in whole micro-tiles */
   char *keys, *values, *queries, *weights; /* packed */
   float *out;                      /* weighted sums of values, a query row each */
   float *scores;                   /* a micro-tile's, and PANEL × KEY_TILE in any case: a panel of values is gathered there */
@@ -34,8 +34,8 @@ typedef struct {
 
 /* Lays out the scratch from base on and returns its bytes; s may be NULL. */
 static int64_t lay_out(attention_scratch *s, const avss_attention *a, char *base) {
-  const product_isa *isa = a->bf16 ? avss_products->attention_bf16 : avss_products->f32;
-  const int64_t group = a->heads / a->kv_heads, rows = AVSS_QUERY_ROWS, cols = round_up(a->value_dim, PANEL);
+  const product_isa *isa = product_for(a->bf16 ? AVSS_AS_BF16 : AVSS_AS_F32);
+  const int64_t group = a->heads / a->kv_heads, rows = round_up(AVSS_QUERY_ROWS, isa->rows), cols = round_up(a->value_dim, PANEL);
   const int64_t bytes = isa->bf16 ? 2 : 4, query_bytes = round_up(a->head_dim, isa->pair) * bytes, size = sizeof(float);
   const int64_t sizes[8] = {KEY_TILE * round_up(a->head_dim, 32) * bytes, KEY_TILE * cols * bytes, group * rows * query_bytes,
                             PANEL * KEY_TILE * bytes, group * rows * cols * size, PANEL * KEY_TILE * size, group * rows * size,
@@ -47,7 +47,7 @@ static int64_t lay_out(attention_scratch *s, const avss_attention *a, char *base
     used += round_up(sizes[i] + 64, 64);
   }
   if (s)
-    *s = (attention_scratch){isa, a->bf16 && !isa->bf16, bytes, query_bytes, cols, part[0], part[1], part[2], part[3],
+    *s = (attention_scratch){isa, a->bf16 && !isa->bf16, bytes, query_bytes, cols, rows, part[0], part[1], part[2], part[3],
                              (float *)part[4], (float *)part[5], (float *)part[6], (float *)part[7]};
   return used;
 }
@@ -236,7 +236,7 @@ TARGET static void NAME(attend_tile)(const avss_attention *a, const attention_sc
   }
   if (seen <= first) return;
   first = first / PANEL * PANEL;
-  const int64_t at = g * AVSS_QUERY_ROWS + row, padded_keys = round_up(seen - first, isa->pair);
+  const int64_t at = g * s->rows + row, padded_keys = round_up(seen - first, isa->pair);
   float *out = s->out + at * cols, *scores = s->scores;
   for (int64_t k0 = 0; k0 < a->head_dim; k0 += isa->kc) {
     const int64_t kc = least(isa->kc, a->head_dim - k0);
@@ -251,7 +251,7 @@ TARGET static void NAME(attend_tile)(const avss_attention *a, const attention_sc
     const int64_t p = p0 + i, from = most(0, first_seen(a, p) - j0), end = least(n, end_seen(a, p, keys) - j0);
     float *weights = scores + i * KEY_TILE, *to = out + i * cols;
     /* zeros stand behind what is seen, as far as the weights' pairs go */
-    const float factor = NAME(update_softmax)(a, weights, round_up(seen - first, LANES), from - first, end - first, slope, j0 + first, p,
+    const float factor = NAME(update_softmax)(a, weights, round_up(seen - first, most(LANES, isa->pair)), from - first, end - first, slope, j0 + first, p,
                                               s->highest + at + i, s->sum + at + i);
     if (factor != 1)
       for (int64_t c = 0; c < cols; c += LANES) v_store(to + c, v_mul(v_load(to + c), v_set(factor)));
@@ -267,7 +267,7 @@ TARGET static void NAME(attend_tile)(const avss_attention *a, const attention_sc
 /* Packs the scaled queries of head g of the key head's group, and begins their sums. */
 TARGET static void NAME(begin_queries)(const avss_attention *a, const attention_scratch *s, const query_block *b, int64_t head, int64_t g) {
   const product_isa *isa = s->isa;
-  const int64_t at = g * AVSS_QUERY_ROWS;
+  const int64_t at = g * s->rows;
   float *scaled = s->scores; /* [rows][kc]: free until the first product */
   for (int64_t row = 0; row < b->queries; row += isa->rows)
     for (int64_t k0 = 0; k0 < a->head_dim; k0 += isa->kc) {
@@ -303,7 +303,7 @@ TARGET static void NAME(attend_block)(const avss_attention *a, const attention_s
   }
   for (int64_t g = 0; g < group; g++)
     for (int64_t i = 0; i < b->queries; i++) {
-      const int64_t at = g * AVSS_QUERY_ROWS + i;
+      const int64_t at = g * s->rows + i;
       float *to = a->dst.data + (b->query + i) * a->dst.stride + (kv_head * group + g) * a->value_dim, total = s->sum[at];
       for (int64_t c = 0; c < a->value_dim; c++) to[c] = s->out[at * s->value_cols + c] / total;
     }
@@ -314,29 +314,34 @@ TARGET void NAME(op_attend)(const void *arguments, int64_t from, int64_t to, voi
   const query_block *blocks = (const query_block *)a->jobs;
   attention_scratch s;
   lay_out(&s, a, scratch);
+  if (s.isa->begin) s.isa->begin();
   for (int64_t i = from; i < to; i++) NAME(attend_block)(a, &s, blocks + i / a->kv_heads, i % a->kv_heads);
+  if (s.isa->end) s.isa->end();
 }
 
+/* An operand as the products take it. */
+TARGET INLINE vf NAME(operand)(vf x, const int bf16) { return bf16 ? v_bf16(x) : x; }
+
 /* Scores of keys j0+from .. j0+n: the scaled query with each key, two sums a lane. */
-TARGET static void NAME(score_keys)(const avss_attention *a, const query_block *b, const float *query, int64_t kv_head, int64_t j0, int64_t from,
-                                    int64_t n, float *scores) {
+TARGET INLINE void NAME(score_keys)(const avss_attention *a, const query_block *b, const float *query, int64_t kv_head, int64_t j0, int64_t from,
+                                    int64_t n, const int bf16, float *scores) {
   const int64_t dim = a->head_dim;
   for (int64_t j = from; j < n; j++) {
     const float *key = a->k.data + key_row(b, j0 + j) * a->k.stride + kv_head * dim;
     vf s0 = v_zero(), s1 = v_zero();
     int64_t d = 0;
     for (; d + 2 * LANES <= dim; d += 2 * LANES) {
-      s0 = v_fma(v_load(query + d), v_load(key + d), s0);
-      s1 = v_fma(v_load(query + d + LANES), v_load(key + d + LANES), s1);
+      s0 = v_fma(v_load(query + d), NAME(operand)(v_load(key + d), bf16), s0);
+      s1 = v_fma(v_load(query + d + LANES), NAME(operand)(v_load(key + d + LANES), bf16), s1);
     }
-    for (; d < dim; d += LANES) s0 = v_fma(v_load(query + d), v_load_n(key + d, least(LANES, dim - d)), s0);
+    for (; d < dim; d += LANES) s0 = v_fma(v_load(query + d), NAME(operand)(v_load_n(key + d, least(LANES, dim - d)), bf16), s0);
     scores[j] = v_sum(v_add(s0, s1));
   }
 }
 
 /* Adds the values of those keys, times their weights, to out: a chain of fused products a column, in ascending order. */
-TARGET static void NAME(mix_values)(const avss_attention *a, const query_block *b, int64_t kv_head, const float *weights, int64_t j0, int64_t from,
-                                    int64_t n, float *out) {
+TARGET INLINE void NAME(mix_values)(const avss_attention *a, const query_block *b, int64_t kv_head, const float *weights, int64_t j0, int64_t from,
+                                    int64_t n, const int bf16, float *out) {
   const int64_t dim = a->value_dim;
   const float *values = a->v.data + kv_head * dim;
   int64_t c = 0;
@@ -345,10 +350,10 @@ TARGET static void NAME(mix_values)(const avss_attention *a, const query_block *
     for (int64_t j = from; j < n; j++) {
       const float *v = values + key_row(b, j0 + j) * a->v.stride + c;
       const vf w = v_set(weights[j]);
-      s0 = v_fma(w, v_load(v), s0);
-      s1 = v_fma(w, v_load(v + LANES), s1);
-      s2 = v_fma(w, v_load(v + 2 * LANES), s2);
-      s3 = v_fma(w, v_load(v + 3 * LANES), s3);
+      s0 = v_fma(w, NAME(operand)(v_load(v), bf16), s0);
+      s1 = v_fma(w, NAME(operand)(v_load(v + LANES), bf16), s1);
+      s2 = v_fma(w, NAME(operand)(v_load(v + 2 * LANES), bf16), s2);
+      s3 = v_fma(w, NAME(operand)(v_load(v + 3 * LANES), bf16), s3);
     }
     v_store(out + c, s0);
     v_store(out + c + LANES, s1);
@@ -358,13 +363,13 @@ TARGET static void NAME(mix_values)(const avss_attention *a, const query_block *
   for (; c < dim; c += LANES) {
     vf s = v_load(out + c);
     for (int64_t j = from; j < n; j++)
-      s = v_fma(v_set(weights[j]), v_load_n(values + key_row(b, j0 + j) * a->v.stride + c, least(LANES, dim - c)), s);
+      s = v_fma(v_set(weights[j]), NAME(operand)(v_load_n(values + key_row(b, j0 + j) * a->v.stride + c, least(LANES, dim - c)), bf16), s);
     v_store(out + c, s);
   }
 }
 
 /* One head of one query row, its keys and values read where they lie. */
-TARGET static void NAME(attend_row)(const avss_attention *a, const query_block *b, int64_t head, float *scratch) {
+TARGET INLINE void NAME(attend_row)(const avss_attention *a, const query_block *b, int64_t head, const int bf16, float *scratch) {
   const int64_t group = a->heads / a->kv_heads, kv_head = head / group, p = b->position, first = first_seen(a, p);
   const int64_t end = end_seen(a, p, b->own + b->before);
   float *scores = scratch, *query = scores + KEY_TILE, *out = query + few_floats(a->head_dim);
@@ -372,13 +377,15 @@ TARGET static void NAME(attend_row)(const avss_attention *a, const query_block *
   float highest = a->sinks ? a->sinks[head] : -INFINITY, sum = a->sinks ? 1 : 0;
   memset(scratch, 0, (size_t)scratch_attend_few(a));
   for (int64_t d = 0; d < a->head_dim; d++) query[d] = q[d] * a->scale;
+  for (int64_t d = 0; bf16 && d < a->head_dim; d += LANES) v_store(query + d, v_bf16(v_load(query + d)));
   for (int64_t j0 = first / KEY_TILE * KEY_TILE; j0 < end; j0 += KEY_TILE) {
     const int64_t from = most(0, first - j0), n = least(KEY_TILE, end - j0);
-    NAME(score_keys)(a, b, query, kv_head, j0, from, n, scores);
+    NAME(score_keys)(a, b, query, kv_head, j0, from, n, bf16, scores);
     const float factor = NAME(update_softmax)(a, scores, n, from, n, slope, j0, p, &highest, &sum);
     if (factor != 1)
       for (int64_t c = 0; c < a->value_dim; c += LANES) v_store(out + c, v_mul(v_load(out + c), v_set(factor)));
-    NAME(mix_values)(a, b, kv_head, scores, j0, from, n, out);
+    for (int64_t j = 0; bf16 && j < round_up(n, LANES); j += LANES) v_store(scores + j, v_bf16(v_load(scores + j))); /* their sum was not rounded */
+    NAME(mix_values)(a, b, kv_head, scores, j0, from, n, bf16, out);
   }
   float *to = a->dst.data + b->query * a->dst.stride + head * a->value_dim;
   for (int64_t c = 0; c < a->value_dim; c++) to[c] = out[c] / sum;
@@ -387,6 +394,9 @@ TARGET static void NAME(attend_row)(const avss_attention *a, const query_block *
 TARGET void NAME(op_attend_few)(const void *arguments, int64_t from, int64_t to, void *scratch) {
   const avss_attention *a = arguments;
   const query_block *blocks = (const query_block *)a->jobs;
-  for (int64_t i = from; i < to; i++) NAME(attend_row)(a, blocks + i / a->heads, i % a->heads, scratch);
+  for (int64_t i = from; i < to; i++) {
+    if (a->bf16) NAME(attend_row)(a, blocks + i / a->heads, i % a->heads, 1, scratch);
+    else NAME(attend_row)(a, blocks + i / a->heads, i % a->heads, 0, scratch);
+  }
 }
 #endif

@@ -44,6 +44,14 @@ func (compiled) scratchBytes(operation int32, arguments unsafe.Pointer) int64 {
 	return int64(C.avss_scratch_bytes(C.int32_t(operation), arguments))
 }
 
+func (compiled) teamWork(team unsafe.Pointer) int64 {
+	return int64(C.avss_team_work(team))
+}
+
+func (compiled) teamHelp(team unsafe.Pointer, worker int64) int64 {
+	return int64(C.avss_team_help(team, C.int64_t(worker)))
+}
+
 func (compiled) allocate(bytes int64) unsafe.Pointer {
 	return C.avss_allocate(C.int64_t(bytes))
 }

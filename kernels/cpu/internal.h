@@ -64,7 +64,6 @@ typedef struct {
 /* The products of the chosen instruction set. */
 typedef struct {
   const product_isa *f32, *bf16, *int8;
-  const product_isa *attention_bf16; /* bf16, but never AMX, whose tiles are large for a tile of keys */
 } isa_products;
 extern const isa_products *avss_products;
 

@@ -17,18 +17,18 @@ static int has_dot_products(void) {
 #endif
 
 static const isa_products products[AVSS_ISAS] = {
-    [AVSS_SCALAR] = {&product_scalar, &product_scalar, &product_int8_scalar, &product_scalar},
+    [AVSS_SCALAR] = {&product_scalar, &product_scalar, &product_int8_scalar},
 #if AVSS_X86
-    [AVSS_AVX2] = {&product_avx2, &product_avx2, &product_int8_avx2, &product_avx2},
-    [AVSS_AVXVNNI] = {&product_avx2, &product_avx2, &product_int8_avxvnni, &product_avx2},
-    [AVSS_AVX512] = {&product_avx512, &product_avx512, &product_int8_avx2, &product_avx512},
-    [AVSS_AVX512VNNI] = {&product_avx512, &product_avx512, &product_int8_avx512vnni, &product_avx512},
-    [AVSS_AVX512BF16] = {&product_avx512, &product_avx512bf16, &product_int8_avx512vnni, &product_avx512bf16},
-    [AVSS_AMX] = {&product_avx512, &product_amx, &product_int8_avx512vnni, &product_avx512bf16},
+    [AVSS_AVX2] = {&product_avx2, &product_avx2, &product_int8_avx2},
+    [AVSS_AVXVNNI] = {&product_avx2, &product_avx2, &product_int8_avxvnni},
+    [AVSS_AVX512] = {&product_avx512, &product_avx512, &product_int8_avx2},
+    [AVSS_AVX512VNNI] = {&product_avx512, &product_avx512, &product_int8_avx512vnni},
+    [AVSS_AVX512BF16] = {&product_avx512, &product_avx512bf16, &product_int8_avx512vnni},
+    [AVSS_AMX] = {&product_avx512, &product_amx, &product_int8_avx512vnni},
 #endif
 #if AVSS_ARM
-    [AVSS_NEON] = {&product_neon, &product_neon, &product_int8_neon, &product_neon},
-    [AVSS_NEONDOT] = {&product_neon, &product_neon, &product_int8_neondot, &product_neon},
+    [AVSS_NEON] = {&product_neon, &product_neon, &product_int8_neon},
+    [AVSS_NEONDOT] = {&product_neon, &product_neon, &product_int8_neondot},
 #endif
 };
 

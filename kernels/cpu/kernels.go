@@ -127,6 +127,32 @@ func (k *Kernels) Run(operation Operation, a Arguments, from, to int64, scratch 
 	k.run(int32(operation), a.pointer(), from, to, scratch)
 }
 
+// TeamWork does worker 0's part of the work that a team has been offered, takes back what nobody has begun, and says whether all have finished:
+// if not, add Asleep to Left, and sleep unless that makes it Asleep.
+func (k *Kernels) TeamWork(t *Team) (finished bool) { return k.teamWork(unsafe.Pointer(t)) == 0 }
+
+// TeamHelp is another worker of the team. It returns Busy where the caller is to do what was Asked for, and then to say so in Slots and Left; Asleep
+// where worker 0 is to be woken; Nobody where there was no work for a while.
+func (k *Kernels) TeamHelp(t *Team, worker int) int64 {
+	return k.teamHelp(unsafe.Pointer(t), int64(worker))
+}
+
+// ArgumentBytes is what Put takes of memory at the most.
+var ArgumentBytes = func() int {
+	most := uintptr(0)
+	for _, d := range table {
+		most = max(most, (d.size+63)/64*64)
+	}
+	return int(most)
+}()
+
+// Put copies an operation's arguments to memory of Allocate and returns the memory behind them, for the next. What they point to stays where it is.
+func Put(operation Operation, a Arguments, to unsafe.Pointer) (next unsafe.Pointer) {
+	size := table[operation].size
+	copy(unsafe.Slice((*byte)(to), size), unsafe.Slice((*byte)(a.pointer()), size))
+	return unsafe.Add(to, (size+63)/64*64)
+}
+
 // Scratch is how many bytes of scratch a call takes.
 func (k *Kernels) Scratch(operation Operation, a Arguments) int64 {
 	return k.scratchBytes(int32(operation), a.pointer())

@@ -72,7 +72,31 @@ typedef struct {
   avss_weight w;
   const float *bias; /* [out] or NULL */
   const void *quantised; /* by quantise; for multiply_few_int8 */
+  int32_t bf16, pad; /* operands are rounded to bfloat16; for multiply_few */
 } avss_few;
+
+/* Part of what a team does (team.c): an operation's jobs, taken so many at a time at the least and at the most. Of those that belong together,
+ * `cuts` each, several sets are taken whole, or some of one. */
+typedef struct {
+  const void *arguments;
+  int64_t jobs, least, most, cuts;
+  int32_t operation, pad;
+} avss_item;
+
+/* Threads that do work together: see team.c. Numbers that several of them write at a time stand on cache lines of their own. */
+typedef struct {
+  int64_t next; /* job of all that is taken next */
+  int64_t apart[AVSS_APART];
+  int64_t left; /* workers that may not have finished, and AVSS_ASLEEP where worker 0 sleeps */
+  int64_t beside[AVSS_APART];
+  int64_t *slots; /* a worker: what it is doing, AVSS_SLOT numbers apart */
+  int64_t spin; /* nanoseconds for which somebody looks out */
+  const avss_item *items; /* the work, */
+  int64_t count;
+  int64_t total; /* its jobs, */
+  int64_t sharing; /* the workers it is for, worker 0 among them, */
+  void *const *scratch; /* and the scratch of each */
+} avss_team;
 
 /* Rows of x, whose columns are a multiple of 32, as 8-bit integers: see quantise.c. Jobs are rows. */
 typedef struct {

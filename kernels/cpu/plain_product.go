@@ -88,9 +88,17 @@ func (a *FewArguments) multiplyFew(_ unsafe.Pointer, from, to int64) {
 	weight, bias := make([]float32, a.W.In), slice[float32](a.Bias, a.W.Out)
 	for n := from; n < to; n++ {
 		a.W.output(weight, n)
+		if a.BF16 != 0 {
+			for k, v := range weight {
+				weight[k] = roundedBF16(v)
+			}
+		}
 		for row := range a.X.Rows {
 			sum := 0.0
 			for k, v := range a.X.row(row) {
+				if a.BF16 != 0 {
+					v = roundedBF16(v)
+				}
 				sum += float64(v) * float64(weight[k])
 			}
 			if bias != nil {

@@ -53,6 +53,28 @@ int64_t product_scratch(const product_isa *isa, int64_t rows, int64_t panels) {
   return (isa->panel_bytes + rows * panels * PANEL * (int64_t)sizeof(float) + 127) / 64 * 64;
 }
 
+/* The stored rows of the panel that is packed next. They lie far apart, each too short for the processor to see by itself that it is read on, and
+ * to wait for memory takes longer than to transpose what comes: so they are called into the second cache while this panel meets its rows, a few
+ * lines before each tile. */
+typedef struct {
+  const avss_weight *w;
+  int64_t n, left, k0; /* the output that is called next, how many there are with it, and the first value */
+  int64_t lines, line; /* of a row, and the next one */
+} upcoming_panel;
+
+static upcoming_panel upcoming(const avss_weight *w, int64_t n, int64_t n1, int64_t k0, int64_t cols, int64_t kc) {
+  const int64_t bytes = weight_offset(w, 0, least(kc, cols - k0));
+  return (upcoming_panel){w, n, w->transposed || k0 >= cols ? 0 : least(PANEL, n1 - n), k0, (bytes + 63) / 64, 0};
+}
+
+static void call(upcoming_panel *u, int64_t lines) {
+  for (; lines > 0 && u->left > 0; u->n++, u->left--, u->line = 0) {
+    const uint8_t *row = u->w->data + weight_offset(u->w, weight_row(u->w, u->n), u->k0);
+    for (; u->line < u->lines && lines > 0; u->line++, lines--) __builtin_prefetch(row + 64 * u->line, 0, 2);
+    if (u->line < u->lines) return;
+  }
+}
+
 /* Rows row0..row1 × outputs n0..n1 (and bias, from output n0 on) into c, whose first value is (row0, n0). Sums stand tile by tile in
  * scratch until the last K block: rows of c lie far apart, in as many pages and, where the stride is a power of two, in one set of the
  * cache. */
@@ -66,12 +88,16 @@ void product_tile(const product_isa *isa, const void *packed, int64_t rows, int6
     float *tile = sums;
     for (int64_t n = n0; n < n1; n += PANEL) {
       const int64_t panel_cols = least(PANEL, n1 - n);
+      const int more = n + PANEL < n1; /* another panel of this K block, or the first one of the next */
+      upcoming_panel next = more ? upcoming(w, n + PANEL, n1, k0, cols, kc) : upcoming(w, n0, n1, k0 + kc, cols, isa->kc);
+      const int64_t a_tile = next.left * next.lines / ((row1 - row0 + isa->rows - 1) / isa->rows) + 1;
       isa->pack_w(w, n, panel_cols, k0, kc, panel, round);
       for (int64_t row = row0; row < row1; row += isa->rows, tile += isa->rows * PANEL) {
         const int64_t tile_rows = least(isa->rows, row1 - row);
         float *to = c + (row - row0) * stride + (n - n0);
         tile_output at = accumulate(tile, PANEL, k0 > 0);
         if (last && panel_cols == PANEL) at.c = to, at.stride = stride;
+        call(&next, a_tile);
         isa->micro((int)tile_rows, padded_kc, block + row * padded_kc * isa->x_bytes / 32, panel, &at);
         if (last && panel_cols < PANEL) copy_tile(tile, tile_rows, panel_cols, to, stride);
         if (last && bias) add_bias(bias + (n - n0), tile_rows, panel_cols, to, stride);

@@ -3,7 +3,7 @@
  * packed.
  * An output is two chains of fused products a lane, of the vectors with even and with odd numbers counted from the row's start, added at its
  * end: its bits depend on neither its neighbours nor on how many rows there are. They are not those of the packed product (product.c), which
- * sums in ascending order.
+ * sums in ascending order. Where operands are to be rounded to bfloat16, x is rounded before and weights, unless stored so, as they are widened.
  *
  *            rows at once   registers
  *   AVX-512  8              16 sums, 2 weights; x from memory
@@ -14,6 +14,13 @@
 #include <string.h>
 
 enum { UNIT = 32, WIDENED = 256 }; /* values that are widened in registers together, and in memory where a type has no such code */
+
+/* Rounded rows of x, each a whole number of cache lines. */
+static inline int64_t rounded_stride(const avss_few *a) { return (a->x.cols + 15) / 16 * 16; }
+int64_t scratch_multiply_few(const void *arguments) {
+  const avss_few *a = arguments;
+  return a->bf16 ? a->x.rows * rounded_stride(a) * (int64_t)sizeof(float) : 0;
+}
 
 #define BODY "product_few.c"
 #include "each_isa.h"
@@ -60,10 +67,14 @@ enum { NAME(VECTORS) = UNIT / LANES };
 typedef struct {
   const float *x[8];
   vf sum[8][2];
+  int round; /* the weight's values to bfloat16 */
 } NAME(meeting);
 
 /* 32 values of the weight with those of the rows from k on. */
-TARGET INLINE void NAME(meet)(const int rows, NAME(meeting) *t, const vf *w, int64_t k) {
+TARGET INLINE void NAME(meet)(const int rows, NAME(meeting) *t, vf *w, int64_t k) {
+  if (__builtin_expect(t->round, 0))
+UNROLL
+    for (int v = 0; v < NAME(VECTORS); v++) w[v] = v_bf16(w[v]);
 UNROLL
   for (int i = 0; i < rows; i++)
 UNROLL
@@ -273,6 +284,7 @@ TARGET INLINE void NAME(few_widened)(const int rows, NAME(meeting) *t, const avs
 TARGET INLINE void NAME(few_rows)(const int rows, const avss_few *a, int64_t row, int64_t present, int64_t n0, int64_t n1) {
   const avss_weight *w = &a->w;
   NAME(meeting) t;
+  t.round = a->bf16 && w->type != AVSS_BF16;
   for (int i = 0; i < rows; i++) t.x[i] = a->x.data + (row + least(i, present - 1)) * a->x.stride;
   float *out = a->dst.data + row * a->dst.stride;
   switch (w->type) {
@@ -320,11 +332,25 @@ TARGET static void NAME(few_eight)(const avss_few *a, int64_t row, int64_t rows,
 }
 #endif
 
+/* n values rounded to bfloat16. */
+TARGET static void NAME(round_values)(const float *x, int64_t n, float *out) {
+  for (int64_t i = 0; i < n; i += LANES) {
+    const int64_t left = least(LANES, n - i);
+    if (left == LANES) v_store(out + i, v_bf16(v_load(x + i)));
+    else v_store_n(out + i, v_bf16(v_load_n(x + i, left)), left);
+  }
+}
+
 TARGET void NAME(op_multiply_few)(const void *arguments, int64_t from, int64_t to, void *scratch) {
-  const avss_few *a = arguments;
+  avss_few own = *(const avss_few *)arguments;
+  const avss_few *a = &own;
   /* outputs whose weights stay in the first cache until all rows have met them */
   const int64_t rows = a->x.rows, together = rows > 8 ? 8 : to - from;
-  (void)scratch;
+  if (a->bf16) {
+    const int64_t stride = rounded_stride(a);
+    for (int64_t i = 0; i < rows; i++) NAME(round_values)(a->x.data + i * a->x.stride, a->x.cols, (float *)scratch + i * stride);
+    own.x.data = scratch, own.x.stride = stride;
+  }
   for (int64_t n0 = from; n0 < to; n0 += together) {
     const int64_t n1 = least(n0 + together, to);
     for (int64_t row = 0; row < rows;) {

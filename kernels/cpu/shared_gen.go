@@ -21,6 +21,8 @@ type shared struct {
 	cGeometry     func(int32) int64
 	cPackedBytes  func(int64, int64, int32) int64
 	cScratchBytes func(int32, unsafe.Pointer) int64
+	cTeamWork     func(unsafe.Pointer) int64
+	cTeamHelp     func(unsafe.Pointer, int64) int64
 	cAllocate     func(int64) unsafe.Pointer
 	cRelease      uintptr
 }
@@ -36,6 +38,8 @@ func (s *shared) symbols() map[string]any {
 		"avss_geometry":      &s.cGeometry,
 		"avss_packed_bytes":  &s.cPackedBytes,
 		"avss_scratch_bytes": &s.cScratchBytes,
+		"avss_team_work":     &s.cTeamWork,
+		"avss_team_help":     &s.cTeamHelp,
 		"avss_allocate":      &s.cAllocate,
 		"avss_release":       &s.cRelease,
 	}
@@ -73,6 +77,14 @@ func (s *shared) packedBytes(rows int64, cols int64, precision int32) int64 {
 
 func (s *shared) scratchBytes(operation int32, arguments unsafe.Pointer) int64 {
 	return s.cScratchBytes(operation, arguments)
+}
+
+func (s *shared) teamWork(team unsafe.Pointer) int64 {
+	return s.cTeamWork(team)
+}
+
+func (s *shared) teamHelp(team unsafe.Pointer, worker int64) int64 {
+	return s.cTeamHelp(team, worker)
 }
 
 func (s *shared) allocate(bytes int64) unsafe.Pointer {

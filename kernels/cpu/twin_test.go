@@ -177,7 +177,8 @@ func TestProductOfEveryType(t *testing.T) {
 // A product of few rows against plain Go, and against itself with other rows beside each.
 func TestProductOfFewRows(t *testing.T) {
 	against(t, func(t *testing.T, k, slow *Kernels) {
-		for kind := F32; kind <= MXFP4; kind++ {
+		for both := range 2 * (MXFP4 + 1) {
+			kind, bf16 := both/2, both%2 == 1
 			b := newBench(t)
 			const m, n = 17, 43
 			inner := 768
@@ -188,18 +189,18 @@ func TestProductOfFewRows(t *testing.T) {
 			segments := keep(b, []int64{20, 26, 2, 17})
 			w := Weight{Data: Pointer(data), Out: n, In: int64(inner), Stride: int64(inner), Type: int32(kind), Segments: Pointer(segments), SegmentCount: 2}
 			x, bias, got, want, part := b.values(m*inner), b.values(n), b.values(m*n), b.values(m*n), b.values(m*n)
-			a := FewArguments{Dst: TensorOf(want, m, n, n), X: TensorOf(x, m, inner, inner), W: w, Bias: Pointer(bias)}
+			a := FewArguments{Dst: TensorOf(want, m, n, n), X: TensorOf(x, m, inner, inner), W: w, Bias: Pointer(bias), BF16: flag(bf16)}
 			do(b, slow, MultiplyFew, &a, n)
 			a.Dst = TensorOf(got, m, n, n)
 			do(b, k, MultiplyFew, &a, n)
 			// sums of 813 products in two orders, as TestProductOfEveryType has them
-			near(t, fmt.Sprintf("type %d", kind), got, want, 3e-5)
+			near(t, fmt.Sprintf("type %d, bf16 %v", kind, bf16), got, want, 3e-5)
 			for rows := 1; rows <= m; rows++ {
 				a.X, a.Dst = TensorOf(x[(m-rows)*inner:], rows, inner, inner), TensorOf(part, rows, n, n)
 				do(b, k, MultiplyFew, &a, n)
 				for i := range rows * n {
 					if part[i] != got[(m-rows)*n+i] {
-						t.Fatalf("type %d: %d rows: value %d: %g, want exactly %g", kind, rows, i, part[i], got[(m-rows)*n+i])
+						t.Fatalf("type %d, bf16 %v: %d rows: value %d: %g, want exactly %g", kind, bf16, rows, i, part[i], got[(m-rows)*n+i])
 					}
 				}
 			}
@@ -215,7 +216,7 @@ type attentionCase struct {
 	bad                                        map[int64]float32         // values of key heads' first columns, by position
 }
 
-// attention computes a case in jobs of at most `block` query rows. Rows that belong to no one are NaN.
+// attention computes a case in jobs of at most `block` query rows; 0: by the operation for few, a row a block. Rows that belong to no one are NaN.
 func (b *bench) attention(k *Kernels, c attentionCase, bf16 bool, block int64) []float32 {
 	b.r = rand.New(rand.NewPCG(3, 4)) // the same values each time
 	const prefix = 2
@@ -253,11 +254,15 @@ func (b *bench) attention(k *Kernels, c attentionCase, bf16 bool, block int64) [
 		}
 	}
 	var jobs []int64
+	operation, heads := Attend, c.kvHeads
+	if block == 0 {
+		operation, heads, block = AttendFew, c.heads, 1
+	}
 	for row := int64(0); row < c.own; row += block {
 		jobs = append(jobs, start+row, min(block, c.own-row), c.before+row, start, c.own, prefix, c.before)
 	}
 	a.Jobs = Pointer(keep(b, jobs))
-	do(b, k, Attend, &a, int64(len(jobs)/7)*c.kvHeads)
+	do(b, k, operation, &a, int64(len(jobs)/7)*heads)
 	var out []float32
 	for p := c.before; p < c.before+c.own; p++ {
 		out = append(out, a.Dst.row(at(p))...)
@@ -302,22 +307,25 @@ func TestAttention(t *testing.T) {
 				// itself at most, so the two means of values within ±1 are 2⁻⁷ apart at most. Where one tile holds all keys the maxima are the
 				// same, and only a weight that float32's error takes across a tie differs: one in 4000 by 2⁻⁸, here 2·10⁻⁶ on the average.
 				// Operands that are not rounded make 10⁻⁴ and more.
-				tolerance, squares := 1e-5, 0.0
+				tolerance := 1e-5
 				if bf16 {
 					tolerance += 0x1p-7
 				}
-				for i := range want {
-					g, w := float64(got[i]), float64(want[i])
-					switch {
-					case g == w || g != g && w != w:
-					case !(math.Abs(g-w) <= tolerance):
-						t.Fatalf("%s: value %d: %g, plain Go finds %g", what, i, g, w)
-					default:
-						squares += (g - w) * (g - w)
+				for what, got := range map[string][]float32{what: got, what + ", few": b.attention(k, c, bf16, 0)} {
+					squares := 0.0
+					for i := range want {
+						g, w := float64(got[i]), float64(want[i])
+						switch {
+						case g == w || g != g && w != w:
+						case !(math.Abs(g-w) <= tolerance):
+							t.Fatalf("%s: value %d: %g, plain Go finds %g", what, i, g, w)
+						default:
+							squares += (g - w) * (g - w)
+						}
 					}
-				}
-				if r := math.Sqrt(squares / float64(len(want))); c.before+c.own <= 256 && r > 2e-5 {
-					t.Fatalf("%s: %g from plain Go on the average", what, r)
+					if r := math.Sqrt(squares / float64(len(want))); c.before+c.own <= 256 && r > 2e-5 {
+						t.Fatalf("%s: %g from plain Go on the average", what, r)
+					}
 				}
 				for _, block := range []int64{84, 5} {
 					for i, v := range b.attention(k, c, bf16, block) {

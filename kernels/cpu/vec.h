@@ -1,7 +1,7 @@
 /* The vector words in which kernels are written: float32 vectors of LANES values (vf), float64 vectors of DLANES values (vd), masks
  * (vm), for one instruction set at a time. Included by each_isa.h; the words are macros, so each inclusion starts by forgetting the last.
  * v_rest(a, b, p) is what rounding took from the product p = a·b.
- * v_max(a, b) and v_min(a, b) give b where either is no number. v_exp is within 2 units in the last place. */
+ * v_bf16(a) rounds to bfloat16 as bf16_round (internal.h) does. v_max(a, b) and v_min(a, b) give b where either is no number. v_exp is within 2 units in the last place. */
 #undef vf
 #undef vd
 #undef vm
@@ -20,6 +20,7 @@
 #undef v_min
 #undef v_abs
 #undef v_round
+#undef v_bf16
 #undef v_lt
 #undef v_pick
 #undef v_sum
@@ -64,6 +65,7 @@
 #define v_min(a, b) _mm512_min_ps(a, b)
 #define v_abs(a) _mm512_abs_ps(a)
 #define v_round(a) _mm512_roundscale_ps(a, 8)
+#define v_bf16(a) NAME(rounded_bf16)(a)
 #define v_lt(a, b) _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ)
 #define v_pick(m, a, b) _mm512_mask_blend_ps(m, b, a)
 #define v_sum(a) _mm512_reduce_add_ps(a)
@@ -80,6 +82,12 @@
 #define vd_fma(a, b, c) _mm512_fmadd_pd(a, b, c)
 #define vd_abs(a) _mm512_abs_pd(a)
 #define vd_sum(a) _mm512_reduce_add_pd(a)
+TARGET INLINE vf NAME(rounded_bf16)(vf a) {
+  const __m512i u = _mm512_castps_si512(a), odd = _mm512_and_si512(_mm512_srli_epi32(u, 16), _mm512_set1_epi32(1));
+  const __m512i nearest = _mm512_add_epi32(u, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+  const __m512i v = _mm512_mask_or_epi32(nearest, _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), u, _mm512_set1_epi32(0x400000));
+  return _mm512_castsi512_ps(_mm512_and_si512(v, _mm512_set1_epi32((int)0xffff0000)));
+}
 
 #elif LANES == 8
 #include <immintrin.h>
@@ -102,6 +110,7 @@
 #define v_min(a, b) _mm256_min_ps(a, b)
 #define v_abs(a) _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a)
 #define v_round(a) _mm256_round_ps(a, 8)
+#define v_bf16(a) NAME(rounded_bf16)(a)
 #define v_lt(a, b) _mm256_cmp_ps(a, b, _CMP_LT_OQ)
 #define v_pick(m, a, b) _mm256_blendv_ps(b, a, m)
 #define v_sum(a) NAME(sum_lanes)(a)
@@ -118,6 +127,12 @@
 #define vd_fma(a, b, c) _mm256_fmadd_pd(a, b, c)
 #define vd_abs(a) _mm256_andnot_pd(_mm256_set1_pd(-0.0), a)
 #define vd_sum(a) NAME(sum_doubles)(a)
+TARGET INLINE vf NAME(rounded_bf16)(vf a) {
+  const __m256i u = _mm256_castps_si256(a), odd = _mm256_and_si256(_mm256_srli_epi32(u, 16), _mm256_set1_epi32(1));
+  const __m256 nearest = _mm256_castsi256_ps(_mm256_add_epi32(u, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff))));
+  const __m256 quiet = _mm256_or_ps(a, _mm256_castsi256_ps(_mm256_set1_epi32(0x400000)));
+  return _mm256_and_ps(v_pick(_mm256_cmp_ps(a, a, _CMP_UNORD_Q), quiet, nearest), _mm256_castsi256_ps(_mm256_set1_epi32((int)0xffff0000)));
+}
 TARGET INLINE vf NAME(load_part)(const float *p, int64_t n) {
   float t[8] = {0};
   memcpy(t, p, (size_t)n * 4);
@@ -171,6 +186,7 @@ TARGET INLINE vf NAME(ldexp_lanes)(vf a, vf n) {
 #define v_min(a, b) NAME(smaller)(a, b)
 #define v_abs(a) vabsq_f32(a)
 #define v_round(a) vrndnq_f32(a)
+#define v_bf16(a) NAME(rounded_bf16)(a)
 #define v_lt(a, b) vcltq_f32(a, b)
 #define v_pick(m, a, b) vbslq_f32(m, a, b)
 #define v_sum(a) NAME(sum_lanes)(a)
@@ -187,6 +203,12 @@ TARGET INLINE vf NAME(ldexp_lanes)(vf a, vf n) {
 #define vd_fma(a, b, c) vfmaq_f64(c, a, b)
 #define vd_abs(a) vabsq_f64(a)
 #define vd_sum(a) (vgetq_lane_f64(a, 0) + vgetq_lane_f64(a, 1))
+INLINE vf NAME(rounded_bf16)(vf a) {
+  const uint32x4_t u = vreinterpretq_u32_f32(a), odd = vandq_u32(vshrq_n_u32(u, 16), vdupq_n_u32(1));
+  const uint32x4_t nearest = vaddq_u32(u, vaddq_u32(odd, vdupq_n_u32(0x7fff)));
+  const uint32x4_t v = vbslq_u32(vceqq_f32(a, a), nearest, vorrq_u32(u, vdupq_n_u32(0x400000)));
+  return vreinterpretq_f32_u32(vandq_u32(v, vdupq_n_u32(0xffff0000)));
+}
 INLINE vf NAME(larger)(vf a, vf b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
 INLINE vf NAME(smaller)(vf a, vf b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
 INLINE vf NAME(load_part)(const float *p, int64_t n) {
@@ -236,6 +258,7 @@ INLINE vf NAME(ldexp_lanes)(vf a, vf n) {
 #define v_min(a, b) NAME(smaller)(a, b)
 #define v_abs(a) fabsf(a)
 #define v_round(a) NAME(nearest)(a)
+#define v_bf16(a) bf16_round(a)
 #define v_lt(a, b) ((a) < (b))
 #define v_pick(m, a, b) ((m) ? (a) : (b))
 #define v_sum(a) (a)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -48,7 +49,7 @@ func modelFlags() []cli.Flag {
 		text("model", "demo", "folder with config.json and safetensors, .gguf file, org/name[@revision] in the local cache, or demo"),
 		text("device", "auto", "auto, cpu, cuda:N or reference"),
 		text("compute", "auto", "precision of products: auto, f32, bf16, or int8 (quantised weights alone)"),
-		text("memory", "", "memory for hidden states, as 8GiB; more variants are then walked in several passes"),
+		text("memory", "", "what the process may hold, as 8GiB, and a device of its own too; with less, work is done in more turns"),
 		number("threads", 0, "processor threads; 0: all"),
 	}
 }
@@ -195,16 +196,22 @@ func openModel(c *cli.Context, ref string, out *mapped.Place) (*job.Job, error) 
 		return nil, usage("--threads %d: want 0 (all) to %d", n, mostThreads)
 	}
 	o := engine.Options{Device: deviceOf(c), Options: device.Options{Threads: c.Int("threads"), Compute: compute, Memory: memory}}
+	if memory > 0 {
+		debug.SetGCPercent(boundedGarbage)
+	}
 	j, err := shared(c, ref, o)
 	if err != nil {
 		return nil, err
 	}
-	j.Memory = memory
 	bar := newProgress(aside(c))
 	j.Phase, j.Progress, j.Expecting = bar.phase, bar.step, bar.expect
 	j.Found = func(set avss.Set) { bar.found(set, c.String("resume") != "") }
 	return j, nil
 }
+
+// boundedGarbage is by how many per cent Go's heap may grow between two collections where memory is bounded: what phases ask the engine for counts
+// on a quarter.
+const boundedGarbage = 20
 
 // command is how the program was called, as a report tells it.
 func command(c *cli.Context) []string {

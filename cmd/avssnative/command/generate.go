@@ -85,7 +85,6 @@ func generate(c *cli.Context) error {
 		return err
 	}
 	defer j.Close()
-	o.Memory = j.Memory
 	var other *second
 	switch {
 	case c.String("drop") != "":

@@ -51,25 +51,28 @@ static float *decoded(const avss_weight *w, int64_t rows) {
   return plain;
 }
 
-static void one(int64_t m, int64_t n, int64_t k, int type, int cut, enum kind kind) {
+static double operand(float x, int bf16) { return bf16 ? bf16_round(x) : x; }
+
+static void one(int64_t m, int64_t n, int64_t k, int type, int cut, enum kind kind, int bf16) {
   const int64_t pad = (m + n) % 3, rows = n + cut, in = (k + block_values[type] - 1) / block_values[type] * block_values[type];
   uint8_t *w = stored(type, rows * in / block_values[type]);
   float *x = values_of(kind, (m - 1) * (in + pad) + in), *y = values((m - 1) * (n + pad) + n), *bias = values(n), *alone = values(n);
   const int64_t segments[4] = {cut, n / 2, cut + n / 2, n - n / 2};
   avss_few a = {.dst = tensor(y, m, n, n + pad), .x = tensor(x, m, in, in + pad), .bias = cut ? bias : 0,
-                .w = {w, segments, cut ? 2 : 0, n, in, in, type, 0}};
+                .w = {w, segments, cut ? 2 : 0, n, in, in, type, 0}, .bf16 = bf16};
   float *plain = decoded(&a.w, rows);
   for (int64_t end = n; end > 0; end -= least(end, 5)) run(AVSS_MULTIPLY_FEW, &a, end - least(end, 5), end); /* backwards, in parts */
   for (int64_t i = 0; i < m; i++)
     for (int64_t j = 0; j < n; j++) {
       double want = a.bias ? bias[j] : 0, size = fabs(want);
       for (int64_t l = 0; l < in; l++) {
-        const double product = (double)x[i * (in + pad) + l] * plain[(cut + j) * in + l];
+        const double product = operand(x[i * (in + pad) + l], bf16) * operand(plain[(cut + j) * in + l], bf16);
         want += product;
         size += fabs(product);
       }
       EXPECT(y[i * (n + pad) + j], want, size * (double)(in + 3) * 6e-8 + 1e-44 * (double)in,
-             "product of few m=%d n=%d k=%d type=%d cut=%d kind=%d [%d][%d]", (int)m, (int)n, (int)in, type, cut, kind, (int)i, (int)j);
+             "product of few m=%d n=%d k=%d type=%d cut=%d kind=%d bf16=%d [%d][%d]", (int)m, (int)n, (int)in, type, cut, kind, bf16, (int)i,
+             (int)j);
     }
   for (int64_t i = 0; i < m; i++) {
     avss_few b = a;
@@ -82,14 +85,15 @@ static void one(int64_t m, int64_t n, int64_t k, int type, int cut, enum kind ki
 }
 
 static void test(void) {
-  for (int type = 0; type < AVSS_TYPES; type++) {
-    for (int64_t m = 1; m <= 9; m++) one(m, 7, 256, type, (int)(m % 2) * 3, ORDINARY);
-    one(17, 40, 512, type, 0, ORDINARY);
-    one(2, 3, 1, type, 0, ORDINARY);
-    one(3, 5, 70, type, 2, ORDINARY);
-    one(1, 33, 300, type, 0, ORDINARY);
-    for (enum kind kind = DENORMAL; kind < WITH_INFINITY; kind++) one(5, 9, 256, type, 0, kind);
-    one(1, 4, 256, type, 0, WITH_NAN);
+  for (int both = 0; both < 2 * AVSS_TYPES; both++) {
+    const int type = both / 2, bf16 = both % 2;
+    for (int64_t m = 1; m <= 9; m++) one(m, 7, 256, type, (int)(m % 2) * 3, ORDINARY, bf16);
+    one(17, 40, 512, type, 0, ORDINARY, bf16);
+    one(2, 3, 1, type, 0, ORDINARY, bf16);
+    one(3, 5, 70, type, 2, ORDINARY, bf16);
+    one(1, 33, 300, type, 0, ORDINARY, bf16);
+    for (enum kind kind = DENORMAL; kind < WITH_INFINITY; kind++) one(5, 9, 256, type, 0, kind, bf16);
+    one(1, 4, 256, type, 0, WITH_NAN, bf16);
   }
 }
 int main(void) { return on_every_isa(test); }

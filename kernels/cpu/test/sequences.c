@@ -172,7 +172,7 @@ static void test(void) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
     for (int gone = 0; gone < (unseen(&cases[i]) > 0 ? 2 : 1); gone++) {
       for (int bf16 = 0; bf16 < 2; bf16++) attend(&cases[i], bf16, 0, gone);
-      attend(&cases[i], 0, 1, gone);
+      for (int bf16 = 0; bf16 < 2; bf16++) attend(&cases[i], bf16, 1, gone);
     }
   convolve();
   delta(2, 1, 4, 3);
