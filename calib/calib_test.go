@@ -154,6 +154,30 @@ func TestSeveralTextsStandInTurns(t *testing.T) {
 	}
 }
 
+// Of texts whose sequences have different lengths every beginning holds as much of each, to two sequences.
+func TestSeveralTextsStandEvenly(t *testing.T) {
+	m, words := open(t)
+	short := filepath.Join(t.TempDir(), "short.jsonl")
+	if err := os.WriteFile(short, []byte(strings.Repeat(`{"text": "The dog ran to the river."}`+"\n", 200)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	const length = 100
+	text, err := calib.Read(t.Context(), m, words, calib.Options{Files: []string{calib.Demo, short}, Tokens: 1600, Length: length})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if longer := len(text.Parts[1].Sequences); longer < 5*len(text.Parts[0].Sequences) {
+		t.Fatalf("%d sequences of the short text: its documents are not short", longer)
+	}
+	var tokens [2]int
+	for i, of := range text.Of {
+		tokens[of] += len(text.Sequences[i].IDs)
+		if apart := tokens[0] - tokens[1]; apart < -2*length || apart > 2*length {
+			t.Fatalf("the first %d sequences have %d tokens of one text and %d of the other", i+1, tokens[0], tokens[1])
+		}
+	}
+}
+
 // A growing text keeps what it has, and is at every length what is read at once to that length.
 func TestAGrowingTextIsWhatIsReadAtOnce(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())

@@ -13,8 +13,8 @@ import (
 	"avssnative/tokenizer"
 )
 
-// Several texts side by side. Their sequences stand in turns, two of a text at a time: the even and the odd sequences, which choose and judge
-// elsewhere, thus hold half of each text, and so does the beginning.
+// Several texts side by side. Their sequences stand in turns, two of a text at a time, of the one of which least stands there: the even and the odd
+// sequences, which choose and judge elsewhere, thus hold half of each text, and every stretch holds as much of each, however long its sequences are.
 
 // several are the texts of some sources, joined.
 func several(ctx context.Context, m *engine.Model, t *tokenizer.Tokenizer, o Options) (*Text, error) {
@@ -54,17 +54,30 @@ func distinct(files []string) error {
 
 // join puts those of the parts' sequences that are not there yet behind the others; from says how many of each are.
 func (t *Text) join(from []int) {
-	for more := true; more; {
-		more = false
-		for i, p := range t.Parts {
-			end := min(len(p.Sequences), from[i]+2)
-			for _, s := range p.Sequences[from[i]:end] {
-				t.add(s.IDs)
-				t.Of = append(t.Of, i)
-			}
-			from[i] = end
-			more = more || end < len(p.Sequences)
+	placed, coming := make([]int, len(t.Parts)), make([]int, len(t.Parts)) // tokens of what is not there yet
+	for i, p := range t.Parts {
+		for _, s := range p.Sequences[from[i]:] {
+			coming[i] += len(s.IDs)
 		}
+	}
+	for {
+		next := -1
+		for i, p := range t.Parts {
+			if from[i] < len(p.Sequences) && (next < 0 || placed[i]*coming[next] < placed[next]*coming[i]) {
+				next = i
+			}
+		}
+		if next < 0 {
+			break
+		}
+		p := t.Parts[next]
+		end := min(len(p.Sequences), from[next]+2)
+		for _, s := range p.Sequences[from[next]:end] {
+			t.add(s.IDs)
+			t.Of = append(t.Of, next)
+			placed[next] += len(s.IDs)
+		}
+		from[next] = end
 	}
 	sum := sha256.New()
 	t.DoubleBOS = 0
