@@ -23,10 +23,13 @@ type plain struct {
 
 func init() { device.Register("reference", driver{}) }
 
+// processors is how many there were for Go when the program began: one that gives it more, for what is not computing, still has so many.
+var processors = runtime.GOMAXPROCS(0)
+
 type driver struct{}
 
 func (driver) List() ([]device.Info, error) {
-	return []device.Info{(&plain{threads: runtime.GOMAXPROCS(0), compute: device.ComputeF64}).Info()}, nil
+	return []device.Info{(&plain{threads: min(runtime.GOMAXPROCS(0), processors), compute: device.ComputeF64}).Info()}, nil
 }
 
 func (driver) Open(index int, o device.Options) (device.Device, error) {
@@ -46,7 +49,7 @@ func (driver) Open(index int, o device.Options) (device.Device, error) {
 	}
 	threads := o.Threads
 	if threads == 0 {
-		threads = runtime.GOMAXPROCS(0)
+		threads = min(runtime.GOMAXPROCS(0), processors)
 	}
 	return &plain{threads: threads, compute: compute}, nil
 }
