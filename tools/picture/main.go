@@ -83,10 +83,11 @@ func find(root, work string) (string, *report.Report, error) {
 	return found, r, err
 }
 
-// tell runs a program that says something only when it fails.
+// tell runs a program that says something only when it fails. avssnative computes on the processor: what stands in for a GPU in the checks would take
+// a quarter of an hour.
 func tell(folder, program string, arguments ...string) error {
 	c := exec.Command(program, arguments...)
-	c.Dir = folder
+	c.Dir, c.Env = folder, append(os.Environ(), "AVSSNATIVE_DEVICE=cpu")
 	if said, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", program, err, said)
 	}
