@@ -83,19 +83,9 @@ func fingerprint() ([]string, string, error) {
 }
 
 // place makes sure that a file holds exactly data. A file that does is left alone; otherwise a new one takes its place at once, so that
-// whoever has the old one mapped keeps it.
+// whoever has the old one mapped keeps it. Of several programs that find none the first one's file stays: the others may be reading it already.
 func place(file string, data []byte) error {
-	info, err := os.Lstat(file)
-	switch {
-	case err == nil && info.Mode().IsRegular() && info.Size() == int64(len(data)):
-		found, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		if bytes.Equal(found, data) {
-			return nil
-		}
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
+	if right, err := holds(file, data); err != nil || right {
 		return err
 	}
 	temporary, err := os.CreateTemp(filepath.Dir(file), ".new-*")
@@ -116,5 +106,25 @@ func place(file string, data []byte) error {
 	if err != nil {
 		return err
 	}
+	if err := os.Link(temporary.Name(), file); err == nil {
+		return nil
+	}
+	// There is a file by now, or the file system has no links.
+	if right, err := holds(file, data); err != nil || right {
+		return err
+	}
 	return os.Rename(temporary.Name(), file)
+}
+
+// holds says whether there is a regular file of exactly these bytes.
+func holds(file string, data []byte) (bool, error) {
+	info, err := os.Lstat(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil || !info.Mode().IsRegular() || info.Size() != int64(len(data)) {
+		return false, err
+	}
+	found, err := os.ReadFile(file)
+	return bytes.Equal(found, data), err
 }

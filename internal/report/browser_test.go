@@ -188,13 +188,16 @@ func TestSliderInABrowser(t *testing.T) {
 	}
 }
 
-// saved waits for a file that the page saves.
+// saved waits for a file that the page saves. The browser gives it its name before it writes it.
 func saved(t *testing.T, path string) []byte {
 	t.Helper()
-	for begun := time.Now(); time.Since(begun) < time.Minute; time.Sleep(20 * time.Millisecond) {
-		if data, err := os.ReadFile(path); err == nil {
+	last := -1
+	for begun := time.Now(); time.Since(begun) < time.Minute; time.Sleep(100 * time.Millisecond) {
+		data, err := os.ReadFile(path)
+		if err == nil && len(data) > 0 && len(data) == last {
 			return data
 		}
+		last = len(data)
 	}
 	t.Fatalf("%s was not saved", path)
 	return nil
