@@ -20,7 +20,7 @@ tests() {
 
 # long_runs are tests of the commands that call them many times over: what they find does not depend on how the program was compiled, and other
 # tests of their package go the same ways once.
-long_runs='TestKillTable$|TestSearchByATasksQuestions$|TestSearchChoosesTheSet$|TestSearchesAndSweepsGoOnWithWhatTheirShardsHaveFound$'
+long_runs='TestKillTable$|TestMemoryIsKept$|TestSearchByATasksQuestions$|TestSearchChoosesTheSet$|TestSearchesAndSweepsGoOnWithWhatTheirShardsHaveFound$'
 long_runs+='|TestAMergeDecidesTheRoundsOfASearch$'
 long_runs+='|TestSeveralTextsSideBySide$|TestTargetAndShares$|TestSublayers$|TestScoresOfSublayers$|TestOutputsFollowTheirSchemas$'
 long_runs+='|TestFaultTable$|TestCompareReports$|TestReportHasEverything$|TestForceReplacesFormerOutputs$|TestWarningsEverywhere$'
