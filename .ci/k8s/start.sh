@@ -4,7 +4,7 @@
 set -euo pipefail
 mkdir -p "$1"/{log,data,certificates}
 dir=$(cd "$1" && pwd -P)
-answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+. "${0%/*}/../daemons.sh"
 port=26379
 while answers $port || answers $((port + 1)) || answers $((port + 2)); do port=$((port + 3)); done
 peer=http://127.0.0.1:$port store=http://127.0.0.1:$((port + 1)) server=https://127.0.0.1:$((port + 2))
@@ -14,27 +14,14 @@ peer=http://127.0.0.1:$port store=http://127.0.0.1:$((port + 1)) server=https://
 (umask 077 && openssl genrsa -out "$dir/accounts.key" 2048 2>/dev/null)
 
 trap 'echo "start.sh: failed; the logs are in $dir/log" >&2; "${0%/*}/stop.sh" "$dir"' ERR
-begin() { # begin NAME PROGRAM ARGUMENT…: in a session of its own, so that the caller's end is not its end
-  setsid "${@:2}" </dev/null >"$dir/log/$1" 2>&1 &
-  echo "$! $1" >>"$dir/processes"
-}
-until_true() { # until_true WHAT COMMAND…: two minutes at most
-  local i what=$1
-  for ((i = 0; i < 600; i++)); do
-    if "${@:2}" >/dev/null 2>&1; then return; fi
-    sleep 0.2
-  done
-  echo "start.sh: no $what in 120 s" >&2
-  return 1
-}
 begin etcd etcd --name checks --data-dir "$dir/data" --listen-client-urls "$store" --advertise-client-urls "$store" --listen-peer-urls "$peer" \
   --initial-advertise-peer-urls "$peer" --initial-cluster "checks=$peer"
-until_true etcd curl -sf "$store/health"
+until_true 120 etcd curl -sf "$store/health"
 begin apiserver "$2" --etcd-servers="$store" --bind-address=127.0.0.1 --advertise-address=127.0.0.1 --secure-port=$((port + 2)) \
   --cert-dir="$dir/certificates" --token-auth-file="$dir/tokens.csv" --authorization-mode=RBAC --service-cluster-ip-range=10.99.0.0/24 \
   --endpoint-reconciler-type=none --disable-admission-plugins=ServiceAccount --service-account-issuer="$server" \
   --service-account-key-file="$dir/accounts.key" --service-account-signing-key-file="$dir/accounts.key"
 asks() { curl -sf --cacert "$dir/certificates/apiserver.crt" -H "Authorization: Bearer $(cat "$dir/token")" "$server$1"; }
-until_true "API server" asks /readyz
-until_true "namespace default" asks /api/v1/namespaces/default
+until_true 120 "API server" asks /readyz
+until_true 120 "namespace default" asks /api/v1/namespaces/default
 echo "$server"

@@ -11,7 +11,7 @@ case $(getent ahostsv4 "$(hostname)" | sed -n '1s/ .*//p') in
 127.*) ;;
 *) echo "start.sh: the host name must resolve to 127.0.0.1: Slurm listens on what it resolves to" >&2; exit 1 ;;
 esac
-answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+. "${0%/*}/../daemons.sh"
 port=16817
 while answers $port || answers $((port + 1)); do port=$((port + 2)); done
 
@@ -50,26 +50,13 @@ CONF
 
 export SLURM_CONF=$dir/slurm.conf
 trap 'echo "start.sh: failed; the logs are in $dir/log" >&2; "${0%/*}/stop.sh" "$dir"' ERR
-begin() { # begin NAME ARGUMENT…: in a session of its own, so that the caller's end is not its end
-  setsid "$@" </dev/null >"$dir/log/$1.out" 2>&1 &
-  echo "$! $1" >>"$dir/processes"
-}
-until_true() { # until_true WHAT COMMAND…: half a minute at most
-  local i what=$1
-  for ((i = 0; i < 300; i++)); do
-    if "${@:2}" >/dev/null 2>&1; then return; fi
-    sleep 0.1
-  done
-  echo "start.sh: no $what in 30 s" >&2
-  return 1
-}
 munge_works() { munge -n --socket="$dir/munge.socket" | unmunge --socket="$dir/munge.socket"; }
 node_idles() { [ "$(sinfo -h -o %T)" = idle ]; }
 # --force: munged otherwise wants every folder above its socket open to all.
-begin munged --foreground --force --socket="$dir/munge.socket" --key-file="$dir/munge/key" \
+begin munged munged --foreground --force --socket="$dir/munge.socket" --key-file="$dir/munge/key" \
   --seed-file="$dir/munge/seed" --pid-file="$dir/munge/pid" --log-file="$dir/munge/log"
-until_true munge munge_works
-begin slurmctld -D -f "$SLURM_CONF"
-begin slurmd -D -f "$SLURM_CONF"
-until_true "idle node" node_idles
+until_true 30 munge munge_works
+begin slurmctld slurmctld -D -f "$SLURM_CONF"
+begin slurmd slurmd -D -f "$SLURM_CONF"
+until_true 30 "idle node" node_idles
 echo "SLURM_CONF=$SLURM_CONF"

@@ -4,21 +4,11 @@ set -euo pipefail
 [ -e "$1/processes" ] || exit 0
 dir=$(cd "$1" && pwd -P)
 export SLURM_CONF=$dir/slurm.conf
-# A number that the system has given to another process since then is known by its command line.
-lives() { grep -qaF -- "$dir/" "/proc/$1/cmdline" 2>/dev/null; }
+. "${0%/*}/../daemons.sh"
 # Jobs outlive the daemons, so they go first.
 timeout 20 scancel --partition=ci || true
 for ((i = 0; i < 200; i++)); do
   [ -n "$(squeue -h 2>/dev/null)" ] || break
   sleep 0.1
 done
-tac "$dir/processes" | while read -r process _; do
-  lives "$process" || continue
-  kill "$process"
-  for ((i = 0; i < 100; i++)); do
-    lives "$process" || break
-    sleep 0.1
-  done
-  ! lives "$process" || kill -KILL "$process"
-done
-rm "$dir/processes"
+end_all
