@@ -94,47 +94,52 @@ func (m *Model) NewDecoder(o DecoderOptions) (*Decoder, error) {
 	return d, nil
 }
 
-// fits says whether the caches fit the memory, and if not how many tokens would. Steps have as many rows as do.
+// fits says whether the caches fit the memory, and if not how many tokens would.
 func (d *Decoder) fits(memory int64) error {
-	r := d.model.room(d.device)
-	bounded := r != nil && memory <= 0
 	d.rows = defaultRows
-	var beside int64 // what a step takes beside the caches
-	switch {
-	case bounded:
-		mapped, places := d.model.mappedAtATime(), d.slots*len(d.variants)
-		for d.rows = min(d.rows, max(places*d.length, 1)); ; d.rows = max(d.rows/2, places) {
-			work, err := d.model.working(d.device, d.rows)
-			if err != nil {
-				return err
-			}
-			// Logits are Go's, of a row a place, and those of the step before may not have been collected.
-			beside = mapped + work + 4*(3*int64(places)*int64(d.model.Spec.Vocab)+int64(d.rows)*int64(d.model.Spec.Hidden))
-			if d.rows == places || beside+d.bytes(d.length) <= r.left() {
-				break
-			}
-		}
-		memory = r.left()
-		d.resident = beside-mapped+d.model.bytes()+d.bytes(d.length) <= memory
-	case memory <= 0:
+	if r := d.model.room(d.device); r != nil && memory <= 0 {
+		return d.fitsInto(r)
+	}
+	if memory <= 0 {
 		memory = d.device.Info().Memory / 2
 	}
-	if memory <= 0 && !bounded {
+	if memory <= 0 {
 		return nil
 	}
-	if !bounded {
-		d.resident = d.model.bytes() <= memory
-	}
-	if bytes := d.bytes(d.length); beside+bytes > memory {
-		fit := sort.Search(d.length, func(tokens int) bool { return beside+d.bytes(tokens+1) > memory })
-		if bounded {
-			return fmt.Errorf("engine: %w; sequences of %d tokens fit", r.take(beside+bytes, fmt.Sprintf("to continue %d sequences of %d tokens",
-				d.slots*len(d.variants), d.length)), fit)
-		}
+	d.resident = d.model.bytes() <= memory
+	if bytes := d.bytes(d.length); bytes > memory {
 		return failure.Memory.Errorf("engine: keys and values of %d sequences of %d tokens take %d bytes, and %d may be taken; sequences of %d tokens fit",
-			d.slots*len(d.variants), d.length, bytes, memory, fit)
+			d.slots*len(d.variants), d.length, bytes, memory, d.longest(memory))
 	}
 	return nil
+}
+
+// fitsInto is fits where a process's memory is bounded. Steps have as many rows as there is room for beside the caches.
+func (d *Decoder) fitsInto(r *Room) error {
+	mapped, places := d.model.mappedAtATime(), d.slots*len(d.variants)
+	var beside int64 // what a step takes beside the caches
+	for d.rows = min(d.rows, max(places*d.length, 1)); ; d.rows = max(d.rows/2, places) {
+		work, err := d.model.working(d.device, d.rows)
+		if err != nil {
+			return err
+		}
+		// Logits are Go's, of a row a place, and those of the step before may not have been collected.
+		beside = mapped + work + 4*(3*int64(places)*int64(d.model.Spec.Vocab)+int64(d.rows)*int64(d.model.Spec.Hidden))
+		if d.rows == places || beside+d.bytes(d.length) <= r.left() {
+			break
+		}
+	}
+	d.resident = beside-mapped+d.model.bytes()+d.bytes(d.length) <= r.left()
+	if all := beside + d.bytes(d.length); all > r.left() {
+		return fmt.Errorf("engine: %w; sequences of %d tokens fit", r.take(all, fmt.Sprintf("to continue %d sequences of %d tokens", places, d.length)),
+			d.longest(r.left()-beside))
+	}
+	return nil
+}
+
+// longest is how many tokens sequences may come to whose caches take so many bytes at most.
+func (d *Decoder) longest(memory int64) int {
+	return sort.Search(d.length, func(tokens int) bool { return d.bytes(tokens+1) > memory })
 }
 
 // bytes is what the caches take of sequences of so many tokens.

@@ -19,12 +19,8 @@ func (m *Model) runSplit(ctx context.Context, p Pass) (*Outcome, error) {
 	meter := newMeter(p.Progress, len(parts))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, part := range parts {
-		own := p.part(part)
-		if len(p.Observe) > 0 {
-			recorders[i] = &recorder{wants: wanted(p.Observe), part: part}
-			own.Observe = []Observer{recorders[i]}
-		}
-		own.Progress = meter.part(i)
+		own, seen := p.part(part)
+		recorders[i], own.Progress = seen, meter.part(i)
 		group.Go(func() (err error) {
 			outcomes[i], err = m.runOn(ctx, m.devices[i], own)
 			return err
@@ -45,12 +41,8 @@ func (m *Model) runInTurns(ctx context.Context, d device.Device, p Pass, c cut, 
 	recorders := make([]*recorder, len(turns))
 	meter := turnMeter{show: p.Progress, turns: len(turns)}
 	for i, part := range turns {
-		own := p.part(part)
-		if len(p.Observe) > 0 {
-			recorders[i] = &recorder{wants: wanted(p.Observe), part: part}
-			own.Observe = []Observer{recorders[i]}
-		}
-		own.Progress = meter.part(i)
+		own, seen := p.part(part)
+		recorders[i], own.Progress = seen, meter.part(i)
 		variants, which, err := distinct(own, m.Layers())
 		if err != nil {
 			return nil, err
@@ -74,9 +66,9 @@ func (m *Model) runInTurns(ctx context.Context, d device.Device, p Pass, c cut, 
 	return all, nil
 }
 
-// part is the pass over some of its sequences.
-func (p Pass) part(of []int) Pass {
-	own := p
+// part is the pass over some of its sequences, and what keeps for its observers what they are to see; nil where nobody looks.
+func (p Pass) part(of []int) (own Pass, seen *recorder) {
+	own = p
 	own.Sequences, own.Known = nil, nil
 	for _, s := range of {
 		own.Sequences = append(own.Sequences, p.Sequences[s])
@@ -84,7 +76,11 @@ func (p Pass) part(of []int) Pass {
 			own.Known = append(own.Known, p.Known[s])
 		}
 	}
-	return own
+	if len(p.Observe) > 0 {
+		seen = &recorder{wants: wanted(p.Observe), part: of}
+		own.Observe = []Observer{seen}
+	}
+	return own, seen
 }
 
 // turnMeter tells of turns as of one walk: all are taken to be as long as the one that is walked.

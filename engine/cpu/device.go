@@ -26,9 +26,6 @@ func (driver) List() ([]device.Info, error) {
 	return []device.Info{d.Info()}, nil
 }
 
-// processors is how many there were for Go when the program began: one that gives it more, for what is not computing, still has so many.
-var processors = runtime.GOMAXPROCS(0)
-
 func (driver) Open(index int, o device.Options) (device.Device, error) {
 	if index != 0 {
 		return nil, fmt.Errorf("cpu:%d: there is one cpu", index)
@@ -48,10 +45,7 @@ func (driver) Open(index int, o device.Options) (device.Device, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cpu: %w", err)
 	}
-	threads := o.Threads
-	if threads == 0 {
-		threads = min(runtime.GOMAXPROCS(0), processors)
-	}
+	threads := o.Workers()
 	d := &processor{kernels: k, threads: threads, compute: compute, bf16: compute == device.ComputeBF16, workers: make([]scratch, threads),
 		notes: o.Notes}
 	if d.team, err = newTeam(k, threads); err != nil {

@@ -126,26 +126,15 @@ func (d *processor) runProducts() {
 	if len(products) == 0 {
 		return
 	}
-	var total, scratch int64
+	var total int64
 	var flops float64
-	for i := range products {
-		total += products[i].jobs
-		flops += products[i].flops * float64(products[i].jobs)
-		scratch = max(scratch, d.kernels.Scratch(kernels.Multiply, products[i].args))
+	items := make([]item, len(products), mostItems)
+	for i, p := range products {
+		total += p.jobs
+		flops += p.flops * float64(p.jobs)
+		items[i] = item{kernels.Multiply, p.args, p.jobs, max(int64(shortestFlops/p.flops), 1), mostPanels * p.cuts, p.cuts}
 	}
-	memory := d.scratchOf(min(total, int64(flops/portionFlops)+1), scratch)
-	switch {
-	case len(memory) == 1:
-		for _, p := range products {
-			d.kernels.Run(kernels.Multiply, p.args, 0, p.jobs, memory[0])
-		}
-	case len(memory) > 1:
-		items := make([]item, len(products), mostItems)
-		for i, p := range products {
-			items[i] = item{kernels.Multiply, p.args, p.jobs, max(int64(shortestFlops/p.flops), 1), mostPanels * p.cuts, p.cuts}
-		}
-		d.team.run(len(memory), items, memory)
-	}
+	d.runItems(min(total, int64(flops/portionFlops)+1), items)
 	clear(products)
 	d.products = products[:0]
 }

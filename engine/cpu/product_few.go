@@ -76,26 +76,15 @@ func (d *processor) runFew() {
 	if len(products) == 0 {
 		return
 	}
-	var total, scratch int64
+	var total int64
 	cost := 0.0
-	for i := range products {
-		total += products[i].outputs
-		cost += products[i].costOutput * float64(products[i].outputs)
-		scratch = max(scratch, d.kernels.Scratch(products[i].operation, products[i].args))
+	items := make([]item, len(products), mostItems)
+	for i, p := range products {
+		total += p.outputs
+		cost += p.costOutput * float64(p.outputs)
+		items[i] = item{p.operation, p.args, p.outputs, max(int64(fewPortion/p.costOutput), 1), p.outputs, 1}
 	}
-	memory := d.scratchOf(min(total, int64(cost/fewPortion)+1), scratch)
-	switch {
-	case len(memory) == 1:
-		for _, p := range products {
-			d.kernels.Run(p.operation, p.args, 0, p.outputs, memory[0])
-		}
-	case len(memory) > 1:
-		items := make([]item, len(products), mostItems)
-		for i, p := range products {
-			items[i] = item{p.operation, p.args, p.outputs, max(int64(fewPortion/p.costOutput), 1), p.outputs, 1}
-		}
-		d.team.run(len(memory), items, memory)
-	}
+	d.runItems(min(total, int64(cost/fewPortion)+1), items)
 	clear(products)
 	d.few = products[:0]
 }

@@ -39,12 +39,23 @@ func (d *processor) do(operation kernels.Operation, a kernels.Arguments, jobs, p
 	if jobs <= 0 || d.err != nil {
 		return
 	}
-	memory := d.scratchOf((jobs+portion-1)/portion, d.kernels.Scratch(operation, a))
+	d.runItems((jobs+portion-1)/portion, []item{{operation, a, jobs, portion, portion, 1}})
+}
+
+// runItems does operations with at most as many workers as there are portions.
+func (d *processor) runItems(portions int64, items []item) {
+	scratch := int64(0)
+	for _, i := range items {
+		scratch = max(scratch, d.kernels.Scratch(i.operation, i.arguments))
+	}
+	memory := d.scratchOf(portions, scratch)
 	switch {
 	case len(memory) == 1:
-		d.kernels.Run(operation, a, 0, jobs, memory[0])
+		for _, i := range items {
+			d.kernels.Run(i.operation, i.arguments, 0, i.jobs, memory[0])
+		}
 	case len(memory) > 1:
-		d.team.run(len(memory), []item{{operation, a, jobs, portion, portion, 1}}, memory)
+		d.team.run(len(memory), items, memory)
 	}
 }
 

@@ -3,6 +3,7 @@ package device
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sort"
 	"strings"
@@ -125,6 +126,17 @@ type Options struct {
 	Memory  int64   // bytes it may hold; 0: its own choice
 	// Notes are added to those of its Info, by the devices that "auto" chooses among: it says here which ones it has passed over.
 	Notes []string
+}
+
+// processors is how many there were for Go when the program began: one that gives it more, for what is not computing, still has so many.
+var processors = runtime.GOMAXPROCS(0)
+
+// Workers is how many threads compute.
+func (o Options) Workers() int {
+	if o.Threads > 0 {
+		return o.Threads
+	}
+	return min(runtime.GOMAXPROCS(0), processors)
 }
 
 // Unsupported is the error of a device that is there and cannot be used: it is too old, or its driver is. "auto" passes such a device over, and

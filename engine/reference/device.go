@@ -2,7 +2,6 @@ package reference
 
 import (
 	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -23,13 +22,10 @@ type plain struct {
 
 func init() { device.Register("reference", driver{}) }
 
-// processors is how many there were for Go when the program began: one that gives it more, for what is not computing, still has so many.
-var processors = runtime.GOMAXPROCS(0)
-
 type driver struct{}
 
 func (driver) List() ([]device.Info, error) {
-	return []device.Info{(&plain{threads: min(runtime.GOMAXPROCS(0), processors), compute: device.ComputeF64}).Info()}, nil
+	return []device.Info{(&plain{threads: device.Options{}.Workers(), compute: device.ComputeF64}).Info()}, nil
 }
 
 func (driver) Open(index int, o device.Options) (device.Device, error) {
@@ -47,11 +43,7 @@ func (driver) Open(index int, o device.Options) (device.Device, error) {
 	if o.Threads < 0 {
 		return nil, fmt.Errorf("reference: %d threads", o.Threads)
 	}
-	threads := o.Threads
-	if threads == 0 {
-		threads = min(runtime.GOMAXPROCS(0), processors)
-	}
-	return &plain{threads: threads, compute: compute}, nil
+	return &plain{threads: o.Workers(), compute: compute}, nil
 }
 
 func (driver) Automatic() int { return -1 }
