@@ -113,7 +113,7 @@ func (m *Model) Fit(ctx context.Context, fit Fit) (*Repair, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &fitter{model: m, device: d, fit: fit, packing: packed, repair: m.NewRepair(), sums: &summer{d}}
+	f := &fitter{model: m, device: d, fit: fit, packing: packed, repair: m.NewRepair(), sums: &summer{device: d}}
 	if err := m.Fittable(); err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func (m *Model) Fit(ctx context.Context, fit Fit) (*Repair, error) {
 			return nil, fmt.Errorf("engine: fit: sums need products of float32: %w", err)
 		}
 		defer exact.Close()
-		f.sums = &summer{exact}
+		f.sums = &summer{device: exact}
 	}
 	if r := m.room(d); r != nil {
 		f.discards = true
@@ -198,14 +198,15 @@ func (f *fitter) solved(visit func(linears ...*arch.Linear)) {
 	}
 }
 
-// solvingBytes is what it takes to sum up linear layers with one input over batches of so many rows and to solve one after the other: each has
-// its sums and those kept apart; a solution has three more matrices of the inputs at a time, and as many of the outputs. A quarter is what has
-// not been collected.
+// solvingBytes is what it takes to sum up linear layers with one input over batches of so many rows and to solve one after the other: they share
+// the sums of the input, and those kept apart; a solution has three more matrices of the inputs at a time, and as many of the outputs. A quarter
+// is what has not been collected.
 func solvingBytes(rows int, linears ...*arch.Linear) int64 {
-	bytes, most := int64(0), int64(0)
+	in := int64(linears[0].Weight.In)
+	bytes, most := 16*in*in, int64(0)
 	for _, l := range linears {
-		in, out := int64(l.Weight.In), int64(l.Weight.Out)
-		bytes += 16 * in * (in + out)
+		out := int64(l.Weight.Out)
+		bytes += 16 * in * out
 		most = max(most, 8*in*(3*in+3*out))
 		bytes += 8 * int64(rows) * (in + 2*out)
 	}

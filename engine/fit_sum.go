@@ -58,11 +58,15 @@ func (f *fitter) sum(ctx context.Context, half int, linears []*arch.Linear, want
 	}
 	defer f.release(loaded)
 	f.lengths = [2]float64{}
-	fits := make([]*LinearFit, len(linears))
+	fits, outs := make([]*LinearFit, len(linears)), make([]int, len(linears))
 	for i, l := range linears {
-		m := loaded.matrices[&l.Weight]
+		outs[i] = loaded.matrices[&l.Weight].Out()
+	}
+	in := loaded.matrices[&linears[0].Weight].In()
+	sums, held := newGrams(in, outs...), newGrams(in, outs...)
+	for i, l := range linears {
 		fits[i] = &LinearFit{Layer: layer, Name: l.Weight.Name, Adds: post != nil, Gap: f.gap, Linear: f.linear(half),
-			Sums: newGram(m.In(), m.Out()), Held: newGram(m.In(), m.Out()), Bias: loaded.values[&l.Bias]}
+			Sums: sums[i], Held: held[i], Bias: loaded.values[&l.Bias]}
 	}
 	for at, b := range f.batches {
 		if err := ctx.Err(); err != nil {

@@ -10,20 +10,30 @@ import (
 type Gram struct {
 	In, Out int
 	Rows    int       // rows summed
-	XX      []float64 // Σ x xᵀ [In × In]
+	XX      []float64 // Σ x xᵀ [In × In]; layers with one input share it, and X
 	EX      []float64 // Σ e xᵀ [Out × In]
 	EE      float64   // Σ |e|²
 	X, E    []float64 // Σ x [In], Σ e [Out]
 }
 
-func newGram(in, out int) *Gram {
-	return &Gram{In: in, Out: out, XX: make([]float64, in*in), EX: make([]float64, out*in), X: make([]float64, in), E: make([]float64, out)}
+// newGrams are sums of layers with one input: each has its own of e, and they share those of x.
+func newGrams(in int, outs ...int) []*Gram {
+	xx, x := make([]float64, in*in), make([]float64, in)
+	grams := make([]*Gram, len(outs))
+	for i, out := range outs {
+		grams[i] = &Gram{In: in, Out: out, XX: xx, EX: make([]float64, out*in), X: x, E: make([]float64, out)}
+	}
+	return grams
 }
 
 // summer takes Grams on a device: a tile of rows is multiplied with itself as a product of float32 operands, and tiles are added up in float64.
-type summer struct{ device device.Device }
+// It keeps what a tile needs, which for a wide layer is more than the tile.
+type summer struct {
+	device           device.Device
+	turned, products []float32
+}
 
-// add sums a tile: x [rows × in], and the rows of each e [rows × out]. What is in x is summed once for all of them.
+// add sums a tile of layers with one input: x [rows × in], and the rows of each e [rows × out].
 func (s *summer) add(x []float32, rows int, es [][]float32, to []*Gram) error {
 	in := to[0].In
 	matrix, err := s.device.Matrix(device.Weight{Name: "inputs", Type: device.F32, Data: bytesOf(x), Out: in, In: rows, Stride: in, Transposed: true})
@@ -31,21 +41,19 @@ func (s *summer) add(x []float32, rows int, es [][]float32, to []*Gram) error {
 		return err
 	}
 	defer matrix.Release()
-	square := make([]float64, in*in)
-	if err := s.times(square, transposed(x, rows, in), in, rows, matrix); err != nil {
+	if err := s.times(to[0].XX, x, in, rows, matrix); err != nil {
 		return err
 	}
-	for k, g := range to {
-		for i, v := range square {
-			g.XX[i] += v
+	for row := range rows {
+		for i, v := range x[row*in : (row+1)*in] {
+			to[0].X[i] += float64(v)
 		}
-		if err := s.times(g.EX, transposed(es[k], rows, g.Out), g.Out, rows, matrix); err != nil {
+	}
+	for k, g := range to {
+		if err := s.times(g.EX, es[k], g.Out, rows, matrix); err != nil {
 			return err
 		}
 		for row := range rows {
-			for i, v := range x[row*in : (row+1)*in] {
-				g.X[i] += float64(v)
-			}
 			for i, v := range es[k][row*g.Out : (row+1)*g.Out] {
 				g.E[i] += float64(v)
 				g.EE += float64(v) * float64(v)
@@ -56,27 +64,35 @@ func (s *summer) add(x []float32, rows int, es [][]float32, to []*Gram) error {
 	return nil
 }
 
-// times adds a [rows × k] · matrixᵀ to a sum.
-func (s *summer) times(sum []float64, a []float32, rows, k int, matrix device.Matrix) error {
-	left, out := s.device.NewTensor(rows, k), s.device.NewTensor(rows, matrix.Out())
+// times adds aᵀ · matrixᵀ to a sum, for a [rows × cols].
+func (s *summer) times(sum []float64, a []float32, cols, rows int, matrix device.Matrix) error {
+	left, out := s.device.NewTensor(cols, rows), s.device.NewTensor(cols, matrix.Out())
 	defer left.Free()
 	defer out.Free()
-	s.device.Upload(left, 0, a)
+	s.turned, s.products = resized(s.turned, rows*cols), resized(s.products, cols*matrix.Out())
+	transpose(s.turned, a, rows, cols)
+	s.device.Upload(left, 0, s.turned)
 	s.device.Product(out, left, matrix, nil)
-	values := make([]float32, rows*matrix.Out())
-	s.device.Download(values, out, 0)
+	s.device.Download(s.products, out, 0)
 	if err := s.device.Sync(); err != nil {
 		return err
 	}
-	for i, v := range values {
+	for i, v := range s.products {
 		sum[i] += float64(v)
 	}
 	return nil
 }
 
-// transposed is a [rows × cols] as [cols × rows].
-func transposed(a []float32, rows, cols int) []float32 {
-	t := make([]float32, len(a))
+// resized is a slice of n values, what they are being of no importance.
+func resized(values []float32, n int) []float32 {
+	if cap(values) < n {
+		return make([]float32, n)
+	}
+	return values[:n]
+}
+
+// transpose writes a [rows × cols] as [cols × rows].
+func transpose(t, a []float32, rows, cols int) {
 	const tile = 32
 	for r0 := 0; r0 < rows; r0 += tile {
 		for c0 := 0; c0 < cols; c0 += tile {
@@ -87,7 +103,6 @@ func transposed(a []float32, rows, cols int) []float32 {
 			}
 		}
 	}
-	return t
 }
 
 // bytesOf shows float32 values as the bytes of a stored tensor.

@@ -135,6 +135,6 @@ func (s *Streams) Gap(from, to int) (*Gram, error) {
 	}
 	s.model.running.Lock()
 	defer s.model.running.Unlock()
-	g := newGram(hidden, hidden)
-	return g, (&summer{s.model.devices[0]}).add(inputs, s.rows, [][]float32{lacks}, []*Gram{g})
+	grams := newGrams(hidden, hidden)
+	return grams[0], (&summer{device: s.model.devices[0]}).add(inputs, s.rows, [][]float32{lacks}, grams)
 }
