@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -51,6 +52,9 @@ func parse(file []byte) (*contents, error) {
 	if !json.Valid(header) {
 		return nil, fmt.Errorf("header is not valid JSON")
 	}
+	if at := loneSurrogate(header); at >= 0 {
+		return nil, fmt.Errorf("header: byte %d: %s is half of a character", at, header[at:at+6])
+	}
 	found := &contents{header: header}
 	reader := headerReader{json.NewDecoder(bytes.NewReader(header))}
 	reader.UseNumber()
@@ -58,6 +62,41 @@ func parse(file []byte) (*contents, error) {
 		return nil, err
 	}
 	return found, found.place(data, int64(8+length))
+}
+
+// loneSurrogate finds \uD800 to \uDFFF that is not one of a pair, in JSON that is valid: -1 where there is none. encoding/json would put U+FFFD in
+// its place, so that two names would become one.
+func loneSurrogate(header []byte) int {
+	for at := 0; at+1 < len(header); at++ {
+		if header[at] != '\\' { // there are none outside of strings
+			continue
+		}
+		if header[at+1] != 'u' {
+			at++
+			continue
+		}
+		first := escaped(header[at:])
+		if utf16.IsSurrogate(first) {
+			if utf16.DecodeRune(first, escaped(header[at+6:])) == utf8.RuneError {
+				return at
+			}
+			at += 6
+		}
+		at += 5
+	}
+	return -1
+}
+
+// escaped is the number of \uXXXX at the beginning of JSON, or -1.
+func escaped(text []byte) rune {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return -1
+	}
+	value, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return rune(value)
 }
 
 // place checks that the tensors cover the data without overlap or hole and sets their views.

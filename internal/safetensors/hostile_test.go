@@ -55,6 +55,9 @@ func hostile() map[string]struct {
 		"unknown key":              {image(`{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0],"x":1}}`, 0), `unknown key "x"`},
 		"key twice":                {image(`{"a":{"dtype":"U8","dtype":"F32","shape":[0],"data_offsets":[0,0]}}`, 0), "dtype given twice"},
 		"tensor twice":             {image(`{"a":`+tensor("U8", "[0]", "[0,0]")+`,"a":`+tensor("U8", "[0]", "[0,0]")+`}`, 0), "named twice"},
+		"half a character":         {image(`{"a\ud800":`+tensor("U8", "[0]", "[0,0]")+`}`, 0), `byte 3: \ud800 is half of a character`},
+		"the other half":           {image(`{"__metadata__":{"a":"\\\uDC00"}}`, 0), `\uDC00 is half of a character`},
+		"two first halves":         {image(`{"__metadata__":{"a":"\ud83d\ud83d\ude00"}}`, 0), `byte 22: \ud83d is half of a character`},
 		"metadata twice":           {image(`{"__metadata__":{},"__metadata__":{}}`, 0), "named twice"},
 		"metadata key twice":       {image(`{"__metadata__":{"a":"1","a":"2"}}`, 0), "named twice"},
 		"metadata is a list":       {image(`{"__metadata__":[]}`, 0), "want an object"},
@@ -167,6 +170,7 @@ func TestUnusualFiles(t *testing.T) {
 		"unknown dtype":   image(`{"a":{"dtype":"Q9","shape":[7],"data_offsets":[0,3]}}`, 3),
 		"any order":       image(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]},"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 2),
 		"name with ../":   image(`{"../../a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 1),
+		"two halves":      image(`{"__metadata__":{"\\ud800 \ud83d\ude00\u0041":"\uD83D\uDE00"}}`, 0),
 		"odd header size": image(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}} `, 4),
 	}
 	for name, file := range cases {
