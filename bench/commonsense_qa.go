@@ -16,7 +16,7 @@ func init() {
 	Register(Task{Name: "commonsense_qa", Version: "0", Metrics: []string{"acc"}, Primary: "acc",
 		Papers: []avss.Citation{{ArXiv: "1811.00937", Authors: "Talmor et al.", Year: 2018,
 			Title: "CommonsenseQA: A Question Answering Challenge Targeting Commonsense Knowledge"}},
-		Hub:   Published{"tau/commonsense_qa", "", "validation"},
+		Hub:   Published{"tau/commonsense_qa", "default", "validation"},
 		Files: []string{"commonsense_qa/mosaic_commonsense_qa.jsonl", "commonsense_qa/validation.jsonl"},
 		Read: Rows(func(row struct {
 			Query, Question *string

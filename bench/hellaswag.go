@@ -14,7 +14,7 @@ func init() {
 	Register(Task{Name: "hellaswag", Version: "1.0", Metrics: []string{"acc", "acc_norm"}, Primary: "acc_norm",
 		Papers: []avss.Citation{{ArXiv: "1905.07830", Authors: "Zellers et al.", Year: 2019,
 			Title: "HellaSwag: Can a Machine Really Finish Your Sentence?"}},
-		Hub:   Published{"Rowan/hellaswag", "", "validation"},
+		Hub:   Published{"Rowan/hellaswag", "default", "validation"},
 		Files: []string{"hellaswag/validation.jsonl", "hellaswag/mosaic_hellaswag.jsonl"},
 		Read: Rows(func(row struct {
 			Activity *string `json:"activity_label"`

@@ -19,7 +19,7 @@ func init() {
 	Register(Task{Name: "piqa", Version: "1.0", Metrics: []string{"acc", "acc_norm"}, Primary: "acc",
 		Papers: []avss.Citation{{ArXiv: "1911.11641", Authors: "Bisk et al.", Year: 2019,
 			Title: "PIQA: Reasoning about Physical Commonsense in Natural Language"}},
-		Hub:   Published{"baber/piqa", "", "validation"},
+		Hub:   Published{"baber/piqa", "default", "validation"},
 		Files: []string{"piqa/valid.jsonl", "piqa/mosaic_piqa.jsonl"}, Read: readPIQA})
 }
 

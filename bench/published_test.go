@@ -185,6 +185,9 @@ func TestPublishedTables(t *testing.T) {
 		if _, tested := tables[name]; !tested && task.Hub != (Published{}) {
 			t.Errorf("%s: its table's columns are not tested", name)
 		}
+		if task.Hub != (Published{}) && task.Hub.Config == "" {
+			t.Errorf("%s: which configuration of %s is not said", name, task.Hub.Repository)
+		}
 	}
 }
 

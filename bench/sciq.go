@@ -12,7 +12,7 @@ func init() {
 	Register(Task{Name: "sciq", Version: "1.0", Metrics: []string{"acc", "acc_norm"}, Primary: "acc",
 		Papers: []avss.Citation{{ArXiv: "1707.06209", Authors: "Welbl et al.", Year: 2017,
 			Title: "Crowdsourcing Multiple Choice Science Questions"}},
-		Hub:   Published{"allenai/sciq", "", "test"},
+		Hub:   Published{"allenai/sciq", "default", "test"},
 		Files: []string{"sciq/test.jsonl"},
 		Read: Rows(func(row struct {
 			Support, Question *string

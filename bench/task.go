@@ -60,7 +60,7 @@ type Task struct {
 // Published names a split of a data set on the Hugging Face hub.
 type Published struct {
 	Repository string // org/name
-	Config     string // one of several the repository holds; "": its only one
+	Config     string // one of those the repository holds: "default" where it names none; "": its only one
 	Split      string // "test"
 }
 

@@ -20,7 +20,7 @@ const tables = "refs/convert/parquet"
 // Split names one split of a data set.
 type Split struct {
 	Repository string // org/name
-	Config     string // "": the only one
+	Config     string // "default": what the hub calls that of a data set which names none; "": the only one
 	Split      string // "test"
 }
 

@@ -1,6 +1,14 @@
 package command
 
 import (
+	"crypto/sha1"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -41,4 +49,36 @@ func TestPullTasks(t *testing.T) {
 	}
 	t.Setenv("HF_HUB_OFFLINE", "1")
 	refused(t, exitFailed, []string{"piqa", "not in the Hugging Face cache"}, "pull", "--tasks", "piqa")
+}
+
+// Data sets that name no configuration lie under "default", which the hub calls it then; another one beside it is not taken for it.
+func TestPullTasksOfTheDefault(t *testing.T) {
+	const commit = "0123456789abcdef0123456789abcdef01234567"
+	hub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/api/datasets/") && strings.HasSuffix(r.URL.Path, "/revision/refs/convert/parquet") {
+			files := []map[string]string{}
+			for _, config := range []string{"another", "default", "plain_text"} {
+				for _, split := range []string{"test", "validation"} {
+					files = append(files, map[string]string{"rfilename": config + "/" + split + "/0000.parquet"})
+				}
+			}
+			json.NewEncoder(w).Encode(map[string]any{"sha": commit, "siblings": files})
+			return
+		}
+		w.Header().Set("X-Repo-Commit", commit)
+		w.Header().Set("ETag", fmt.Sprintf(`"%x"`, sha1.Sum(fmt.Appendf(nil, "blob %d\x00%s", len(r.URL.Path), r.URL.Path))))
+		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(r.URL.Path))
+	}))
+	defer hub.Close()
+	t.Setenv("HF_HUB_CACHE", t.TempDir())
+	t.Setenv("HF_ENDPOINT", hub.URL)
+	for task, table := range map[string]string{"piqa": "baber/piqa validation", "hellaswag": "Rowan/hellaswag validation", "sciq": "allenai/sciq test",
+		"commonsense_qa": "tau/commonsense_qa validation"} {
+		file := strings.TrimSpace(strings.TrimPrefix(done(t, "pull", "--tasks", task), task))
+		repository, split, _ := strings.Cut(table, " ")
+		want := "/datasets/" + repository + "/resolve/" + commit + "/default/" + split + "/0000.parquet"
+		if content, err := os.ReadFile(filepath.FromSlash(file)); err != nil || string(content) != want {
+			t.Errorf("%s: %q, %v, want %s", task, content, err, want)
+		}
+	}
 }
