@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 
 	"avssnative/internal/home"
+	"avssnative/internal/mapped"
 )
 
 //go:embed model
@@ -88,32 +89,19 @@ func place(file string, data []byte) error {
 	if right, err := holds(file, data); err != nil || right {
 		return err
 	}
-	temporary, err := os.CreateTemp(filepath.Dir(file), ".new-*")
-	if err != nil {
+	err := mapped.Place{Path: file, Force: true, Former: func(path string) error { // what another program has put there since is none to replace
+		right, err := holds(path, data)
+		if right {
+			err = fs.ErrExist
+		}
 		return err
+	}}.Write(func(path string) error { return os.WriteFile(path, data, 0o644) })
+	if errors.Is(err, fs.ErrExist) {
+		if right, failed := holds(file, data); failed != nil || right {
+			return failed
+		}
 	}
-	defer os.Remove(temporary.Name()) // fails, rightly, once the file has been renamed
-	_, err = temporary.Write(data)
-	if err == nil {
-		err = temporary.Chmod(0o644)
-	}
-	if err == nil {
-		err = temporary.Sync()
-	}
-	if closing := temporary.Close(); err == nil {
-		err = closing
-	}
-	if err != nil {
-		return err
-	}
-	if err := os.Link(temporary.Name(), file); err == nil {
-		return nil
-	}
-	// There is a file by now, or the file system has no links.
-	if right, err := holds(file, data); err != nil || right {
-		return err
-	}
-	return os.Rename(temporary.Name(), file)
+	return err
 }
 
 // holds says whether there is a regular file of exactly these bytes.

@@ -36,7 +36,7 @@ var allowed = map[string][]string{
 	"internal/corpus":      {"internal/mapped"},
 	"internal/home":        {},
 	"internal/hub":         {"internal/home", "internal/mapped"},
-	"internal/demo":        {"internal/home"},
+	"internal/demo":        {"internal/home", "internal/mapped"},
 	"internal/smallworld":  {},
 	"internal/shaped":      {"internal/safetensors"},
 	"internal/imatrix":     {"engine/device", "internal/gguf"},
