@@ -2,6 +2,7 @@ package command
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -42,22 +43,27 @@ func showDevices(c *cli.Context) error {
 	if c.Bool("json") {
 		return printJSON(c, map[string]any{"devices": all})
 	}
+	var table strings.Builder
+	line := func(name, about string) {
+		breakLine(&table, fmt.Sprintf("%-10s %s", shown(name), shown(about)), 11, " ", "")
+	}
 	for _, d := range all {
 		if d.Absent != "" {
-			fmt.Fprintf(c.App.Writer, "%-10s none: %s\n", d.Kind, shown(d.Absent))
+			line(d.Kind, "none: "+d.Absent)
 			continue
 		}
-		fmt.Fprintf(c.App.Writer, "%-10s %s, %s", shown(d.Name), shown(d.About), shown(d.ISA))
+		about := d.About + ", " + d.ISA
 		if d.Threads > 0 {
-			fmt.Fprintf(c.App.Writer, ", %d threads", d.Threads)
+			about += fmt.Sprintf(", %d threads", d.Threads)
 		}
 		if d.Memory > 0 {
-			fmt.Fprintf(c.App.Writer, ", %.1f GiB", float64(d.Memory)/(1<<30))
+			about += fmt.Sprintf(", %.1f GiB", float64(d.Memory)/(1<<30))
 		}
-		fmt.Fprintln(c.App.Writer)
+		line(d.Name, about)
 		for _, note := range d.Notes {
-			fmt.Fprintf(c.App.Writer, "%-10s   %s\n", "", shown(note))
+			line("", "  "+note)
 		}
 	}
-	return nil
+	_, err := fmt.Fprint(c.App.Writer, table.String())
+	return err
 }

@@ -17,7 +17,7 @@ func scoreCommand() *cli.Command {
 		Name: "score", Usage: "measure the layers, print the table, and with --out write scores.json", Description: metricsAbout(),
 		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{settledFlag(), bosFlag()}, metricFlags(), searchFlags(), shardFlags(), []cli.Flag{
 			unitFlag(), taskDataFlag(),
-			text("metrics", "", "removal metrics to measure as well: "+strings.Join(avss.Names(avss.Removal), ", ")+", or all but search and lorp as all"),
+			text("metrics", "", "removal metrics to measure as well: "+strings.Join(avss.Names(avss.Removal), ", ")+", or all"+butAlone()),
 			number("greedy-layers", 0, "layers that greedy drops one by one, and search together; 0: a quarter of them"),
 			reportFlag(), openFlag(), text("out", "", "write the scores to this .json"), imatrixFlag(), forceFlag(), jsonFlag(),
 		}),

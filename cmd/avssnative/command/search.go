@@ -3,6 +3,7 @@ package command
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"avssnative/avss"
 	"avssnative/engine"
@@ -34,6 +35,20 @@ func allRemovals() []string {
 		d, err := avss.Lookup(name)
 		return err == nil && d.Search.Streams
 	})
+}
+
+// butAlone says in words what "all" leaves out, behind "all": " but a and b as all".
+func butAlone() string {
+	all := allRemovals()
+	alone := slices.DeleteFunc(avss.Names(avss.Removal), func(name string) bool { return slices.Contains(all, name) })
+	if len(alone) == 0 {
+		return ""
+	}
+	words := alone[len(alone)-1]
+	if others := alone[:len(alone)-1]; len(others) > 0 {
+		words = strings.Join(others, ", ") + " and " + words
+	}
+	return " but " + words + " as all"
 }
 
 // seeking reads the flags of the metric search, and refuses them where it is not measured.

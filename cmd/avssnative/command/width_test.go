@@ -35,6 +35,16 @@ func TestHelpFitsATerminal(t *testing.T) {
 	ask(nil, commands())
 }
 
+// So does what there is to compute with, and why there is none of a kind.
+func TestDevicesFitATerminal(t *testing.T) {
+	t.Setenv("AVSSNATIVE_LIBCUDA", "/a/folder/whose/name/is/long/enough/to/leave/no/room/beside/it/libcuda.so.1")
+	for _, line := range strings.Split(done(t, "devices"), "\n") {
+		if columns := utf8.RuneCountInString(line); columns > helpWidth && strings.Count(strings.TrimSpace(line), " ") > 0 {
+			t.Errorf("%d columns, want %d: %s", columns, helpWidth, line)
+		}
+	}
+}
+
 func TestNarrowKeepsEveryWord(t *testing.T) {
 	for name, c := range map[string]struct{ help, want string }{
 		"short lines stay": {"NAME:\n   a - b\n\nOPTIONS:\n   --x  what\n", "NAME:\n   a - b\n\nOPTIONS:\n   --x  what\n"},
