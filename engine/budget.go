@@ -33,7 +33,7 @@ func (m *Model) room(d device.Device) *Room {
 		return nil
 	}
 	hosted.Trim()
-	m.letGo()
+	m.LetGo()
 	debug.FreeOSMemory()
 	var heap runtime.MemStats
 	runtime.ReadMemStats(&heap)
@@ -78,8 +78,8 @@ func (m *Model) Fits(bytes int64, what string) error {
 	return nil
 }
 
-// letGo unmaps all pages of weights.
-func (m *Model) letGo() {
+// LetGo unmaps all pages of weights, so that another model has their room; what is used again is mapped again. Not while something is computed.
+func (m *Model) LetGo() {
 	m.mapped.Clear()
 	m.Tensors.Discard(m.Tensors.Names())
 }

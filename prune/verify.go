@@ -27,6 +27,7 @@ func verify(ctx context.Context, m *engine.Model, drop engine.Drop, path string,
 	if err != nil {
 		return err
 	}
+	m.LetGo()
 	got, err := logits(ctx, written, sequences, nil, nil)
 	if err != nil {
 		return fmt.Errorf("the written model does not run: %w", err)

@@ -110,6 +110,9 @@ func sweep(c *cli.Context) error {
 	if err := ask(c, j, &scoring, questions); err != nil {
 		return err
 	}
+	if err := j.RepairFits(j.Widest(slices.Max(scoring.Search.Counts), protect(c)), repair.method, calibration); err != nil {
+		return err
+	}
 	plans := len(shares) * (len(metrics) + 2 + max(1, c.Int("random")))
 	if err := j.Expect(c.Context, job.Ahead{Calibration: &calibration, Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy,
 		Judge: &evaluation, Plans: plans,

@@ -45,10 +45,36 @@ func repairing(c *cli.Context, otherwise prune.RepairMethod) (wantedRepair, erro
 	return wantedRepair{method, true, c.Bool("linear")}, nil
 }
 
+// fits refuses a repair that will not fit into --memory once the layers that go are known, before anything is computed.
+func (r wantedRepair) fits(j *job.Job, rule prune.Rule, protect prune.Protect, text *calib.Options) error {
+	if !j.Repairs(r.of(j)) {
+		return nil
+	}
+	if rule.Listed() {
+		plan, err := prune.ListedUnits(j.Model.Layers(), rule, protect)
+		if err != nil {
+			return err
+		}
+		return j.RepairFits(plan.Drop(), r.of(j), *text)
+	}
+	number, err := rule.Number(j.Model.Layers(), protect)
+	if err != nil {
+		return err
+	}
+	return j.RepairFits(j.Widest(number, protect), r.of(j), *text)
+}
+
 // calibrateAndRepair repairs in commands that need the calibration text for nothing else.
 func calibrateAndRepair(c *cli.Context, j *job.Job, drop engine.Drop, r wantedRepair) error {
 	if !j.Repairs(r.of(j)) || len(drop) == 0 {
 		return nil
+	}
+	text, err := calibration(c)
+	if err != nil {
+		return err
+	}
+	if err := j.RepairFits(drop, r.of(j), text); err != nil {
+		return err
 	}
 	if err := calibrateFor(c, j); err != nil {
 		return err

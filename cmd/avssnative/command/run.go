@@ -107,6 +107,9 @@ func runAll(c *cli.Context) error {
 	if err := ask(c, j, &scoring, questions); err != nil {
 		return err
 	}
+	if err := repair.fits(j, choice.Rule, choice.Protect, foreseen(calibration, scoring)); err != nil {
+		return err
+	}
 	ahead := job.Ahead{Calibration: foreseen(calibration, scoring), Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy, Repair: repair.of(j),
 		Judge: &evaluation, Plans: 1 + len(further), Generate: c.Int("generate"), Write: model.path != ""}
 	if err := j.Expect(c.Context, ahead); err != nil {
