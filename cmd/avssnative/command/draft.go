@@ -3,6 +3,7 @@ package command
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"avssnative/bench"
 	"avssnative/engine"
@@ -125,15 +126,32 @@ func draft(c *cli.Context) error {
 	return failed
 }
 
+// draftNames is how wide the layers stand that a draft goes without, so that the table fits a terminal.
+const draftNames = 12
+
+// wrapped breaks a list at its commas.
+func wrapped(list string, width int) string {
+	var lines []string
+	line := ""
+	for name := range strings.SplitAfterSeq(list, ",") {
+		if line != "" && len(line)+len(name) > width {
+			lines, line = append(lines, line), ""
+		}
+		line += name
+	}
+	return strings.Join(append(lines, line), "\n")
+}
+
 // showDrafts prints the candidates and what the best one came to.
 func showDrafts(c *cli.Context, found []bench.DraftCandidate, measured *job.Drafted) {
 	t := table.NewWriter()
 	t.SetOutputMirror(c.App.Writer)
 	t.SetStyle(table.StyleLight)
 	t.Style().Options = table.OptionsNoBordersAndSeparators
-	t.AppendHeader(table.Row{"without", "of", "chosen by", "same top", "Σ min(p, q)", "acceptance", "cost", "ahead", "gain"})
+	t.SetColumnConfigs([]table.ColumnConfig{{Number: 1, WidthMax: draftNames, WidthMaxEnforcer: wrapped}})
+	t.AppendHeader(table.Row{"without", "chosen by", "same top", "overlap", "accepted", "cost", "ahead", "gain"})
 	for _, f := range found {
-		t.AppendRow(table.Row{f.Dropped, fmt.Sprintf("%.0f %%", 100*f.Share), f.ChosenBy, fmt.Sprintf("%.1f %%", 100*f.SameTop),
+		t.AppendRow(table.Row{f.Dropped, f.ChosenBy, fmt.Sprintf("%.1f %%", 100*f.SameTop),
 			fmt.Sprintf("%.1f %%", 100*f.Overlap), fmt.Sprintf("%.1f %%", 100*f.Acceptance),
 			fmt.Sprintf("%.2f", f.Cost), f.Proposed, fmt.Sprintf("%.2f", f.Gain)})
 	}
