@@ -176,6 +176,38 @@ func TestCallsOfAPass(t *testing.T) {
 	}
 }
 
+// TestCallsOfAToken: a token of generation waits for the GPU as often in many layers as in few.
+func TestCallsOfAToken(t *testing.T) {
+	someGPU(t)
+	silent(t)
+	quick := yardstick.Shapes["quick"]
+	var waits []int64
+	for _, layers := range []int{2, 4} {
+		quick.Layers = layers
+		m := countedModel(t, quick, "BF16", 0)
+		d, err := m.NewDecoder(engine.DecoderOptions{Length: 16})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Start(t.Context(), []engine.Prompt{{IDs: []int32{1, 2, 3}}}); err != nil {
+			t.Fatal(err)
+		}
+		for i := range int32(2) {
+			countedCalls.take()
+			if _, err := d.Continue(t.Context(), []engine.Continuation{{IDs: []int32{4 + i}}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		took := countedCalls.take()
+		t.Logf("%d layers: a token waits %d times and copies %d times, %d bytes", layers, took.waits, took.copies, took.copied)
+		waits = append(waits, took.waits)
+		d.Close()
+	}
+	if waits[0] != waits[1] || waits[0] > 3 {
+		t.Errorf("a token waits %d times in two layers and %d in four, want the same and at most 3", waits[0], waits[1])
+	}
+}
+
 // TestWeightsStay: where the memory allowed holds a part of the weights that part stays, the others come again, to the same bits, and no more is held
 // than is allowed.
 func TestWeightsStay(t *testing.T) {
