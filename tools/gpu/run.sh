@@ -87,7 +87,7 @@ killed() {
   wait $! 2>/dev/null
   scores f32 work/after.json && echo "the GPU works after a process was killed"
 }
-weights_stay() { named "$(size '^TestWeightsStay$' '^(TestWeightsStay|TestCallsOfAPass)$')"; }
+weights_stay() { named "$(size '^TestCallsOfAToken$' '^(TestWeightsStay|TestCallsOf)')"; }
 memory_limits() { named '^(TestLimit|TestStagingGoesRound)$'; }
 kernels() { bench 'BenchmarkKernels|BenchmarkDevice'; }
 rows() { bench BenchmarkRows; }
