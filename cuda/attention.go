@@ -23,8 +23,8 @@ func (d *gpu) Rope(x device.Tensor, r device.Rope, positions []int32) {
 		if scale == 0 {
 			scale = 1
 		}
-		return with(d, positions, func(at address[int32]) error {
-			return with(d, r.Frequencies, func(frequencies address[float64]) error {
+		return fixed(d, positions, func(at address[int32]) error {
+			return fixed(d, r.Frequencies, func(frequencies address[float64]) error {
 				return d.launch(cells(t.rows, heads*pairs), kernelRope(t.view(), at, frequencies, pairs, heads, r.HeadDim, r.Offset,
 					flag(r.Interleaved), scale, t.rows))
 			})
@@ -65,8 +65,8 @@ func (d *gpu) Attention(dst, q, k, v device.Tensor, t device.Attention, l *devic
 		if err != nil {
 			return err
 		}
-		return with(d, t.Slopes, func(slopes address[float32]) error {
-			return with(d, t.Sinks, func(sinks address[float32]) error {
+		return fixed(d, t.Slopes, func(slopes address[float32]) error {
+			return fixed(d, t.Sinks, func(sinks address[float32]) error {
 				if d.compute == device.ComputeF32 {
 					return d.attendF32(to, query, key, value, t, p, slopes, sinks)
 				}

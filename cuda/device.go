@@ -93,8 +93,11 @@ func openOn(drv driver, index int, o device.Options) (device.Device, error) {
 		return nil, err
 	}
 	// The trial comes first: a GPU may be one that a single process has at a time.
-	trial, hopper, note := hopperOn(drv, index, d.card, d.compute)
-	d.hopperNote = note
+	var trial verdict
+	var hopper bool
+	d.busy.during(fmt.Sprintf("cuda:%d: trying the kernels for this GPU", index), func() {
+		trial, hopper, d.hopperNote = hopperOn(drv, index, d.card, d.compute)
+	})
 	if err := d.begin(o.Memory); err != nil {
 		return nil, err
 	}
@@ -129,7 +132,7 @@ func described(drv driver, index int, o device.Options) (*gpu, error) {
 		reason := fmt.Sprintf("cuda: cuda:%d: %s has compute capability %d.%d, want at least 8.0", index, c.name, c.major, c.minor)
 		return nil, device.Unsupported{Reason: reason}
 	}
-	d := &gpu{drv: drv, index: index, card: c, compute: compute, notes: o.Notes, sync: os.Getenv("AVSSNATIVE_CUDA_SYNC") == "1",
+	d := &gpu{drv: drv, index: index, card: c, compute: compute, notes: o.Notes, busy: newBusy(o.Busy), sync: os.Getenv("AVSSNATIVE_CUDA_SYNC") == "1",
 		modules: map[string]module{}, functions: map[string]function{}, profile: map[string]*timing{}}
 	return d, nil
 }
@@ -163,6 +166,7 @@ type gpu struct {
 	card    card
 	compute device.Compute
 	notes   []string // of how the device was chosen
+	busy    *busy    // whom to tell what takes long
 	sync    bool     // wait for every launch, check it, time it; pool nothing
 	plain   bool     // join no operations: the slow twin of those that are
 	forced  *tile    // take this shape for every product: for tests, which hold the shapes against each other
@@ -180,6 +184,7 @@ type gpu struct {
 	pending  []pending // what Sync reads once everything has been computed
 	later    *addition // an Add that waits for what comes next
 	layouts  []*placed
+	tables   tables
 	profile  map[string]*timing
 	launches int      // on the compute stream, so far
 	recent   []string // the kernels launched last, the latest at the end; memory.mu keeps them
@@ -188,9 +193,11 @@ type gpu struct {
 	hopperNote string
 }
 
-// pending is what an operation leaves for Sync: blocks with its results, and what reads them.
+// pending is what an operation leaves for Sync: blocks with its results, what queues their copies to the host, and what reads these once they are
+// there. All pending copies are waited for at once.
 type pending struct {
-	read   func() error
+	fetch  func() error
+	read   func()
 	blocks []*block
 }
 
@@ -200,6 +207,9 @@ func (d *gpu) start(limit int64) error {
 		return err
 	}
 	return d.bound(func() error {
+		if _, err := lendAll(d.neighbours()); err != nil {
+			return err
+		}
 		free, _, err := d.drv.memory()
 		if err != nil {
 			return err
@@ -207,7 +217,8 @@ func (d *gpu) start(limit int64) error {
 		if limit <= 0 || limit > free {
 			limit = free / 20 * 19
 		}
-		d.memory = memory{drv: d.drv, limit: limit, pooled: !d.sync}
+		d.memory.drv, d.memory.limit, d.memory.pooled, d.memory.others = d.drv, limit, !d.sync, d.neighbours
+		d.enter()
 		if d.computing, err = d.drv.newStream(); err != nil {
 			return err
 		}
@@ -284,24 +295,41 @@ func (d *gpu) Sync() error {
 	defer d.mu.Unlock()
 	d.settle()
 	err := d.err
-	if wait := d.bound(func() error { return d.drv.waitStream(d.computing) }); err == nil && wait != nil {
-		err = fmt.Errorf("cuda: cuda:%d: %w", d.index, wait)
-	}
 	d.err = nil
-	read := d.bound(func() (failed error) {
-		for _, p := range d.pending {
-			if err == nil && failed == nil {
-				failed = p.read()
-			}
-			d.release(&failed, p.blocks...)
-		}
-		return failed
-	})
-	d.pending = nil
-	if err == nil && read != nil {
-		err = fmt.Errorf("cuda: cuda:%d: %w", d.index, read)
+	if failed := d.bound(d.finish); err == nil && failed != nil {
+		err = fmt.Errorf("cuda: cuda:%d: %w", d.index, failed)
 	}
 	return d.withRecent(err)
+}
+
+// finish waits for what was queued, and reads what that has left. Where an operation failed before it was queued, those before it have their results.
+func (d *gpu) finish() (err error) {
+	whole := 0
+	for _, p := range d.pending {
+		if err == nil {
+			if err = p.fetch(); err == nil {
+				whole++
+			}
+		}
+	}
+	if wait := d.drv.waitStream(d.computing); wait != nil {
+		whole, err = 0, wait
+	}
+	for i, p := range d.pending {
+		if i < whole {
+			p.read()
+		}
+		d.release(&err, p.blocks...)
+	}
+	d.pending = nil
+	return err
+}
+
+// Failed is what Sync will return, as far as it is known by now: operations fail where they are queued, but for kernels.
+func (d *gpu) Failed() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.err
 }
 
 // Close gives back what the device holds.
@@ -318,6 +346,7 @@ func (d *gpu) stop() {
 	if d.context == 0 {
 		return
 	}
+	d.leave()
 	if d.uploads != nil {
 		d.uploads.close()
 	}

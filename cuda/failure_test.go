@@ -85,9 +85,10 @@ func TestFailuresGiveBack(t *testing.T) {
 		}
 		d := opened.(*gpu)
 		d.memory.pooled = false                // so that every block is an allocation
-		for _, operation := range operations { // so that both stages of uploads have the memory that they keep
-			operation(d)
-			operation(d)
+		for _, operation := range operations { // so that all stages of uploads have the memory that they keep
+			for range d.uploads.stages {
+				operation(d)
+			}
 		}
 		for name, operation := range operations {
 			failures := 0
@@ -130,19 +131,22 @@ func runs(d *gpu, operation func(d *gpu)) (failed bool) {
 	return scenarioFailure != nil
 }
 
-// forgetLayouts gives back the layouts that are kept for the next operation.
+// forgetLayouts gives back the layouts and tables that are kept for the next operation.
 func (d *gpu) forgetLayouts(t *testing.T) {
 	t.Helper()
 	err := d.bound(func() (err error) {
 		for _, p := range d.layouts {
 			d.release(&err, p.blocks()...)
 		}
+		for _, known := range d.tables.list {
+			d.release(&err, known.block)
+		}
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.layouts = nil
+	d.layouts, d.tables.list = nil, nil
 }
 
 // TestKernelFails: the error of a kernel that fails on the device names the kernels launched last and how to learn which one it was; launched

@@ -60,7 +60,7 @@ func (d *gpu) Head(h *device.Head) {
 			d.release(&err, states, found)
 			return err
 		}
-		d.pending = append(d.pending, pending{func() error { return d.headDone(h, rows, states, found) }, []*block{states, found}})
+		d.pending = append(d.pending, d.headPending(h, rows, states, found))
 		return nil
 	})
 }
@@ -166,16 +166,19 @@ func (d *gpu) headTiles(p headPlan) (err error) {
 	return nil
 }
 
+// headPending is what Sync does about a head.
+func (d *gpu) headPending(h *device.Head, rows int, states, found *block) pending {
+	list, logits := make([]headState, len(h.X)*rows), make([]float64, len(h.X)*len(h.Targets))
+	return pending{blocks: []*block{states, found}, read: func() { headDone(h, rows, list, logits) }, fetch: func() error {
+		if err := fetch(d, list, states.at); err != nil {
+			return err
+		}
+		return fetch(d, logits, found.at)
+	}}
+}
+
 // headDone reads what the kernels found.
-func (d *gpu) headDone(h *device.Head, rows int, states, found *block) error {
-	list := make([]headState, len(h.X)*rows)
-	if err := download(d, list, states.at); err != nil {
-		return err
-	}
-	logits := make([]float64, len(h.X)*len(h.Targets))
-	if err := download(d, logits, found.at); err != nil {
-		return err
-	}
+func headDone(h *device.Head, rows int, list []headState, logits []float64) {
 	for v := range h.X {
 		for r := range rows {
 			s, out := list[v*rows+r], &h.Rows[v][r]
@@ -191,7 +194,6 @@ func (d *gpu) headDone(h *device.Head, rows int, states, found *block) error {
 			}
 		}
 	}
-	return nil
 }
 
 // targets complains about targets that are none of the vocabulary or not shared out among the rows.

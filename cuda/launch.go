@@ -131,7 +131,8 @@ func (d *gpu) module(source string) (module, error) {
 	var m module
 	for i, image := range forms {
 		began := time.Now()
-		if m, err = d.drv.load(image); err == nil {
+		d.busy.during(fmt.Sprintf("cuda:%d: the driver compiles the kernels", d.index), func() { m, err = d.drv.load(image) })
+		if err == nil {
 			slog.Debug("cuda: kernels loaded", "device", d.index, "source", source, "compiled", i == len(forms)-1, "took", time.Since(began))
 			d.modules[source] = m
 			return m, nil

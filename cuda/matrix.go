@@ -22,6 +22,7 @@ type matrix struct {
 	err    error
 
 	released bool
+	kept     bool // nobody uses it, and its memory has not been taken; memory.mu keeps it
 }
 
 func (m *matrix) Out() int { return m.weight.Out }

@@ -117,7 +117,7 @@ func (d *gpu) measure(k measurement, after *addition) (err error) {
 		}
 	}
 	k.Out = make([]device.SequenceMeasure, sequences)
-	d.pending = append(d.pending, pending{func() error { return d.measured(k, &p.layout, out, pooled) }, []*block{out, pooled}})
+	d.pending = append(d.pending, d.measurePending(k, &p.layout, out, pooled))
 	return nil
 }
 
@@ -147,7 +147,7 @@ func (d *gpu) measureRows(k measurement, after *addition, p *placed, out address
 	}
 	defer d.release(&err, block)
 	records := address[float64](block.at)
-	err = with(d, eps[:], func(limits address[float32]) error {
+	err = fixed(d, eps[:], func(limits address[float32]) error {
 		return d.launch(grid(256, k.rows, 1, 0), kernelMeasure(records, k.x.view(), k.y.view(), k.attn.view(), attnSums, k.mlp.view(), mlpSums,
 			k.act.view(), after.a.view(), after.b.view(), after.scale, limits, k.Relative, cols, actCols))
 	})
@@ -190,21 +190,29 @@ func (d *gpu) poolSite(t [2]*tensor, p *placed, sequences int, out address[float
 	return d.launch(grid(256, sequences, 1, 0), kernelPooledVariance(out, means, cols))
 }
 
-// measured reads what the kernels found into k.Out.
-func (d *gpu) measured(k measurement, l *device.Layout, out, pooled *block) error {
+// measurePending is what Sync does about a Measure.
+func (d *gpu) measurePending(k measurement, l *device.Layout, out, pooled *block) pending {
 	sequences := l.Sequences()
 	records, variances := make([]float64, sequences*recordSize), make([]float64, int(device.Sites)*sequences)
-	if err := download(d, records, out.at); err != nil {
-		return err
-	}
-	for site, t := range k.sites {
-		if pooled == nil || t[0] == nil || t[0].cols == 0 {
-			continue
-		}
-		if err := download(d, variances[site*sequences:][:sequences], pooled.at+pointer(8*site*sequences)); err != nil {
+	return pending{blocks: []*block{out, pooled}, read: func() { k.measured(l, records, variances) }, fetch: func() error {
+		if err := fetch(d, records, out.at); err != nil || pooled == nil {
 			return err
 		}
-	}
+		for site, t := range k.sites {
+			if t[0] == nil || t[0].cols == 0 {
+				continue
+			}
+			if err := fetch(d, variances[site*sequences:][:sequences], pooled.at+pointer(8*site*sequences)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}
+}
+
+// measured reads what the kernels found into k.Out.
+func (k measurement) measured(l *device.Layout, records, variances []float64) {
+	sequences := l.Sequences()
 	for i := range k.Out {
 		record, tokens := records[i*recordSize:][:recordSize], int(l.Start[i+1]-l.Start[i])
 		k.Out[i].Tokens = tokens
@@ -219,7 +227,6 @@ func (d *gpu) measured(k measurement, l *device.Layout, out, pooled *block) erro
 			k.Out[i].Pairs = device.Pairs{Cosine: pairs[0], Distance: pairs[1], Relative: pairs[2]}
 		}
 	}
-	return nil
 }
 
 func moments(record []float64, n int64, thresholds int) device.Moments {

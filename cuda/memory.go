@@ -16,11 +16,13 @@ type memory struct {
 	drv    driver
 	limit  int64
 	pooled bool
+	others func() []*memory // of this process on the same GPU; nil: none
 
 	mu     sync.Mutex
 	held   int64 // allocated from the driver
 	used   int64 // of it, given out
 	idle   map[int64][]*block
+	kept   []*matrix // weights that nobody uses at present (keep.go), the one kept last at the end
 	blocks map[*block]struct{}
 }
 
@@ -47,33 +49,21 @@ func (m *memory) take(bytes int64) (*block, error) {
 	size := max(bytes, 4)
 	if m.pooled {
 		size = roundUp(bytes)
-		if list := m.idle[size]; len(list) > 0 {
-			b := list[len(list)-1]
-			m.idle[size] = list[:len(list)-1]
+		b, err := m.pool(size)
+		if err != nil {
+			return nil, err
+		}
+		if b != nil {
 			b.bytes = bytes
 			m.used += size
 			return b, nil
 		}
 	}
 	if m.held+size > m.limit {
-		if err := m.trim(); err != nil {
-			return nil, err
-		}
-	}
-	if m.held+size > m.limit {
 		return nil, failure.Memory.Errorf("out of memory: want %d bytes more, %d of %d are in use", size, m.held, m.limit)
 	}
-	at, err := m.drv.alloc(size)
-	if s, ok := err.(status); ok && s.code == statusOutOfMemory {
-		if err := m.trim(); err != nil {
-			return nil, err
-		}
-		at, err = m.drv.alloc(size)
-	}
+	at, err := m.alloc(size)
 	if err != nil {
-		if s, ok := err.(status); ok && s.code == statusOutOfMemory {
-			return nil, failure.Memory.Errorf("out of memory: want %d bytes more, this program holds %d of the device's: %w", size, m.held, err)
-		}
 		return nil, err
 	}
 	b := &block{at: at, bytes: bytes, size: size}
@@ -83,6 +73,52 @@ func (m *memory) take(bytes int64) (*block, error) {
 	}
 	m.blocks[b] = struct{}{}
 	return b, nil
+}
+
+// pool gives an idle block of a size, nil where there is none and one may be allocated. What is kept goes before anything is allocated that the
+// limit does not allow: a block of that very size where there is one, which costs no call that waits for the GPU.
+func (m *memory) pool(size int64) (*block, error) {
+	if len(m.idle[size]) == 0 && m.held+size > m.limit {
+		found, err := m.spare(size)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			if err := m.trim(); err != nil {
+				return nil, err
+			}
+			return nil, m.spareAll(size)
+		}
+	}
+	list := m.idle[size]
+	if len(list) == 0 {
+		return nil, nil
+	}
+	m.idle[size] = list[:len(list)-1]
+	return list[len(list)-1], nil
+}
+
+// alloc allocates; where the device has no more, what is only kept for later goes first.
+func (m *memory) alloc(size int64) (pointer, error) {
+	for {
+		at, err := m.drv.alloc(size)
+		s, is := err.(status)
+		if !is || s.code != statusOutOfMemory {
+			return at, err
+		}
+		found, failed := m.lend()
+		if failed != nil {
+			return 0, failed
+		}
+		if !found && m.others != nil {
+			if found, failed = lendAll(m.others()); failed != nil {
+				return 0, failed
+			}
+		}
+		if !found {
+			return 0, failure.Memory.Errorf("out of memory: want %d bytes more, this program holds %d of the device's: %w", size, m.held, err)
+		}
+	}
 }
 
 // give takes a block back. What was queued on stream s before may still use it.
@@ -99,6 +135,12 @@ func (m *memory) give(b *block, s stream) error {
 		}
 		return m.drop(b)
 	}
+	m.idle[b.size] = append(m.idle[b.size], b)
+	return m.mark(b, s)
+}
+
+// mark records the event behind which a block is nobody's.
+func (m *memory) mark(b *block, s stream) error {
 	if b.freed == 0 {
 		e, err := m.drv.newEvent(false)
 		if err != nil {
@@ -106,7 +148,6 @@ func (m *memory) give(b *block, s stream) error {
 		}
 		b.freed = e
 	}
-	m.idle[b.size] = append(m.idle[b.size], b)
 	return m.drv.record(b.freed, s)
 }
 
@@ -136,8 +177,11 @@ func (m *memory) drop(b *block) error {
 func (m *memory) freeAll() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	for _, w := range m.kept {
+		_ = m.giveUp(w)
+	}
 	for b := range m.blocks {
 		_ = m.drop(b)
 	}
-	m.idle = nil
+	m.idle, m.kept = nil, nil
 }

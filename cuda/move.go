@@ -103,7 +103,7 @@ func (d *gpu) Columns(dst, src device.Tensor, moves []device.Move) {
 		if err := to.wrote(); err != nil {
 			return err
 		}
-		return with(d, source, func(index address[int32]) error {
+		return fixed(d, source, func(index address[int32]) error {
 			span := view[float32]{to.at().plus(first), to.view().ld}
 			return d.launch(cells(to.rows, len(source)), kernelColumns(span, from.view(), index, to.rows, len(source)))
 		})

@@ -32,7 +32,7 @@ func (d *gpu) ProductSummed(dst, x device.Tensor, w device.Matrix, bias device.T
 		}
 		own := thresholds(eps) // by itself: cgo passes on no memory that holds Go pointers
 		to.in.sums = &summedView{first: to.first, rows: to.rows, cols: to.cols, stride: to.stride, eps: own, block: b}
-		return with(d, own[:], func(limits address[float32]) error {
+		return fixed(d, own[:], func(limits address[float32]) error {
 			return d.product(sumsEpilogue{address[groupSums](b.at), limits, to.view()}, from, m, 0, m.weight.Out, shift.at())
 		})
 	})

@@ -273,9 +273,17 @@ func download[T any](d *gpu, dst []T, from pointer) error {
 	if len(dst) == 0 {
 		return nil
 	}
-	var one T
-	if err := d.drv.toHost(unsafe.Pointer(unsafe.SliceData(dst)), from, int64(len(dst))*int64(unsafe.Sizeof(one)), d.computing); err != nil {
+	if err := fetch(d, dst, from); err != nil {
 		return err
 	}
 	return d.drv.waitStream(d.computing)
+}
+
+// fetch queues a copy of values from device memory; dst must be held until somebody has waited.
+func fetch[T any](d *gpu, dst []T, from pointer) error {
+	if len(dst) == 0 {
+		return nil
+	}
+	var one T
+	return d.drv.toHost(unsafe.Pointer(unsafe.SliceData(dst)), from, int64(len(dst))*int64(unsafe.Sizeof(one)), d.computing)
 }

@@ -9,13 +9,14 @@ import (
 	"avssnative/engine/device"
 )
 
-// uploader brings weights to the device beside the computation: a goroutine copies a piece of the mapped file into pinned memory, the copy
-// stream takes it from there to the device, and a kernel on the same stream converts it. Two pieces are on the way at a time.
+// uploader brings weights to the device beside the computation: goroutines copy a piece of the mapped file into pinned memory, the copy stream
+// takes it from there to the device, and a kernel on the same stream converts it. So many pieces are on the way at a time that the next is there
+// when the bus is through with one, and each is copied by so many goroutines that the bus is the slower of the two.
 type uploader struct {
 	d      *gpu
 	jobs   chan *matrix
 	over   sync.WaitGroup
-	stages [2]stage
+	stages [4]stage
 	next   int
 }
 
@@ -27,8 +28,11 @@ type stage struct {
 	used bool
 }
 
-// pieceBytes is how much is copied at a time; a row of a weight may be longer.
-const pieceBytes = 8 << 20
+const (
+	pieceBytes  = 8 << 20 // copied at a time; a row of a weight may be longer
+	copiers     = 4       // goroutines that copy a piece: one core copies 10 GB/s or so, PCIe 5.0 takes 50
+	leastCopied = 1 << 20 // bytes for which a goroutine is worth starting
+)
 
 func newUploader(d *gpu) (*uploader, error) {
 	u := &uploader{d: d, jobs: make(chan *matrix, 64)}
@@ -199,11 +203,24 @@ func (u *uploader) piece(data []byte, to pointer) (pointer, error) {
 			return 0, err
 		}
 	}
-	copy(s.host, data)
+	spread(s.host, data)
 	if to == 0 {
 		to = s.raw.at
 	}
 	return to, d.drv.toDevice(to, unsafe.Pointer(&s.host[0]), int64(len(data)), d.copying)
+}
+
+// spread copies bytes by several goroutines.
+func spread(to, from []byte) {
+	share := max(upTo(len(from), copiers), leastCopied)
+	var over sync.WaitGroup
+	for len(from) > share {
+		a, b := to[:share], from[:share]
+		over.Go(func() { copy(a, b) })
+		to, from = to[share:], from[share:]
+	}
+	copy(to, from)
+	over.Wait()
 }
 
 func (u *uploader) grow(s *stage, bytes int) error {

@@ -226,7 +226,7 @@ func (m *Model) working(d device.Device, rows int) (int64, error) {
 	widest := m.Spec.Hidden
 	for l := range m.Spec.Blocks {
 		block := &m.Spec.Blocks[l]
-		weights, err := load(counting, m.Tensors, block.Refs)
+		weights, err := load(counting, nil, m.Tensors, block.Refs)
 		if err != nil {
 			return 0, err
 		}

@@ -128,7 +128,7 @@ func (d *Decoder) weightsOf(kept **layerWeights, visit func(func(*arch.Ref))) (w
 	if *kept != nil {
 		return *kept, func() {}, nil
 	}
-	if w, err = load(d.device, d.model.Tensors, visit); err != nil {
+	if w, err = d.model.load(d.device, d.model.Tensors, visit); err != nil {
 		return nil, nil, err
 	}
 	if d.resident {
@@ -184,7 +184,7 @@ func (d *Decoder) embed(states []decoding) error {
 			d.forwardOf(weights, -1, s.streams, nil, s.few).embed(s.hidden, spec, ids)
 		}
 	}
-	return d.device.Sync()
+	return asked(d.device)
 }
 
 // layer takes the states through one block, or the half of it that their variants have.
@@ -227,7 +227,7 @@ func (d *Decoder) layer(states []decoding, layer int) ([]decoding, error) {
 	for _, part := range [...]Part{none, Attention, MLP} {
 		d.apply(moved[part], layer, part, weights)
 	}
-	if err := d.device.Sync(); err != nil {
+	if err := asked(d.device); err != nil {
 		return after, fmt.Errorf("engine: layer %d: %w", layer, err)
 	}
 	return after, nil

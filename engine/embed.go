@@ -10,7 +10,7 @@ import (
 // embed fills the first state's tensor with what enters block 0.
 func (w *walker) embed(ctx context.Context) error {
 	spec := &w.model.Spec.Embed
-	weights, err := load(w.device, w.model.Tensors, spec.Refs)
+	weights, err := w.model.load(w.device, w.model.Tensors, spec.Refs)
 	if err != nil {
 		return err
 	}
@@ -28,9 +28,12 @@ func (w *walker) embed(ctx context.Context) error {
 		}
 		f := &forward{device: w.device, weights: weights, pool: w.pool, layout: b.layout, positions: b.positions, rows: b.rows}
 		f.embed(hidden.Slice(s.start, s.rows), spec, ids)
-		if err := w.device.Sync(); err != nil {
+		if err := asked(w.device); err != nil {
 			return err
 		}
+	}
+	if err := w.device.Sync(); err != nil {
+		return err
 	}
 	if w.watch && w.pass.Trace != nil {
 		return w.trace("embed")

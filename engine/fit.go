@@ -319,7 +319,7 @@ func (f *fitter) run(ctx context.Context) error {
 // embed fills the dense stream with what enters layer 0.
 func (f *fitter) embed() error {
 	spec := &f.model.Spec.Embed
-	weights, err := load(f.device, f.model.Tensors, spec.Refs)
+	weights, err := f.model.load(f.device, f.model.Tensors, spec.Refs)
 	if err != nil {
 		return err
 	}
@@ -358,7 +358,7 @@ func (f *fitter) advance(ctx context.Context, dst, src device.Tensor, from, to i
 
 // half takes a stream through one half of a layer. Halves side by side read the same input: the second adds itself to what the first left.
 func (f *fitter) half(dst, src device.Tensor, half int, block *arch.BlockSpec, tensors weights.Tensors) error {
-	weights, err := load(f.device, tensors, block.Refs)
+	weights, err := f.model.load(f.device, tensors, block.Refs)
 	if err != nil {
 		return err
 	}
@@ -426,7 +426,7 @@ func (f *fitter) solve(ctx context.Context, half int, target device.Tensor, behi
 		return nil
 	}
 	if f.fit.Inner && behind && len(inner) > 0 {
-		dense, err := load(f.device, f.model.Tensors, f.model.Spec.Blocks[half/2].Refs)
+		dense, err := f.model.load(f.device, f.model.Tensors, f.model.Spec.Blocks[half/2].Refs)
 		if err != nil {
 			return err
 		}

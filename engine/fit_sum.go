@@ -52,7 +52,7 @@ type reached struct{}
 // be on a batch's rows; a norm behind the projection is taken as the factor that it is on each row.
 func (f *fitter) sum(ctx context.Context, half int, linears []*arch.Linear, want func(*forward, batch, []device.Tensor) error, post *arch.NormSpec) error {
 	layer := half / 2
-	loaded, err := load(f.device, f.repair.tensors(), f.block(half).Refs)
+	loaded, err := f.model.load(f.device, f.repair.tensors(), f.block(half).Refs)
 	if err != nil {
 		return err
 	}

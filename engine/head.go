@@ -71,7 +71,7 @@ func (w *walker) targets() *targets {
 func (w *walker) head(ctx context.Context) error {
 	spec := w.model.Spec
 	w.step.Layer = w.step.Layers
-	weights, err := load(w.device, w.model.Tensors, spec.HeadRefs)
+	weights, err := w.model.load(w.device, w.model.Tensors, spec.HeadRefs)
 	if err != nil {
 		return err
 	}
@@ -86,6 +86,7 @@ func (w *walker) head(ctx context.Context) error {
 		}
 	}
 	wanted := w.targets()
+	var due []headTile
 	for first := 0; first < len(wanted.rows); first += headRows {
 		last := min(first+headRows, len(wanted.rows))
 		for at := 0; at < len(w.states); at += headVariants {
@@ -97,17 +98,33 @@ func (w *walker) head(ctx context.Context) error {
 			if w.pass.Diverge && at > 0 {
 				states, extra = append([]state{w.states[0]}, states...), 1
 			}
-			if err := w.headTile(weights, wanted, first, last, states, extra); err != nil {
+			due = append(due, w.askHead(weights, wanted, first, last, states, extra))
+			if err := asked(w.device); err != nil {
+				return fmt.Errorf("engine: head: %w", err)
+			}
+			if queues(w.device, len(due)) {
+				continue
+			}
+			if err := w.countHead(weights, wanted, due); err != nil {
 				return err
 			}
-			w.advance((last - first) * (len(states) - extra))
+			due = nil
 		}
 	}
-	return nil
+	return w.countHead(weights, wanted, due)
 }
 
-// headTile scores rows first to last of the wanted ones in some states; the first `extra` of them are there only to compare with.
-func (w *walker) headTile(weights *layerWeights, wanted *targets, first, last int, states []state, extra int) error {
+// headTile is rows of some states on their way through the head; the first `extra` states are there only to compare with.
+type headTile struct {
+	*device.Head
+	rows   []int32
+	begin  int32 // of its targets
+	states []state
+	extra  int
+}
+
+// askHead asks for rows first to last of the wanted ones in some states.
+func (w *walker) askHead(weights *layerWeights, wanted *targets, first, last int, states []state, extra int) headTile {
 	spec := w.model.Spec
 	rows := wanted.rows[first:last]
 	begin, end := wanted.offsets[first], wanted.offsets[last]
@@ -123,19 +140,34 @@ func (w *walker) headTile(weights *layerWeights, wanted *targets, first, last in
 		h.X = append(h.X, f.final(x, spec))
 	}
 	w.device.Head(h)
+	f.give(h.X...)
+	return headTile{h, rows, begin, states, extra}
+}
+
+// countHead waits for the head and counts what it says.
+func (w *walker) countHead(weights *layerWeights, wanted *targets, due []headTile) error {
 	if err := w.device.Sync(); err != nil {
 		return fmt.Errorf("engine: head: %w", err)
 	}
-	f.give(h.X...)
+	for _, t := range due {
+		if err := w.countTile(weights, wanted, t); err != nil {
+			return err
+		}
+		w.advance(len(t.rows) * (len(t.states) - t.extra))
+	}
+	return nil
+}
+
+func (w *walker) countTile(weights *layerWeights, wanted *targets, h headTile) error {
 	var overlaps [][]float64
 	if w.pass.Overlap > 0 {
 		var err error
-		if overlaps, err = w.overlaps(weights, rows, states); err != nil {
+		if overlaps, err = w.overlaps(weights, h.rows, h.states); err != nil {
 			return err
 		}
 	}
-	for i := extra; i < len(states); i++ {
-		for r := range rows {
+	for i := h.extra; i < len(h.states); i++ {
+		for r := range h.rows {
 			row := h.Rows[i][r]
 			for t := h.Offsets[r]; t < h.Offsets[r+1]; t++ {
 				score := Score{Tokens: 1, LogLikelihood: h.LogProbs[i][t]}
@@ -154,7 +186,7 @@ func (w *walker) headTile(weights *layerWeights, wanted *targets, first, last in
 				if math.IsNaN(score.LogLikelihood) || math.IsNaN(score.KL) || math.IsNaN(score.Overlap) {
 					return w.model.notNumbers("logits")
 				}
-				w.count(states[i].variants, wanted.owners[int(begin)+int(t)], score)
+				w.count(h.states[i].variants, wanted.owners[int(h.begin)+int(t)], score)
 			}
 		}
 	}

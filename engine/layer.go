@@ -30,7 +30,7 @@ func (w *walker) layer(ctx context.Context, layer int, weights *layerWeights) er
 		}
 		if work.repair != nil {
 			var err error
-			if with, err = load(w.device, work.repair.tensors(), block.Refs); err != nil {
+			if with, err = w.model.load(w.device, work.repair.tensors(), block.Refs); err != nil {
 				return err
 			}
 		}
@@ -105,26 +105,40 @@ func (w *walker) apply(ctx context.Context, layer int, block *arch.BlockSpec, pa
 	}
 	look := w.watch && len(moves) > 0 && moves[0].to.variants[0] == 0
 	watched := newWatched(w, layer, look)
+	defer watched.close()
+	if err := asked(w.device); err != nil {
+		return fmt.Errorf("engine: layer %d: %w", layer, err)
+	}
 	batches := w.packing.batches(groups, w.pass.Rows)
+	queued, rows := 0, 0 // batches on their way, and their rows
 	for len(batches) > 0 {
 		b := batches[0]
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		before := len(watched.due)
 		w.compute(b, block, part, weights, moves, watched)
-		err := w.device.Sync()
+		err := asked(w.device)
 		if err == nil {
-			err = watched.fail
-		}
-		if err != nil {
+			batches, queued, rows = batches[1:], queued+1, rows+b.rows
+			if len(batches) > 0 && queues(w.device, queued) {
+				continue
+			}
+			if err = w.device.Sync(); err != nil {
+				return fmt.Errorf("engine: layer %d: %w", layer, err)
+			}
+		} else {
+			watched.due = watched.due[:before]
+			_ = w.device.Sync() // it is known, and what was asked before is all right
 			if batches = w.shrink(err, batches); batches == nil {
 				return fmt.Errorf("engine: layer %d: %w", layer, err)
 			}
-			watched.fail = nil
-			continue
 		}
-		w.advance(b.rows)
-		batches = batches[1:]
+		watched.collect()
+		if queued > 0 {
+			w.advance(rows)
+			queued, rows = 0, 0
+		}
 	}
 	return watched.deliver()
 }
@@ -173,9 +187,6 @@ func (w *walker) compute(b batch, block *arch.BlockSpec, part Part, weights *lay
 	y := f.take(hidden)
 	seen := f.block(y, x, block, part)
 	watched.see(f, b, x, y, seen)
-	if watched.fail != nil { // y is nothing to go on with
-		return
-	}
 	row = 0
 	for _, s := range b.spans {
 		w.copyRows(moves[s.state].to.hidden.Slice(s.start, s.rows), y.Slice(row, s.rows))

@@ -9,6 +9,8 @@ import (
 // layerWeights are one layer's tensors, ready on the device. Vectors are looked up by the address of their reference in the Spec.
 type layerWeights struct {
 	device   device.Device
+	source   weights.Tensors
+	holdings *holdings // what the device keeps; nil: nothing
 	matrices map[*arch.Ref]device.Matrix
 	vectors  map[*arch.Ref]device.Tensor
 	values   map[*arch.Ref][]float32 // vectors that stay on the host
@@ -24,9 +26,14 @@ func (w *layerWeights) vector(r *arch.Ref) device.Tensor {
 	return w.vectors[r]
 }
 
-// load makes everything that visit reaches ready on the device.
-func load(d device.Device, source weights.Tensors, visit func(func(*arch.Ref))) (*layerWeights, error) {
-	w := &layerWeights{device: d, matrices: map[*arch.Ref]device.Matrix{}, vectors: map[*arch.Ref]device.Tensor{}, values: map[*arch.Ref][]float32{}}
+// load makes everything that visit reaches ready on one of the model's devices.
+func (m *Model) load(d device.Device, source weights.Tensors, visit func(func(*arch.Ref))) (*layerWeights, error) {
+	return load(d, m.holdingsOf(d), source, visit)
+}
+
+// load makes everything that visit reaches ready on a device.
+func load(d device.Device, kept *holdings, source weights.Tensors, visit func(func(*arch.Ref))) (*layerWeights, error) {
+	w := &layerWeights{device: d, source: source, holdings: kept, matrices: map[*arch.Ref]device.Matrix{}, vectors: map[*arch.Ref]device.Tensor{}, values: map[*arch.Ref][]float32{}}
 	var fault error
 	visit(func(r *arch.Ref) {
 		if r.Name == "" || fault != nil {
@@ -34,16 +41,7 @@ func load(d device.Device, source weights.Tensors, visit func(func(*arch.Ref))) 
 		}
 		w.names = append(append(w.names, r.Name), r.Joined...)
 		if r.In > 0 && !r.Table {
-			stored, err := r.Matrix(source)
-			if err != nil {
-				fault = err
-				return
-			}
-			w.bytes += int64(len(stored.Data))
-			if w.matrices[r], err = d.Matrix(stored); err != nil {
-				delete(w.matrices, r)
-				fault = err
-			}
+			fault = w.matrix(r)
 			return
 		}
 		values, err := r.Values(source)
@@ -67,10 +65,34 @@ func load(d device.Device, source weights.Tensors, visit func(func(*arch.Ref))) 
 	return w, nil
 }
 
-// release gives the device's memory back.
+// matrix makes a weight ready.
+func (w *layerWeights) matrix(r *arch.Ref) error {
+	stored, err := r.Matrix(w.source)
+	if err != nil {
+		return err
+	}
+	w.bytes += int64(len(stored.Data))
+	if w.holdings != nil {
+		if m := w.holdings.take(r, w.source); m != nil {
+			w.matrices[r] = m
+			return nil
+		}
+	}
+	m, err := w.device.Matrix(stored)
+	if err == nil {
+		w.matrices[r] = m
+	}
+	return err
+}
+
+// release gives the device's memory back, as far as the device does not keep what is in it.
 func (w *layerWeights) release() {
-	for _, m := range w.matrices {
-		m.Release()
+	for r, m := range w.matrices {
+		if w.holdings != nil {
+			w.holdings.give(r, m, w.source)
+		} else {
+			m.Release()
+		}
 	}
 	for _, t := range w.vectors {
 		t.Free()

@@ -31,6 +31,9 @@ type Model struct {
 	linears []int // layers whose attention a repair has put a linear map in the place of
 	able    func() error
 	mapped  sync.Map // layers whose weights passes have left in memory
+
+	holding  sync.Mutex
+	holdings map[device.Device]*holdings // by device; holding keeps the map
 }
 
 // Options say how a model shall be opened. The zero value is right.
@@ -131,7 +134,7 @@ func (m *Model) closeDevices() error {
 			first = err
 		}
 	}
-	m.devices = nil
+	m.devices, m.holdings = nil, nil
 	return first
 }
 

@@ -116,7 +116,7 @@ type Outcome struct {
 	// what the variants would have taken one by one; passes is how many walks the memory allowed for made necessary.
 	Blocks, Alone, Passes int
 	Rows                  int64 // token rows computed, all layers together
-	WeightBytes           int64 // bytes of weights read
+	WeightBytes           int64 // bytes of the weights computed with, read or kept by a device
 }
 
 // TraceTensor is a tensor shown to Pass.Trace: "embed", "block.0" …, "logits".

@@ -83,7 +83,7 @@ func (s *Streams) walk(ctx context.Context, f *fitter, progress func(Step)) erro
 		return err
 	}
 	for layer := range layers {
-		loaded, err := load(f.device, f.model.Tensors, f.model.Spec.Blocks[layer].Refs)
+		loaded, err := f.model.load(f.device, f.model.Tensors, f.model.Spec.Blocks[layer].Refs)
 		if err != nil {
 			return err
 		}

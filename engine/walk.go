@@ -101,6 +101,7 @@ func (w *walker) blocks(ctx context.Context) error {
 	}
 	resident := w.cut.resident
 	_, hosted := w.device.(device.Hosted)
+	kept := w.model.holdingsOf(w.device)
 	var reading sync.WaitGroup
 	defer reading.Wait()
 	fetch := func(i int) (*layerWeights, error) {
@@ -109,11 +110,11 @@ func (w *walker) blocks(ctx context.Context) error {
 		}
 		if i+1 < len(order) {
 			reading.Wait()
-			if coming := order[i+1]; !w.model.stays(coming, resident) {
+			if coming := order[i+1]; !w.model.stays(coming, resident) && !kept.have(spec.Blocks[coming].Refs) {
 				reading.Go(func() { source.Prefetch(names(spec.Blocks[coming].Refs)) })
 			}
 		}
-		return load(w.device, source, spec.Blocks[order[i]].Refs)
+		return w.model.load(w.device, source, spec.Blocks[order[i]].Refs)
 	}
 	next, err := fetch(0)
 	if err != nil {

@@ -13,9 +13,15 @@ type watched struct {
 	on       bool
 	wants    Wants
 	measures [2][]device.SequenceMeasure // a sequence of the pass; of halves the attention's, then the MLP's
-	input    [2][][]float32
-	output   [2][][]float32
-	fail     error
+	due      []due
+	last     [2]device.Tensor // every prompt group's last row on its way into the layer and, behind those, out of it; nil where nobody wants it
+}
+
+// due is a measurement that has been asked for.
+type due struct {
+	part int
+	span span
+	*device.Measure
 }
 
 func newWatched(w *walker, layer int, on bool) *watched {
@@ -26,7 +32,10 @@ func newWatched(w *walker, layer int, on bool) *watched {
 	o.wants = wanted(w.pass.Observe)
 	n := len(w.pass.Sequences)
 	for i := range o.parts() {
-		o.measures[i], o.input[i], o.output[i] = make([]device.SequenceMeasure, n), make([][]float32, n), make([][]float32, n)
+		o.measures[i] = make([]device.SequenceMeasure, n)
+		if o.wants.Last {
+			o.last[i] = w.device.NewTensor(2*len(w.packing.groups), w.model.Spec.Hidden)
+		}
 	}
 	return o
 }
@@ -84,41 +93,72 @@ func (o *watched) see(f *forward, b batch, x, y device.Tensor, seen branches) {
 		o.device.Add(middle, x, window(seen.attn), 1)
 	}
 	o.measure(0, s, &device.Measure{X: x, Y: middle, Layout: layout})
-	if o.fail == nil {
-		o.measure(1, s, &device.Measure{X: middle, Y: y, Layout: layout})
-	}
+	o.measure(1, s, &device.Measure{X: middle, Y: y, Layout: layout})
 }
 
-// measure measures a layer, or one half of it, on a span's rows.
+// measure asks for what a layer, or one half of it, does to a span's rows.
 func (o *watched) measure(part int, s span, m *device.Measure) {
 	m.Eps, m.Relative, m.Pooled, m.SkipRelativeBelow = o.pass.Eps, o.pass.Relative, o.wants.Pooled, !o.wants.RelativeBelow
 	o.device.Measure(m)
-	if err := o.device.Sync(); err != nil {
-		o.fail = err
+	o.due = append(o.due, due{part, s, m})
+	if !o.wants.Last {
 		return
 	}
-	at := 0
-	for i := s.first; i < s.last; i++ {
-		f := &o.packing.groups[i]
-		if !o.pass.Sequences[f.sequence].Silent {
-			o.measures[part][f.sequence] = m.Out[at]
-			if !o.wants.RelativeBelow {
-				sites := &o.measures[part][f.sequence].Sites
-				sites[device.SiteAttn].RelativeBelow, sites[device.SiteMLP].RelativeBelow = -1, -1
-			}
-			if o.wants.Last {
-				last := f.start - s.start + f.rows - 1
-				o.input[part][f.sequence], o.output[part][f.sequence] = o.row(m.X, last), o.row(m.Y, last)
-			}
-		}
-		at += f.layout.Sequences()
+	var rows []int32
+	for _, g := range o.packing.groups[s.first:s.last] {
+		rows = append(rows, int32(g.start-s.start+g.rows-1))
+	}
+	for i, t := range []device.Tensor{m.X, m.Y} {
+		o.device.Gather(o.last[part].Slice(i*len(o.packing.groups)+s.first, len(rows)), t, rows)
 	}
 }
 
-func (o *watched) row(t device.Tensor, at int) []float32 {
-	row := make([]float32, t.Cols())
-	o.device.Download(row, t, at)
-	return row
+// collect takes what was measured and has been waited for.
+func (o *watched) collect() {
+	for _, d := range o.due {
+		at := 0
+		for i := d.span.first; i < d.span.last; i++ {
+			f := &o.packing.groups[i]
+			if !o.pass.Sequences[f.sequence].Silent {
+				o.measures[d.part][f.sequence] = d.Out[at]
+				if !o.wants.RelativeBelow {
+					sites := &o.measures[d.part][f.sequence].Sites
+					sites[device.SiteAttn].RelativeBelow, sites[device.SiteMLP].RelativeBelow = -1, -1
+				}
+			}
+			at += f.layout.Sequences()
+		}
+	}
+	o.due = nil
+}
+
+// lastRows gives every sequence the last row on its way into the layer and out of it; nil where nobody wants them.
+func (o *watched) lastRows(part int) (input, output [][]float32, err error) {
+	input, output = make([][]float32, len(o.pass.Sequences)), make([][]float32, len(o.pass.Sequences))
+	t := o.last[part]
+	if t == nil {
+		return input, output, nil
+	}
+	cols, groups := t.Cols(), o.packing.groups
+	values := make([]float32, t.Rows()*cols)
+	o.device.Download(values, t, 0)
+	if err := o.device.Sync(); err != nil {
+		return nil, nil, err
+	}
+	for i := range groups {
+		input[groups[i].sequence] = values[i*cols:][:cols:cols]
+		output[groups[i].sequence] = values[(len(groups)+i)*cols:][:cols:cols]
+	}
+	return input, output, nil
+}
+
+// close frees what a layer's batches were gathered in.
+func (o *watched) close() {
+	for _, t := range o.last {
+		if t != nil {
+			t.Free()
+		}
+	}
 }
 
 // shows says whether observers are to be shown any prompt group of a span.
@@ -133,17 +173,21 @@ func (o *watched) shows(s span) bool {
 
 // deliver shows the layer, or its halves one after the other, to the observers.
 func (o *watched) deliver() error {
-	if !o.on || o.fail != nil {
-		return o.fail
+	if !o.on {
+		return nil
 	}
 	parts := o.parts()
 	for part := range parts {
+		input, output, err := o.lastRows(part)
+		if err != nil {
+			return err
+		}
 		for i, s := range o.pass.Sequences {
 			if s.Silent {
 				continue
 			}
 			seen := &Measurement{Layer: parts*o.layer + part, Layers: parts * o.model.Layers(), Sequence: i, SequenceMeasure: o.measures[part][i],
-				Eps: o.pass.Eps, Relative: o.pass.Relative, Input: o.input[part][i], Output: o.output[part][i]}
+				Eps: o.pass.Eps, Relative: o.pass.Relative, Input: input[i], Output: output[i]}
 			for site := range seen.Sites {
 				if moments := &seen.Sites[site]; moments.NaN > 0 {
 					return o.model.notNumbers(fmt.Sprintf("layer %d, site %s, sequence %d", o.layer, device.Site(site), i))

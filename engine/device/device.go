@@ -124,6 +124,9 @@ type Options struct {
 	Threads int
 	Compute Compute // "" and auto: the device's own choice
 	Memory  int64   // bytes it may hold; 0: its own choice
+	// Busy is told what a device does for seconds before it computes, as compiling its kernels; what takes no time it does not hear of. It is
+	// called from any goroutine; nil: nobody listens.
+	Busy func(what string)
 	// Notes are added to those of its Info, by the devices that "auto" chooses among: it says here which ones it has passed over.
 	Notes []string
 }

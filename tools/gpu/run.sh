@@ -87,6 +87,7 @@ killed() {
   wait $! 2>/dev/null
   scores f32 work/after.json && echo "the GPU works after a process was killed"
 }
+weights_stay() { named "$(size '^TestCallsOfAToken$' '^(TestWeightsStay|TestCallsOf)')"; }
 memory_limits() { named '^(TestLimit|TestStagingGoesRound)$'; }
 kernels() { bench 'BenchmarkKernels|BenchmarkDevice'; }
 rows() { bench BenchmarkRows; }
@@ -144,6 +145,7 @@ step goldens 480
 step decoder 480
 step conformance_queued 480
 step conformance 500
+step weights_stay 120
 step memory_limits 120
 step two_processes 120
 step killed 120

@@ -199,11 +199,12 @@ func openModel(c *cli.Context, ref string, out *mapped.Place) (*job.Job, error) 
 	if memory > 0 {
 		debug.SetGCPercent(boundedGarbage)
 	}
+	bar := newProgress(aside(c))
+	o.Busy = bar.busy
 	j, err := shared(c, ref, o)
 	if err != nil {
 		return nil, err
 	}
-	bar := newProgress(aside(c))
 	j.Phase, j.Progress, j.Expecting = bar.phase, bar.step, bar.expect
 	if part := j.Shared(); part == nil || !part.Merges() {
 		j.Found = func(set avss.Set) { bar.found(set, part != nil) }

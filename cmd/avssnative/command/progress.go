@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"avssnative/engine"
@@ -18,6 +19,7 @@ import (
 // progress shows how far a job has come: a bar for all its phases on a terminal, a plain line every few seconds elsewhere. Each phase has its part of
 // the bar by how long it is expected to take; what the phases before took corrects what is expected of those to come.
 type progress struct {
+	mu       sync.Mutex // a device says that it is busy whenever that is so
 	out      io.Writer
 	terminal bool
 	bar      *progressbar.ProgressBar
@@ -48,6 +50,8 @@ func newProgress(out io.Writer) *progress {
 
 // expect is told what is to come. Where it is long that is said before anything starts.
 func (p *progress) expect(all []job.Expected) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.expected = all
 	total := 0.0
 	var parts []string
@@ -76,6 +80,8 @@ func about(seconds float64) string {
 
 // phase begins a phase.
 func (p *progress) phase(name string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.close()
 	if p.name != "" && !p.began.IsZero() {
 		p.done = append(p.done, p.name)
@@ -141,6 +147,8 @@ func (p *progress) left(share float64) (phase, whole float64) {
 
 // step shows one step of what a phase is at.
 func (p *progress) step(name string, s engine.Step) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	share := 0.0
 	if s.Total > 0 {
 		share = min(s.Done/s.Total, 1)

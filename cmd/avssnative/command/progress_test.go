@@ -83,3 +83,14 @@ func TestNoTiming(t *testing.T) {
 	}
 	refused(t, exitUsage, []string{"--alternatives", "q3_k", "Q4_K"}, "run", "--alternatives=q3_k")
 }
+
+// What a device is busy with before it computes is a line of its own where no bar is on the screen.
+func TestBusyIsSaid(t *testing.T) {
+	var out bytes.Buffer
+	p := newProgress(&out)
+	p.busy("cuda:0: the driver compiles the kernels")
+	p.phase("scoring")
+	if got := out.String(); got != "cuda:0: the driver compiles the kernels\n" {
+		t.Errorf("%q", got)
+	}
+}

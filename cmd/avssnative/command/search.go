@@ -71,6 +71,8 @@ func seeking(c *cli.Context, metrics []string) (avss.Seeking, error) {
 
 // found says what a search has found so far, so that somebody who has waited long enough can take it, and how to go on another time.
 func (p *progress) found(set avss.Set, resumed bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.close()
 	how := ""
 	if !resumed && !p.told {
