@@ -7,7 +7,8 @@ export AVSSNATIVE_DATA=${AVSSNATIVE_DATA:-$root/../shared/data} AVSSNATIVE_REFER
 export AVSSNATIVE_PYTHON=$build/peers/bin/python AVSSNATIVE_LLAMA_PYTHON=$build/llama/bin/python
 export AVSSNATIVE_MODELS=$build/models
 export AVSSNATIVE_LIBCUDA=$build/ptxmachine/libcuda.so.1
-export GOFLAGS="${GOFLAGS:-} -buildvcs=false"
+# Without the clone's path in what is compiled, Go's cache serves the next clone as well.
+export GOFLAGS="${GOFLAGS:-} -buildvcs=false -trimpath"
 export PYTHONDONTWRITEBYTECODE=1
 # The C kernels are compiled for Go as it is, with the race detector and with coverage for fuzzing, and again wherever Go's own cache is new: gcc is
 # found where ccache stands for it. Go names a seed that differs with every build and that C does not use.

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 )
@@ -67,11 +66,28 @@ func Missing(t testing.TB, what string) {
 	t.Skipf("skipped: %s is missing", what)
 }
 
-// Root returns the repository's root folder.
+// Root returns the repository's root folder, in which or below which the process was started.
 func Root() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
+	if root == "" {
+		panic("need: no folder with a go.mod above the one that the process was started in")
+	}
+	return root
 }
+
+// root is found before anybody goes elsewhere; programs built with -trimpath do not know where their sources are.
+var root = func() string {
+	folder, err := os.Getwd()
+	for err == nil {
+		if _, absent := os.Stat(filepath.Join(folder, "go.mod")); absent == nil {
+			return folder
+		}
+		if filepath.Dir(folder) == folder {
+			break
+		}
+		folder = filepath.Dir(folder)
+	}
+	return ""
+}()
 
 func below(t testing.TB, variable, folder, path string) string {
 	t.Helper()
