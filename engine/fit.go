@@ -40,6 +40,7 @@ type LinearFit struct {
 	Adds   bool         // it adds to the stream
 	Gap    bool         // a gap lies behind it
 	Linear bool         // it is a linear map in the place of an attention; its weight is zeros until it is solved, as it stays if it is not
+	Expert bool         // it is of a mixture's expert, or the shared one: its rows are those that the router sends there, times the routing weight
 	Type   device.DType // that it is stored in
 	Weight []float32
 	Bias   []float32 // nil: it has none
@@ -135,7 +136,7 @@ func (m *Model) Fit(ctx context.Context, fit Fit) (*Repair, error) {
 }
 
 // Takes is what a fit takes at most beside what the process holds, where that is bounded and the device computes in its memory, and what of it the
-// repair keeps: three streams, the tensors of a batch, what has been solved, and the sums and matrices of the layer that takes the most.
+// repair keeps: three streams, or five where there are mixtures, the tensors of a batch, what has been solved, and the sums and matrices of the layer that takes the most.
 func (m *Model) Takes(fit Fit) (most, kept int64, err error) {
 	d, err := m.Device()
 	if err != nil {
@@ -160,23 +161,30 @@ func (m *Model) Takes(fit Fit) (most, kept int64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	solving := int64(0)
-	f.solved(func(linears ...*arch.Linear) {
+	solving, streams, counted := int64(0), int64(3), map[string]bool{}
+	f.solved(func(mixed bool, linears ...*arch.Linear) {
 		solving = max(solving, solvingBytes(rows, linears...))
 		for _, l := range linears {
 			stored, _ := m.Tensors.Lookup(l.Weight.Name)
 			bytes := int64(len(stored.Data))
-			if !weights.HasCodes(stored.Type) { // solved in float32
+			switch {
+			case mixed: // solved in its type, and many may lie in one tensor
+				streams = 5 // what enters the mixture, and what its result lacks
+				if counted[l.Weight.Name] {
+					bytes = 0
+				}
+				counted[l.Weight.Name] = true
+			case !weights.HasCodes(stored.Type): // solved in float32
 				bytes += 4 * int64(l.Weight.In) * int64(l.Weight.Out)
 			}
 			kept += bytes
 		}
 	})
-	return 3*4*int64(packed.rows)*int64(m.Spec.Hidden) + m.mappedAtATime() + work + solving + kept, kept, nil
+	return streams*4*int64(packed.rows)*int64(m.Spec.Hidden) + m.mappedAtATime() + work + solving + kept, kept, nil
 }
 
-// solved visits the linear layers that a fit solves, those with one input together.
-func (f *fitter) solved(visit func(linears ...*arch.Linear)) {
+// solved visits the linear layers that a fit solves, those with one input together; mixed: one of a mixture.
+func (f *fitter) solved(visit func(mixed bool, linears ...*arch.Linear)) {
 	stay := f.halves()
 	behind := len(stay) > 0 && f.gone(0, stay[0])
 	for k, half := range stay {
@@ -186,14 +194,23 @@ func (f *fitter) solved(visit func(linears ...*arch.Linear)) {
 		}
 		gap := f.gone(half+1, after)
 		inner, out, _ := f.linears(half)
-		if f.fit.LinearAlone || out == nil || !(gap || behind && !f.fit.Gaps) {
-			behind = behind || gap
-			continue
+		mixture := f.mixture(half)
+		if !f.fit.LinearAlone && (gap || behind && !f.fit.Gaps) {
+			if f.fit.Inner && behind && len(inner) > 0 {
+				visit(false, inner...)
+			}
+			if out != nil {
+				visit(false, out)
+			}
+			if mixture != nil {
+				for i := range mixture.Experts {
+					visit(true, &mixture.Experts[i].Down)
+				}
+				if mixture.Shared != nil {
+					visit(true, &mixture.Shared.Down)
+				}
+			}
 		}
-		if f.fit.Inner && behind && len(inner) > 0 {
-			visit(inner...)
-		}
-		visit(out)
 		behind = behind || gap
 	}
 }
@@ -207,7 +224,11 @@ func solvingBytes(rows int, linears ...*arch.Linear) int64 {
 	for _, l := range linears {
 		out := int64(l.Weight.Out)
 		bytes += 16 * in * out
-		most = max(most, 8*in*(3*in+3*out))
+		matrices := int64(3)
+		if l.Bias.Name != "" {
+			matrices = 4 // sums of rows without their mean
+		}
+		most = max(most, 8*in*matrices*(in+out))
 		bytes += 8 * int64(rows) * (in + 2*out)
 	}
 	return (bytes + most) * 5 / 4
@@ -418,9 +439,21 @@ func (f *fitter) linears(half int) (inner []*arch.Linear, out *arch.Linear, post
 	return nil, nil, nil
 }
 
+// mixture is the mixture of experts that a half is, whose projections are solved; nil: it is none, or a gap's one projection is wanted.
+func (f *fitter) mixture(half int) *arch.ExpertsSpec {
+	e, _ := f.model.Spec.Blocks[half/2].MLP.(*arch.ExpertsSpec)
+	if half%2 == 0 || f.fit.Gaps {
+		return nil
+	}
+	return e
+}
+
 // solve fits what a half has: its inner layers where a gap lies before it, then its projection. target is the dense stream that it shall reach.
 func (f *fitter) solve(ctx context.Context, half int, target device.Tensor, behind, gap bool) error {
 	f.gap = gap
+	if e := f.mixture(half); e != nil {
+		return f.reachMixture(ctx, half, e, target, gap)
+	}
 	inner, out, post := f.linears(half)
 	if out == nil {
 		return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"avssnative/engine/arch"
 	"avssnative/engine/device"
@@ -67,6 +68,9 @@ func (f *fitter) sum(ctx context.Context, half int, linears []*arch.Linear, want
 	for i, l := range linears {
 		fits[i] = &LinearFit{Layer: layer, Name: l.Weight.Name, Adds: post != nil, Gap: f.gap, Linear: f.linear(half),
 			Sums: sums[i], Held: held[i], Bias: loaded.values[&l.Bias]}
+		if fits[i].Bias != nil {
+			sums[i].E, held[i].E = make([]float64, outs[i]), make([]float64, outs[i])
+		}
 	}
 	for at, b := range f.batches {
 		if err := ctx.Err(); err != nil {
@@ -154,12 +158,11 @@ func (f *fitter) tile(at int, b batch, half int, linears []*arch.Linear, fits []
 	if err != nil {
 		return err
 	}
-	for row := range factors {
-		weight := factors[row]
-		scale(inputs[row*x.Cols():(row+1)*x.Cols()], weight)
-		for i := range lacks {
-			out := fits[i].Sums.Out
-			scale(lacks[i][row*out:(row+1)*out], weight)
+	weights := make([]float32, b.rows)
+	for row := range weights {
+		weights[row] = 1
+		if factors != nil {
+			weights[row] = factors[row]
 		}
 	}
 	if f.target != nil {
@@ -170,21 +173,19 @@ func (f *fitter) tile(at int, b batch, half int, linears []*arch.Linear, fits []
 			return err
 		}
 		for row := range b.rows {
-			dense, pruned := 0.0, 0.0
-			for i, v := range goal[row*hidden : (row+1)*hidden] {
-				dense += float64(v) * float64(v)
-				without := float64(v) - float64(lacks[0][row*hidden+i])
-				pruned += without * without
-			}
-			f.lengths[0] += math.Sqrt(dense)
-			f.lengths[1] += math.Sqrt(pruned)
-			by := float32(1 / math.Sqrt(dense/float64(hidden)+1e-20))
-			scale(inputs[row*x.Cols():(row+1)*x.Cols()], by)
-			for i := range lacks {
-				out := fits[i].Sums.Out
-				scale(lacks[i][row*out:(row+1)*out], by)
-			}
+			at, end := row*hidden, (row+1)*hidden
+			weights[row] *= f.relative(goal[at:end], lacks[0][at:end])
 		}
+	}
+	for row, weight := range weights {
+		scale(inputs[row*x.Cols():(row+1)*x.Cols()], weight)
+		for i := range lacks {
+			out := fits[i].Sums.Out
+			scale(lacks[i][row*out:(row+1)*out], weight)
+		}
+	}
+	if !slices.ContainsFunc(linears, func(l *arch.Linear) bool { return l.Bias.Name != "" }) {
+		weights = nil
 	}
 	grams := make([]*Gram, len(fits))
 	for i := range fits {
@@ -192,7 +193,20 @@ func (f *fitter) tile(at int, b batch, half int, linears []*arch.Linear, fits []
 			grams[i] = fits[i].Held
 		}
 	}
-	return f.sums.add(inputs, b.rows, lacks, grams)
+	return f.sums.add(inputs, b.rows, lacks, weights, grams)
+}
+
+// relative is what a row counts: the inverse of the dense stream's size there, of which goal is the row. It adds the row to the lengths.
+func (f *fitter) relative(goal, lacks []float32) float32 {
+	dense, pruned := 0.0, 0.0
+	for i, v := range goal {
+		dense += float64(v) * float64(v)
+		without := float64(v) - float64(lacks[i])
+		pruned += without * without
+	}
+	f.lengths[0] += math.Sqrt(dense)
+	f.lengths[1] += math.Sqrt(pruned)
+	return float32(1 / math.Sqrt(dense/float64(len(goal))+1e-20))
 }
 
 func scale(values []float32, by float32) {

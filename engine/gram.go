@@ -6,14 +6,17 @@ import (
 	"avssnative/engine/device"
 )
 
-// Gram is the sums from which a linear layer is fitted: over rows x of its inputs and e of what its outputs lack, in float64.
+// Gram is the sums from which a linear layer is fitted: over rows x of its inputs and e of what its outputs lack, both times the row's weight c,
+// in float64.
 type Gram struct {
 	In, Out int
 	Rows    int       // rows summed
 	XX      []float64 // Σ x xᵀ [In × In]; layers with one input share it, and X
 	EX      []float64 // Σ e xᵀ [Out × In]
 	EE      float64   // Σ |e|²
-	X, E    []float64 // Σ x [In], Σ e [Out]
+	// Of the input of ones that a bias multiplies: Σ c x [In], Σ c e [Out] and Σ c², which is 0 where the layer has none.
+	X, E []float64
+	Ones float64
 }
 
 // newGrams are sums of layers with one input: each has its own of e, and they share those of x.
@@ -21,7 +24,7 @@ func newGrams(in int, outs ...int) []*Gram {
 	xx, x := make([]float64, in*in), make([]float64, in)
 	grams := make([]*Gram, len(outs))
 	for i, out := range outs {
-		grams[i] = &Gram{In: in, Out: out, XX: xx, EX: make([]float64, out*in), X: x, E: make([]float64, out)}
+		grams[i] = &Gram{In: in, Out: out, XX: xx, EX: make([]float64, out*in), X: x}
 	}
 	return grams
 }
@@ -33,8 +36,9 @@ type summer struct {
 	turned, products []float32
 }
 
-// add sums a tile of layers with one input: x [rows × in], and the rows of each e [rows × out].
-func (s *summer) add(x []float32, rows int, es [][]float32, to []*Gram) error {
+// add sums a tile of layers with one input: x [rows × in], and the rows of each e [rows × out]. weights are those of the rows, by which x and e
+// are multiplied already, where a layer has a bias; nil: none has.
+func (s *summer) add(x []float32, rows int, es [][]float32, weights []float32, to []*Gram) error {
 	in := to[0].In
 	matrix, err := s.device.Matrix(device.Weight{Name: "inputs", Type: device.F32, Data: bytesOf(x), Out: in, In: rows, Stride: in, Transposed: true})
 	if err != nil {
@@ -44,20 +48,26 @@ func (s *summer) add(x []float32, rows int, es [][]float32, to []*Gram) error {
 	if err := s.times(to[0].XX, x, in, rows, matrix); err != nil {
 		return err
 	}
-	for row := range rows {
+	for row, c := range weights {
 		for i, v := range x[row*in : (row+1)*in] {
-			to[0].X[i] += float64(v)
+			to[0].X[i] += float64(c) * float64(v)
 		}
 	}
 	for k, g := range to {
 		if err := s.times(g.EX, es[k], g.Out, rows, matrix); err != nil {
 			return err
 		}
-		for row := range rows {
-			for i, v := range es[k][row*g.Out : (row+1)*g.Out] {
-				g.E[i] += float64(v)
-				g.EE += float64(v) * float64(v)
+		for _, v := range es[k][:rows*g.Out] {
+			g.EE += float64(v) * float64(v)
+		}
+		for row, c := range weights {
+			if g.E == nil {
+				break
 			}
+			for i, v := range es[k][row*g.Out : (row+1)*g.Out] {
+				g.E[i] += float64(c) * float64(v)
+			}
+			g.Ones += float64(c) * float64(c)
 		}
 		g.Rows += rows
 	}

@@ -216,3 +216,49 @@ func (r *Repair) setRef(ref *arch.Ref, values []float32) error {
 	r.Set(stored)
 	return nil
 }
+
+// setValues replaces the part of a stored tensor that a reference names by values in the tensor's own type, the nearest that it has. owned are the
+// bytes of tensors that are the caller's already, so that one of many parts is copied once.
+func (r *Repair) setValues(owned map[string][]byte, ref *arch.Ref, values []float32) error {
+	stored, found := r.tensors().Lookup(ref.Name)
+	if !found || stored.Scales != nil {
+		return fmt.Errorf("engine: fit: %s: cannot be replaced where it is stored", ref.Name)
+	}
+	if ref.Transposed {
+		turned := make([]float32, len(values))
+		transpose(turned, values, ref.Out, ref.In)
+		values = turned
+	}
+	data, err := weights.Encode(stored.Type, values)
+	if err != nil {
+		return fmt.Errorf("engine: fit: %s: %w", ref.Name, err)
+	}
+	return r.setBytes(owned, ref, stored, data)
+}
+
+// setPart is setValues with what is stored.
+func (r *Repair) setPart(owned map[string][]byte, ref *arch.Ref, rows []byte) error {
+	stored, found := r.tensors().Lookup(ref.Name)
+	if !found || ref.Transposed {
+		return fmt.Errorf("engine: fit: %s: rows cannot be replaced where they are stored", ref.Name)
+	}
+	return r.setBytes(owned, ref, stored, rows)
+}
+
+func (r *Repair) setBytes(owned map[string][]byte, ref *arch.Ref, stored weights.Stored, data []byte) error {
+	values, size, err := stored.Type.Block()
+	if err != nil {
+		return fmt.Errorf("engine: fit: %s: %w", ref.Name, err)
+	}
+	begin := ref.Offset / values * size
+	if len(ref.Segments)+len(ref.Joined) > 0 || ref.Offset%values != 0 || len(data) != ref.Out*max(ref.In, 1)/values*size || begin+len(data) > len(stored.Data) {
+		return fmt.Errorf("engine: fit: %s: %d bytes from value %d on cannot be replaced where they are stored", ref.Name, len(data), ref.Offset)
+	}
+	if owned[ref.Name] == nil {
+		owned[ref.Name] = slices.Clone(stored.Data)
+	}
+	stored.Data = owned[ref.Name]
+	copy(stored.Data[begin:], data)
+	r.Set(stored)
+	return nil
+}

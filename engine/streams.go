@@ -136,5 +136,5 @@ func (s *Streams) Gap(from, to int) (*Gram, error) {
 	s.model.running.Lock()
 	defer s.model.running.Unlock()
 	grams := newGrams(hidden, hidden)
-	return grams[0], (&summer{device: s.model.devices[0]}).add(inputs, s.rows, [][]float32{lacks}, grams)
+	return grams[0], (&summer{device: s.model.devices[0]}).add(inputs, s.rows, [][]float32{lacks}, nil, grams)
 }

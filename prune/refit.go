@@ -2,9 +2,11 @@ package prune
 
 import (
 	"context"
+	"fmt"
 	"math"
 
 	"avssnative/engine"
+	"avssnative/engine/weights"
 
 	"gonum.org/v1/gonum/mat"
 )
@@ -16,21 +18,72 @@ type solver func(context.Context, *engine.LinearFit) (*engine.Solution, error)
 
 // refit solves output projections, and inner layers where they are asked for, next to what they are (ours): the strength of the ridge is the one
 // that does best on rows kept apart, sought from where the last layer's search ended.
-func refit() solver {
-	from := [2]int{5, 7} // of inner layers, of output projections
+func refit(experts *Experts) solver {
+	from := [3]int{5, 7, 7} // of inner layers, of output projections, of experts' output projections
 	return func(_ context.Context, l *engine.LinearFit) (*engine.Solution, error) {
 		kind := 0
-		if l.Adds {
+		switch {
+		case l.Expert && !reached(l):
+			experts.count(false)
+			return nil, nil
+		case l.Expert:
+			kind = 2
+		case l.Adds:
 			kind = 1
 		}
 		change, at, err := bestRidge(l.Sums, l.Held, from[kind])
-		if err != nil || change == nil {
+		if err != nil {
 			return nil, err
 		}
-		from[kind], l.Held = at, nil // rounding wants the room
-		return rounded(l, changed(l, change), ridges[at])
+		if l.Expert {
+			experts.count(change != nil)
+		}
+		if change == nil {
+			return nil, nil
+		}
+		from[kind] = at
+		if l.Expert {
+			at = min(at+expertSteps, len(ridges)-1)
+			if change, err = ridge(centred(l.Sums), ridges[at]); err != nil {
+				return nil, err
+			}
+		}
+		l.Held = nil // rounding wants the room
+		solution, err := rounded(l, changed(l, change), ridges[at])
+		if err != nil || l.Sums.Ones == 0 {
+			return solution, err
+		}
+		return solution, biased(l, solution)
 	}
 }
+
+// Experts counts the output projections of mixtures' experts, shared ones too, that a repair has looked at.
+type Experts struct {
+	Solved int `json:"solved"`
+	Left   int `json:"left"` // as they are: too few rows were sent to them, no change made them better, or their type is none that can be written
+}
+
+func (e *Experts) count(solved bool) {
+	if solved {
+		e.Solved++
+	} else {
+		e.Left++
+	}
+}
+
+// expertSteps is by how many steps of ridges an expert's is stronger than the one that does best on the rows kept apart. Of the rows that an expert
+// is sent some kinds are rare or missing, first tokens with their long activations among them, and a change that nothing holds back there costs more
+// where one comes than it gains elsewhere (docs/repair.md has what was measured).
+const expertSteps = 4
+
+// reached says whether an expert has the rows that it takes to solve it, and a type to be written in. Sums of fewer rows than a quarter of the inputs
+// leave most of the weight to the ridge, and a strength that is chosen on a handful of rows is chosen by chance.
+func reached(l *engine.LinearFit) bool {
+	return weights.Encodes(l.Type) && 4*l.Sums.Rows >= l.Sums.In && l.Held.Rows >= leastHeld
+}
+
+// leastHeld is how many rows the strength of an expert's ridge is chosen by at least.
+const leastHeld = 16
 
 // linearMaps solves the linear maps in the place of attentions (NBL, arXiv 2505.21077), and leaves other layers to a further solver; nil: as they are.
 func linearMaps(others solver) solver {
@@ -97,6 +150,27 @@ func scaleGaps() solver {
 		}
 		return solved, nil
 	}
+}
+
+// biased solves a layer's bias beside what its weight has become.
+func biased(l *engine.LinearFit, s *engine.Solution) error {
+	weight := s.Weight
+	if s.Rows != nil {
+		var err error
+		stored := weights.Stored{Name: l.Name, Type: l.Type, Shape: []int{l.Sums.Out, l.Sums.In}, Data: s.Rows}
+		if weight, err = weights.Decode(stored, 0, l.Sums.Out*l.Sums.In); err != nil {
+			return fmt.Errorf("prune: %w", err)
+		}
+	}
+	d := mat.NewDense(l.Sums.Out, l.Sums.In, nil)
+	for i, v := range weight {
+		d.RawMatrix().Data[i] = float64(v) - float64(l.Weight[i])
+	}
+	s.Bias = make([]float32, l.Sums.Out)
+	for o, b := range bias(l.Sums, d) {
+		s.Bias[o] = float32(float64(l.Bias[o]) + b)
+	}
+	return nil
 }
 
 func scaled(values []float32, by float64) []float32 {

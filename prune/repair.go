@@ -59,9 +59,10 @@ type RepairOptions struct {
 // Trial is how near a method came to the dense model.
 type Trial struct {
 	Method  RepairMethod `json:"method"`
-	KL      float64      `json:"kl"`             // KL(dense ‖ repaired), nats a token of the text kept apart
-	SameTop float64      `json:"same_top"`       // share of rows with the dense model's most likely token
-	Note    string       `json:"note,omitempty"` // why it could not be done; the numbers are then zero
+	KL      float64      `json:"kl"`                // KL(dense ‖ repaired), nats a token of the text kept apart
+	SameTop float64      `json:"same_top"`          // share of rows with the dense model's most likely token
+	Experts *Experts     `json:"experts,omitempty"` // nil: there are none to be solved
+	Note    string       `json:"note,omitempty"`    // why it could not be done; the numbers are then zero
 }
 
 // Repaired is what came of a repair.
@@ -83,14 +84,14 @@ func Repair(ctx context.Context, m *engine.Model, drop engine.Drop, o RepairOpti
 	if len(drop) == 0 {
 		return nil, errors.New("prune: nothing is dropped, so there is nothing to repair")
 	}
-	if err := fits(m, drop, methods, o); err != nil {
+	if err := fits(m, drop, methods, o, 0); err != nil {
 		return nil, err
 	}
 	names, repairs := []RepairMethod{RepairNone}, []*engine.Repair{nil, nil} // of the dense model and the plain cut
-	variants := []engine.Drop{nil, drop}
+	variants, experts := []engine.Drop{nil, drop}, []*Experts{nil}
 	var failed []Trial
 	for _, method := range methods {
-		r, err := fit(ctx, m, drop, method, o)
+		r, mixed, err := fit(ctx, m, drop, method, o)
 		if errors.Is(err, engine.ErrNoFit) {
 			failed = append(failed, Trial{Method: method, Note: err.Error()})
 			continue
@@ -98,7 +99,7 @@ func Repair(ctx context.Context, m *engine.Model, drop engine.Drop, o RepairOpti
 		if err != nil {
 			return nil, err
 		}
-		names, repairs, variants = append(names, method), append(repairs, r), append(variants, drop)
+		names, repairs, variants, experts = append(names, method), append(repairs, r), append(variants, drop), append(experts, mixed)
 	}
 	trials, err := judge(ctx, m, variants, repairs, names, o)
 	if err != nil {
@@ -106,6 +107,7 @@ func Repair(ctx context.Context, m *engine.Model, drop engine.Drop, o RepairOpti
 	}
 	best := 0
 	for i := range trials {
+		trials[i].Experts = experts[i]
 		if trials[i].KL < trials[best].KL {
 			best = i
 		}
@@ -122,23 +124,6 @@ func Repair(ctx context.Context, m *engine.Model, drop engine.Drop, o RepairOpti
 		}
 	}
 	return out, nil
-}
-
-// fits returns why the methods do not fit into what the process may hold, or nil. Each keeps what the ones before it have left.
-func fits(m *engine.Model, drop engine.Drop, methods []RepairMethod, o RepairOptions) error {
-	if m.Fittable() != nil {
-		return nil
-	}
-	before, most := int64(0), int64(0)
-	for _, method := range methods {
-		bytes, kept, err := m.Takes(fitOf(drop, method, o))
-		if err != nil {
-			return err
-		}
-		most = max(most, before+bytes)
-		before += kept
-	}
-	return m.Fits(most, "to solve the layers that stay anew")
 }
 
 // methods are those to be tried.
@@ -162,8 +147,8 @@ func (o RepairOptions) methods() ([]RepairMethod, error) {
 	return methods, nil
 }
 
-// fitOf is how a method has layers solved.
-func fitOf(drop engine.Drop, method RepairMethod, o RepairOptions) engine.Fit {
+// fitOf is how a method has layers solved. It counts experts.
+func fitOf(drop engine.Drop, method RepairMethod, o RepairOptions, experts *Experts) engine.Fit {
 	f := engine.Fit{Sequences: o.Fit, Drop: drop, Linear: o.Linear, LinearAlone: method == RepairLinear, Progress: func(s engine.Step) {
 		if o.Progress != nil {
 			o.Progress(method, s)
@@ -175,9 +160,9 @@ func fitOf(drop engine.Drop, method RepairMethod, o RepairOptions) engine.Fit {
 	case RepairLstsq:
 		f.Solve, f.Gaps = leastSquares(), true
 	case RepairRefit:
-		f.Solve = refit()
+		f.Solve = refit(experts)
 	case RepairFull:
-		f.Solve, f.Inner = refit(), true
+		f.Solve, f.Inner = refit(experts), true
 	}
 	if o.Linear {
 		f.Solve = linearMaps(f.Solve)
@@ -185,35 +170,39 @@ func fitOf(drop engine.Drop, method RepairMethod, o RepairOptions) engine.Fit {
 	return f
 }
 
-// fit makes one method's repair, in the types that the tensors are stored in.
-func fit(ctx context.Context, m *engine.Model, drop engine.Drop, method RepairMethod, o RepairOptions) (*engine.Repair, error) {
-	exact, err := m.Fit(ctx, fitOf(drop, method, o))
+// fit makes one method's repair, in the types that the tensors are stored in, and counts experts; nil: there were none.
+func fit(ctx context.Context, m *engine.Model, drop engine.Drop, method RepairMethod, o RepairOptions) (*engine.Repair, *Experts, error) {
+	experts := &Experts{}
+	exact, err := m.Fit(ctx, fitOf(drop, method, o, experts))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if experts.Solved+experts.Left == 0 {
+		experts = nil
 	}
 	stored := m.NewRepair()
 	for _, layer := range exact.Linears() {
 		now, _ := exact.LinearOf(layer)
 		kind, err := m.LinearType(layer)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if now, err = inType(now, kind); err == nil {
 			err = stored.Linear(layer, now)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("prune: the linear map of layer %d: %w", layer, err)
+			return nil, nil, fmt.Errorf("prune: the linear map of layer %d: %w", layer, err)
 		}
 	}
 	for _, name := range exact.Names() {
 		was, _ := m.Tensors.Lookup(name)
 		now, err := inType(exact.Stored(name), was.Type)
 		if err != nil {
-			return nil, fmt.Errorf("prune: repair of %s: %w", name, err)
+			return nil, nil, fmt.Errorf("prune: repair of %s: %w", name, err)
 		}
 		stored.Set(now)
 	}
-	return stored, nil
+	return stored, experts, nil
 }
 
 // inType is a tensor in another type; itself where it has been solved in that.

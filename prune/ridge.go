@@ -2,14 +2,46 @@ package prune
 
 import (
 	"fmt"
+	"slices"
 
 	"avssnative/engine"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 )
 
 // Ridge regression of a linear layer from its sums: the change D of its weight with the least Σ|e − D x|² + λ·μ·|D|², where e is what its
-// outputs lack and μ the mean of the diagonal of Σ x xᵀ. It is D = (Σ e xᵀ)(Σ x xᵀ + λμI)⁻¹, in float64.
+// outputs lack and μ the mean of the diagonal of Σ x xᵀ. It is D = (Σ e xᵀ)(Σ x xᵀ + λμI)⁻¹, in float64. A bias that is solved beside it, without
+// a ridge, takes what the mean row lacks: D is then that of rows without their mean, and b = (Σ c e − D Σ c x) / Σ c² for rows of weight c.
+
+// centred are the sums of rows without their mean, where the layer has a bias; else the sums themselves.
+func centred(g *engine.Gram) *engine.Gram {
+	if g.Ones == 0 {
+		return g
+	}
+	c := &engine.Gram{In: g.In, Out: g.Out, Rows: g.Rows, XX: slices.Clone(g.XX), EX: slices.Clone(g.EX), EE: g.EE}
+	for i, v := range g.X {
+		for k, w := range g.X {
+			c.XX[i*g.In+k] -= v * w / g.Ones
+		}
+	}
+	for o, v := range g.E {
+		for k, w := range g.X {
+			c.EX[o*g.In+k] -= v * w / g.Ones
+		}
+		c.EE -= v * v / g.Ones
+	}
+	return c
+}
+
+// bias is the change of a bias beside a change D of its weight, [Out].
+func bias(g *engine.Gram, d *mat.Dense) []float64 {
+	b := make([]float64, g.Out)
+	for o := range b {
+		b[o] = (g.E[o] - floats.Dot(d.RawRowView(o), g.X)) / g.Ones
+	}
+	return b
+}
 
 // ridge solves for one λ. It fails where the sums are no matrix that can be inverted so.
 func ridge(g *engine.Gram, lambda float64) (*mat.Dense, error) {
@@ -66,8 +98,8 @@ func ridged(g *engine.Gram, lambda float64) (*mat.SymDense, error) {
 	return mat.NewSymDense(n, square), nil
 }
 
-// gain is what a change D takes away from Σ|e|² over the rows of some sums: 2·Σ eᵀDx − Σ|Dx|².
-func gain(g *engine.Gram, d *mat.Dense) float64 {
+// gain is what a change D, and b where there is a bias, takes away from Σ|e|² over the rows of some sums: 2·Σ eᵀ(Dx + b) − Σ|Dx + b|².
+func gain(g *engine.Gram, d *mat.Dense, b []float64) float64 {
 	var through mat.Dense
 	through.Mul(d, mat.NewDense(g.In, g.In, g.XX))
 	sum := 0.0
@@ -76,6 +108,9 @@ func gain(g *engine.Gram, d *mat.Dense) float64 {
 		wanted := g.EX[o*g.In : (o+1)*g.In]
 		for i, v := range row {
 			sum += v * (2*wanted[i] - along[i])
+		}
+		if b != nil {
+			sum += b[o] * (2*g.E[o] - 2*floats.Dot(row, g.X) - b[o]*g.Ones)
 		}
 	}
 	return sum
@@ -90,9 +125,12 @@ const judgedOutputs = 96
 // some are the sums of every so many-th output.
 func some(g *engine.Gram) *engine.Gram {
 	step := max(1, g.Out/judgedOutputs)
-	part := &engine.Gram{In: g.In, Rows: g.Rows, XX: g.XX}
+	part := &engine.Gram{In: g.In, Rows: g.Rows, XX: g.XX, X: g.X, Ones: g.Ones}
 	for o := step / 2; o < g.Out; o += step {
 		part.EX = append(part.EX, g.EX[o*g.In:(o+1)*g.In]...)
+		if g.Ones != 0 {
+			part.E = append(part.E, g.E[o])
+		}
 		part.Out++
 	}
 	return part
@@ -101,26 +139,31 @@ func some(g *engine.Gram) *engine.Gram {
 // bestRidge walks from one strength downhill on rows kept apart, and gives the change and where it ended. A nil change makes nothing better.
 func bestRidge(sums, held *engine.Gram, from int) (change *mat.Dense, at int, err error) {
 	if held.Rows == 0 || held.EE == 0 {
-		change, err = ridge(sums, ridges[from])
+		change, err = ridge(centred(sums), ridges[from])
 		return change, from, err
 	}
 	var factor, tried *mat.Cholesky // of the best strength, and of the last
 	gains := map[int]float64{}
-	fitted, judged := some(sums), some(held)
+	whole, fitted, judged := centred(sums), some(sums), some(held)
+	middle := centred(fitted)
 	try := func(i int) (float64, error) {
 		if v, done := gains[i]; done {
 			return v, nil
 		}
 		tried = nil
-		c, err := factorized(sums, ridges[i])
+		c, err := factorized(whole, ridges[i])
 		if err != nil {
 			return 0, err
 		}
-		d, err := solved(c, fitted)
+		d, err := solved(c, middle)
 		if err != nil {
 			return 0, err
 		}
-		tried, gains[i] = c, gain(judged, d)
+		var b []float64
+		if sums.Ones != 0 {
+			b = bias(fitted, d)
+		}
+		tried, gains[i] = c, gain(judged, d, b)
 		return gains[i], nil
 	}
 	at = from
@@ -141,6 +184,6 @@ func bestRidge(sums, held *engine.Gram, from int) (change *mat.Dense, at int, er
 	if !(best > 0) {
 		return nil, at, nil
 	}
-	change, err = solved(factor, sums)
+	change, err = solved(factor, whole)
 	return change, at, err
 }

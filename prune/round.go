@@ -22,7 +22,7 @@ func rounded(l *engine.LinearFit, weight []float32, lambda float64) (*engine.Sol
 	if !weights.HasCodes(l.Type) {
 		return &engine.Solution{Weight: weight}, nil
 	}
-	h, err := ridged(l.Sums, lambda)
+	h, err := ridged(centred(l.Sums), lambda)
 	if err != nil {
 		return nil, err
 	}

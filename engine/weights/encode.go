@@ -17,6 +17,12 @@ var encoders = map[device.DType]gguf.Type{
 	device.Q2_K: gguf.Q2_K, device.Q3_K: gguf.Q3_K, device.Q4_K: gguf.Q4_K, device.Q5_K: gguf.Q5_K, device.Q6_K: gguf.Q6_K,
 }
 
+// Encodes says whether values can be written in a type.
+func Encodes(t device.DType) bool {
+	_, known := encoders[t]
+	return known || t == device.F32
+}
+
 // Encode writes values in a type, the nearest that it has, in whole blocks. Types that cannot be written are an error that says so.
 func Encode(t device.DType, values []float32) ([]byte, error) {
 	if t == device.F32 {

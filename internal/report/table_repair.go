@@ -30,6 +30,7 @@ func (r *Report) repairTable() (Table, bool) {
 	t.column("kl", "KL, nats a token")
 	t.column("same_top", "same top token")
 	t.column("kept", "")
+	var experts *prune.Experts // of the repair that was kept
 	for _, trial := range r.Repair.Trials {
 		name, known := repairNames[trial.Method]
 		if !known {
@@ -43,6 +44,7 @@ func (r *Report) repairTable() (Table, bool) {
 		}
 		if trial.Method == r.Repair.Method {
 			cells[3] = Text("kept")
+			experts = trial.Experts
 		}
 		t.add(cells...)
 	}
@@ -50,6 +52,9 @@ func (r *Report) repairTable() (Table, bool) {
 		"the dense model's most likely token."
 	if len(r.Repair.Linear) > 0 {
 		t.Note += fmt.Sprintf(" Linear maps stand in the place of the attention of %s.", plural("layer", r.Repair.Linear))
+	}
+	if experts != nil {
+		t.Note += fmt.Sprintf(" Of the experts' output projections %d were solved and %d left as they are.", experts.Solved, experts.Left)
 	}
 	var types []string
 	for _, name := range slices.Sorted(maps.Keys(r.Repair.Types)) {
