@@ -39,7 +39,7 @@ func TestDraft(t *testing.T) {
 		t.Errorf("the model itself: %d of %d accepted", said.Accepted, said.Proposed)
 	}
 	shown := done(t, "draft", "--calib-tokens=300", "--seq-len=64", "--shares=25", "--tokens=4")
-	for _, want := range []string{"ACCEPTANCE", "predicted", "measured"} {
+	for _, want := range []string{"ACCEPTED", "predicted", "measured"} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("the table lacks %q: %s", want, shown)
 		}
