@@ -24,6 +24,7 @@ long_runs='TestKillTable$|TestMemoryIsKept$|TestSearchByATasksQuestions$|TestSea
 long_runs+='|TestAMergeDecidesTheRoundsOfASearch$'
 long_runs+='|TestSeveralTextsSideBySide$|TestTargetAndShares$|TestSublayers$|TestScoresOfSublayers$|TestOutputsFollowTheirSchemas$'
 long_runs+='|TestFaultTable$|TestCompareReports$|TestReportHasEverything$|TestForceReplacesFormerOutputs$|TestWarningsEverywhere$'
+long_runs+='|TestShardsMergeToWhatASingleRunFinds$|TestBench$|TestLinearIsJudged$|TestTextUntilTheSetIsSettled$'
 long_runs+='|TestBenchOfSublayers$|TestDraftDraws$|TestConfigOrder$|TestPlacesAreLookedAtFirst$'
 
 # values_held are tests that hold the results of long computations against values, where others of their package start the same goroutines.
