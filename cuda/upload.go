@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"avssnative/engine/device"
+	"avssnative/failure"
 )
 
 // uploader brings weights to the device beside the computation: goroutines copy a piece of the mapped file into pinned memory, the copy stream
@@ -192,22 +193,49 @@ func (u *uploader) bringTransposed(m *matrix, segments []device.Segment) error {
 // piece copies bytes to the device by way of the next stage, and says where they will lie: at the address given, or, where that is 0, in
 // the stage's own memory.
 func (u *uploader) piece(data []byte, to pointer) (pointer, error) {
-	d, s := u.d, &u.stages[u.next]
-	if s.used {
-		if err := d.drv.waitEvent(s.free); err != nil {
-			return 0, err
-		}
-	}
-	if len(s.host) < len(data) {
-		if err := u.grow(s, max(len(data), min(pieceBytes, 2*len(data)))); err != nil {
-			return 0, err
-		}
+	s, err := u.stage(len(data))
+	if err != nil {
+		return 0, err
 	}
 	spread(s.host, data)
 	if to == 0 {
 		to = s.raw.at
 	}
-	return to, d.drv.toDevice(to, unsafe.Pointer(&s.host[0]), int64(len(data)), d.copying)
+	return to, u.d.drv.toDevice(to, unsafe.Pointer(&s.host[0]), int64(len(data)), u.d.copying)
+}
+
+// stage is the next one, with so much memory. Where the device has none left for it, it is another that has as much, or has what smaller ones give
+// up: one stage is enough, with fewer pieces on the way.
+func (u *uploader) stage(bytes int) (*stage, error) {
+	s, wanted := &u.stages[u.next], max(bytes, min(pieceBytes, 2*bytes))
+	if err := u.through(s); err != nil || len(s.host) >= bytes {
+		return s, err
+	}
+	err := u.grow(s, wanted)
+	for i := 1; i < len(u.stages) && errors.Is(err, failure.Memory); i++ {
+		at := (u.next + i) % len(u.stages)
+		other := &u.stages[at]
+		if err := u.through(other); err != nil {
+			return nil, err
+		}
+		if len(other.host) >= bytes {
+			u.next = at
+			return other, nil
+		}
+		if err := u.shed(other); err != nil {
+			return nil, err
+		}
+		err = u.grow(s, wanted)
+	}
+	return s, err
+}
+
+// through waits for the last use of a stage.
+func (u *uploader) through(s *stage) error {
+	if !s.used {
+		return nil
+	}
+	return u.d.drv.waitEvent(s.free)
 }
 
 // spread copies bytes by several goroutines.
@@ -223,9 +251,9 @@ func spread(to, from []byte) {
 	over.Wait()
 }
 
-func (u *uploader) grow(s *stage, bytes int) error {
+// shed gives a stage's memory back. What has been given back is no longer the stage's, whatever fails behind it.
+func (u *uploader) shed(s *stage) error {
 	d := u.d
-	// What has been given back is no longer the stage's, whatever fails behind it.
 	if raw := s.raw; raw != nil {
 		s.raw = nil
 		if err := d.memory.give(raw, d.copying); err != nil {
@@ -234,11 +262,17 @@ func (u *uploader) grow(s *stage, bytes int) error {
 	}
 	if host := s.host; host != nil {
 		s.host = nil
-		if err := d.drv.freePinned(unsafe.Pointer(&host[0])); err != nil {
-			return err
-		}
+		return d.drv.freePinned(unsafe.Pointer(&host[0]))
 	}
-	var err error
+	return nil
+}
+
+func (u *uploader) grow(s *stage, bytes int) error {
+	d := u.d
+	err := u.shed(s)
+	if err != nil {
+		return err
+	}
 	if s.raw, err = d.memory.take(int64(bytes)); err != nil {
 		return err
 	}
