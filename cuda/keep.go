@@ -2,7 +2,6 @@ package cuda
 
 import (
 	"errors"
-	"fmt"
 	"sync"
 
 	"avssnative/engine/device"
@@ -20,22 +19,7 @@ func (d *gpu) Keep(w device.Matrix) {
 		m.Release()
 		return
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if m.released || d.context == 0 {
-		return
-	}
-	m.released = true
-	d.settle()
-	err := d.bound(func() error {
-		if err := d.drv.after(d.computing, m.done); err != nil {
-			return err
-		}
-		return d.memory.keep(m, d.computing)
-	})
-	if err != nil && d.err == nil {
-		d.err = fmt.Errorf("cuda: cuda:%d: %s: keep: %w", d.index, m.weight.Name, err)
-	}
+	m.retire("keep", func() error { return d.memory.keep(m, d.computing) })
 }
 
 // Regain takes a weight back.

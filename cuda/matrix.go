@@ -72,6 +72,20 @@ func (m *matrix) size() int64 {
 // Release gives the memory back once the upload and what was asked before are through with it.
 func (m *matrix) Release() {
 	d := m.on
+	m.retire("release", func() error {
+		defer func() { m.block, m.raw = nil, nil }()
+		for _, b := range m.blocks() {
+			if err := d.memory.give(b, d.computing); err != nil {
+				return err
+			}
+		}
+		return d.drv.freeEvent(m.done)
+	})
+}
+
+// retire is the end of a weight's use, once: what becomes of its memory is done behind the upload.
+func (m *matrix) retire(what string, do func() error) {
+	d := m.on
 	<-m.ready
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -84,19 +98,10 @@ func (m *matrix) Release() {
 		if err := d.drv.after(d.computing, m.done); err != nil {
 			return err
 		}
-		for _, b := range []*block{m.block, m.raw} {
-			if b == nil {
-				continue
-			}
-			if err := d.memory.give(b, d.computing); err != nil {
-				return err
-			}
-		}
-		return d.drv.freeEvent(m.done)
+		return do()
 	})
-	m.block, m.raw = nil, nil
 	if err != nil && d.err == nil {
-		d.err = fmt.Errorf("cuda: cuda:%d: %s: release: %w", d.index, m.weight.Name, err)
+		d.err = fmt.Errorf("cuda: cuda:%d: %s: %s: %w", d.index, m.weight.Name, what, err)
 	}
 }
 

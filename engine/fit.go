@@ -136,7 +136,8 @@ func (m *Model) Fit(ctx context.Context, fit Fit) (*Repair, error) {
 }
 
 // Takes is what a fit takes at most beside what the process holds, where that is bounded and the device computes in its memory, and what of it the
-// repair keeps: three streams, or five where there are mixtures, the tensors of a batch, what has been solved, and the sums and matrices of the layer that takes the most.
+// repair keeps: three streams, or five where there are mixtures, the tensors of a batch, what has been solved, and the sums and matrices of the
+// layer that takes the most.
 func (m *Model) Takes(fit Fit) (most, kept int64, err error) {
 	d, err := m.Device()
 	if err != nil {

@@ -162,10 +162,13 @@ func (m *mixing) solve(ctx context.Context, one member, gap, last bool) error {
 		return weights.Missing(m.model.Tensors, down.Weight.Name)
 	}
 	in, out := down.Weight.In, down.Weight.Out
-	fit := &LinearFit{Layer: m.half / 2, Name: down.Weight.Name, Adds: true, Gap: gap, Expert: true, Type: stored.Type, Bias: m.loaded.values[&down.Bias],
-		Sums: newGrams(in, out)[0], Held: newGrams(in, out)[0], Dense: m.lengths[0] / float64(m.packing.rows), Pruned: m.lengths[1] / float64(m.packing.rows)}
+	rows := float64(m.packing.rows)
+	fit := &LinearFit{Layer: m.half / 2, Name: down.Weight.Name, Adds: true, Gap: gap, Expert: true, Type: stored.Type,
+		Bias: m.loaded.values[&down.Bias], Sums: newGrams(in, out)[0], Held: newGrams(in, out)[0],
+		Dense: m.lengths[0] / rows, Pruned: m.lengths[1] / rows}
 	if fit.Bias != nil {
-		fit.Sums.E, fit.Held.E = make([]float64, out), make([]float64, out)
+		fit.Sums.withBias()
+		fit.Held.withBias()
 	}
 	for _, kept := range []bool{false, true} {
 		gram := fit.Sums

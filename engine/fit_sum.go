@@ -69,7 +69,8 @@ func (f *fitter) sum(ctx context.Context, half int, linears []*arch.Linear, want
 		fits[i] = &LinearFit{Layer: layer, Name: l.Weight.Name, Adds: post != nil, Gap: f.gap, Linear: f.linear(half),
 			Sums: sums[i], Held: held[i], Bias: loaded.values[&l.Bias]}
 		if fits[i].Bias != nil {
-			sums[i].E, held[i].E = make([]float64, outs[i]), make([]float64, outs[i])
+			sums[i].withBias()
+			held[i].withBias()
 		}
 	}
 	for at, b := range f.batches {

@@ -29,6 +29,9 @@ func newGrams(in int, outs ...int) []*Gram {
 	return grams
 }
 
+// withBias has the sums taken that a bias is solved from.
+func (g *Gram) withBias() { g.E = make([]float64, g.Out) }
+
 // summer takes Grams on a device: a tile of rows is multiplied with itself as a product of float32 operands, and tiles are added up in float64.
 // It keeps what a tile needs, which for a wide layer is more than the tile.
 type summer struct {

@@ -33,7 +33,8 @@ func (m *Model) load(d device.Device, source weights.Tensors, visit func(func(*a
 
 // load makes everything that visit reaches ready on a device.
 func load(d device.Device, kept *holdings, source weights.Tensors, visit func(func(*arch.Ref))) (*layerWeights, error) {
-	w := &layerWeights{device: d, source: source, holdings: kept, matrices: map[*arch.Ref]device.Matrix{}, vectors: map[*arch.Ref]device.Tensor{}, values: map[*arch.Ref][]float32{}}
+	w := &layerWeights{device: d, source: source, holdings: kept,
+		matrices: map[*arch.Ref]device.Matrix{}, vectors: map[*arch.Ref]device.Tensor{}, values: map[*arch.Ref][]float32{}}
 	var fault error
 	visit(func(r *arch.Ref) {
 		if r.Name == "" || fault != nil {
