@@ -1,5 +1,5 @@
 # A release as it would be, made twice from nothing to the same bytes; its programs have the kernels, and compute what go build's does.
-# debian: gcc libc6-dev git qemu-user libc6-dev-arm64-cross
+# debian: gcc libc6-dev git qemu-user libc6-dev-arm64-cross wine64
 # python: zig nvidia
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
@@ -49,25 +49,33 @@ for system in linux-amd64 linux-arm64 windows-amd64 darwin-amd64 darwin-arm64; d
   [ -s "$dist/avssnative-$version-$system.cdx.json" ] && [ -s "$folder/LICENSES" ] && [ -s "$folder/avssnative.1" ]
 done
 
+# windows PROGRAM ARGUMENT…: a program for Windows, run by Wine.
+windows() { WINEPREFIX=$work/wine WINEDEBUG=-all /usr/lib/wine/wine64 "$@"; }
+windows wineboot --init
+tools/release/zigcc windows-amd64 -shared -o "$work/wine/drive_c/windows/system32/bcryptprimitives.dll" tools/release/wine/bcryptprimitives.c -ladvapi32
+
 # devices SYSTEM SETS COMMAND…: the program of a system computes with one of the sets of instructions.
 devices() {
-  local system=$1 sets=$2
+  local system=$1 sets=$2 file
   shift 2
-  "$@" "$work/programs/avssnative-$version-$system/avssnative" devices >"$work/devices"
+  file=$(find "$work/programs/avssnative-$version-$system" -name avssnative -o -name avssnative.exe)
+  "$@" "$file" devices | tr -d '\r' >"$work/devices"
   grep -E "^cpu .*, ($sets), " "$work/devices" || { echo "$system: no kernels of $sets:"; cat "$work/devices"; return 1; }
 }
 devices linux-amd64 'avx2|avxvnni|avx512|avx512vnni|avx512bf16|amx' env
 devices linux-arm64 'neon|neondot' qemu-aarch64 -L /usr/aarch64-linux-gnu
+devices windows-amd64 'avx2|avxvnni|avx512|avx512vnni|avx512bf16|amx' windows
 
 dpkg-deb -x "$dist"/avssnative_*_amd64.deb "$work/deb"
 "$work/deb/usr/bin/avssnative" version | grep -A1 -x "avssnative $version" | grep -q "$commit"
 go build -o "$work/built" ./cmd/avssnative
-# scores PROGRAM: of the demo, by every metric, with what was measured; not which program it was.
+# scores COMMAND…: of the demo, by every metric, with what was measured; not which program it was.
 scores() {
-  "$1" score --metrics avss,bi,kl --calib-tokens 1024 --out "$work/scores.json" --force >/dev/null 2>&1
+  "$@" score --metrics avss,bi,kl --calib-tokens 1024 --out "$work/scores.json" --force >/dev/null 2>&1
   "$build/zig/bin/python" -c 'import json, sys; s = json.load(open(sys.argv[1])); print(json.dumps([s["scores"], s["layers"]], indent=1))' "$work/scores.json"
 }
 scores "$work/built" >"$work/want"
 [ "$(wc -l <"$work/want")" -gt 1000 ]
 scores "$work/deb/usr/bin/avssnative" | diff "$work/want" -
-echo "the scores of the demo are those of go build"
+scores windows "$work/programs/avssnative-$version-windows-amd64/avssnative.exe" | diff "$work/want" -
+echo "the scores of the demo are those of go build, on Linux and, by Wine, on Windows"
