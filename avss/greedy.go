@@ -58,6 +58,7 @@ func MeasureGreedy(ctx context.Context, r Runner, p engine.Pass, rounds int, kee
 	}
 	out := &Greedy{Layers: layers, Sequences: len(p.Sequences)}
 	p.Observe, p.Diverge = nil, false
+	all := inRounds{tell: p.Progress}
 	for round := range rounds {
 		// The first round also judges the dense model.
 		p.Variants = nil
@@ -68,6 +69,7 @@ func MeasureGreedy(ctx context.Context, r Runner, p engine.Pass, rounds int, kee
 		for _, l := range free {
 			p.Variants = append(p.Variants, with(out.Order, l))
 		}
+		p.Progress = all.round(len(free), rounds-round)
 		outcome, err := r.Run(ctx, p)
 		if err != nil {
 			return nil, err
@@ -95,6 +97,29 @@ func MeasureGreedy(ctx context.Context, r Runner, p engine.Pass, rounds int, kee
 		free = slices.Delete(free, best, best+1)
 	}
 	return out, nil
+}
+
+// inRounds tells of the steps of one pass after the other as those of one work.
+type inRounds struct {
+	tell func(engine.Step) // nil: nobody is told
+	last engine.Step       // of all rounds so far
+}
+
+// round is the Progress of the next pass, which drops one of so many layers and is the first of so many rounds. What a round computes goes with the
+// square of the layers that are left: as many variants, each of which computes half of them by itself.
+func (a *inRounds) round(layers, rounds int) func(engine.Step) {
+	if a.tell == nil {
+		return nil
+	}
+	passes := 0.0 // as this one, that all rounds that are left come to
+	for i := range rounds {
+		passes += float64((layers-i)*(layers-i)) / float64(layers*layers)
+	}
+	before := a.last
+	return func(s engine.Step) {
+		a.last = engine.Step{Layer: s.Layer, Layers: s.Layers, Done: before.Done + s.Done, Total: before.Done + s.Total*passes, Rows: before.Rows + s.Rows}
+		a.tell(a.last)
+	}
 }
 
 // lackingAll names a variant.

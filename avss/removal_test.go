@@ -31,6 +31,11 @@ func (f *fake) Layers() int { return len(f.cost) }
 
 func (f *fake) Run(_ context.Context, p engine.Pass) (*engine.Outcome, error) {
 	f.passes = append(f.passes, p)
+	if p.Progress != nil {
+		work := float64(len(p.Variants) * len(p.Variants))
+		p.Progress(engine.Step{Done: work / 2, Total: work})
+		p.Progress(engine.Step{Done: work, Total: work})
+	}
 	out := &engine.Outcome{Blocks: 1, Alone: len(p.Variants)}
 	for _, drop := range p.Variants {
 		if !slices.IsSorted(drop.Layers()) {
@@ -189,6 +194,21 @@ func TestGreedyGoesByWhatIsGone(t *testing.T) {
 	if !slices.Equal(s.Values, Values{2, 0, math.Inf(1), 1, math.Inf(1)}) || !slices.Equal(s.Ranking()[:3], g.Order) {
 		t.Errorf("scores %v", s.Values)
 	}
+}
+
+func TestGreedyTellsOfAllRounds(t *testing.T) {
+	f := &fake{cost: make([]float64, 30), a: -1}
+	p := scored(2)
+	var shares []float64
+	p.Progress = func(s engine.Step) { shares = append(shares, s.Done/s.Total) }
+	if _, err := MeasureGreedy(context.Background(), f, p, 20, nil); err != nil {
+		t.Fatal(err)
+	}
+	if len(shares) != 40 || !slices.IsSorted(shares) || shares[39] != 1 {
+		t.Fatalf("what is done of all the work: %.3f", shares)
+	}
+	// 30² + 29² + … + 11² = 9,070, and the first round's second half
+	near(t, "the first round", shares[1]-shares[0], 450./9070, 0.002)
 }
 
 func TestGreedyTiesGoByLayer(t *testing.T) {

@@ -9,12 +9,18 @@ TICKS = os.sysconf("SC_CLK_TCK")  # a second, in which the kernel counts process
 
 
 def describe():
-    """Processor, cores, memory, as a person would say it."""
+    """Processor, cores, memory, as a person would say it. A name as "AMD EPYC" stands for many: family and model tell which one it is."""
+    names = {}
     with open("/proc/cpuinfo") as file:
-        names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+        for line in file:
+            key, _, value = line.partition(":")
+            names.setdefault(key.strip(), value.strip())
+    name = names.get("model name", os.uname().machine)
+    if "cpu family" in names:
+        name += f" (family {names['cpu family']}, model {names['model']})"
     with open("/proc/meminfo") as file:
         memory = int(file.readline().split()[1])
-    return f"{names[0] if names else os.uname().machine}, {CORES} cores, {memory / 2**20:.0f} GiB"
+    return f"{name}, {CORES} cores, {memory / 2**20:.0f} GiB"
 
 
 def used():

@@ -114,13 +114,21 @@ func (j *Job) expectSearches(a Ahead, text, layers, head float64) []Expected {
 			all = append(all, Expected{d.Search.Name, min(text, float64(d.Search.Walk)) * layers * j.layerTime})
 			continue
 		}
-		rounds := 1.0
+		rounds, units := 1, 1.0 // units of a layer
+		if j.Unit == prune.Sublayer {
+			units = 2
+		}
 		if d.Rounds {
-			if rounds = float64(a.Greedy); rounds == 0 {
-				rounds = max(1, float64((j.Model.Layers()+2)/4))
+			if rounds = a.Greedy; rounds == 0 {
+				rounds = max(1, int(units*layers+2)/4)
 			}
 		}
-		all = append(all, Expected{d.Search.Name, rounds * text * layers * (layers/2 + head) * j.layerTime})
+		seconds := 0.0
+		for gone := range rounds {
+			sets := units*layers - float64(gone)
+			seconds += text * sets * (sets/units/2 + head) * j.layerTime
+		}
+		all = append(all, Expected{d.Search.Name, seconds})
 	}
 	return all
 }
