@@ -181,7 +181,7 @@ func (p *progress) step(name string, s engine.Step) {
 	p.said = time.Now()
 	fmt.Fprintf(p.out, "%s: layer %d of %d, %.0f %%, %.0f rows/s, %s left", name, min(s.Layer+1, s.Layers), s.Layers, 100*share, rate, about(phase))
 	if whole > phase {
-		fmt.Fprintf(p.out, "; %.0f %% of all, %s left", 100*all, about(whole))
+		fmt.Fprintf(p.out, "; all %.0f %%, %s left", 100*all, about(whole))
 	}
 	fmt.Fprintln(p.out)
 }
