@@ -18,7 +18,7 @@ type DraftCandidate struct {
 	Drop       engine.Drop `json:"-"`
 	Dropped    string      `json:"dropped"` // Drop as text
 	ChosenBy   string      `json:"chosen_by"`
-	Share      float64     `json:"share"`      // of the layers left out
+	Share      float64     `json:"share"`      // of the layers left out, where an attention or an MLP alone is half of one
 	SameTop    float64     `json:"same_top"`   // share of the dense model's own tokens where both have the same most likely one
 	Overlap    float64     `json:"overlap"`    // Σ min(p, q) of their distributions, the mean over these tokens, at the temperature
 	Acceptance float64     `json:"acceptance"` // of a proposed token: SameTop where the most likely tokens are said, Overlap where they are drawn
@@ -88,13 +88,13 @@ func FindDraft(ctx context.Context, m *engine.Model, o Drafting) ([]DraftCandida
 	if err != nil {
 		return nil, err
 	}
-	known := map[int]float64{} // by the number of units left out, as most layers cost the same
+	known := map[lacking]float64{} // as most layers cost the same
 	for i := range candidates {
 		drop := candidates[i].Drop
-		if known[len(drop)] > 0 {
+		if known[lackingOf(drop)] > 0 {
 			continue
 		}
-		if known[len(drop)], err = o.cost(drop); err != nil {
+		if known[lackingOf(drop)], err = o.cost(drop); err != nil {
 			return nil, err
 		}
 		// Again beside each, so that what else the machine does meets both.
@@ -106,7 +106,8 @@ func FindDraft(ctx context.Context, m *engine.Model, o Drafting) ([]DraftCandida
 	}
 	for i := range candidates {
 		c := &candidates[i]
-		c.Dropped, c.Share, c.Cost = c.Drop.String(), float64(len(c.Drop))/float64(m.Layers()), known[len(c.Drop)]/dense
+		l := lackingOf(c.Drop)
+		c.Dropped, c.Share, c.Cost = c.Drop.String(), float64(l.attentions+l.mlps)/float64(2*m.Layers()), known[l]/dense
 		c.choose(o.verify)
 	}
 	slices.SortStableFunc(candidates, func(a, b DraftCandidate) int {
@@ -119,6 +120,20 @@ func FindDraft(ctx context.Context, m *engine.Model, o Drafting) ([]DraftCandida
 		return 0
 	})
 	return candidates, nil
+}
+
+// lacking is how many attentions and MLPs are left out.
+type lacking struct{ attentions, mlps int }
+
+func lackingOf(drop engine.Drop) (l lacking) {
+	for _, half := range drop.Numbers() {
+		if engine.Half(half).Part == engine.Attention {
+			l.attentions++
+		} else {
+			l.mlps++
+		}
+	}
+	return l
 }
 
 // accept reads every candidate's acceptance from one walk over the dense model's own text.

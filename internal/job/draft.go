@@ -13,7 +13,7 @@ import (
 
 // Drafting says which drafts are considered.
 type Drafting struct {
-	Shares  []float64 // of the layers left out, each in (0, 1)
+	Shares  []float64 // of the layers left out, or of as many bytes in halves of them, each in (0, 1)
 	Prompts int       // beginnings of calibration texts that the model continues by itself; 0: 8
 	Begin   int       // tokens of each; 0: 16
 	Tokens  int       // new ones each; 0: 64
@@ -53,7 +53,7 @@ func (j *Job) FindDraft(ctx context.Context, o Drafting) ([]bench.DraftCandidate
 			return nil, fmt.Errorf("draft: a share of %g of %d layers is %d: want at least one to go and one to stay", share, j.Model.Layers(), count)
 		}
 		for _, scores := range j.scores {
-			plan, err := prune.Choose(scores, prune.Count(count), prune.Protect{})
+			plan, err := j.plan(scores, prune.Count(count), prune.Protect{})
 			if err != nil {
 				continue // a search that found no set of that size names none
 			}

@@ -23,6 +23,7 @@ func draftCommand() *cli.Command {
 			"quarter of the layers gains 1.09 x at most; those that pay leave out 40 to 50 %.",
 		Flags: flags(modelFlags(), calibrationFlags(), []cli.Flag{bosFlag(),
 			text("shares", "25,37.5,50", "shares of the layers that the draft may lack, in per cent"),
+			unitFlag(),
 			text("metrics", "", "removal metrics whose choices are considered as well, as greedy"),
 			number("tokens", 64, "tokens that the model says by itself after each of eight beginnings of calibration texts"),
 			decimal("temperature", "that texts are drawn at: a proposed token is then accepted with Σ min(p, q); 0: the most likely tokens"),
@@ -79,12 +80,15 @@ func draft(c *cli.Context) error {
 		return err
 	}
 	defer j.Close()
+	if err := scoreUnits(c, j, "delta"); err != nil {
+		return err
+	}
 	if err := model.check(c, j.Model, prune.Count(1)); err != nil {
 		return err
 	}
 	scoring := job.Scoring{Metrics: wanted, Seed: uint64(c.Int("seed"))}
 	for _, share := range shares {
-		scoring.Greedy = max(scoring.Greedy, int(share*float64(j.Model.Layers())+0.5))
+		scoring.Greedy = max(scoring.Greedy, int(share*float64(j.Units())+0.5))
 	}
 	if err := calibrateAndScore(c.Context, j, calibration, scoring); err != nil {
 		return err

@@ -46,6 +46,32 @@ func TestDraft(t *testing.T) {
 	}
 }
 
+// A draft may lack halves of layers, of as many bytes.
+func TestDraftOfHalves(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "draft")
+	printed := done(t, "draft", "--unit=sublayer", "--calib-tokens=300", "--seq-len=64", "--shares=25", "--tokens=12", "--out", out, "--json")
+	var found draftJSON
+	if err := json.Unmarshal([]byte(printed), &found); err != nil {
+		t.Fatal(err)
+	}
+	halves := 0
+	for _, c := range found.Candidates {
+		if strings.Contains(c.Dropped, "attn") || strings.Contains(c.Dropped, "mlp") {
+			halves++
+		}
+		if c.Share <= 0 || c.Share >= 1 || c.Cost <= 0 {
+			t.Errorf("%+v", c)
+		}
+	}
+	if halves == 0 || found.Output != out {
+		t.Fatalf("%s", printed)
+	}
+	plain := saidBy(t, "--prompt", "Once upon a time", "--tokens=24")
+	if said := saidBy(t, "--prompt", "Once upon a time", "--tokens=24", "--draft", out); !slices.Equal(said.Tokens, plain.Tokens) || said.Proposed == 0 {
+		t.Errorf("with the draft %v, without %v", said.Tokens, plain.Tokens)
+	}
+}
+
 // With a temperature what is proposed is accepted with Σ min(p, q), and of the model itself always.
 func TestDraftDraws(t *testing.T) {
 	printed := done(t, "draft", "--calib-tokens=300", "--seq-len=64", "--shares=25", "--tokens=8", "--temperature=0.8", "--json")
