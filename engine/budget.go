@@ -66,6 +66,9 @@ const slack = 4
 
 // Fits returns why so many bytes more would be too many for the memory that the model was opened with, or nil. what takes them, in words.
 func (m *Model) Fits(bytes int64, what string) error {
+	if m.options.Memory <= 0 {
+		return nil
+	}
 	m.running.Lock()
 	defer m.running.Unlock()
 	d, err := m.Device()

@@ -52,65 +52,101 @@ type reached struct{}
 // sum takes the Grams of linear layers with one input, lets them be solved, and sets what comes of it. want fills in what their outputs should
 // be on a batch's rows; a norm behind the projection is taken as the factor that it is on each row.
 func (f *fitter) sum(ctx context.Context, half int, linears []*arch.Linear, want func(*forward, batch, []device.Tensor) error, post *arch.NormSpec) error {
-	layer := half / 2
-	loaded, err := f.model.load(f.device, f.repair.tensors(), f.block(half).Refs)
+	var loaded *layerWeights // where something is summed up
+	defer func() {
+		if loaded != nil {
+			f.release(loaded)
+		}
+	}()
+	s := &step{shape: shape{in: linears[0].Weight.In}, products: f.products}
+	for _, l := range linears {
+		s.outs, s.biases = append(s.outs, l.Weight.Out), append(s.biases, l.Bias.Name != "")
+	}
+	if f.fit.Lengths {
+		s.in, s.products = 0, func(leaf, bool) int { return 0 }
+	}
+	s.gather = func(run leaf, into *sums) (err error) {
+		if loaded == nil {
+			if loaded, err = f.model.load(f.device, f.repair.tensors(), f.block(half).Refs); err != nil {
+				return err
+			}
+		}
+		for at := run.first; at < run.end; at++ {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := f.tile(at, half, linears, into, loaded, want, post); err != nil {
+				return fmt.Errorf("engine: fit: layer %d: %w", half/2, err)
+			}
+		}
+		return nil
+	}
+	s.finish = func(total *sums) (*settled, error) {
+		solutions, err := f.solutions(ctx, half, linears, total, post != nil)
+		return &settled{solutions: solutions}, err
+	}
+	var got *settled
+	var err error
+	if f.fit.Lengths && !f.gap { // there is nothing to be known
+		got, err = s.finish(s.sums())
+	} else {
+		got, err = f.settle(ctx, s)
+	}
 	if err != nil {
 		return err
 	}
-	defer f.release(loaded)
-	f.lengths = [2]float64{}
-	fits, outs := make([]*LinearFit, len(linears)), make([]int, len(linears))
+	return f.set(linears, got.solutions)
+}
+
+// solutions are what linear layers with one input become.
+func (f *fitter) solutions(ctx context.Context, half int, linears []*arch.Linear, total *sums, adds bool) ([]*Solution, error) {
+	solutions := make([]*Solution, len(linears))
 	for i, l := range linears {
-		outs[i] = loaded.matrices[&l.Weight].Out()
-	}
-	in := loaded.matrices[&linears[0].Weight].In()
-	sums, held := newGrams(in, outs...), newGrams(in, outs...)
-	for i, l := range linears {
-		fits[i] = &LinearFit{Layer: layer, Name: l.Weight.Name, Adds: post != nil, Gap: f.gap, Linear: f.linear(half),
-			Sums: sums[i], Held: held[i], Bias: loaded.values[&l.Bias]}
-		if fits[i].Bias != nil {
-			sums[i].withBias()
-			held[i].withBias()
+		fit := &LinearFit{Layer: half / 2, Name: l.Weight.Name, Adds: adds, Gap: f.gap, Linear: f.linear(half), Sums: total.fitted[i], Held: total.held[i]}
+		if adds {
+			rows := float64(f.packing.rows)
+			fit.Dense, fit.Pruned = total.lengths[0]/rows, total.lengths[1]/rows
 		}
-	}
-	for at, b := range f.batches {
-		if err := ctx.Err(); err != nil {
-			return err
+		var err error
+		if l.Bias.Name != "" {
+			if fit.Bias, err = l.Bias.Values(f.repair.tensors()); err != nil {
+				return nil, err
+			}
 		}
-		if err := f.tile(at, b, half, linears, fits, loaded, want, post); err != nil {
-			return fmt.Errorf("engine: fit: layer %d: %w", layer, err)
-		}
-	}
-	if f.target != nil && fits[0].Sums.Rows+fits[0].Held.Rows > 0 {
-		fits[0].Dense, fits[0].Pruned = f.lengths[0]/float64(f.packing.rows), f.lengths[1]/float64(f.packing.rows)
-	}
-	for i, l := range linears {
-		if fits[i].Weight, err = f.values(l); err != nil {
-			return err
+		if fit.Weight, err = f.values(l); err != nil {
+			return nil, err
 		}
 		stored, found := f.model.Tensors.Lookup(l.Weight.Name)
 		if !found { // a linear map has just been put there
 			stored = f.repair.Stored(l.Weight.Name)
 		}
-		fits[i].Type = stored.Type
-		solved, err := f.fit.Solve(ctx, fits[i])
-		if err != nil {
-			return err
+		fit.Type = stored.Type
+		if solutions[i], err = f.fit.Solve(ctx, fit); err != nil {
+			return nil, err
 		}
+		total.fitted[i], total.held[i] = nil, nil
+	}
+	return solutions, nil
+}
+
+// set puts solutions in the places of linear layers.
+func (f *fitter) set(linears []*arch.Linear, solutions []*Solution) error {
+	for i, solved := range solutions {
 		if solved == nil {
 			continue
 		}
-		set := func() error { return f.repair.setRef(&l.Weight, solved.Weight) }
+		l := linears[i]
+		var err error
 		if solved.Rows != nil {
-			set = func() error { return f.repair.setRows(&l.Weight, solved.Rows) }
+			err = f.repair.setRows(&l.Weight, solved.Rows)
+		} else {
+			err = f.repair.setRef(&l.Weight, solved.Weight)
 		}
-		if err := set(); err != nil {
+		if err == nil && solved.Bias != nil {
+			err = f.repair.setRef(&l.Bias, solved.Bias)
+		}
+		if err != nil {
 			return err
-		}
-		if solved.Bias != nil {
-			if err := f.repair.setRef(&l.Bias, solved.Bias); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
@@ -118,21 +154,21 @@ func (f *fitter) sum(ctx context.Context, half int, linears []*arch.Linear, want
 
 // held says whether a batch is kept apart: one of eight, or the last of fewer.
 func (f *fitter) held(at int) bool {
-	if len(f.batches) < 8 {
-		return len(f.batches) > 1 && at == len(f.batches)-1
+	if f.count < 8 {
+		return f.count > 1 && at == f.count-1
 	}
 	return at%8 == 7
 }
 
 // tile sums one batch.
-func (f *fitter) tile(at int, b batch, half int, linears []*arch.Linear, fits []*LinearFit, loaded *layerWeights,
-	want func(*forward, batch, []device.Tensor) error, post *arch.NormSpec) error {
-	s := b.spans[0]
+func (f *fitter) tile(at, half int, linears []*arch.Linear, into *sums, loaded *layerWeights, want func(*forward, batch, []device.Tensor) error,
+	post *arch.NormSpec) error {
+	b := f.batches[at-f.from]
 	fw := f.forward(b, loaded)
-	x := f.entering(fw, f.pruned.Slice(s.start, s.rows), half, linears[0])
+	x := f.entering(fw, f.of(f.pruned, b), half, linears[0])
 	wanted, lacks := make([]device.Tensor, len(linears)), make([][]float32, len(linears))
-	for i := range linears {
-		wanted[i] = fw.pool.take(b.rows, fits[i].Sums.Out)
+	for i, l := range linears {
+		wanted[i] = fw.pool.take(b.rows, l.Weight.Out)
 	}
 	if err := want(fw, b, wanted); err != nil {
 		return err
@@ -148,7 +184,7 @@ func (f *fitter) tile(at int, b batch, half int, linears []*arch.Linear, fits []
 		}
 		f.device.Add(wanted[i], wanted[i], present, -1)
 		fw.give(present)
-		lacks[i] = make([]float32, b.rows*fits[i].Sums.Out)
+		lacks[i] = make([]float32, b.rows*l.Weight.Out)
 		f.device.Download(lacks[i], wanted[i], 0)
 	}
 	inputs := make([]float32, b.rows*x.Cols())
@@ -159,54 +195,58 @@ func (f *fitter) tile(at int, b batch, half int, linears []*arch.Linear, fits []
 	if err != nil {
 		return err
 	}
-	weights := make([]float32, b.rows)
-	for row := range weights {
-		weights[row] = 1
-		if factors != nil {
-			weights[row] = factors[row]
-		}
-	}
-	if f.target != nil {
-		hidden := f.model.Spec.Hidden
-		goal := make([]float32, b.rows*hidden)
-		f.device.Download(goal, f.target.Slice(s.start, s.rows), 0)
-		if err := f.device.Sync(); err != nil {
-			return err
-		}
-		for row := range b.rows {
-			at, end := row*hidden, (row+1)*hidden
-			weights[row] *= f.relative(goal[at:end], lacks[0][at:end])
-		}
+	weights, err := f.counts(b, lacks[0], factors, into)
+	if err != nil || f.fit.Lengths {
+		return err
 	}
 	for row, weight := range weights {
 		scale(inputs[row*x.Cols():(row+1)*x.Cols()], weight)
-		for i := range lacks {
-			out := fits[i].Sums.Out
-			scale(lacks[i][row*out:(row+1)*out], weight)
+		for i, l := range linears {
+			scale(lacks[i][row*l.Weight.Out:(row+1)*l.Weight.Out], weight)
 		}
 	}
 	if !slices.ContainsFunc(linears, func(l *arch.Linear) bool { return l.Bias.Name != "" }) {
 		weights = nil
 	}
-	grams := make([]*Gram, len(fits))
-	for i := range fits {
-		if grams[i] = fits[i].Sums; f.held(at) {
-			grams[i] = fits[i].Held
-		}
+	grams := into.fitted
+	if f.held(at) {
+		grams = into.held
 	}
 	return f.sums.add(inputs, b.rows, lacks, weights, grams)
 }
 
+// counts is by how much the errors of a batch's rows count: by the factor of each, where there are any, and relative to the target, where there is one.
+func (f *fitter) counts(b batch, lacks, factors []float32, into *sums) ([]float32, error) {
+	weights := factors
+	if weights == nil {
+		weights = slices.Repeat([]float32{1}, b.rows)
+	}
+	if f.target == nil {
+		return weights, nil
+	}
+	hidden := f.model.Spec.Hidden
+	goal := make([]float32, b.rows*hidden)
+	f.device.Download(goal, f.of(f.target, b), 0)
+	if err := f.device.Sync(); err != nil {
+		return nil, err
+	}
+	for row := range b.rows {
+		at, end := row*hidden, (row+1)*hidden
+		weights[row] *= relative(goal[at:end], lacks[at:end], &into.lengths)
+	}
+	return weights, nil
+}
+
 // relative is what a row counts: the inverse of the dense stream's size there, of which goal is the row. It adds the row to the lengths.
-func (f *fitter) relative(goal, lacks []float32) float32 {
+func relative(goal, lacks []float32, lengths *[2]float64) float32 {
 	dense, pruned := 0.0, 0.0
 	for i, v := range goal {
 		dense += float64(v) * float64(v)
 		without := float64(v) - float64(lacks[i])
 		pruned += without * without
 	}
-	f.lengths[0] += math.Sqrt(dense)
-	f.lengths[1] += math.Sqrt(pruned)
+	lengths[0] += math.Sqrt(dense)
+	lengths[1] += math.Sqrt(pruned)
 	return float32(1 / math.Sqrt(dense/float64(len(goal))+1e-20))
 }
 

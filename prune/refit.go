@@ -16,22 +16,33 @@ import (
 // solver solves one linear layer after the other.
 type solver func(context.Context, *engine.LinearFit) (*engine.Solution, error)
 
+// progress is what solvers go on from, from one layer to the next: where the search for a ridge ended last, by kind of layer, the factor by which a
+// gap is made up for, and how many experts there were.
+type progress struct {
+	Inner, Output, Expert, Map, Gap int
+	By                              float64
+	Experts                         Experts
+}
+
+// begin is where solvers begin.
+func begin() *progress { return &progress{Inner: 5, Output: 7, Expert: 7, Map: 3, Gap: 7, By: 1} }
+
 // refit solves output projections, and inner layers where they are asked for, next to what they are (ours): the strength of the ridge is the one
 // that does best on rows kept apart, sought from where the last layer's search ended.
-func refit(experts *Experts) solver {
-	from := [3]int{5, 7, 7} // of inner layers, of output projections, of experts' output projections
+func refit(from *progress) solver {
+	experts := &from.Experts
 	return func(_ context.Context, l *engine.LinearFit) (*engine.Solution, error) {
-		kind := 0
+		kind := &from.Inner
 		switch {
 		case l.Expert && !reached(l):
 			experts.count(false)
 			return nil, nil
 		case l.Expert:
-			kind = 2
+			kind = &from.Expert
 		case l.Adds:
-			kind = 1
+			kind = &from.Output
 		}
-		change, at, err := bestRidge(l.Sums, l.Held, from[kind])
+		change, at, err := bestRidge(l.Sums, l.Held, *kind)
 		if err != nil {
 			return nil, err
 		}
@@ -41,7 +52,7 @@ func refit(experts *Experts) solver {
 		if change == nil {
 			return nil, nil
 		}
-		from[kind] = at
+		*kind = at
 		if l.Expert {
 			at = min(at+expertSteps, len(ridges)-1)
 			if change, err = ridge(centred(l.Sums), ridges[at]); err != nil {
@@ -86,8 +97,7 @@ func reached(l *engine.LinearFit) bool {
 const leastHeld = 16
 
 // linearMaps solves the linear maps in the place of attentions (NBL, arXiv 2505.21077), and leaves other layers to a further solver; nil: as they are.
-func linearMaps(others solver) solver {
-	from := 3
+func linearMaps(from *progress, others solver) solver {
 	return func(ctx context.Context, l *engine.LinearFit) (*engine.Solution, error) {
 		if !l.Linear {
 			if others == nil {
@@ -95,19 +105,18 @@ func linearMaps(others solver) solver {
 			}
 			return others(ctx, l)
 		}
-		change, at, err := bestRidge(l.Sums, l.Held, from)
+		change, at, err := bestRidge(l.Sums, l.Held, from.Map)
 		if err != nil || change == nil {
 			return nil, err
 		}
-		from, l.Held = at, nil
+		from.Map, l.Held = at, nil
 		return rounded(l, changed(l, change), ridges[at])
 	}
 }
 
 // leastSquares finds one matrix a gap that turns the last projection's output into what the gap would have made of it, next to the identity, and
 // folds it in (ReplaceMe, arXiv 2505.02819, equation 5 and section 3.1, with the ridge towards the identity).
-func leastSquares() solver {
-	from := 7
+func leastSquares(from *progress) solver {
 	return func(_ context.Context, l *engine.LinearFit) (*engine.Solution, error) {
 		weight := mat.NewDense(l.Sums.Out, l.Sums.In, widened(l.Weight))
 		through := func(g *engine.Gram) *engine.Gram { // the sums with the projection's outputs in the place of its inputs
@@ -117,11 +126,11 @@ func leastSquares() solver {
 			lacks.Mul(mat.NewDense(g.Out, g.In, g.EX), weight.T())
 			return &engine.Gram{In: g.Out, Out: g.Out, Rows: g.Rows, XX: square.RawMatrix().Data, EX: lacks.RawMatrix().Data, EE: g.EE}
 		}
-		change, at, err := bestRidge(through(l.Sums), through(l.Held), from)
+		change, at, err := bestRidge(through(l.Sums), through(l.Held), from.Gap)
 		if err != nil || change == nil {
 			return nil, err
 		}
-		from = at
+		from.Gap = at
 		var folded mat.Dense
 		folded.Mul(change, weight)
 		return rounded(l, changed(l, &folded), ridges[at])
@@ -131,14 +140,13 @@ func leastSquares() solver {
 // scaleGaps makes up for a gap's effect on the length of the stream by one factor a gap (Prune&Comp, arXiv 2507.18212). Blocks that norm their
 // input do not see the stream's length, so instead of lengthening the stream everything that is added behind the gap is shortened, which is
 // the same function.
-func scaleGaps() solver {
-	by := 1.0
+func scaleGaps(from *progress) solver {
 	return func(_ context.Context, l *engine.LinearFit) (*engine.Solution, error) {
 		if !l.Adds {
 			return nil, nil
 		}
 		var solved *engine.Solution
-		if by != 1 {
+		if by := from.By; by != 1 {
 			solved = &engine.Solution{Weight: scaled(l.Weight, by)}
 			if l.Bias != nil {
 				solved.Bias = scaled(l.Bias, by)
@@ -146,7 +154,7 @@ func scaleGaps() solver {
 		}
 		// What a gap lies behind has another length than the dense stream there. Where none does, the two differ by what is not yet made up.
 		if l.Gap && l.Pruned > 0 && l.Dense > 0 {
-			by *= math.Min(math.Max(l.Pruned/(l.Dense*by), 0.1), 10)
+			from.By *= math.Min(math.Max(l.Pruned/(l.Dense*from.By), 0.1), 10)
 		}
 		return solved, nil
 	}

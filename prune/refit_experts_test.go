@@ -97,7 +97,7 @@ func tiny(t *testing.T, path string, sequences int) (*engine.Model, []engine.Seq
 // withoutExperts is the divergence that is left where a refit leaves experts as they are.
 func withoutExperts(t *testing.T, m *engine.Model, drop engine.Drop, o RepairOptions) float64 {
 	t.Helper()
-	fit := fitOf(drop, RepairRefit, o, &Experts{})
+	fit := fitOf(drop, RepairRefit, o, begin())
 	solve := fit.Solve
 	fit.Solve = func(ctx context.Context, l *engine.LinearFit) (*engine.Solution, error) {
 		if l.Expert {

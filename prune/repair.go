@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"avssnative/avss"
 	"avssnative/engine"
 	"avssnative/engine/device"
 	"avssnative/engine/weights"
@@ -54,6 +55,11 @@ type RepairOptions struct {
 	Held     []engine.Sequence // text to judge by
 	Progress func(method RepairMethod, s engine.Step)
 	Memory   int64 // of the judging pass; 0: the engine's choice
+	// Joint begins what a method's fit shares with other processes that repair the same, and Judge runs the pass that judges; nil: this one does all
+	// by itself.
+	Joint func(RepairMethod) (engine.Joint, error)
+	Judge avss.Runner
+	Parts int // of how many processes this is one; 0: of none
 }
 
 // Trial is how near a method came to the dense model.
@@ -147,36 +153,44 @@ func (o RepairOptions) methods() ([]RepairMethod, error) {
 	return methods, nil
 }
 
-// fitOf is how a method has layers solved. It counts experts.
-func fitOf(drop engine.Drop, method RepairMethod, o RepairOptions, experts *Experts) engine.Fit {
-	f := engine.Fit{Sequences: o.Fit, Drop: drop, Linear: o.Linear, LinearAlone: method == RepairLinear, Progress: func(s engine.Step) {
+// fitOf is how a method has layers solved, going on from some progress.
+func fitOf(drop engine.Drop, method RepairMethod, o RepairOptions, from *progress) engine.Fit {
+	f := engine.Fit{Sequences: o.Fit, Drop: drop, Linear: o.Linear, LinearAlone: method == RepairLinear, State: from, Progress: func(s engine.Step) {
 		if o.Progress != nil {
 			o.Progress(method, s)
 		}
 	}}
 	switch method {
 	case RepairScale:
-		f.Solve = scaleGaps()
+		f.Solve, f.Lengths = scaleGaps(from), true
 	case RepairLstsq:
-		f.Solve, f.Gaps = leastSquares(), true
+		f.Solve, f.Gaps = leastSquares(from), true
 	case RepairRefit:
-		f.Solve = refit(experts)
+		f.Solve = refit(from)
 	case RepairFull:
-		f.Solve, f.Inner = refit(experts), true
+		f.Solve, f.Inner = refit(from), true
 	}
 	if o.Linear {
-		f.Solve = linearMaps(f.Solve)
+		f.Solve = linearMaps(from, f.Solve)
 	}
 	return f
 }
 
 // fit makes one method's repair, in the types that the tensors are stored in, and counts experts; nil: there were none.
 func fit(ctx context.Context, m *engine.Model, drop engine.Drop, method RepairMethod, o RepairOptions) (*engine.Repair, *Experts, error) {
-	experts := &Experts{}
-	exact, err := m.Fit(ctx, fitOf(drop, method, o, experts))
+	from := begin()
+	with := fitOf(drop, method, o, from)
+	if o.Joint != nil {
+		var err error
+		if with.Joint, err = o.Joint(method); err != nil {
+			return nil, nil, err
+		}
+	}
+	exact, err := m.Fit(ctx, with)
 	if err != nil {
 		return nil, nil, err
 	}
+	experts := &from.Experts
 	if experts.Solved+experts.Left == 0 {
 		experts = nil
 	}
@@ -229,7 +243,11 @@ func judge(ctx context.Context, m *engine.Model, variants []engine.Drop, repairs
 	for i, s := range o.Held {
 		held[i] = engine.Sequence{IDs: s.IDs, ScoreFrom: 1, ScoreTo: len(s.IDs)}
 	}
-	outcome, err := m.Run(ctx, engine.Pass{Sequences: held, Variants: variants, Repairs: repairs, Diverge: true, Memory: o.Memory, Progress: func(s engine.Step) {
+	var runner avss.Runner = m
+	if o.Judge != nil {
+		runner = o.Judge
+	}
+	outcome, err := runner.Run(ctx, engine.Pass{Sequences: held, Variants: variants, Repairs: repairs, Diverge: true, Memory: o.Memory, Progress: func(s engine.Step) {
 		if o.Progress != nil {
 			o.Progress("judging", s)
 		}

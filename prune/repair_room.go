@@ -23,7 +23,7 @@ func fits(m *engine.Model, drop engine.Drop, methods []RepairMethod, o RepairOpt
 	}
 	before, most := int64(0), int64(0)
 	for _, method := range methods {
-		bytes, kept, err := m.Takes(fitOf(drop, method, o, &Experts{}))
+		bytes, kept, err := m.Takes(fitOf(drop, method, o, begin()), o.Parts)
 		if err != nil {
 			return err
 		}

@@ -54,7 +54,12 @@ func (j *Job) solve(ctx context.Context, drop engine.Drop, method prune.RepairMe
 				j.Progress("repairing ("+string(m)+")", s)
 			}
 		}}
-	r, err := j.keepRepair(ctx, []any{drop, method, j.Linear}, func() (*prune.Repaired, error) { return prune.Repair(ctx, j.Model, drop, o) })
+	asked := []any{drop, method, j.Linear}
+	if j.parted() {
+		o.Judge, o.Parts = j.shared, j.shared.Part().Count
+		o.Joint = func(m prune.RepairMethod) (engine.Joint, error) { return j.shared.Steps("repair by "+string(m), append(asked, m)) }
+	}
+	r, err := j.keepRepair(ctx, asked, func() (*prune.Repaired, error) { return prune.Repair(ctx, j.Model, drop, o) })
 	if err != nil {
 		return nil, err
 	}

@@ -13,8 +13,8 @@ import (
 	"avssnative/prune"
 )
 
-// A repair depends on all of its text at once and is worth keeping whole: the first of several parts solves it, the others and a merge take what it
-// left, and a job that was killed behind it does not solve it again.
+// A repair is worth keeping whole: a job that was killed behind it does not solve it again. Several parts make it together, step by step, and keep
+// what each step came to instead.
 
 // keptRepair is a repair as bytes carry it.
 type keptRepair struct {
@@ -34,13 +34,10 @@ type keptTensor struct {
 
 // keepRepair answers a repair from the folder of a job that has one; asked is what it depends on.
 func (j *Job) keepRepair(ctx context.Context, asked any, solve func() (*prune.Repaired, error)) (*prune.Repaired, error) {
-	if j.shared == nil {
+	if j.shared == nil || j.parted() {
 		return solve()
 	}
-	pieces, err := j.shared.Keep(ctx, "repair", asked, func(part shard.Part) ([]byte, error) {
-		if part.Index > 0 {
-			return nil, nil
-		}
+	pieces, err := j.shared.Keep(ctx, "repair", asked, func(shard.Part) ([]byte, error) {
 		r, err := solve()
 		if err != nil {
 			return nil, err

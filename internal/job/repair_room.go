@@ -21,7 +21,11 @@ func (j *Job) RepairFits(drop engine.Drop, method prune.RepairMethod, text calib
 	for at := 0; at < tokens; at += 2 * length { // one sequence of two is judged by
 		fit = append(fit, engine.Sequence{IDs: make([]int32, min(length, tokens-at))})
 	}
-	return prune.RepairFits(j.Model, drop, prune.RepairOptions{Method: method, Linear: j.Linear, Fit: fit})
+	o := prune.RepairOptions{Method: method, Linear: j.Linear, Fit: fit}
+	if j.parted() {
+		o.Parts = j.shared.Part().Count
+	}
+	return prune.RepairFits(j.Model, drop, o)
 }
 
 // Widest is the set of so many layers whose repair takes the most: it begins as early as it may, and has as many gaps as there can be. It stands for

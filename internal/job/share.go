@@ -75,6 +75,9 @@ func (j *Job) passes() avss.Runner {
 	return j.Model
 }
 
+// parted says that the job is one part of several, or their merge.
+func (j *Job) parted() bool { return j.shared != nil && j.shared.Part().Count > 1 }
+
 // scorer runs the passes that score what the job scores.
 func (j *Job) scorer() avss.Runner {
 	if j.Unit == prune.Sublayer {

@@ -51,6 +51,7 @@ type head struct {
 	From   int    `json:"from,omitempty"` // variants from to before to; 0 to 0: all of them
 	To     int    `json:"to,omitempty"`
 	Whole  bool   `json:"whole,omitempty"` // all parts in one, as a merge leaves them
+	Sums   bool   `json:"sums,omitempty"`  // the body is a step's sums, which may be too long to be held
 	Facts  []Fact `json:"facts"`
 	Origin Origin `json:"origin"`
 }
@@ -83,6 +84,17 @@ var notPlain = regexp.MustCompile(`[^a-z0-9]+`)
 
 // seal is a file's bytes.
 func seal(h head, body []byte) ([]byte, error) {
+	front, err := sealFront(h, uint64(len(body)))
+	if err != nil {
+		return nil, err
+	}
+	out := append(append(make([]byte, 0, len(front)+len(body)+sha256.Size), front...), body...)
+	sum := sha256.Sum256(out)
+	return append(out, sum[:]...), nil
+}
+
+// sealFront is what stands in front of a body of so many bytes.
+func sealFront(h head, length uint64) ([]byte, error) {
 	text, err := json.Marshal(h)
 	if err != nil {
 		return nil, fmt.Errorf("shard: %w", err)
@@ -90,52 +102,67 @@ func seal(h head, body []byte) ([]byte, error) {
 	if len(text) > maxHead {
 		return nil, fmt.Errorf("shard: the head takes %d bytes, at most %d", len(text), maxHead)
 	}
-	out := append(make([]byte, 0, prelude+len(text)+8+len(body)+sha256.Size), magic...)
-	out = append(out, version)
-	out = binary.LittleEndian.AppendUint32(out, uint32(len(text)))
-	out = append(out, text...)
-	out = binary.LittleEndian.AppendUint64(out, uint64(len(body)))
-	out = append(out, body...)
-	sum := sha256.Sum256(out)
-	return append(out, sum[:]...), nil
+	out := append(append([]byte{}, magic...), version)
+	out = append(binary.LittleEndian.AppendUint32(out, uint32(len(text))), text...)
+	return binary.LittleEndian.AppendUint64(out, length), nil
 }
 
 // unseal takes a file's bytes apart; an error is failure.Corrupt.
 func unseal(data []byte) (h head, body []byte, err error) {
-	refuse := func(format string, arguments ...any) (head, []byte, error) {
-		return head{}, nil, failure.Corrupt.Errorf(format, arguments...)
+	text, err := frontOf(data, int64(len(data)))
+	if err != nil {
+		return head{}, nil, err
 	}
-	if len(data) < len(magic) || string(data[:len(magic)]) != magic {
-		return refuse("it does not begin with %q", magic)
-	}
-	if len(data) < prelude {
-		return refuse("truncated: %d bytes", len(data))
-	}
-	if v := data[len(magic)]; v != version {
-		return refuse("version %d, this program reads %d", v, version)
-	}
-	text := int(binary.LittleEndian.Uint32(data[len(magic)+1:]))
-	if text > maxHead || len(data) < prelude+text+8+sha256.Size {
-		return refuse("truncated: %d bytes, of which the head says it takes %d", len(data), text)
-	}
-	length := binary.LittleEndian.Uint64(data[prelude+text:])
-	if have := uint64(len(data) - prelude - text - 8 - sha256.Size); have < length {
-		return refuse("truncated: %d of %d bytes of its body", have, length)
-	} else if have > length {
-		return refuse("%d bytes too many at its end", have-length)
+	if err := bodyLength(uint64(len(data)-prelude-text-8-sha256.Size), binary.LittleEndian.Uint64(data[prelude+text:])); err != nil {
+		return head{}, nil, err
 	}
 	end := len(data) - sha256.Size
 	if sum := sha256.Sum256(data[:end]); !bytes.Equal(sum[:], data[end:]) {
-		return refuse("damaged: its checksum is %x, want %x", sum[:6], data[end:end+6])
+		return head{}, nil, failure.Corrupt.Errorf("damaged: its checksum is %x, want %x", sum[:6], data[end:end+6])
 	}
-	if err := json.Unmarshal(data[prelude:prelude+text], &h); err != nil {
-		return refuse("its head: %w", err)
+	h, err = headOf(data[prelude : prelude+text])
+	return h, data[prelude+text+8 : end], err
+}
+
+// frontOf is the length of the head that the beginning of a file of so many bytes announces.
+func frontOf(data []byte, size int64) (text int, err error) {
+	if len(data) < len(magic) || string(data[:len(magic)]) != magic {
+		return 0, failure.Corrupt.Errorf("it does not begin with %q", magic)
+	}
+	if len(data) < prelude {
+		return 0, failure.Corrupt.Errorf("truncated: %d bytes", len(data))
+	}
+	if v := data[len(magic)]; v != version {
+		return 0, failure.Corrupt.Errorf("version %d, this program reads %d", v, version)
+	}
+	text = int(binary.LittleEndian.Uint32(data[len(magic)+1:]))
+	if text > maxHead || size < int64(prelude+text+8+sha256.Size) {
+		return 0, failure.Corrupt.Errorf("truncated: %d bytes, of which the head says it takes %d", size, text)
+	}
+	return text, nil
+}
+
+// bodyLength holds what there is of a body against what the file says.
+func bodyLength(have, length uint64) error {
+	if have < length {
+		return failure.Corrupt.Errorf("truncated: %d of %d bytes of its body", have, length)
+	} else if have > length {
+		return failure.Corrupt.Errorf("%d bytes too many at its end", have-length)
+	}
+	return nil
+}
+
+// headOf reads a head.
+func headOf(text []byte) (h head, err error) {
+	if err := json.Unmarshal(text, &h); err != nil {
+		return head{}, failure.Corrupt.Errorf("its head: %w", err)
 	}
 	if h.Shards < 1 || h.Shards > maxShards || h.Shard < 0 || h.Shard >= h.Shards || h.Pass < 0 || h.First < 0 || h.End < h.First ||
 		h.From < 0 || h.To < h.From || h.Whole && h.Shard > 0 {
-		return refuse("its head: shard %d of %d, pass %d, sequences %d to %d, variants %d to %d", h.Shard, h.Shards, h.Pass, h.First, h.End, h.From, h.To)
+		return head{}, failure.Corrupt.Errorf("its head: shard %d of %d, pass %d, sequences %d to %d, variants %d to %d", h.Shard, h.Shards, h.Pass, h.First,
+			h.End, h.From, h.To)
 	}
-	return h, data[prelude+text+8 : end], nil
+	return h, nil
 }
 
 // read reads a part.
@@ -197,12 +224,27 @@ func list(folders []string, h *head) ([]string, error) {
 }
 
 // agree says by which fact a file differs from what is wanted. A fact that only one of them knows is none that both have in common.
-func (f *file) agree(facts []Fact, where string) error {
+func (h *head) agree(path string, facts []Fact, where string) error {
 	for _, want := range facts {
-		at := slices.IndexFunc(f.Facts, func(have Fact) bool { return have.Name == want.Name })
-		if at >= 0 && f.Facts[at].Value != want.Value {
-			return fmt.Errorf("shard: %s: %s is %s, %s it is %s: parts of different jobs do not merge", f.path, want.Name, f.Facts[at].Value, where, want.Value)
+		at := slices.IndexFunc(h.Facts, func(have Fact) bool { return have.Name == want.Name })
+		if at >= 0 && h.Facts[at].Value != want.Value {
+			return fmt.Errorf("shard: %s: %s is %s, %s it is %s: parts of different jobs do not merge", path, want.Name, h.Facts[at].Value, where, want.Value)
 		}
+	}
+	return nil
+}
+
+// belongs says why a file is none of the parts that are wanted; nil: it is one.
+func (h *head) belongs(path string, want *head) error {
+	if h.Shards != want.Shards {
+		return fmt.Errorf("shard: %s is of a job in %d shards, this one has %d: use another folder", path, h.Shards, want.Shards)
+	}
+	if err := h.agree(path, want.Facts, "here"); err != nil {
+		return err
+	}
+	if h.Key != want.Key {
+		return fmt.Errorf("shard: %s: %s (pass %d) was asked for something else there: a shard of another job, or one that is older than its model or text",
+			path, want.Phase, want.Pass)
 	}
 	return nil
 }

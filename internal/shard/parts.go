@@ -66,17 +66,13 @@ func (r *Runner) parts(ctx context.Context, h head, asked Work, compute func() (
 func (r *Runner) gather(want head, sequences int) ([]*file, error) {
 	parts := make([]*file, want.Shards)
 	add := func(f *file) error {
-		switch have := parts[min(f.Shard, len(parts)-1)]; {
-		case f.Shards != want.Shards:
-			return fmt.Errorf("shard: %s is of a job in %d shards, this one has %d: use another folder", f.path, f.Shards, want.Shards)
-		case have != nil && !bytes.Equal(have.body, f.body):
-			return fmt.Errorf("shard: %s and %s are the same shard with different contents", have.path, f.path)
+		if f.Shards == want.Shards {
+			if have := parts[f.Shard]; have != nil && !bytes.Equal(have.body, f.body) {
+				return fmt.Errorf("shard: %s and %s are the same shard with different contents", have.path, f.path)
+			}
 		}
-		if err := f.agree(want.Facts, "here"); err != nil {
+		if err := f.belongs(f.path, &want); err != nil {
 			return err
-		}
-		if f.Key != want.Key {
-			return fmt.Errorf("shard: %s: %s (pass %d) was asked for something else there: a shard of another job, or one that is older than its model or text", f.path, want.Phase, want.Pass)
 		}
 		if f.End > sequences {
 			return failure.Corrupt.Errorf("shard: %s: sequences %d to %d, of %d", f.path, f.First, f.End, sequences)

@@ -68,21 +68,25 @@ func Merge(ctx context.Context, wait time.Duration, folders ...string) (*Runner,
 		return nil, err
 	}
 	r := &Runner{Wait: wait, folders: folders, passes: map[string]int{}}
-	var first *file
+	var first *head
+	var where string
 	for _, path := range paths {
-		f, err := read(path)
+		h, err := look(path)
+		if gone(err) {
+			continue // sums of a step that has been settled in the meantime
+		}
 		if err != nil {
 			return nil, err
 		}
 		if first == nil {
-			first = f
-		} else {
-			if f.Shards != first.Shards {
-				return nil, fmt.Errorf("shard: %s is of a job in %d shards, %s of one in %d", f.path, f.Shards, first.path, first.Shards)
-			}
-			if err := f.agree(first.Facts, "in "+first.path); err != nil {
-				return nil, err
-			}
+			first, where = h, path
+			continue
+		}
+		if h.Shards != first.Shards {
+			return nil, fmt.Errorf("shard: %s is of a job in %d shards, %s of one in %d", path, h.Shards, where, first.Shards)
+		}
+		if err := h.agree(path, first.Facts, "in "+where); err != nil {
+			return nil, err
 		}
 	}
 	if first == nil {
@@ -90,6 +94,23 @@ func Merge(ctx context.Context, wait time.Duration, folders ...string) (*Runner,
 	}
 	r.part.Count, r.origin = first.Shards, first.Origin
 	return r, nil
+}
+
+// look reads a part's head, and makes sure of its body where that is not long.
+func look(path string) (*head, error) {
+	s, err := openStream(path)
+	if err != nil {
+		return nil, err
+	}
+	s.file.Close()
+	if s.Sums {
+		return &s.head, nil
+	}
+	f, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	return &f.head, nil
 }
 
 // Over lets a merge know how many layers the model has.
