@@ -12,9 +12,9 @@ import (
 
 // How the sums of a step lie in a file.
 //
-// The sums of a run, numbers little-endian: for the rows to fit on and then for those kept apart, of how many products they are (one byte: none,
-// one, more), and unless of none the rows (8 bytes), Σ x xᵀ, Σ c x where a layer has a bias, and of each layer Σ e xᵀ, Σ|e|², and where it has a
-// bias Σ c e and Σ c². Matrices are float64, but float32 where they are one product, which loses nothing. Last the lengths and the counts.
+// Of a run, numbers little-endian: for the rows to fit on and then for those kept apart, of how many products the sums are (one byte: none, one, more),
+// and unless of none the rows (8 bytes), Σ x xᵀ, Σ c x where a layer has a bias, and of each layer Σ e xᵀ, Σ|e|², and where it has a bias Σ c e
+// and Σ c². Matrices are float64, but float32 where they are one product, which loses nothing. Last the lengths and the counts.
 
 // size is what some runs' sums take, in bytes.
 func (s *step) size(runs []leaf) int64 {
@@ -131,7 +131,9 @@ type sumReader struct {
 	err     error
 }
 
-func newSumReader(from io.Reader) *sumReader { return &sumReader{from: bufio.NewReaderSize(from, 1<<20)} }
+func newSumReader(from io.Reader) *sumReader {
+	return &sumReader{from: bufio.NewReaderSize(from, 1<<20)}
+}
 
 // bytes are the next n, at most as many as the scratch has.
 func (r *sumReader) bytes(n int) []byte {
@@ -169,14 +171,20 @@ func (r *sumReader) narrow(into []float64) {
 	}
 }
 
-// sums reads those of a run.
-func (r *sumReader) sums(s *sums) {
-	for _, grams := range [][]*Gram{s.fitted, s.held} {
-		r.grams(grams)
+// add adds the sums of a run to a total, by way of a buffer.
+func (r *sumReader) add(total *sums, buffer []*Gram) {
+	for _, grams := range [][]*Gram{total.fitted, total.held} {
+		clearGrams(buffer)
+		r.grams(buffer)
+		addGrams(grams, buffer)
 	}
-	r.numbers(s.lengths[:])
-	for i := range s.counts {
-		s.counts[i] = r.whole()
+	var lengths [2]float64
+	r.numbers(lengths[:])
+	for i, v := range lengths {
+		total.lengths[i] += v
+	}
+	for i := range total.counts {
+		total.counts[i] += r.whole()
 	}
 }
 

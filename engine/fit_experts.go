@@ -247,12 +247,9 @@ func (m *mixing) solve(ctx context.Context, one member, gap, last bool) error {
 	if err != nil {
 		return err
 	}
-	if len(got.solutions) != 1 {
-		return failure.Corrupt.Errorf("%s: %d solutions, want one", down.Weight.Name, len(got.solutions))
-	}
-	solved := got.solutions[0]
-	if solved == nil {
-		return nil
+	solved, err := fitting(down, got.solutions, 0)
+	if err != nil || solved == nil {
+		return err
 	}
 	if err := m.set(down, solved); err != nil || last || !m.walks || m.fit.Lengths {
 		return err

@@ -22,29 +22,29 @@ type Joint interface {
 
 // Settling is how the sums of a step are written, read and ended.
 type Settling struct {
-	Size   int64                               // of this process's sums, in bytes
-	Write  func(to io.Writer) error            // writes them
+	Size   int64                                // of this process's sums, in bytes
+	Write  func(to io.Writer) error             // writes them
 	Read   func(part int, from io.Reader) error // adds a process's sums to those of the processes before it, which come first
-	Finish func() ([]byte, error)              // solves from all of them
+	Finish func() ([]byte, error)               // solves from all of them
 }
 
 // settling is what it takes to settle a step.
 func (f *fitter) settling(s *step) Settling {
-	var total, buffer *sums
+	var total *sums
+	var buffer []*Gram
 	return Settling{
 		Size:  s.size(f.own),
 		Write: func(to io.Writer) error { return s.write(to, f.own) },
 		Read: func(part int, from io.Reader) error {
 			if part == 0 {
-				total, buffer = s.sums(), s.sums()
+				total, buffer = s.sums(), s.grams()
 			}
 			_, count := f.fit.Joint.Part()
 			r := newSumReader(from)
 			for range ofPart(f.leaves, part, count) {
-				if r.sums(buffer.cleared()); r.err != nil {
+				if r.add(total, buffer); r.err != nil {
 					return r.err
 				}
-				total.add(buffer)
 			}
 			return r.end()
 		},

@@ -10,7 +10,8 @@ import (
 
 // Takes is what a fit takes at most beside what the process holds, where that is bounded and the device computes in its memory, and what of it the
 // repair keeps: three streams, or five where there are mixtures, the tensors of a batch, what has been solved, and the sums and matrices of the
-// layer that takes the most. Where so many processes share the text, the streams are a part's.
+// layer that takes the most. Kept are the tensors in the types that they are stored in, and what of float32 has not been collected. Where so many
+// processes share the text, the streams are a part's.
 func (m *Model) Takes(fit Fit, parts int) (most, kept int64, err error) {
 	if m.options.Memory <= 0 {
 		return 0, 0, nil
@@ -42,7 +43,7 @@ func (m *Model) Takes(fit Fit, parts int) (most, kept int64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	solving, streams, counted := int64(0), int64(3), map[string]bool{}
+	solving, streams, counted, exact := int64(0), int64(3), map[string]bool{}, int64(0)
 	f.solved(func(mixed bool, linears ...*arch.Linear) {
 		if !fit.Lengths {
 			solving = max(solving, solvingBytes(rows, linears...))
@@ -58,12 +59,12 @@ func (m *Model) Takes(fit Fit, parts int) (most, kept int64, err error) {
 				}
 				counted[l.Weight.Name] = true
 			case !weights.HasCodes(stored.Type): // solved in float32
-				bytes += 4 * int64(l.Weight.In) * int64(l.Weight.Out)
+				exact += 4 * int64(l.Weight.In) * int64(l.Weight.Out)
 			}
 			kept += bytes
 		}
 	})
-	return streams*4*int64(walked)*int64(m.Spec.Hidden) + m.mappedAtATime() + work + solving + kept, kept, nil
+	return streams*4*int64(walked)*int64(m.Spec.Hidden) + m.mappedAtATime() + work + solving + kept + exact, kept + exact/5, nil
 }
 
 // solved visits the linear layers that a fit solves, those with one input together; mixed: one of a mixture.

@@ -51,7 +51,9 @@ func (s *settled) encode(state any) ([]byte, error) {
 
 // decodeSettled reads what encode wrote, and has solving go on from there.
 func decodeSettled(data []byte, state any) (*settled, error) {
-	refuse := func() (*settled, error) { return nil, failure.Corrupt.Errorf("engine: fit: what is kept of a step is cut short") }
+	refuse := func() (*settled, error) {
+		return nil, failure.Corrupt.Errorf("engine: fit: what is kept of a step is cut short")
+	}
 	if len(data) < 8 || binary.LittleEndian.Uint64(data) > uint64(len(data)-8) {
 		return refuse()
 	}

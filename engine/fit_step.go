@@ -5,8 +5,9 @@ import (
 	"errors"
 )
 
-// How a fit adds up. Floating-point sums depend on their order, so a step's sums are those of runs of batches, each added up by itself and then to the
-// others in the order of the text. Where the runs begin depends on the text alone: whoever walks some of them, their sums added up are the same bits.
+// How a fit adds up. Floating-point sums depend on their order, so a step's sums are those of runs of batches, each added up by itself and then to
+// the others in the order of the text. Where the runs begin depends on the text alone: whoever walks some of them, their sums added up are the same
+// bits.
 
 // mostLeaves is how many such runs a text has at most: as many processes share it, and as many matrices a step leaves in a folder where several do.
 const mostLeaves = 16
@@ -44,16 +45,17 @@ type sums struct {
 }
 
 func (s *shape) sums() *sums {
-	grams := func() []*Gram {
-		all := newGrams(s.in, s.outs...)
-		for i, g := range all {
-			if s.biases[i] && s.in > 0 {
-				g.withBias()
-			}
+	return &sums{fitted: s.grams(), held: s.grams(), counts: make([]int64, s.counts)}
+}
+
+func (s *shape) grams() []*Gram {
+	all := newGrams(s.in, s.outs...)
+	for i, g := range all {
+		if s.biases[i] && s.in > 0 {
+			g.withBias()
 		}
-		return all
 	}
-	return &sums{fitted: grams(), held: grams(), counts: make([]int64, s.counts)}
+	return all
 }
 
 // add adds a run's sums.
@@ -129,15 +131,19 @@ type settled struct {
 // alone adds up all runs.
 func (s *step) alone(runs []leaf) (*sums, error) {
 	total := s.sums()
-	var buffer *sums
+	var buffers [2][]*Gram // of rows to fit on, and of those kept apart, where a run has several products
 	for _, run := range runs {
-		into := &sums{fitted: beside(total.fitted), held: beside(total.held), counts: make([]int64, s.counts)}
-		if s.products(run, false) > 1 || s.products(run, true) > 1 {
-			if buffer == nil {
-				buffer = s.sums()
+		own := [2][]*Gram{beside(total.fitted), beside(total.held)}
+		for i := range own {
+			if s.products(run, i == 1) > 1 {
+				if buffers[i] == nil {
+					buffers[i] = s.grams()
+				}
+				clearGrams(buffers[i])
+				own[i] = buffers[i]
 			}
-			into = buffer.cleared()
 		}
+		into := &sums{fitted: own[0], held: own[1], counts: make([]int64, s.counts)}
 		if err := s.gather(run, into); err != nil {
 			return nil, err
 		}

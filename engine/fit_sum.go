@@ -8,6 +8,7 @@ import (
 
 	"avssnative/engine/arch"
 	"avssnative/engine/device"
+	"avssnative/failure"
 )
 
 // How a fit sums up what enters a linear layer and what its outputs lack.
@@ -131,12 +132,14 @@ func (f *fitter) solutions(ctx context.Context, half int, linears []*arch.Linear
 
 // set puts solutions in the places of linear layers.
 func (f *fitter) set(linears []*arch.Linear, solutions []*Solution) error {
-	for i, solved := range solutions {
+	for i, l := range linears {
+		solved, err := fitting(l, solutions, i)
+		if err != nil {
+			return err
+		}
 		if solved == nil {
 			continue
 		}
-		l := linears[i]
-		var err error
 		if solved.Rows != nil {
 			err = f.repair.setRows(&l.Weight, solved.Rows)
 		} else {
@@ -150,6 +153,22 @@ func (f *fitter) set(linears []*arch.Linear, solutions []*Solution) error {
 		}
 	}
 	return nil
+}
+
+// fitting is the solution of one of some linear layers, which may come from a file.
+func fitting(l *arch.Linear, solutions []*Solution, which int) (*Solution, error) {
+	if which >= len(solutions) {
+		return nil, failure.Corrupt.Errorf("engine: fit: %s: %d layers were solved, and it is none of them", l.Weight.Name, len(solutions))
+	}
+	s := solutions[which]
+	if s == nil {
+		return nil, nil
+	}
+	if n := l.Weight.Out * l.Weight.In; s.Rows == nil && len(s.Weight) != n || s.Bias != nil && len(s.Bias) != l.Weight.Out {
+		return nil, failure.Corrupt.Errorf("engine: fit: %s: solved with %d values and %d of a bias, want %d and %d", l.Weight.Name, len(s.Weight),
+			len(s.Bias), n, l.Weight.Out)
+	}
+	return s, nil
 }
 
 // held says whether a batch is kept apart: one of eight, or the last of fewer.
@@ -215,7 +234,8 @@ func (f *fitter) tile(at, half int, linears []*arch.Linear, into *sums, loaded *
 	return f.sums.add(inputs, b.rows, lacks, weights, grams)
 }
 
-// counts is by how much the errors of a batch's rows count: by the factor of each, where there are any, and relative to the target, where there is one.
+// counts is by how much the errors of a batch's rows count: by the factor of each, where there are any, and relative to the target, where there is
+// one.
 func (f *fitter) counts(b batch, lacks, factors []float32, into *sums) ([]float32, error) {
 	weights := factors
 	if weights == nil {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"avssnative/engine/device"
 )
 
 // Streams are the dense model's residual stream at every depth over some text. From them come the sums that bridge any gap by itself, of all the
@@ -37,13 +39,12 @@ func (m *Model) Streams(ctx context.Context, sequences []Sequence, progress func
 	}
 	f := &fitter{model: m, device: d, packing: packed}
 	if r := m.room(d); r != nil {
-		work, err := m.working(d, min(defaultRows, packed.rows))
+		f.discards = true
+		most, _, err := m.streamsBytes(d, packed.rows)
 		if err != nil {
 			return nil, err
 		}
-		f.discards = true
-		if err := r.take(4*int64(packed.rows)*int64(m.Spec.Hidden)*int64(m.Layers()+2)+work+m.mappedAtATime(),
-			fmt.Sprintf("the stream of %d tokens at every depth", packed.rows)); err != nil {
+		if err := r.take(most, fmt.Sprintf("the stream of %d tokens at every depth", packed.rows)); err != nil {
 			return nil, fmt.Errorf("engine: streams: %w", err)
 		}
 	}
@@ -57,6 +58,32 @@ func (m *Model) Streams(ctx context.Context, sequences []Sequence, progress func
 		s.last[g.sequence] = slices.Clone(s.depths[m.Layers()][g.start*hidden : (g.start+g.rows)*hidden])
 	}
 	return s, nil
+}
+
+// StreamsTake is what Streams takes at most of so many tokens beside what the process holds, where that is bounded and the device computes in its
+// memory, and what of it stays.
+func (m *Model) StreamsTake(tokens int) (most, kept int64, err error) {
+	if m.options.Memory <= 0 || tokens == 0 {
+		return 0, 0, nil
+	}
+	d, err := m.Device()
+	if err != nil {
+		return 0, 0, err
+	}
+	if _, hosted := d.(device.Hosted); !hosted {
+		return 0, 0, nil
+	}
+	return m.streamsBytes(d, tokens)
+}
+
+// streamsBytes are those of so many rows: all depths, and the last once more, and what a batch works in.
+func (m *Model) streamsBytes(d device.Device, rows int) (most, kept int64, err error) {
+	work, err := m.working(d, min(defaultRows, rows))
+	if err != nil {
+		return 0, 0, err
+	}
+	kept = 4 * int64(rows) * int64(m.Spec.Hidden) * int64(m.Layers()+2)
+	return kept + work + m.mappedAtATime(), kept, nil
 }
 
 // walk fills the streams.

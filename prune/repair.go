@@ -90,7 +90,7 @@ func Repair(ctx context.Context, m *engine.Model, drop engine.Drop, o RepairOpti
 	if len(drop) == 0 {
 		return nil, errors.New("prune: nothing is dropped, so there is nothing to repair")
 	}
-	if err := fits(m, drop, methods, o, 0); err != nil {
+	if err := fits(m, drop, methods, o); err != nil {
 		return nil, err
 	}
 	names, repairs := []RepairMethod{RepairNone}, []*engine.Repair{nil, nil} // of the dense model and the plain cut

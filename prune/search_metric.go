@@ -38,14 +38,27 @@ func searchScores(ctx context.Context, r avss.Runner, p engine.Pass, o avss.Opti
 		return nil, failure.Unsupported.Errorf("prune: search: it bridges gaps by the streams of the model, which this runner does not have: score layers")
 	}
 	layers := m.Layers()
-	text, fit := parted(pieces(p.Sequences), o.Search.Tokens)
-	options := SearchOptions{Counts: o.Search.Counts, Keep: o.Keep, Objective: Objective(o.Search.Objective), Repair: RepairLstsq, Fit: fit,
+	text, options, err := searchOf(layers, p, o)
+	if err != nil {
+		return nil, err
+	}
+	found, err := Search(ctx, m, text, options)
+	if err != nil {
+		return nil, err
+	}
+	return []avss.Scores{found.scores(layers, text, options)}, nil
+}
+
+// searchOf is the text that sets are compared on, and how they are sought, as a metric.
+func searchOf(layers int, p engine.Pass, o avss.Options) (text []engine.Sequence, options SearchOptions, err error) {
+	compared, fit := parted(pieces(p.Sequences), o.Search.Tokens)
+	options = SearchOptions{Counts: o.Search.Counts, Keep: o.Keep, Objective: Objective(o.Search.Objective), Repair: RepairLstsq, Fit: fit,
 		Beam: o.Search.Beam, Doubt: searchDoubt, Memory: p.Memory, Progress: p.Progress, Notice: o.Search.Notice}
 	if options.Objective == ObjectiveTask {
 		if o.Search.Questions == nil {
-			return nil, errors.New("prune: search: objective task: there are no questions")
+			return nil, options, errors.New("prune: search: objective task: there are no questions")
 		}
-		options.Questions, text = o.Search.Questions, o.Search.Questions.Sequences
+		options.Questions, compared = o.Search.Questions, o.Search.Questions.Sequences
 		options.Fit = bridging(pieces(p.Sequences))
 	}
 	if o.Search.Plain {
@@ -62,11 +75,7 @@ func searchScores(ctx context.Context, r avss.Runner, p engine.Pass, o avss.Opti
 	for _, set := range o.Search.Proposals {
 		options.Proposals = append(options.Proposals, engine.Layers(set...))
 	}
-	found, err := Search(ctx, m, text, options)
-	if err != nil {
-		return nil, err
-	}
-	return []avss.Scores{found.scores(layers, text, options)}, nil
+	return compared, options, nil
 }
 
 const (

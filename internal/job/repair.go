@@ -57,7 +57,9 @@ func (j *Job) solve(ctx context.Context, drop engine.Drop, method prune.RepairMe
 	asked := []any{drop, method, j.Linear}
 	if j.parted() {
 		o.Judge, o.Parts = j.shared, j.shared.Part().Count
-		o.Joint = func(m prune.RepairMethod) (engine.Joint, error) { return j.shared.Steps("repair by "+string(m), append(asked, m)) }
+		o.Joint = func(m prune.RepairMethod) (engine.Joint, error) {
+			return j.shared.Steps("repair by "+string(m), append(asked, m))
+		}
 	}
 	r, err := j.keepRepair(ctx, asked, func() (*prune.Repaired, error) { return prune.Repair(ctx, j.Model, drop, o) })
 	if err != nil {

@@ -64,12 +64,17 @@ func (r *Runner) decide(h head, b body) {
 }
 
 // Decide ends a merge to which parts were missing. Where passes are complete that were not at the merge before, they are put together in each of the
-// folders, with the work that is next. Where none is, a shard has failed, and the error is the one that the merge ended with.
+// folders, with the work that is next. Where none is, and shards have settled no step of a fit either, a shard has failed, and the error is the one
+// that the merge ended with.
 func (r *Runner) Decide(missing *Missing) (*Round, error) {
-	if len(r.decided) == 0 {
+	before, err := said(r.folders[0])
+	if err != nil {
+		return nil, err
+	}
+	round := &Round{Shards: r.part.count(), Next: r.open, Decided: r.settledSince(before)}
+	if len(r.decided)+len(round.Decided) == 0 {
 		return nil, missing
 	}
-	round := &Round{Shards: r.part.count(), Next: r.open}
 	for _, s := range r.decided {
 		for _, folder := range r.folders {
 			if _, err := write(folder, s.head, s.encode()); err != nil {
@@ -90,6 +95,44 @@ func (r *Runner) Decide(missing *Missing) (*Round, error) {
 	return round, nil
 }
 
+// settledSince are the steps of fits that the shards have settled since the round before was said; nil: there was none.
+func (r *Runner) settledSince(before *Round) []Work {
+	if before == nil {
+		return r.settled
+	}
+	at := slices.IndexFunc(r.settled, func(w Work) bool { return before.next(w) != nil })
+	if at < 0 {
+		return nil
+	}
+	return r.settled[at:]
+}
+
+// next is what is said of some work that is to be done; nil: nothing.
+func (r *Round) next(w Work) *Work {
+	at := slices.IndexFunc(r.Next, func(n Work) bool { return n.Phase == w.Phase && n.Pass == w.Pass })
+	if at < 0 {
+		return nil
+	}
+	return &r.Next[at]
+}
+
+// said is what the merge before has left in a folder; nil: nothing.
+func said(folder string) (*Round, error) {
+	path := filepath.Join(folder, workFile)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("shard: %w", err)
+	}
+	round := &Round{}
+	if err := json.Unmarshal(data, round); err != nil {
+		return nil, fmt.Errorf("shard: %s: %w", path, err)
+	}
+	return round, nil
+}
+
 // Finish ends a merge to which nothing was missing: what was next is done.
 func (r *Runner) Finish() error {
 	for _, folder := range r.folders {
@@ -102,22 +145,13 @@ func (r *Runner) Finish() error {
 
 // agreed holds what a shard is about to compute against what the merge before has said.
 func (r *Runner) agreed(asked Work) error {
-	path := filepath.Join(r.folders[0], workFile)
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	round, err := said(r.folders[0])
+	if err != nil || round == nil {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("shard: %w", err)
-	}
-	var round Round
-	if err := json.Unmarshal(data, &round); err != nil {
-		return fmt.Errorf("shard: %s: %w", path, err)
-	}
-	at := slices.IndexFunc(round.Next, func(w Work) bool { return w.Phase == asked.Phase && w.Pass == asked.Pass })
-	if at >= 0 && round.Next[at].Key != asked.Key {
-		return fmt.Errorf("shard: %s: %s (pass %d) is to be asked for something else than here: the merge was of another job", path, asked.Phase,
-			asked.Pass)
+	if next := round.next(asked); next != nil && next.Key != asked.Key {
+		return fmt.Errorf("shard: %s: %s (pass %d) is to be asked for something else than here: the merge was of another job",
+			filepath.Join(r.folders[0], workFile), asked.Phase, asked.Pass)
 	}
 	return nil
 }

@@ -37,6 +37,7 @@ type Runner struct {
 	tried   bool           // the folder takes files
 
 	decided []sealed // of a merge: passes whose parts are all there, put together here for the first time
+	settled []Work   // of a merge: steps of fits that shards have settled
 	open    []Work   // passes of which parts are missing
 }
 

@@ -44,7 +44,7 @@ func (r *Runner) Steps(phase string, asked any) (*Steps, error) {
 // Part is which part of the job this is.
 func (s *Steps) Part() (index, count int) { return s.runner.part.Index, s.runner.part.count() }
 
-// Merges says that nothing is computed.
+// Merges says that no text is walked.
 func (s *Steps) Merges() bool { return s.runner.Merges() }
 
 // head is that of the own sums of a step.
@@ -79,6 +79,11 @@ func (s *Steps) Known(step int) ([]byte, error) {
 			return nil, fmt.Errorf("shard: %s: %w", f.path, failure.Corrupt.Of(err))
 		}
 		s.note(step, b.states[0])
+		if s.Merges() {
+			w := work(h, nil)
+			w.Missing = []int{}
+			s.runner.settled = append(s.runner.settled, w)
+		}
 		return b.states[0], s.tidy(step)
 	}
 	return nil, nil

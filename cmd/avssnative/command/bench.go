@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"avssnative/avss"
+	"avssnative/engine"
 	"avssnative/internal/job"
 	"avssnative/prune"
 
@@ -110,7 +111,11 @@ func sweep(c *cli.Context) error {
 	if err := ask(c, j, &scoring, questions); err != nil {
 		return err
 	}
-	if err := j.RepairFits(j.Widest(slices.Max(scoring.Search.Counts), protect(c)), repair.method, calibration); err != nil {
+	var drops []engine.Drop // each ranking may choose another set
+	for _, n := range scoring.Search.Counts {
+		drops = append(drops, slices.Repeat([]engine.Drop{j.Widest(n, protect(c))}, len(metrics)+c.Int("random"))...)
+	}
+	if err := j.RepairsFit(drops, repair.method, calibration); err != nil {
 		return err
 	}
 	plans := len(shares) * (len(metrics) + 2 + max(1, c.Int("random")))

@@ -356,6 +356,9 @@ func commas(text string) []string {
 
 // calibrateAndScore runs the steps that most commands begin with: the calibration text, then the scores.
 func calibrateAndScore(ctx context.Context, j *job.Job, calibration calib.Options, s job.Scoring) error {
+	if err := j.SearchesFit(s, *foreseen(calibration, s)); err != nil {
+		return err
+	}
 	read := func() error { return j.Calibrate(ctx, calibration) }
 	if s.Settle != nil {
 		read = func() error { return j.CalibrateGrowing(ctx, calibration, s.Settle.Least) }

@@ -165,8 +165,10 @@ func roundsOf(job *cli.Context) (least int, more bool, err error) {
 	}
 	least = 1
 	if job.Command.Name == "bench" { // first the scores, then what to judge follows from them
-		least, more = 2, !slices.Contains([]string{"", string(prune.RepairNone)}, job.String("repair")) // each plan is repaired in a round of its own
+		least = 2
 	}
+	// How many layers are solved one after the other, each in a round, only the model says.
+	more = job.Bool("linear") || !slices.Contains([]string{"", string(prune.RepairNone)}, job.String("repair"))
 	metrics := append(commas(job.String("metrics")), job.String("metric"))
 	if slices.Contains(metrics, "all") {
 		metrics = append(metrics, allRemovals()...)

@@ -105,6 +105,34 @@ func TestMemoryIsKept(t *testing.T) {
 	}
 }
 
+// A search, or repairs of several sets, that will not fit end before anything is scored, with a figure that does; what was scored would lie in a folder.
+func TestSearchesAreRefusedBeforehand(t *testing.T) {
+	t.Parallel()
+	model := shapedModel(t, 8, 6)
+	text := []string{"--model=" + model, "--threads=2", "--calib=demo", "--calib-tokens=4096", "--seq-len=256"}
+	mib := within(t, 32, append([]string{"score"}, text...)...) // scoring fits
+	for _, command := range [][]string{
+		{"score", "--metrics=search", "--greedy-layers=2"},
+		{"score", "--metrics=search", "--greedy-layers=2", "--objective=nll", "--search-tokens=512"},
+		{"score", "--metrics=greedy", "--greedy-layers=2"},
+		{"score", "--metrics=lorp"},
+		{"run", "--drop=1", "--shares=20,40", "--repair=auto", "--limit=3", "--generate=0", "--no-timing", "--alternatives=none"},
+	} {
+		command = append(command, text...)
+		state := filepath.Join(t.TempDir(), "state")
+		_, complaint, err := mostResident(t, append(command, "--resume="+state, fmt.Sprintf("--memory=%dMiB", mib))...)
+		if err == nil || enoughMemory.FindString(complaint) == "" {
+			t.Errorf("%v: in %d MiB: %v, %s", command, mib, err, complaint)
+		}
+		if kept, _ := filepath.Glob(filepath.Join(state, "*.shard")); len(kept) > 0 {
+			t.Errorf("%v: %v were computed before it was refused", command, kept)
+		}
+		if !testing.Short() {
+			within(t, mib, command...)
+		}
+	}
+}
+
 // A model of the ratios of Llama 7B in 4 GiB is scored with 2,048 tokens: all of its weights are read, and they are never all there.
 func TestMemoryOfALargerModel(t *testing.T) {
 	t.Parallel()

@@ -13,7 +13,8 @@ import (
 func mergeCommand() *cli.Command {
 	return &cli.Command{
 		Name: "merge", ArgsUsage: "DIR…", Usage: "put the shards of a job together: scores, judgements, sweeps; the same bits as a single run",
-		Description: "The job's own files are read again (the model's headers, texts, tasks) and held against what the shards were made from; nothing is computed.\n" +
+		Description: "The job's own files are read again (the model's headers, texts, tasks) and held against what the shards were made from; no text is\n" +
+			"walked. Of repairs it solves what no shard has.\n" +
 			"Where a job goes on from what its shards have found (bench, a search), merge decides what they have found so far, writes into DIR\n" +
 			"what is to be done next, and ends with exit code 3: run the shards again and merge, until it ends with 0.",
 		Flags:  []cli.Flag{text("out", "", "write the scores to this .json"), samplesFlag(), waitFlag(), reportFlag(), openFlag(), jsonFlag()},

@@ -92,7 +92,6 @@ func TestSearchesAndSweepsGoOnWithWhatTheirShardsHaveFound(t *testing.T) {
 	}{
 		{"eval", 4, with("eval", quickTasks, []string{"--drop=14,15"})},
 		{"eval of what it says", 5, with("eval", []string{"--tasks=asks=" + asks, "--drop=14,15"})},
-		// The others begin with the repair that the first one leaves.
 		{"eval of a repair", 6, with("eval", quickTasks, []string{"--drop=4,5", "--repair=scale", "--calib=demo", "--calib-tokens=200"})},
 	} {
 		want = object(t, done(t, append(judge.job, "--json")...))

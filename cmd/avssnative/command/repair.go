@@ -45,23 +45,36 @@ func repairing(c *cli.Context, otherwise prune.RepairMethod) (wantedRepair, erro
 	return wantedRepair{method, true, c.Bool("linear")}, nil
 }
 
-// fits refuses a repair that will not fit into --memory once the layers that go are known, before anything is computed.
-func (r wantedRepair) fits(j *job.Job, rule prune.Rule, protect prune.Protect, text *calib.Options) error {
+// fits refuses repairs that will not fit into --memory once the layers that go are known, those of further shares too, before anything is computed.
+func (r wantedRepair) fits(c *cli.Context, j *job.Job, rule prune.Rule, protect prune.Protect, shares []float64, text *calib.Options) error {
 	if !j.Repairs(r.of(j)) {
 		return nil
 	}
+	var drops []engine.Drop
+	number := 0
 	if rule.Listed() {
 		plan, err := prune.ListedUnits(j.Model.Layers(), rule, protect)
 		if err != nil {
 			return err
 		}
-		return j.RepairFits(plan.Drop(), r.of(j), *text)
+		drops = append(drops, plan.Drop())
+	} else {
+		var err error
+		if number, err = rule.Number(j.Model.Layers(), protect); err != nil {
+			return err
+		}
+		drops = append(drops, j.Widest(number, protect))
 	}
-	number, err := rule.Number(j.Model.Layers(), protect)
+	counts, err := job.Counts(j.Model.Layers(), shares, protect)
 	if err != nil {
-		return err
+		return usage("--shares %s: %w", c.String("shares"), err)
 	}
-	return j.RepairFits(j.Widest(number, protect), r.of(j), *text)
+	for _, n := range counts {
+		if n != number { // that is repaired already
+			drops = append(drops, j.Widest(n, protect))
+		}
+	}
+	return j.RepairsFit(drops, r.of(j), *text)
 }
 
 // calibrateAndRepair repairs in commands that need the calibration text for nothing else.
@@ -73,7 +86,7 @@ func calibrateAndRepair(c *cli.Context, j *job.Job, drop engine.Drop, r wantedRe
 	if err != nil {
 		return err
 	}
-	if err := j.RepairFits(drop, r.of(j), text); err != nil {
+	if err := j.RepairsFit([]engine.Drop{drop}, r.of(j), text); err != nil {
 		return err
 	}
 	if err := calibrateFor(c, j); err != nil {

@@ -107,7 +107,7 @@ func runAll(c *cli.Context) error {
 	if err := ask(c, j, &scoring, questions); err != nil {
 		return err
 	}
-	if err := repair.fits(j, choice.Rule, choice.Protect, foreseen(calibration, scoring)); err != nil {
+	if err := repair.fits(c, j, choice.Rule, choice.Protect, further, foreseen(calibration, scoring)); err != nil {
 		return err
 	}
 	ahead := job.Ahead{Calibration: foreseen(calibration, scoring), Score: true, Searches: scoring.Metrics, Greedy: scoring.Greedy, Repair: repair.of(j),
