@@ -16,7 +16,11 @@ var judged = []string{"repair", "results", "retention", "divergence"}
 // step, with one folder, and where they wait for each other.
 func TestShardsRepairAsASingleRunDoes(t *testing.T) {
 	job := func(method string) []string {
-		return with("eval", quickTasks, []string{"--drop=4,5,9", "--calib=demo", "--calib-tokens=1600", "--seq-len=64", "--repair=" + method})
+		text := []string{"--drop=4,5,9", "--calib-tokens=1600"}
+		if method == "auto" { // what is kept then is no plain cut
+			text = []string{"--drop=2,3,4,5", "--calib-tokens=4096"}
+		}
+		return with("eval", quickTasks, text, []string{"--calib=demo", "--seq-len=64", "--repair=" + method})
 	}
 	single := func(method string) map[string]any { return object(t, done(t, append(job(method), "--json")...)) }
 	same := func(name string, want map[string]any, said string) {
@@ -45,6 +49,9 @@ func TestShardsRepairAsASingleRunDoes(t *testing.T) {
 		return
 	}
 	want, dir := single("auto"), t.TempDir()
+	if kept := want["repair"].(map[string]any)["method"]; kept != "refit" {
+		t.Errorf("a single run keeps %v, want the repair that has a step for every half", kept)
+	}
 	var shards sync.WaitGroup
 	for i := range 3 {
 		shards.Go(func() {
