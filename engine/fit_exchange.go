@@ -12,9 +12,10 @@ import (
 
 // How the sums of a step lie in a file.
 //
-// Of a run, numbers little-endian: for the rows to fit on and then for those kept apart, of how many products the sums are (one byte: none, one, more),
-// and unless of none the rows (8 bytes), Σ x xᵀ, Σ c x where a layer has a bias, and of each layer Σ e xᵀ, Σ|e|², and where it has a bias Σ c e
-// and Σ c². Matrices are float64, but float32 where they are one product, which loses nothing. Last the lengths and the counts.
+// Of a run, numbers little-endian: for the rows to fit on and then for those kept apart, of how many products the sums are (one byte: none,
+// one, more), and unless of none the rows (8 bytes), Σ x xᵀ, Σ c x where a layer has a bias, and of each layer Σ e xᵀ, Σ|e|², and where it
+// has a bias Σ c e and Σ c². Matrices are float64, but float32 where they are one product, which loses nothing. Last the lengths and the
+// counts.
 
 // size is what some runs' sums take, in bytes.
 func (s *step) size(runs []leaf) int64 {

@@ -21,7 +21,7 @@ import (
 type Work struct {
 	Phase     string   `json:"phase"`
 	Pass      int      `json:"pass"`      // of the phase, from 0
-	Sequences int      `json:"sequences"` // that are walked; 0: it is no pass, but text that is said, or a repair
+	Sequences int      `json:"sequences"` // that are walked; 0: it is no pass, but text that is said, or a step of a repair
 	Variants  []string `json:"variants"`  // the layers that each leaves out; of the dense model none
 	Missing   []int    `json:"missing"`   // shards that have not done their part
 	Key       string   `json:"key"`       // a hash of all that it is asked for
