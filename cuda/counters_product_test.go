@@ -33,6 +33,9 @@ func TestCountersProduct(t *testing.T) {
 		{"product_f32_few", device.ComputeF32, nil, 16, 64, 4, nil, 4},
 		{"product_hopper", device.ComputeBF16, nil, hopperRows, hopperWhole.cols, 2, &hopperWhole, 4},
 		{"product_hopper_half", device.ComputeBF16, nil, hopperRows, hopperHalf.cols, 2, &hopperHalf, 4},
+		{"product_split", device.ComputeBF16, &tileBig, tileBig.rows, tileBig.cols, 2, nil, 4},
+		{"product_split_wide", device.ComputeBF16, &tileWide, tileWide.rows, tileWide.cols, 2, nil, 4},
+		{"product_split_mid", device.ComputeBF16, &tileMid, tileMid.rows, tileMid.cols, 2, nil, 4},
 		{"product_bf16_sums", device.ComputeBF16, &tileBig, tileBig.rows, tileBig.cols, 2, nil, 5},
 		{"product_bf16_mid_sums", device.ComputeBF16, &tileMid, tileMid.rows, tileMid.cols, 2, nil, 5},
 		{"product_f32_sums", device.ComputeF32, nil, 64, 64, 4, nil, 5},
@@ -50,6 +53,9 @@ func TestCountersProduct(t *testing.T) {
 			d.hopper.forced = c.hopper
 		}
 		moved := func(blocks int) (sectors float64, of machineCounters) {
+			if strings.HasPrefix(c.kernel, "product_split") {
+				d.sharing = blocks
+			}
 			m.clear()
 			productBy(c.kernel, c.rows, edge, blocks*c.cols, c.force)(d)
 			of = m.counted(t, c.kernel)

@@ -170,6 +170,7 @@ type gpu struct {
 	sync    bool     // wait for every launch, check it, time it; pool nothing
 	plain   bool     // join no operations: the slow twin of those that are
 	forced  *tile    // take this shape for every product: for tests, which hold the shapes against each other
+	sharing int      // with it: so many blocks share the tiles; 0: a block a tile
 
 	context            primary
 	computing, copying stream
@@ -189,6 +190,7 @@ type gpu struct {
 	launches int      // on the compute stream, so far
 	recent   []string // the kernels launched last, the latest at the end; memory.mu keeps them
 
+	split      split
 	hopper     *hopper // nil where mma.sync does the products
 	hopperNote string
 }

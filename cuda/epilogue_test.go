@@ -20,12 +20,14 @@ type reducing struct {
 	compute device.Compute
 	force   *tile
 	hopper  bool
+	sharing int // blocks that share the tiles, for the sums alone
 }
 
 func reducings() []reducing {
 	return []reducing{
-		{"f32", device.ComputeF32, nil, false}, {"mid", device.ComputeBF16, &tileMid, false}, {"big", device.ComputeBF16, &tileBig, false},
-		{"hopper", device.ComputeBF16, nil, true},
+		{"f32", device.ComputeF32, nil, false, 0}, {"mid", device.ComputeBF16, &tileMid, false, 0}, {"big", device.ComputeBF16, &tileBig, false, 0},
+		{"hopper", device.ComputeBF16, nil, true, 0}, {"mid, shared", device.ComputeBF16, &tileMid, false, 7},
+		{"wide, shared", device.ComputeBF16, &tileWide, false, 4}, {"big, shared", device.ComputeBF16, &tileBig, false, 1},
 	}
 }
 
@@ -36,7 +38,7 @@ func (f reducing) open(t *testing.T) *gpu {
 		return d
 	}
 	d := open(t, f.compute)
-	d.forced = f.force
+	d.forced, d.sharing = f.force, f.sharing
 	return d
 }
 
@@ -52,6 +54,9 @@ func TestHeadFused(t *testing.T) {
 	const hidden, vocab, rows = 24, vocabTile + 333, 70
 	table := map[string]*device.Head{}
 	for _, f := range reducings() {
+		if f.sharing > 0 {
+			continue
+		}
 		t.Run(f.name, func(t *testing.T) {
 			d := f.open(t)
 			m, err := d.Matrix(exactWeight(vocab, hidden))

@@ -127,7 +127,7 @@ func (d *gpu) replaced(s scenario, text string) error {
 		if err != nil {
 			return err
 		}
-		if most := largestShared[s.kernel]; most > 48<<10 {
+		if most := largestShared[s.kernel]; most > freeShared {
 			if err := d.drv.allowShared(f, most); err != nil {
 				return err
 			}

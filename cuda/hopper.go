@@ -8,7 +8,8 @@ import (
 )
 
 // hopper is the product by wgmma and TMA (kernels/cuda/hopper), on a device of compute capability 9.0 that has shown that it computes what
-// product_bf16 computes. Products of more than 64 rows go there; below, a weight's bytes count and not the multiplications.
+// product_bf16 computes. Products whose tiles are enough for three quarters of the multiprocessors go there; with fewer, mma.sync's smaller tiles
+// keep more of them busy, and a weight's bytes count more than the multiplications.
 //
 // A row's result does not depend on how many rows stand beside it as long as the kernels that serve give the same bits. Where the tensor cores
 // round wgmma's sums otherwise than mma.sync's, which the trial finds out, the Hopper product serves all but few rows: few rows on its tiles
@@ -18,7 +19,7 @@ type hopper struct {
 	drv     hopperDriver
 	maps    map[mapped]*tensorMap // of weights and activations: a map depends on nothing else
 	forced  *hopperTile           // for tests: take this shape
-	blocks  int                   // for tests: at most so many blocks; 0: one a multiprocessor
+	blocks  int                   // for tests: at most so many blocks, and all but few rows; 0: one a multiprocessor
 	off     bool                  // for tests: let mma.sync serve
 }
 
@@ -32,7 +33,6 @@ type hopperTile struct {
 const (
 	hopperRows    = 128
 	hopperThreads = 384
-	hopperLeast   = 65 // rows
 	keptMaps      = 4096
 )
 
@@ -64,7 +64,7 @@ func hopperOn(drv driver, index int, c card, compute device.Compute) (v verdict,
 		return v, true, fmt.Sprintf("products of more than %d rows by wgmma, whose last bits differ from mma.sync's: a row's depend on whether it "+
 			"stands beside more than %d others", fewRows, fewRows-1)
 	}
-	return v, true, fmt.Sprintf("products of more than %d rows by wgmma", hopperLeast-1)
+	return v, true, "products of many rows by wgmma"
 }
 
 // useHopper loads the Hopper product, or notes why it cannot be.
@@ -115,9 +115,18 @@ func (h *hopper) unload(d *gpu) error {
 	return d.drv.unload(m)
 }
 
-// hopperServes says whether products of so many rows are the Hopper product's.
-func (d *gpu) hopperServes(rows int) bool {
-	return d.hopper != nil && !d.hopper.off && d.forced == nil && (rows >= hopperLeast || d.hopper.differs && rows > fewRows)
+// hopperServes says whether a product of so many rows and columns is the Hopper product's. Where its results are not only stored, it has but the wide
+// tile.
+func (d *gpu) hopperServes(rows, cols int, stores bool) bool {
+	h := d.hopper
+	if h == nil || h.off || d.forced != nil || rows <= fewRows {
+		return false
+	}
+	wide := hopperWhole.cols
+	if stores {
+		wide = hopperHalf.cols
+	}
+	return h.differs || h.forced != nil || h.blocks > 0 || 4*upTo(rows, hopperRows)*upTo(cols, wide) >= 3*d.card.processors
 }
 
 // mapOf gives the map of a matrix.

@@ -184,6 +184,7 @@ func TestHopperProduct(t *testing.T) {
 func TestHopperBesideMmaSync(t *testing.T) {
 	d := openHopper(t)
 	c := newHopperCase(130, 200, 140)
+	d.hopper.forced = &hopperHalf
 	got, err := c.run(t, d, 0)
 	if err != nil {
 		t.Fatal(err)

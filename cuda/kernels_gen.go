@@ -780,6 +780,144 @@ func kernelProductQ4KFew(dst view[float32], x view[bfloat16], w view[byte], bias
 	return c
 }
 
+// kernelProductSplit calls product_split of product_split.cu.
+func kernelProductSplit(
+	partial address[float32], turns address[uint32], turn uint32, dst view[float32], x, w view[bfloat16],
+	bias address[float32], m, n, k int,
+) kernelCall {
+	c := newCall("product_split", "product_split.cu", 13)
+	c.address(uint64(partial))
+	c.address(uint64(turns))
+	c.uint32(turn)
+	c.address(uint64(dst.at))
+	c.int64(dst.ld)
+	c.address(uint64(x.at))
+	c.int64(x.ld)
+	c.address(uint64(w.at))
+	c.int64(w.ld)
+	c.address(uint64(bias))
+	c.int32("m", m)
+	c.int32("n", n)
+	c.int32("k", k)
+	return c
+}
+
+// kernelProductSplitWide calls product_split_wide of product_split.cu.
+func kernelProductSplitWide(
+	partial address[float32], turns address[uint32], turn uint32, dst view[float32], x, w view[bfloat16],
+	bias address[float32], m, n, k int,
+) kernelCall {
+	c := newCall("product_split_wide", "product_split.cu", 13)
+	c.address(uint64(partial))
+	c.address(uint64(turns))
+	c.uint32(turn)
+	c.address(uint64(dst.at))
+	c.int64(dst.ld)
+	c.address(uint64(x.at))
+	c.int64(x.ld)
+	c.address(uint64(w.at))
+	c.int64(w.ld)
+	c.address(uint64(bias))
+	c.int32("m", m)
+	c.int32("n", n)
+	c.int32("k", k)
+	return c
+}
+
+// kernelProductSplitMid calls product_split_mid of product_split.cu.
+func kernelProductSplitMid(
+	partial address[float32], turns address[uint32], turn uint32, dst view[float32], x, w view[bfloat16],
+	bias address[float32], m, n, k int,
+) kernelCall {
+	c := newCall("product_split_mid", "product_split.cu", 13)
+	c.address(uint64(partial))
+	c.address(uint64(turns))
+	c.uint32(turn)
+	c.address(uint64(dst.at))
+	c.int64(dst.ld)
+	c.address(uint64(x.at))
+	c.int64(x.ld)
+	c.address(uint64(w.at))
+	c.int64(w.ld)
+	c.address(uint64(bias))
+	c.int32("m", m)
+	c.int32("n", n)
+	c.int32("k", k)
+	return c
+}
+
+// kernelProductSplitSums calls product_split_sums of product_split.cu.
+func kernelProductSplitSums(
+	slots address[groupSums], eps, partial address[float32], turns address[uint32], turn uint32,
+	dst view[float32], x, w view[bfloat16], bias address[float32], m, n, k int,
+) kernelCall {
+	c := newCall("product_split_sums", "product_split.cu", 15)
+	c.address(uint64(slots))
+	c.address(uint64(eps))
+	c.address(uint64(partial))
+	c.address(uint64(turns))
+	c.uint32(turn)
+	c.address(uint64(dst.at))
+	c.int64(dst.ld)
+	c.address(uint64(x.at))
+	c.int64(x.ld)
+	c.address(uint64(w.at))
+	c.int64(w.ld)
+	c.address(uint64(bias))
+	c.int32("m", m)
+	c.int32("n", n)
+	c.int32("k", k)
+	return c
+}
+
+// kernelProductSplitWideSums calls product_split_wide_sums of product_split.cu.
+func kernelProductSplitWideSums(
+	slots address[groupSums], eps, partial address[float32], turns address[uint32], turn uint32,
+	dst view[float32], x, w view[bfloat16], bias address[float32], m, n, k int,
+) kernelCall {
+	c := newCall("product_split_wide_sums", "product_split.cu", 15)
+	c.address(uint64(slots))
+	c.address(uint64(eps))
+	c.address(uint64(partial))
+	c.address(uint64(turns))
+	c.uint32(turn)
+	c.address(uint64(dst.at))
+	c.int64(dst.ld)
+	c.address(uint64(x.at))
+	c.int64(x.ld)
+	c.address(uint64(w.at))
+	c.int64(w.ld)
+	c.address(uint64(bias))
+	c.int32("m", m)
+	c.int32("n", n)
+	c.int32("k", k)
+	return c
+}
+
+// kernelProductSplitMidSums calls product_split_mid_sums of product_split.cu.
+func kernelProductSplitMidSums(
+	slots address[groupSums], eps, partial address[float32], turns address[uint32], turn uint32,
+	dst view[float32], x, w view[bfloat16], bias address[float32], m, n, k int,
+) kernelCall {
+	c := newCall("product_split_mid_sums", "product_split.cu", 15)
+	c.address(uint64(slots))
+	c.address(uint64(eps))
+	c.address(uint64(partial))
+	c.address(uint64(turns))
+	c.uint32(turn)
+	c.address(uint64(dst.at))
+	c.int64(dst.ld)
+	c.address(uint64(x.at))
+	c.int64(x.ld)
+	c.address(uint64(w.at))
+	c.int64(w.ld)
+	c.address(uint64(bias))
+	c.int32("m", m)
+	c.int32("n", n)
+	c.int32("k", k)
+	return c
+}
+
 // kernelRope calls rope of rope.cu.
 func kernelRope(
 	x view[float32], positions address[int32], frequencies address[float64], pairs, heads, headDim, offset,

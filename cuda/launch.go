@@ -85,7 +85,7 @@ func (d *gpu) queue(on stream, f function, s shape, c kernelCall) error {
 	return d.hopper.drv.launchParameters(f, uint32(s.blocks[0]), uint32(s.threads[0]), uint32(s.shared), on, parameters)
 }
 
-// kernel finds a function once, and raises its limit of shared memory where it needs more than the 48 KB that every function may have.
+// kernel finds a function once, and raises its limit of shared memory where it needs more than every function may have.
 func (d *gpu) kernel(name, source string, shared int) (function, error) {
 	d.memory.mu.Lock() // uploads launch kernels too
 	defer d.memory.mu.Unlock()
@@ -101,7 +101,7 @@ func (d *gpu) kernel(name, source string, shared int) (function, error) {
 	if err != nil {
 		return 0, err
 	}
-	if most := largestShared[name]; max(most, shared) > 48<<10 {
+	if most := largestShared[name]; max(most, shared) > freeShared {
 		if max(most, shared) > d.card.sharedPerBlock {
 			return 0, fmt.Errorf("kernel %s: %d bytes of shared memory, the device has %d", name, max(most, shared), d.card.sharedPerBlock)
 		}
@@ -112,6 +112,9 @@ func (d *gpu) kernel(name, source string, shared int) (function, error) {
 	d.functions[name] = f
 	return f, nil
 }
+
+// freeShared is the dynamic shared memory that every function may have: 48 KB, less what its own variables take.
+const freeShared = 47 << 10
 
 // compiled gives the PTX of a source; tests put other texts there.
 var compiled = kernels.PTX

@@ -51,14 +51,14 @@ func (d *gpu) product(e epilogue, x *tensor, m *matrix, first, outputs int, bias
 	if err != nil {
 		return err
 	}
-	if d.hopperServes(x.rows) {
+	if d.hopperServes(x.rows, outputs, stores(e)) {
 		return d.hopperProduct(e, c, m, first, outputs, bias)
 	}
-	t := d.tileFor(x.rows, outputs)
-	if t.kernel == tileFew.kernel && !stores(e) {
-		t = tileMid
-	}
+	t, blocks := d.tileFor(e, x.rows, outputs)
 	o := operands[bfloat16]{c.view(), viewOf[bfloat16](m.at(first), m.pitch), bias, x.rows, outputs, m.pitch}
+	if blocks > 0 {
+		return d.productSplit(e, t, blocks, o)
+	}
 	return d.launch(grid(t.threads, upTo(x.rows, t.rows), upTo(outputs, t.cols), t.shared), e.inBF16(t, o))
 }
 
@@ -74,7 +74,7 @@ func (d *gpu) productStored(e storeEpilogue, x *tensor, m *matrix, first, output
 
 // readsStored says whether products of so many rows read the weight's quantised blocks as they are stored.
 func (d *gpu) readsStored(m *matrix, rows int) bool {
-	return m.raw != nil && rows <= fewRows && d.forced == nil && !d.hopperServes(rows)
+	return m.raw != nil && rows <= fewRows && d.forced == nil
 }
 
 // fewKernel holds the kernels that read a stored type as it is (product_quantised.cu).
@@ -85,40 +85,70 @@ var fewKernel = map[device.DType]func(dst view[float32], x view[bfloat16], w vie
 // fewRows is how many rows count as few: so many that reading the weight is what takes the time.
 const fewRows = 32
 
-// tile is one of the shapes of product_bf16.cu. All give the same bits.
+// tile is one of the shapes of product_bf16.cu and product_split.cu. All give the same bits.
 type tile struct {
 	kernel                      string
 	rows, cols, threads, shared int
+	resident                    int     // blocks that a multiprocessor is given at a time where blocks share the tiles
+	slower                      float64 // a value's time beside the largest shape's on an A100, whose second-level cache has fewer bytes a cycle
 	store                       func(dst view[float32], x, w view[bfloat16], bias address[float32], m, n, k int) kernelCall
 	sums                        func(slots address[groupSums], eps address[float32], dst view[float32], x, w view[bfloat16],
 		bias address[float32], m, n, k int) kernelCall
 	head func(slots address[logitGroup], found address[float64], offsets, targets address[int32], scale, softCap float32,
 		x, w view[bfloat16], bias address[float32], m, n, k int) kernelCall
+	splitStore func(partial address[float32], turns address[uint32], turn uint32, dst view[float32], x, w view[bfloat16],
+		bias address[float32], m, n, k int) kernelCall
+	splitSums func(slots address[groupSums], eps, partial address[float32], turns address[uint32], turn uint32, dst view[float32],
+		x, w view[bfloat16], bias address[float32], m, n, k int) kernelCall
 }
 
 var (
-	tileBig = tile{"product_bf16", 128, 256, 256, 4 * (128 + 256) * 64, kernelProductBF16, kernelProductBF16Sums, kernelProductBF16Head}
-	tileMid = tile{"product_bf16_mid", 64, 64, 128, 4 * (64 + 64) * 64, kernelProductBF16Mid, kernelProductBF16MidSums, kernelProductBF16MidHead}
-	tileFew = tile{"product_bf16_few", 16, 32, 64, 12 * (16 + 32) * 64, kernelProductBF16Few, nil, nil}
+	tileBig = tile{"product_bf16", 128, 256, 256, 4 * (128 + 256) * 64, 1, 1, kernelProductBF16, kernelProductBF16Sums, kernelProductBF16Head,
+		kernelProductSplit, kernelProductSplitSums}
+	tileWide = tile{"", 64, 128, 128, 4 * (64 + 128) * 64, 2, 1.03, nil, nil, nil, kernelProductSplitWide, kernelProductSplitWideSums}
+	tileMid  = tile{"product_bf16_mid", 64, 64, 128, 4 * (64 + 64) * 64, 2, 1.37, kernelProductBF16Mid, kernelProductBF16MidSums,
+		kernelProductBF16MidHead, kernelProductSplitMid, kernelProductSplitMidSums}
+	tileFew = tile{"product_bf16_few", 16, 32, 64, 12 * (16 + 32) * 64, 1, 1, kernelProductBF16Few, nil, nil, nil, nil}
 )
 
 func init() {
 	for _, suffix := range []string{"", "_sums", "_head"} {
 		largestShared[tileBig.kernel+suffix] = tileBig.shared
 	}
+	for _, suffix := range []string{"", "_sums"} {
+		largestShared["product_split"+suffix] = tileBig.shared
+		largestShared["product_split_wide"+suffix] = tileWide.shared
+	}
 }
 
-// tileFor takes the shape that reads least where there is enough work for every multiprocessor.
-func (d *gpu) tileFor(rows, cols int) tile {
+// tileFor takes the shape that keeps the multiprocessors busy for the shortest time, and says into how many blocks its tiles are shared out;
+// 0: a block a tile. Logits, of which there are many more than tiles, are not shared out.
+func (d *gpu) tileFor(e epilogue, rows, cols int) (t tile, blocks int) {
+	_, head := e.(headEpilogue)
 	switch {
 	case d.forced != nil:
-		return *d.forced
-	case rows <= fewRows:
-		return tileFew
-	case upTo(rows, tileBig.rows)*upTo(cols, tileBig.cols) < d.card.processors || rows <= 64:
-		return tileMid
+		t = *d.forced
+		if t.kernel == tileFew.kernel && !stores(e) {
+			t = tileMid
+		}
+		if head {
+			return t, 0
+		}
+		return t, min(d.sharing, upTo(rows, t.rows)*upTo(cols, t.cols))
+	case rows <= fewRows && stores(e):
+		return tileFew, 0
+	case head && (upTo(rows, tileBig.rows)*upTo(cols, tileBig.cols) < d.card.processors || rows <= 64):
+		return tileMid, 0
+	case head:
+		return tileBig, 0
 	}
-	return tileBig
+	t = tileBig
+	for _, other := range []tile{tileWide, tileMid} {
+		if other.cost(rows, cols, d.card.processors) < t.cost(rows, cols, d.card.processors) {
+			t = other
+		}
+	}
+	return t, t.splitBlocks(upTo(rows, t.rows)*upTo(cols, t.cols), d.card.processors)
 }
 
 // narrow gives the bfloat16 copy of a tensor, made once until the tensor is written again.

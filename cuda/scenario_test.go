@@ -60,6 +60,15 @@ func product(rows, in, out int, force *tile) func(d *gpu) {
 	})
 }
 
+// sharing runs a product whose tiles so many blocks share.
+func sharing(blocks int, run func(d *gpu)) func(d *gpu) {
+	return func(d *gpu) {
+		d.sharing = blocks
+		defer func() { d.sharing = 0 }()
+		run(d)
+	}
+}
+
 func quantised(kind device.DType, bytes, values int) func(d *gpu) {
 	const in, out, rows = 512, 40, 17
 	return onWeight(rows, blocks(kind, in, out, bytes, values), nil, func(d *gpu, x device.Tensor, m device.Matrix) {
@@ -150,6 +159,12 @@ func scenarios() []scenario {
 		{"product_f32_few", f32, product(5, 50, 66, nil)},
 		{"product_bf16_sums", bf16, summedProduct(130, 7*32, 260, &tileBig)},
 		{"product_bf16_mid_sums", bf16, summedProduct(66, 7*32, 70, &tileMid)},
+		{"product_split", bf16, sharing(2, product(20, 5*32, 520, &tileBig))},
+		{"product_split_wide", bf16, sharing(2, product(20, 5*32, 260, &tileWide))},
+		{"product_split_mid", bf16, sharing(2, product(66, 5*32, 130, &tileMid))},
+		{"product_split_sums", bf16, sharing(2, summedProduct(20, 5*32, 520, &tileBig))},
+		{"product_split_wide_sums", bf16, sharing(2, summedProduct(20, 5*32, 260, &tileWide))},
+		{"product_split_mid_sums", bf16, sharing(2, summedProduct(66, 5*32, 130, &tileMid))},
 		{"product_f32_sums", f32, summedProduct(66, 50, 70, nil)},
 		{"product_bf16_head", bf16, headed(130, 40, 300, &tileBig, false)},
 		{"product_bf16_mid_head", bf16, headed(66, 40, 70, &tileMid, false)},

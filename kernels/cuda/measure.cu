@@ -1,6 +1,7 @@
 // measure: the statistics of one block, one read of every row. Per row and site: the first four power sums, Σ|v|, extremes, the sums of
 // values relative to the row's RMS, counts below thresholds, NaN and Inf; per row the cosine and distance of the block's input and output.
-// merge then adds the rows of each sequence, pooled the means over tokens of each column, pooled_variance their variance.
+// merge then adds the rows of each sequence (of long ones, those of each run of 64 rows and then the runs), pooled the means over tokens of each
+// column, pooled_variance their variance.
 // Every sum is float64, in a slot of its own and in an order that the row's width and the row's place in its sequence fix; no atomics.
 //
 // measure can do the residual addition y = a + scale·f on the way, so that statistics cost no pass over the residual stream of their own. Of
@@ -9,8 +10,9 @@
 //
 // Slow twin: engine's reference.Measure. Launch: measure one block of 256 threads a row, merge one block of 256 a sequence and site,
 // pooled 256 columns a block and sequence. Shared memory: measure 18.9 KB, merge 2 KB. Moved: 4 bytes a value of every site once from memory
-// (a row is read twice, the second time from the first-level cache, and y, which may just have been written, from shared memory), 0.8 KB a
-// row of records.
+// (act is read twice, the second time from the first-level cache, and y, which may just have been written, from shared memory), 0.8 KB a
+// row of records. Float64 is what takes the time where a GPU has few units for it (compute capability 8.6, 8.9, 12.0): seven operations and a
+// conversion a value of each site that is read, three and two more a value of x.
 #include "epilogue.cuh"
 
 enum { SITE_BLOCK, SITE_DELTA, SITE_ATTN, SITE_MLP, SITE_ACT, SITES };
@@ -34,9 +36,10 @@ template <int n> DEVICE void block_sums(double (&values)[n], double (*shared)[8]
   }
 }
 
-// Adds up what the block's threads have of one site of one row and writes SLOTS doubles of the record. Two sites in a row use different shared
-// memory, so that the barrier between a site's writing and reading also keeps the next but one from writing too early.
-DEVICE void reduce_site(double *record, Sums s, int below_relative, double rms, double (*shared)[SLOTS]) {
+// Adds up what the block's threads have of one site of one row and writes its SLOTS doubles of the record; gives the row's Σv². Rms is
+// what values are relative to, negative where it is this site's own. Two sites in a row use different shared memory, so that the barrier between a
+// site's writing and reading also keeps the next but one from writing too early.
+DEVICE double reduce_site(double *record, Sums s, int below_relative, double rms, int cols, double (*shared)[SLOTS]) {
   int lane = (int)(thread_x() & 31), warp = (int)(thread_x() >> 5);
   s.sum1 = warp_sum(s.sum1), s.sum2 = warp_sum(s.sum2), s.sum3 = warp_sum(s.sum3), s.sum4 = warp_sum(s.sum4), s.sum_abs = warp_sum(s.sum_abs);
   s.low = warp_min(s.low), s.high = warp_max(s.high), below_relative = warp_sum(below_relative), s.nans = warp_sum(s.nans), s.infs = warp_sum(s.infs);
@@ -50,8 +53,12 @@ DEVICE void reduce_site(double *record, Sums s, int below_relative, double rms, 
     for (int e = 0; e < 8; e++) to[BELOW + e] = s.below[e];
   }
   __syncthreads();
+  double squares = shared[0][SUM2];
+#pragma unroll
+  for (int w = 1; w < 8; w++) squares += shared[w][SUM2];
   int slot = (int)thread_x();
-  if (slot >= SLOTS) return;
+  if (slot >= SLOTS) return squares;
+  if (rms < 0.) rms = root(squares / cols);
   int from = slot == RELATIVE1 ? SUM1 : slot == RELATIVE2 ? SUM2 : slot;
   double v = shared[0][from];
 #pragma unroll
@@ -62,21 +69,50 @@ DEVICE void reduce_site(double *record, Sums s, int below_relative, double rms, 
   if (slot == RELATIVE1) v = rms == 0. ? 0. : v / rms;
   if (slot == RELATIVE2) v = rms == 0. ? 0. : v / rms / rms;
   record[slot] = v;
+  return squares;
 }
 
-// One site of one row: value(col) for col < cols, relative to `rms`.
+// Small tells values whose magnitude relative to `rms` is below a threshold: in float32, where |v| < limit says the same of the next float32 above
+// the limit, and costs no float64.
+struct Small {
+  float limit;
+  bool all; // relative values are zero where rms is
+};
+DEVICE Small small_values(float relative, double rms) {
+  Small s;
+  asm("cvt.rp.f32.f64 %0, %1;" : "=f"(s.limit) : "d"((double)relative * rms));
+  s.all = rms == 0. && relative > 0.f;
+  return s;
+}
+DEVICE int is_small(const Small &s, float v) { return s.all | (absolute(v) < s.limit); }
+
+// One site of one row, whose values are relative to a rms that is known: value(col) for col < cols. Gives Σv².
 template <class Value>
-DEVICE void measure_site(double *record, Value value, int cols, double rms, float relative, const float *eps, double (*shared)[SLOTS]) {
+DEVICE double measure_site(double *record, Value value, int cols, double rms, float relative, const float *eps, double (*shared)[SLOTS]) {
   Sums s = no_sums();
   int below_relative = 0;
-  double limit = (double)relative * rms;
-  bool all = rms == 0. && relative > 0.f; // relative values are zero then
+  Small small = small_values(relative, rms);
   for (int col = (int)thread_x(); col < cols; col += 256) {
     float v = value(col);
     add_value(s, v, eps);
-    below_relative += all | ((double)absolute(v) < limit);
+    below_relative += is_small(small, v);
   }
-  reduce_site(record, s, below_relative, rms, shared);
+  return reduce_site(record, s, below_relative, rms, cols, shared);
+}
+
+// One site of one row whose values are relative to their own rms. Gives Σv².
+template <class Value>
+DEVICE double measure_own(double *record, Value value, int cols, const float *eps, double (*shared)[SLOTS]) {
+  Sums s = no_sums();
+  for (int col = (int)thread_x(); col < cols; col += 256) add_value(s, value(col), eps);
+  return reduce_site(record, s, 0, -1., cols, shared);
+}
+// And its count of small values, for which that had to be known; it takes the place of the record's 0.
+template <class Value> DEVICE int count_small(Value value, int cols, float relative, double rms) {
+  int below = 0;
+  Small small = small_values(relative, rms);
+  for (int col = (int)thread_x(); col < cols; col += 256) below += is_small(small, value(col));
+  return warp_sum(below);
 }
 
 // One site of one row from a product's slots: four lanes take one, a quarter each.
@@ -84,7 +120,7 @@ DEVICE void merge_site(double *record, const GroupSums *slots, int groups, doubl
   Sums s = no_sums();
   int quarter = (int)(thread_x() & 3);
   for (int group = (int)(thread_x() >> 2); group < groups; group += 64) add_quarter(s, quarter, load_quarter(&slots[group].quarter[quarter]));
-  reduce_site(record, s, 0, rms, shared);
+  reduce_site(record, s, 0, rms, 1, shared);
 }
 
 // Any of x, y, attn, mlp, act may be null; their rows are lx, ly … apart. Where the products behind attn and mlp have left slots, those are
@@ -93,52 +129,42 @@ KERNEL(256)
 measure(double *records, const float *x, i64 lx, float *y, i64 ly, const float *attn, i64 la, const GroupSums *attn_slots, const float *mlp,
         i64 lm, const GroupSums *mlp_slots, const float *act, i64 lt, const float *a, i64 l0, const float *f, i64 lf, float scale,
         const float *eps, float relative, int cols, int act_cols) {
-  __shared__ double shared[2][8][SLOTS], sums[5][8];
+  __shared__ double shared[2][8][SLOTS], pairs[2][8];
+  __shared__ int small[2][8];
   __shared__ float limits[8], kept[MEASURE_KEPT]; // values of y, each where the thread that read it reads it again
   i64 row = block_x();
-  int self = (int)thread_x();
-  double *record = records + row * RECORD;
+  int self = (int)thread_x(), turn = 0;
+  double *record = records + row * RECORD, squares_y = 0., squares_act = 0., rms = 0.;
   if (self < 8) limits[self] = eps[self];
-  double squares_y = 0., squares_x = 0., product = 0., squares_delta = 0., squares_act = 0.;
+  __syncthreads();
+  auto output = [&](int col) { return col < MEASURE_KEPT ? kept[col] : y[row * ly + col]; };
+  auto activated = [&](int col) { return act[row * lt + col]; };
   if (y) {
     float *line = y + row * ly;
-    for (int col = self; col < cols; col += 256) {
-      float v;
-      if (f) {
-        v = fused(scale, f[row * lf + col], a[row * l0 + col]);
-        line[col] = v;
-      } else {
-        v = line[col];
-      }
+    auto added = [&](int col) {
+      float v = f ? fused(scale, f[row * lf + col], a[row * l0 + col]) : line[col];
+      if (f) line[col] = v;
       if (col < MEASURE_KEPT) kept[col] = v;
-      squares_y = fused((double)v, (double)v, squares_y);
-      if (x) {
-        float u = x[row * lx + col], d = v - u;
-        squares_x = fused((double)u, (double)u, squares_x), product = fused((double)u, (double)v, product);
-        squares_delta = fused((double)d, (double)d, squares_delta);
-      }
+      return v;
+    };
+    squares_y = measure_own(record + SITE_BLOCK * SLOTS, added, cols, limits, shared[turn++ & 1]);
+    rms = root(squares_y / cols);
+  }
+  if (x && y) {
+    double all[2] = {0., 0.}; // Σx², Σx·y
+    auto moved = [&](int col) {
+      float u = x[row * lx + col], v = output(col);
+      all[0] = fused((double)u, (double)u, all[0]), all[1] = fused((double)u, (double)v, all[1]);
+      return v - u;
+    };
+    double squares = measure_site(record + SITE_DELTA * SLOTS, moved, cols, rms, relative, limits, shared[turn++ & 1]);
+    block_sums(all, pairs);
+    if (self == 0) {
+      double length_x = root(all[0]), length_y = root(squares_y), distance = root(squares);
+      record[COSINE] = length_x == 0. || length_y == 0. ? 0. : all[1] / (length_x * length_y);
+      record[DISTANCE] = distance, record[RELATIVE] = length_y == 0. ? 0. : distance / length_y;
     }
   }
-  if (act)
-    for (int col = self; col < act_cols; col += 256) {
-      double v = act[row * lt + col];
-      squares_act = fused(v, v, squares_act);
-    }
-  double all[5] = {squares_y, squares_act, squares_x, product, squares_delta};
-  block_sums(all, sums);
-  squares_y = all[0], squares_act = all[1], squares_x = all[2], product = all[3], squares_delta = all[4];
-  int turn = 0;
-  auto output = [&](int col) { return col < MEASURE_KEPT ? kept[col] : y[row * ly + col]; };
-  double rms = root(squares_y / cols), rms_act = root(squares_act / act_cols);
-  if (x && y && self == 0) {
-    double length_x = root(squares_x), length_y = root(squares_y), distance = root(squares_delta);
-    record[COSINE] = length_x == 0. || length_y == 0. ? 0. : product / (length_x * length_y);
-    record[DISTANCE] = distance, record[RELATIVE] = length_y == 0. ? 0. : distance / length_y;
-  }
-  if (y) measure_site(record + SITE_BLOCK * SLOTS, output, cols, rms, relative, limits, shared[turn++ & 1]);
-  if (x && y)
-    measure_site(
-        record + SITE_DELTA * SLOTS, [&](int col) { return output(col) - x[row * lx + col]; }, cols, rms, relative, limits, shared[turn++ & 1]);
   int groups = (cols + GROUP - 1) / GROUP;
   if (attn_slots) merge_site(record + SITE_ATTN * SLOTS, attn_slots + row * groups, groups, rms, shared[turn++ & 1]);
   else if (attn)
@@ -146,9 +172,16 @@ measure(double *records, const float *x, i64 lx, float *y, i64 ly, const float *
   if (mlp_slots) merge_site(record + SITE_MLP * SLOTS, mlp_slots + row * groups, groups, rms, shared[turn++ & 1]);
   else if (mlp)
     measure_site(record + SITE_MLP * SLOTS, [&](int col) { return mlp[row * lm + col]; }, cols, rms, relative, limits, shared[turn++ & 1]);
-  if (act)
-    measure_site(
-        record + SITE_ACT * SLOTS, [&](int col) { return act[row * lt + col]; }, act_cols, rms_act, relative, limits, shared[turn++ & 1]);
+  if (act) squares_act = measure_own(record + SITE_ACT * SLOTS, activated, act_cols, limits, shared[turn++ & 1]);
+  double rms_act = root(squares_act / act_cols);
+  int counts[2] = {y ? count_small(output, cols, relative, rms) : 0, act ? count_small(activated, act_cols, relative, rms_act) : 0};
+  if ((self & 31) == 0) small[0][self >> 5] = counts[0], small[1][self >> 5] = counts[1];
+  __syncthreads();
+  if ((self != 0 || !y) && (self != 32 || !act)) return; // of two warps: one's store would touch two sectors
+  int below = 0, own = self >> 5;
+#pragma unroll
+  for (int w = 0; w < 8; w++) below += small[own][w];
+  record[(own == 0 ? SITE_BLOCK : SITE_ACT) * SLOTS + RELATIVE_BELOW] = below;
 }
 
 // A choice that is no branch, whatever the compiler makes of the sources: lanes of a warp have different kinds.
@@ -162,7 +195,7 @@ DEVICE double joined(int kind, double v, double o) {
   return chosen(kind == LEAST, low, chosen(kind == MOST, high, v + o));
 }
 
-// merge adds the records of the rows start[s] to start[s+1]: block (s, group of 32 slots), eight rows at a time, then the eight in order.
+// merge adds the records start[s] to start[s+1], of rows or of runs: block (s, group of 32 slots), eight rows at a time, then the eight in order.
 KERNEL(256) merge(double *out, const double *records, const int *start, u32 sites) {
   __shared__ double part[8][32];
   int sequence = (int)block_x(), slot = (int)(block_y() * 32 + (thread_x() & 31)), lane = (int)(thread_x() >> 5), site = slot / SLOTS;

@@ -11,11 +11,13 @@ struct Sums {
 
 DEVICE Sums no_sums() { return Sums{0., 0., 0., 0., 0., INFINITE, -INFINITE, {}, 0, 0}; }
 
+DEVICE double magnitude_of(double v) { double r; asm("abs.f64 %0, %1;" : "=d"(r) : "d"(v)); return r; }
+
 // Adds a value; thresholds unused are negative.
 DEVICE void add_value(Sums &s, float v, const float *eps) {
   float magnitude = absolute(v);
   double d = (double)v, square = d * d;
-  s.sum1 += d, s.sum2 += square, s.sum3 = fused(square, d, s.sum3), s.sum4 = fused(square, square, s.sum4), s.sum_abs += (double)magnitude;
+  s.sum1 += d, s.sum2 += square, s.sum3 = fused(square, d, s.sum3), s.sum4 = fused(square, square, s.sum4), s.sum_abs += magnitude_of(d);
   s.low = v < s.low ? v : s.low, s.high = v > s.high ? v : s.high;
   s.nans += v != v, s.infs += magnitude == INFINITE; // no branch: a warp that parts here reads its next values in pieces
 #pragma unroll

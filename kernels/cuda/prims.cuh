@@ -32,6 +32,7 @@ DEVICE u32 thread_x() { u32 v; asm("mov.u32 %0, %%tid.x;" : "=r"(v)); return v; 
 DEVICE u32 thread_y() { u32 v; asm("mov.u32 %0, %%tid.y;" : "=r"(v)); return v; }
 DEVICE u32 threads_x() { u32 v; asm("mov.u32 %0, %%ntid.x;" : "=r"(v)); return v; }
 DEVICE u32 threads_y() { u32 v; asm("mov.u32 %0, %%ntid.y;" : "=r"(v)); return v; }
+DEVICE u32 blocks_x() { u32 v; asm("mov.u32 %0, %%nctaid.x;" : "=r"(v)); return v; }
 DEVICE u32 block_x() { u32 v; asm("mov.u32 %0, %%ctaid.x;" : "=r"(v)); return v; }
 DEVICE u32 block_y() { u32 v; asm("mov.u32 %0, %%ctaid.y;" : "=r"(v)); return v; }
 DEVICE u32 block_z() { u32 v; asm("mov.u32 %0, %%ctaid.z;" : "=r"(v)); return v; }

@@ -1,7 +1,6 @@
 // product_bf16: dst = x·Wᵀ + bias, bfloat16 operands on the tensor cores (mma.sync m16n8k16), float32 sums.
 //
-// A block owns a tile of dst; pieces of 32 of k stream through a ring of stages in shared memory by cp.async, one barrier a piece; a warp
-// multiplies its part out of swizzled tiles (tile.cuh). Every result is one chain over k in steps of 16, whatever the tile, so that the
+// A block owns a tile of dst (product_tile.cuh). Every result is one chain over k in steps of 16, whatever the tile, so that the
 // three shapes give the same bits: a row's result does not depend on how many rows stand beside it.
 //
 // The same product with an epilogue that works on the results in registers (epilogue.cuh): `_sums` stores them and takes their statistics,
@@ -14,36 +13,16 @@
 //   product_bf16_mid_sums, _head   64×64     128      4       32 KB    64 rows           64 columns
 //   product_bf16_few               16×32     64       12      36 KB    16 rows: bound by reading W, 33 KB on the way a block
 // StoreEpilogue besides: 1 byte a result by _sums; 1/4 byte a logit by _head, instead of the logit's 4.
-#include "epilogue.cuh"
+#include "product_tile.cuh"
 
 template <int BM, int BN, int WM, int WN, int STAGES, class Epilogue>
 DEVICE void product_bf16_tile(const Epilogue &epilogue, float *dst, i64 to, const bf16 *x, i64 lx, const bf16 *w, i64 lw, const float *bias,
                               int m, int n, int k) {
-  constexpr int THREADS = WM * WN * 32, MT = BM / WM / 16, NT = BN / WN / 16, X_BYTES = BM * 64, STAGE = X_BYTES + BN * 64;
-  extern __shared__ __align__(128) u8 ring[];
-  u32 base = shared_address(ring);
-  int warp = (int)(thread_x() >> 5), row0 = (int)block_x() * BM, col0 = (int)block_y() * BN;
-  int row = warp / WN * (BM / WM), col = warp % WN * (BN / WN), pieces = (k + TILE_K - 1) / TILE_K;
-  float sums[MT][NT * 2][4] = {};
-  auto load = [&](int piece) {
-    if (piece < pieces) {
-      u32 stage = base + (u32)(piece % STAGES * STAGE);
-      tile_load<BM, THREADS>(stage, x, lx, row0, m, piece * TILE_K, k);
-      tile_load<BN, THREADS>(stage + X_BYTES, w, lw, col0, n, piece * TILE_K, k);
-    }
-    copy_commit();
-  };
-#pragma unroll
-  for (int piece = 0; piece < STAGES - 1; piece++) load(piece);
-#pragma unroll 1
-  for (int piece = 0; piece < pieces; piece++) {
-    copy_wait<STAGES - 2>(); // this thread's part of the piece has arrived …
-    __syncthreads();         // … and everybody's; and everybody is done with the stage that the next load overwrites
-    load(piece + STAGES - 1);
-    u32 stage = base + (u32)(piece % STAGES * STAGE);
-    tile_multiply<MT, NT>(sums, stage, row, stage + X_BYTES, col);
-  }
-  tile_epilogue<MT, NT>(epilogue, dst, to, bias, sums, row0 + row, col0 + col, m, n);
+  using Tile = ProductTile<BM, BN, WM, WN, STAGES>;
+  Place at = {(int)block_x() * BM, (int)block_y() * BN};
+  typename Tile::Sums sums = {};
+  Tile::multiply(sums, at, Operands{x, lx, w, lw, m, n, k}, 0, Tile::pieces(k), [] {});
+  Tile::finish(epilogue, dst, to, bias, sums, at, m, n);
 }
 
 // K is the padded length: a multiple of 8 up to which x and w hold zeros beyond their values.

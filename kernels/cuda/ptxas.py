@@ -18,9 +18,11 @@ LIMITS = {"sm_80": (2048, 32, 164), "sm_86": (1536, 16, 100), "sm_89": (1536, 24
 # dynamic shared memory as cuda/ asks for it; the float32 attention and delta at their widest
 DYNAMIC = {"attention_bf16_64": 40960, "attention_bf16_128": 81920, "attention_bf16_256": 98304, "attention_f32_64": 4 * (48 * 257 + 16 * 65 + 544),
            "attention_f32_128": 4 * (48 * 257 + 16 * 129 + 544), "attention_f32_256": 4 * (48 * 257 + 16 * 257 + 544), "product_bf16": 98304,
-           "product_bf16_mid": 32768, "product_bf16_few": 36864, "delta": 34 * 4 * 256,
+           "product_bf16_mid": 32768, "product_bf16_few": 36864, "product_split": 98304, "product_split_wide": 49152, "product_split_mid": 32768,
+           "delta": 34 * 4 * 256,
            "product_hopper": 4 * (128 + 256) * 128 + 1088, "product_hopper_half": 4 * (128 + 128) * 128 + 1088}
-REDUCED = ["product_bf16", "product_bf16_mid", "product_hopper"]  # and the same with epilogues that reduce their results
+# and the same with epilogues that reduce their results
+REDUCED = ["product_bf16", "product_bf16_mid", "product_hopper", "product_split", "product_split_wide", "product_split_mid"]
 DYNAMIC.update({name + suffix: DYNAMIC[name] for name in REDUCED for suffix in ("_sums", "_head")})
 TARGETS = {"sm_80": ["sm_80", "sm_86", "sm_89", "sm_90", "sm_90a", "sm_100", "sm_120"], "sm_90a": ["sm_90a"]}
 # machine instructions a kernel must hold
@@ -29,6 +31,7 @@ WANTED = {"product_bf16": ["HMMA.16816.F32.BF16", "LDGSTS", "LDSM"], "product_bf
           "attention_bf16_128": ["HMMA.16816.F32.BF16", "LDGSTS", "LDSM"], "attention_bf16_256": ["HMMA.16816.F32.BF16", "LDGSTS", "LDSM"],
           "product_hopper": ["HGMMA.64x256x16.F32.BF16", "UTMALDG", "SYNCS"], "product_hopper_half": ["HGMMA.64x128x16.F32.BF16", "UTMALDG", "SYNCS"],
           "product_q8_0_few": ["HMMA.16816.F32.BF16", "LDGSTS", "LDSM"], "product_q4_k_few": ["HMMA.16816.F32.BF16", "LDGSTS", "LDSM"]}
+WANTED.update({name: WANTED["product_bf16"] for name in DYNAMIC if name.startswith("product_split")})
 WANTED.update({name + suffix: WANTED[name] for name in REDUCED for suffix in ("_sums", "_head")})
 
 

@@ -6,6 +6,17 @@
 
 enum { TILE_K = 32 };
 
+// The place of a tile in dst, for blocks that take several. Tiles are walked in strips of 16 row tiles, column by column, so that the blocks at
+// work share rows and columns in the second-level cache. rows, cols: of tiles; tall, wide: a tile's.
+enum { STRIP = 16 };
+struct Place {
+  int row, col;
+};
+DEVICE Place tile_place(int tile, int rows, int cols, int tall, int wide) {
+  int strip = tile / (STRIP * cols), in = tile % (STRIP * cols), high = least(STRIP, rows - strip * STRIP);
+  return Place{(strip * STRIP + in % high) * tall, in / high * wide};
+}
+
 DEVICE u32 tile_offset(int row, int piece) { return (u32)(row * 64 + ((piece ^ (row >> 1 & 3)) << 4)); }
 
 // Starts the copies of rows row0 … of a matrix [rows × k], `ld` values apart, at column k0. Rows from `rows` on and columns from k on

@@ -23,7 +23,7 @@ var forms = map[string]form{
 
 // elements are what pointers point to. A void pointer's bytes are float32 or bfloat16, as another argument says.
 var elements = map[string]string{
-	"void": "byte", "u8": "byte", "bf16": "bfloat16", "float": "float32", "double": "float64", "int": "int32", "i32x4": "[4]int32",
+	"void": "byte", "u8": "byte", "bf16": "bfloat16", "float": "float32", "double": "float64", "int": "int32", "u32": "uint32", "i32x4": "[4]int32",
 	"QueryTile": "queryTile", "HeadState": "headState", "GroupSums": "groupSums", "LogitGroup": "logitGroup",
 }
 

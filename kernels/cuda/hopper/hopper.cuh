@@ -4,8 +4,6 @@
 #pragma once
 #include "../prims.cuh"
 
-DEVICE u32 blocks_x() { u32 v; asm("mov.u32 %0, %%nctaid.x;" : "=r"(v)); return v; }
-
 // TensorMap is what cuTensorMapEncodeTiled writes: opaque, passed by value.
 struct __align__(64) TensorMap {
   u8 bytes[128];

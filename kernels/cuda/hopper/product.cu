@@ -2,8 +2,7 @@
 // thread of a producer warpgroup starts them, two consumer warpgroups multiply by wgmma, 64 rows each.
 //
 // A block stays for many tiles. The ring goes on across them, so that the first pieces of the next tile arrive while the consumers store the
-// last. Tiles are walked in strips of 16 row tiles, column by column, so that the blocks at work share rows and columns in the second-level
-// cache. A stage has two mbarriers: `full` counts the copies' bytes, `empty` the eight consumer warps that are through with it. What lies
+// last. Tiles are walked in strips (tile.cuh). A stage has two mbarriers: `full` counts the copies' bytes, `empty` the eight consumer warps that are through with it. What lies
 // outside x and W arrives as zeros, what lies outside dst is not stored. Every result is one chain over k in steps of 16, whatever the tile
 // and the block: a row's result does not depend on how many rows stand beside it, nor on the number of blocks.
 //
@@ -15,16 +14,7 @@
 #include "../epilogue.cuh"
 #include "hopper.cuh"
 
-enum { PIECE = 64, STAGES = 4, BOX_ROWS = 128, BOX = BOX_ROWS * PIECE * 2, STRIP = 16 };
-
-// The place of a tile in dst.
-struct Place {
-  int row, col;
-};
-DEVICE Place place(int tile, int rows, int cols, int wide) { // rows, cols: of tiles
-  int strip = tile / (STRIP * cols), in = tile % (STRIP * cols), tall = least(STRIP, rows - strip * STRIP);
-  return Place{(strip * STRIP + in % tall) * BOX_ROWS, in / tall * wide};
-}
+enum { PIECE = 64, STAGES = 4, BOX_ROWS = 128, BOX = BOX_ROWS * PIECE * 2 };
 
 template <int BN, class Epilogue>
 DEVICE void product_hopper_tiles(const Epilogue &epilogue, u64 x, u64 w, float *dst, i64 to, const float *bias, int m, int n, int k, int first) {
@@ -46,7 +36,7 @@ DEVICE void product_hopper_tiles(const Epilogue &epilogue, u64 x, u64 w, float *
     if (thread_x() != 0) return;
 #pragma unroll 1
     for (int tile = (int)block_x(); tile < tiles; tile += (int)blocks_x()) {
-      Place at = place(tile, rows, cols, BN);
+      Place at = tile_place(tile, rows, cols, BOX_ROWS, BN);
 #pragma unroll 1
       for (int piece = 0; piece < pieces; piece++, turn++) {
         u32 stage = turn % STAGES, into = base + stage * STAGE, arrived = full + 8 * stage;
@@ -74,7 +64,7 @@ DEVICE void product_hopper_tiles(const Epilogue &epilogue, u64 x, u64 w, float *
       }
       warpgroup_wait(sums[0]);
       if (speaks) mbarrier_arrive(empty + 8 * ((turn - 1) % STAGES));
-      Place at = place(tile, rows, cols, BN);
+      Place at = tile_place(tile, rows, cols, BOX_ROWS, BN);
       tile_epilogue<1, BN / 16>(epilogue, dst, to, bias, sums, at.row + row + 16 * warp, at.col, m, n);
     }
   }
