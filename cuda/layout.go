@@ -14,7 +14,29 @@ type placed struct {
 	places *block        // convolve.cu: a row's position, start, prefix, prefix rows
 	spans  *block        // delta.cu: a sequence's first row, rows, prefix, prefix rows
 	starts *block        // measure.cu: first rows
+	runs   rowRuns       // measure.cu
 	tiles  map[int]*queryTiles
+}
+
+// rowRuns are the runs of at most runRows rows by which long sequences are merged: with a block a sequence most multiprocessors would have nothing
+// to do. None where no sequence is longer than one run.
+type rowRuns struct {
+	bounds *block // first rows of the runs, and the end
+	of     *block // first runs of the sequences, and the end
+	count  int
+}
+
+const runRows = 64
+
+// runsOf cuts sequences into runs, each sequence from its own start; long says whether one has several.
+func runsOf(start []int32) (bounds, of []int32, long bool) {
+	for i := 0; i+1 < len(start); i++ {
+		of, long = append(of, int32(len(bounds))), long || start[i+1]-start[i] > runRows
+		for row := start[i]; row < start[i+1]; row += runRows {
+			bounds = append(bounds, row)
+		}
+	}
+	return append(bounds, start[len(start)-1]), append(of, int32(len(bounds))), long
 }
 
 // queryTiles are runs of at most so many rows of one sequence (mask.cuh).
@@ -96,12 +118,23 @@ func (p *placed) upload(d *gpu, places, spans [][4]int32) (err error) {
 	if p.spans, err = upload(d, spans); err != nil {
 		return err
 	}
-	p.starts, err = upload(d, p.layout.Start)
+	if p.starts, err = upload(d, p.layout.Start); err != nil {
+		return err
+	}
+	bounds, of, long := runsOf(p.layout.Start)
+	if !long {
+		return nil
+	}
+	p.runs.count = len(bounds) - 1
+	if p.runs.bounds, err = upload(d, bounds); err != nil {
+		return err
+	}
+	p.runs.of, err = upload(d, of)
 	return err
 }
 
 func (p *placed) blocks() []*block {
-	list := []*block{p.places, p.spans, p.starts}
+	list := []*block{p.places, p.spans, p.starts, p.runs.bounds, p.runs.of}
 	for _, t := range p.tiles {
 		list = append(list, t.block)
 	}
@@ -116,7 +149,8 @@ func (d *gpu) placeOf(to *tensor, l *device.Layout) (*placed, error) {
 	return d.place(l)
 }
 
-// queries gives the tiles of at most so many queries.
+// queries gives the tiles of at most so many queries, a sequence's last ones first: under a causal mask they see most keys, and what begins last
+// should take least.
 func (p *placed) queries(d *gpu, most int) (*queryTiles, error) {
 	if t := p.tiles[most]; t != nil {
 		return t, nil
@@ -136,6 +170,7 @@ func (p *placed) queries(d *gpu, most int) (*queryTiles, error) {
 				prefix: keys.Prefix - keys.First, prefixed: keys.First + keys.PrefixRows, total: int32(keys.Positions())})
 		}
 	}
+	slices.SortStableFunc(list, func(a, b queryTile) int { return int(b.position - a.position) })
 	b, err := upload(d, list)
 	if err != nil {
 		return nil, err

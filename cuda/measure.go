@@ -154,7 +154,26 @@ func (d *gpu) measureRows(k measurement, after *addition, p *placed, out address
 	if err != nil {
 		return err
 	}
-	return d.launch(grid(256, k.Layout.Sequences(), upTo(recordSize, 32), 0), kernelMerge(out, records, address[int32](p.starts.at), mask))
+	return d.merge(out, records, p, k.Layout.Sequences(), mask)
+}
+
+// merge adds the records of rows up to one of every sequence: where there are long ones first to one of every run. A sequence of one run has the
+// same bits either way, so that they do not depend on what stands beside it.
+func (d *gpu) merge(out, records address[float64], p *placed, sequences int, sites uint32) (err error) {
+	wide := upTo(recordSize, 32)
+	if p.runs.count == 0 {
+		return d.launch(grid(256, sequences, wide, 0), kernelMerge(out, records, address[int32](p.starts.at), sites))
+	}
+	block, err := d.memory.take(int64(p.runs.count) * int64(recordSize) * 8)
+	if err != nil {
+		return err
+	}
+	defer d.release(&err, block)
+	runs := address[float64](block.at)
+	if err := d.launch(grid(256, p.runs.count, wide, 0), kernelMerge(runs, records, address[int32](p.runs.bounds.at), sites)); err != nil {
+		return err
+	}
+	return d.launch(grid(256, sequences, wide, 0), kernelMerge(out, runs, address[int32](p.runs.of.at), sites))
 }
 
 // poolSites computes the pooled variances of all sites: [sites × sequences].

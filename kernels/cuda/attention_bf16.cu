@@ -19,6 +19,36 @@ template <int DIM> DEVICE void head_row(u32 to, const bf16 *from, int row, int p
   copy_async(to + head_offset<DIM>(row, piece), wanted ? from + piece * 8 : from, wanted);
 }
 
+// Starts the copies of one head's keys and values at the positions from j0 on, of which `used_k` and `used_v` pieces of a row are there.
+template <int DIM, int KEYS>
+DEVICE void load_keys(u32 keys, const bf16 *k, i64 lk, const bf16 *v, i64 lv, int used_k, int used_v, const QueryTile &tile, int seen, int j0) {
+  constexpr int PIECES = DIM / 8, ROWS = 128 / PIECES;
+  u32 values = keys + KEYS * DIM * 2;
+  int t = (int)thread_x(), first = t / PIECES, piece = t % PIECES;
+  if (j0 >= seen && j0 + KEYS <= tile.total && (j0 >= tile.prefixed || j0 + KEYS <= tile.prefixed)) {
+    i64 row = row_at(tile, j0) + first; // all rows lie one behind the other: an addition a copy
+    bool key = piece < used_k, value = piece < used_v;
+    const bf16 *from_k = k + row * lk + (key ? piece * 8 : 0), *from_v = v + row * lv + (value ? piece * 8 : 0);
+    u32 at = head_offset<DIM>(first, piece);
+#pragma unroll
+    for (int part = 0; part < KEYS / ROWS; part++) {
+      u32 to = (at + (u32)(part * ROWS * DIM * 2)) ^ (u32)(part * ROWS % 8 << 4);
+      copy_async(keys + to, from_k, key), copy_async(values + to, from_v, value);
+      from_k += ROWS * lk, from_v += ROWS * lv;
+    }
+  } else {
+#pragma unroll
+    for (int part = 0; part < KEYS / ROWS; part++) {
+      int j = first + part * ROWS;
+      bool wanted = j0 + j >= seen && j0 + j < tile.total;
+      i64 row = wanted ? row_at(tile, j0 + j) : tile.start;
+      head_row<DIM>(keys, k + row * lk, j, piece, used_k, wanted);
+      head_row<DIM>(values, v + row * lv, j, piece, used_v, wanted);
+    }
+  }
+  copy_commit();
+}
+
 template <int DIM, int KEYS>
 DEVICE void attend_bf16(float *dst, i64 to, const bf16 *q, i64 lq, const bf16 *k, i64 lk, const bf16 *v, i64 lv, const QueryTile *tiles,
                         const float *slopes, const float *sinks, int heads, int kv_heads, int dim, int value_dim, int value_width, Mask mask) {
@@ -29,25 +59,14 @@ DEVICE void attend_bf16(float *dst, i64 to, const bf16 *q, i64 lq, const bf16 *k
   int t = (int)thread_x(), lane = t & 31, warp = t >> 5, head = (int)block_y(), kv_head = head / (heads / kv_heads);
   int last = tile.position + tile.rows - 1, seen = first_seen(mask, tile.position), from = seen / KEYS * KEYS;
   int end = end_seen(mask, last, tile.total);
-  auto load = [&](int j0, int stage) {
-    u32 keys = stages + (u32)(stage * 2 * KEYS * DIM * 2), values = keys + KEYS * DIM * 2;
-#pragma unroll
-    for (int part = 0; part < KEYS * PIECES / 128; part++) {
-      int i = t + part * 128, j = i / PIECES, piece = i % PIECES;
-      bool wanted = j0 + j >= seen && j0 + j < tile.total;
-      i64 row = wanted ? row_at(tile, j0 + j) : tile.start;
-      head_row<DIM>(keys, k + row * lk + kv_head * dim, j, piece, dim / 8, wanted);
-      head_row<DIM>(values, v + row * lv + kv_head * value_dim, j, piece, value_dim / 8, wanted);
-    }
-    copy_commit();
-  };
 #pragma unroll
   for (int part = 0; part < 64 * PIECES / 128; part++) {
     int i = t + part * 128, row = i / PIECES, piece = i % PIECES;
     bool wanted = row < tile.rows;
     head_row<DIM>(queries, q + (i64)(tile.row + (wanted ? row : 0)) * lq + head * dim, row, piece, dim / 8, wanted);
   }
-  load(from, 0);
+  k += kv_head * dim, v += kv_head * value_dim;
+  load_keys<DIM, KEYS>(stages, k, lk, v, lv, dim / 8, value_dim / 8, tile, seen, from);
   float slope = slopes ? slopes[head] : 0.f, most[2], sum[2], mean[DIM / 8][4] = {};
   most[0] = most[1] = sinks ? sinks[head] : -INFINITE;
   sum[0] = sum[1] = sinks && (lane & 3) == 0 ? 1.f : 0.f; // four lanes share a row; their sums are added at the end
@@ -60,8 +79,9 @@ DEVICE void attend_bf16(float *dst, i64 to, const bf16 *q, i64 lq, const bf16 *k
   for (int j0 = from, n = 0; j0 < end; j0 += KEYS, n++) {
     copy_wait<0>();
     __syncthreads();
-    if (j0 + KEYS < end) load(j0 + KEYS, (n + 1) & 1);
-    u32 keys = stages + (u32)((n & 1) * 2 * KEYS * DIM * 2), values = keys + KEYS * DIM * 2;
+    u32 stage = (u32)((n & 1) * 2 * KEYS * DIM * 2), next = (u32)(2 * KEYS * DIM * 2) - stage;
+    if (j0 + KEYS < end) load_keys<DIM, KEYS>(stages + next, k, lk, v, lv, dim / 8, value_dim / 8, tile, seen, j0 + KEYS);
+    u32 keys = stages + stage, values = keys + KEYS * DIM * 2;
     float scores[KEY_TILES][4] = {};
 #pragma unroll
     for (int s = 0; s < STEPS; s++) {
@@ -76,28 +96,35 @@ DEVICE void attend_bf16(float *dst, i64 to, const bf16 *q, i64 lq, const bf16 *k
     }
     bool all = first <= last && sees_all(mask, first, final, j0, j0 + KEYS, tile.total);
     float top[2] = {-INFINITE, -INFINITE};
+    if (all && mask.cap <= 0.f && slope == 0.f) { // the most frequent by far: a score is a product and a factor
 #pragma unroll
-    for (int j = 0; j < KEY_TILES; j++)
+      for (int j = 0; j < KEY_TILES; j++)
 #pragma unroll
-      for (int e = 0; e < 4; e++) {
-        int i = position + (e >> 1) * 8, at = j0 + j * 8 + (lane & 3) * 2 + (e & 1);
-        float s = all || sees(mask, i, at, tile.total) ? score<true>(mask, scores[j][e], slope, i, at) : -INFINITE;
-        scores[j][e] = s, top[e >> 1] = s > top[e >> 1] ? s : top[e >> 1];
-      }
-    float keep[2];
+        for (int e = 0; e < 4; e++) scores[j][e] *= mask.scale, top[e >> 1] = larger(scores[j][e], top[e >> 1]);
+    } else {
+#pragma unroll
+      for (int j = 0; j < KEY_TILES; j++)
+#pragma unroll
+        for (int e = 0; e < 4; e++) {
+          int i = position + (e >> 1) * 8, at = j0 + j * 8 + (lane & 3) * 2 + (e & 1);
+          float s = all || sees(mask, i, at, tile.total) ? score<true>(mask, scores[j][e], slope, i, at) : -INFINITE;
+          scores[j][e] = s, top[e >> 1] = larger(s, top[e >> 1]);
+        }
+    }
+    float keep[2], base[2]; // base: the greatest score, where there is one
 #pragma unroll
     for (int h = 0; h < 2; h++) {
 #pragma unroll
       for (int m = 1; m < 4; m <<= 1) { float o = shuffle_xor(top[h], m); top[h] = o > top[h] ? o : top[h]; }
       float now = top[h] > most[h] ? top[h] : most[h];
       keep[h] = most[h] == now ? 1.f : exponential_fast(most[h] - now);
-      most[h] = now, sum[h] *= keep[h];
+      most[h] = now, sum[h] *= keep[h], base[h] = now == -INFINITE ? 0.f : now;
     }
 #pragma unroll
     for (int j = 0; j < KEY_TILES; j++)
 #pragma unroll
       for (int e = 0; e < 4; e++) {
-        float s = scores[j][e], w = s == -INFINITE ? 0.f : exponential_fast(s - most[e >> 1]);
+        float w = exponential_fast(scores[j][e] - base[e >> 1]); // 0 of a score of −∞
         scores[j][e] = w, sum[e >> 1] += w;
       }
 #pragma unroll

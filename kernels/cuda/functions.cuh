@@ -9,6 +9,8 @@ DEVICE float fused(float a, float b, float c) { float r; asm("fma.rn.f32 %0, %1,
 DEVICE double fused(double a, double b, double c) { double r; asm("fma.rn.f64 %0, %1, %2, %3;" : "=d"(r) : "d"(a), "d"(b), "d"(c)); return r; }
 DEVICE float nearest(float a) { float r; asm("cvt.rni.f32.f32 %0, %1;" : "=f"(r) : "f"(a)); return r; }
 DEVICE float absolute(float a) { return float_of(bits_of(a) & 0x7fffffffu); }
+// larger is the other one where a is no number.
+DEVICE float larger(float a, float b) { float r; asm("max.f32 %0, %1, %2;" : "=f"(r) : "f"(a), "f"(b)); return r; }
 DEVICE float with_sign(float magnitude, float sign) { return float_of(bits_of(magnitude) | (bits_of(sign) & 0x80000000u)); }
 DEVICE float root(float a) { float r; asm("sqrt.rn.f32 %0, %1;" : "=f"(r) : "f"(a)); return r; }
 DEVICE double root(double a) { double r; asm("sqrt.rn.f64 %0, %1;" : "=d"(r) : "d"(a)); return r; }
