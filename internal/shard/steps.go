@@ -179,14 +179,19 @@ func (s *Steps) leave(h head, asked Work, o engine.Settling) error {
 	return writeStream(r.folders[0], h, o.Size, o.Write)
 }
 
-// parts finds the sums of a step, one file a part, and which are missing.
+// parts finds the sums of a step, one file a part, and which are missing. The error is gone where the step has been settled since it was asked for.
 func (s *Steps) parts(want head) (paths []string, missing []int, err error) {
 	found, err := list(s.runner.folders, &want)
 	if err != nil {
 		return nil, nil, err
 	}
 	paths = make([]string, want.Shards)
+	settled := want
+	settled.Whole, settled.Sums, settled.Shard = true, false, 0
 	for _, path := range found {
+		if filepath.Base(path) == settled.name() {
+			return nil, nil, fmt.Errorf("shard: %s is there: its sums are %w", path, fs.ErrNotExist)
+		}
 		f, err := openStream(path)
 		if err != nil {
 			return nil, nil, err

@@ -9,7 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"avssnative/engine"
 	"avssnative/failure"
@@ -77,6 +79,44 @@ func fitOf(t *testing.T, p Part, summed *int, folders ...string) (*Runner, strin
 	}
 	found, err := chain(t.Context(), s, summed)
 	return r, found, err
+}
+
+// A step that has been settled since it was asked for is no damaged sum.
+func TestStepsSettledMeanwhile(t *testing.T) {
+	dir, summed := t.TempDir(), 0
+	if _, _, err := fitOf(t, Part{0, 1}, &summed, dir); err != nil {
+		t.Fatal(err)
+	}
+	s, err := part(t, noModel{}, dir, Part{0, 1}).Steps("a fit", "asked")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if paths, missing, err := s.parts(s.head(0)); !gone(err) {
+		t.Errorf("%v, %v, %v: want that there are no sums any more", paths, missing, err)
+	}
+}
+
+// Parts that wait for one another come to the same, whoever settles a step.
+func TestStepsAtOnce(t *testing.T) {
+	var all sync.WaitGroup
+	for range 40 {
+		dir := t.TempDir()
+		for i := range 4 {
+			r := part(t, noModel{}, dir, Part{i, 4})
+			r.Wait = time.Minute
+			s, err := r.Steps("a fit", "asked")
+			if err != nil {
+				t.Fatal(err)
+			}
+			all.Go(func() {
+				summed := 0
+				if _, err := chain(t.Context(), s, &summed); err != nil || summed != 3 {
+					t.Errorf("part %d: %v, summed up %d times", i, err, summed)
+				}
+			})
+		}
+	}
+	all.Wait()
 }
 
 // The parts of a fit come to the same in a folder that they share and in folders of their own, which see what merges have settled; each sums up every step

@@ -55,7 +55,7 @@ func TestShardsRepairAsASingleRunDoes(t *testing.T) {
 	var shards sync.WaitGroup
 	for i := range 3 {
 		shards.Go(func() {
-			if c := call(t, append(job("auto"), "--state", dir, "--wait=20m", fmt.Sprintf("--shard=%d/3", i))...); c.code != exitDone {
+			if c := call(t, append(job("auto"), "--state", dir, "--wait=5m", fmt.Sprintf("--shard=%d/3", i))...); c.code != exitDone {
 				t.Errorf("shard %d: %s", i, c.stderr)
 			}
 		})
