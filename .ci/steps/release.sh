@@ -77,5 +77,7 @@ scores() {
 scores "$work/built" >"$work/want"
 [ "$(wc -l <"$work/want")" -gt 1000 ]
 scores "$work/deb/usr/bin/avssnative" | diff "$work/want" -
-scores windows "$work/programs/avssnative-$version-windows-amd64/avssnative.exe" | diff "$work/want" -
+# Another C library's logarithms have other last bits.
+scores windows "$work/programs/avssnative-$version-windows-amd64/avssnative.exe" >"$work/windows"
+"$build/zig/bin/python" tools/release/near.py "$work/want" "$work/windows" 1e-12
 echo "the scores of the demo are those of go build, on Linux and, by Wine, on Windows"
