@@ -22,7 +22,7 @@ func init() {
 		Rounds: true,
 		Search: &Search{Name: "greedy removal", Run: func(ctx context.Context, r Runner, p engine.Pass, o Options) ([]Scores, error) {
 			if o.Rounds == 0 {
-				o.Rounds = max(1, (r.Layers()+2)/4)
+				o.Rounds = Quarter(r.Layers())
 			}
 			g, err := MeasureGreedy(ctx, r, p, o.Rounds, o.Keep)
 			if err != nil {
@@ -32,6 +32,9 @@ func init() {
 		}},
 	})
 }
+
+// Quarter is how many of so many layers, or halves of layers, go where nobody says how many: about a quarter, and at least one.
+func Quarter(units int) int { return max(1, (units+2)/4) }
 
 // Greedy is what a greedy search found.
 type Greedy struct {

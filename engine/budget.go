@@ -64,15 +64,28 @@ func (r *Room) take(bytes int64, what string) error {
 // slack is by how many MiB what a process holds differs from one run to the next.
 const slack = 4
 
+// Later is by how many bytes a process holds more when it computes something than before it has computed anything: pages of the program, scratch,
+// scores. Whoever asks that early adds them.
+const Later = 16 << 20
+
+// bounded is the device where what the process holds is bounded and the device computes in the process's memory; else nil.
+func (m *Model) bounded() (device.Device, error) {
+	if m.options.Memory <= 0 {
+		return nil, nil
+	}
+	d, err := m.Device()
+	if _, hosted := d.(device.Hosted); !hosted {
+		return nil, err
+	}
+	return d, nil
+}
+
 // Fits returns why so many bytes more would be too many for the memory that the model was opened with, or nil. what takes them, in words.
 func (m *Model) Fits(bytes int64, what string) error {
-	if m.options.Memory <= 0 {
-		return nil
-	}
 	m.running.Lock()
 	defer m.running.Unlock()
-	d, err := m.Device()
-	if err != nil {
+	d, err := m.bounded()
+	if d == nil {
 		return err
 	}
 	if err := m.room(d).take(bytes, what); err != nil {

@@ -31,15 +31,13 @@ func (s *step) size(runs []leaf) int64 {
 				wide = 4
 			}
 			bytes += 8 + wide*int64(s.in)*int64(s.in)
-			biased := false
 			for i, out := range s.outs {
 				bytes += wide*int64(s.in)*int64(out) + 8
 				if s.biases[i] {
 					bytes += 8 * int64(out+1)
-					biased = true
 				}
 			}
-			if biased {
+			if slices.Contains(s.biases, true) {
 				bytes += 8 * int64(s.in)
 			}
 		}
@@ -99,12 +97,7 @@ func writeGrams(w *bufio.Writer, grams []*Gram, products int) {
 
 // biased says whether any of some layers has a bias.
 func biased(grams []*Gram) bool {
-	for _, g := range grams {
-		if g.E != nil {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(grams, func(g *Gram) bool { return g.E != nil })
 }
 
 // What fails to be written is told by Flush.

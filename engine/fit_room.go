@@ -2,7 +2,6 @@ package engine
 
 import (
 	"avssnative/engine/arch"
-	"avssnative/engine/device"
 	"avssnative/engine/weights"
 )
 
@@ -13,15 +12,9 @@ import (
 // layer that takes the most. Kept are the tensors in the types that they are stored in, and what of float32 has not been collected. Where so many
 // processes share the text, the streams are a part's.
 func (m *Model) Takes(fit Fit, parts int) (most, kept int64, err error) {
-	if m.options.Memory <= 0 {
-		return 0, 0, nil
-	}
-	d, err := m.Device()
-	if err != nil {
+	d, err := m.bounded()
+	if d == nil {
 		return 0, 0, err
-	}
-	if _, hosted := d.(device.Hosted); !hosted {
-		return 0, 0, nil
 	}
 	sequences := make([]Sequence, len(fit.Sequences))
 	rows := 0

@@ -63,15 +63,9 @@ func (m *Model) Streams(ctx context.Context, sequences []Sequence, progress func
 // StreamsTake is what Streams takes at most of so many tokens beside what the process holds, where that is bounded and the device computes in its
 // memory, and what of it stays.
 func (m *Model) StreamsTake(tokens int) (most, kept int64, err error) {
-	if m.options.Memory <= 0 || tokens == 0 {
-		return 0, 0, nil
-	}
-	d, err := m.Device()
-	if err != nil {
+	d, err := m.bounded()
+	if d == nil || tokens == 0 {
 		return 0, 0, err
-	}
-	if _, hosted := d.(device.Hosted); !hosted {
-		return 0, 0, nil
 	}
 	return m.streamsBytes(d, tokens)
 }

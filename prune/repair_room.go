@@ -2,9 +2,6 @@ package prune
 
 import "avssnative/engine"
 
-// later is what a process holds more by the time that it repairs than before it has computed anything: pages of the program, scratch, scores.
-const later = 16 << 20
-
 // RepairFits returns why repairs of a model, each without other units, would not fit into what the process may hold, or nil: what Repair finds before
 // it computes anything, for a job that has other work to do first. They are made one after the other, and each is kept. Of the text it is the
 // lengths of the sequences that count.
@@ -13,7 +10,7 @@ func RepairFits(m *engine.Model, drops []engine.Drop, o RepairOptions) error {
 	if err != nil || len(methods) == 0 || m.Fittable() != nil {
 		return err
 	}
-	before, most := int64(later), int64(0)
+	before, most := int64(engine.Later), int64(0)
 	for _, drop := range drops {
 		if len(drop) == 0 {
 			continue

@@ -1,6 +1,7 @@
 package prune
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,11 +66,7 @@ func searchOf(layers int, p engine.Pass, o avss.Options) (text []engine.Sequence
 		options.Repair = RepairNone
 	}
 	if len(options.Counts) == 0 {
-		n := o.Rounds
-		if n == 0 {
-			n = max(1, (layers+2)/4)
-		}
-		options.Counts = []int{n}
+		options.Counts = []int{cmp.Or(o.Rounds, avss.Quarter(layers))}
 	}
 	options.Counts = slices.Compact(slices.Sorted(slices.Values(options.Counts)))
 	for _, set := range o.Search.Proposals {

@@ -24,7 +24,7 @@ func SearchFits(m *engine.Model, text []engine.Sequence, o avss.Options) error {
 		if most, held, err = searchTakes(m, compared, options); err != nil {
 			return err
 		}
-		if err := m.Fits(most+later, "a search, which holds the dense model's streams and the matrices that bridge gaps,"); err != nil {
+		if err := m.Fits(most+engine.Later, "a search, which holds the dense model's streams and the matrices that bridge gaps,"); err != nil {
 			return err
 		}
 	}
@@ -33,7 +33,7 @@ func SearchFits(m *engine.Model, text []engine.Sequence, o avss.Options) error {
 		p.Variants = []engine.Drop{nil}
 	}
 	p.Variants = append(p.Variants, engine.Layers(free[:slices.Max(options.Counts)]...))
-	return m.RunFits(p, held+later)
+	return m.RunFits(p, held+engine.Later)
 }
 
 // searchTakes is what a search that bridges gaps takes at most beside its passes, and what of it stays: the streams of the text that sets are compared

@@ -38,10 +38,12 @@ program() {
   esac
   echo "$work/programs/avssnative-$version-$1"
 }
+# binary FOLDER: the program in what an archive unpacks to.
+binary() { find "$1" -name avssnative -o -name avssnative.exe; }
 commit=$(git rev-parse HEAD)
 for system in linux-amd64 linux-arm64 windows-amd64 darwin-amd64 darwin-arm64; do
   folder=$(program $system)
-  file=$(find "$folder" -name avssnative -o -name avssnative.exe)
+  file=$(binary "$folder")
   go version -m "$file" | tr -s '\t' ' ' >"$work/parts"
   grep -qx ' build CGO_ENABLED=1' "$work/parts"
   grep -qx " build vcs.revision=$commit" "$work/parts"
@@ -56,10 +58,9 @@ tools/release/zigcc windows-amd64 -shared -o "$work/wine/drive_c/windows/system3
 
 # devices SYSTEM SETS COMMAND…: the program of a system computes with one of the sets of instructions.
 devices() {
-  local system=$1 sets=$2 file
+  local system=$1 sets=$2
   shift 2
-  file=$(find "$work/programs/avssnative-$version-$system" -name avssnative -o -name avssnative.exe)
-  "$@" "$file" devices | tr -d '\r' >"$work/devices"
+  "$@" "$(binary "$work/programs/avssnative-$version-$system")" devices | tr -d '\r' >"$work/devices"
   grep -E "^cpu .*, ($sets), " "$work/devices" || { echo "$system: no kernels of $sets:"; cat "$work/devices"; return 1; }
 }
 devices linux-amd64 'avx2|avxvnni|avx512|avx512vnni|avx512bf16|amx' env
@@ -78,6 +79,6 @@ scores "$work/built" >"$work/want"
 [ "$(wc -l <"$work/want")" -gt 1000 ]
 scores "$work/deb/usr/bin/avssnative" | diff "$work/want" -
 # Another C library's logarithms have other last bits.
-scores windows "$work/programs/avssnative-$version-windows-amd64/avssnative.exe" >"$work/windows"
+scores windows "$(binary "$work/programs/avssnative-$version-windows-amd64")" >"$work/windows"
 "$build/zig/bin/python" tools/release/near.py "$work/want" "$work/windows" 1e-12
 echo "the scores of the demo are those of go build, on Linux and, by Wine, on Windows"

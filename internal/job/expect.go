@@ -1,6 +1,7 @@
 package job
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -114,19 +115,14 @@ func (j *Job) expectSearches(a Ahead, text, layers, head float64) []Expected {
 			all = append(all, Expected{d.Search.Name, min(text, float64(d.Search.Walk)) * layers * j.layerTime})
 			continue
 		}
-		rounds, units := 1, 1.0 // units of a layer
-		if j.Unit == prune.Sublayer {
-			units = 2
-		}
+		rounds, units := 1, j.Units()
 		if d.Rounds {
-			if rounds = a.Greedy; rounds == 0 {
-				rounds = max(1, int(units*layers+2)/4)
-			}
+			rounds = cmp.Or(a.Greedy, avss.Quarter(units))
 		}
 		seconds := 0.0
 		for gone := range rounds {
-			sets := units*layers - float64(gone)
-			seconds += text * sets * (sets/units/2 + head) * j.layerTime
+			sets := float64(units - gone)
+			seconds += text * sets * (sets/float64(units)*layers/2 + head) * j.layerTime
 		}
 		all = append(all, Expected{d.Search.Name, seconds})
 	}

@@ -49,8 +49,5 @@ func (j *Job) searchFits(d avss.Definition, whole []engine.Sequence, o avss.Opti
 	}
 	// A removal is compared with the dense model, or in rounds with nothing.
 	p := engine.Pass{Sequences: whole, Variants: []engine.Drop{nil, engine.Layers(j.Model.Layers() - 1)}, Diverge: !d.Rounds}
-	return j.Model.RunFits(p, later)
+	return j.Model.RunFits(p, engine.Later)
 }
-
-// later is what a process holds more by the time that it searches than before it has computed anything: pages of the program, scratch, scores.
-const later = 16 << 20

@@ -78,6 +78,20 @@ func (h *head) name() string {
 	return fmt.Sprintf("%s-%d.%s-of-%d%s", notPlain.ReplaceAllString(strings.ToLower(h.Phase), "-"), h.Pass, which, h.Shards, extension)
 }
 
+// called holds a file's name against what its head says.
+func (h *head) called(path string) error {
+	if want := h.name(); filepath.Base(path) != want {
+		return failure.Corrupt.Errorf("shard: %s: it holds what should be called %s", path, want)
+	}
+	return nil
+}
+
+// whole is the head of what all parts come to together.
+func (h head) whole() head {
+	h.Whole, h.Sums, h.Shard = true, false, 0
+	return h
+}
+
 const extension = ".shard"
 
 var notPlain = regexp.MustCompile(`[^a-z0-9]+`)
@@ -182,8 +196,8 @@ func read(path string) (*file, error) {
 	if err != nil {
 		return nil, fmt.Errorf("shard: %s: %w", path, err)
 	}
-	if want := h.name(); filepath.Base(path) != want {
-		return nil, failure.Corrupt.Errorf("shard: %s: it holds what should be called %s", path, want)
+	if err := h.called(path); err != nil {
+		return nil, err
 	}
 	return &file{h, path, body}, nil
 }

@@ -84,8 +84,7 @@ func (r *Runner) gather(want head, sequences int) ([]*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	whole := want
-	whole.Whole = true
+	whole := want.whole()
 	if at := slices.IndexFunc(paths, func(path string) bool { return filepath.Base(path) == whole.name() }); at >= 0 {
 		paths, parts = paths[at:at+1], parts[:1]
 	}

@@ -58,8 +58,7 @@ type sealed struct {
 // decide notes that a merge has all parts of a pass, of which so far there is no file.
 func (r *Runner) decide(h head, b body) {
 	if r.Merges() && h.Shards > 1 {
-		h.Whole = true
-		r.decided = append(r.decided, sealed{h, b})
+		r.decided = append(r.decided, sealed{h.whole(), b})
 	}
 }
 

@@ -58,8 +58,7 @@ func (s *Steps) Known(step int) ([]byte, error) {
 	if step >= len(s.keys) {
 		return nil, fmt.Errorf("shard: %s: step %d comes behind one that is not known", s.phase, step)
 	}
-	h := s.head(step)
-	h.Whole, h.Sums, h.Shard = true, false, 0
+	h := s.head(step).whole()
 	for _, folder := range s.runner.folders {
 		f, err := read(filepath.Join(folder, h.name()))
 		if gone(err) {
@@ -144,7 +143,7 @@ func (s *Steps) Settle(ctx context.Context, step int, o engine.Settling) ([]byte
 		return nil, err
 	}
 	s.note(step, result)
-	h.Whole, h.Sums, h.Shard = true, false, 0
+	h = h.whole()
 	b := body{states: [][]byte{result}}
 	if s.Merges() {
 		r.decide(h, b)
@@ -186,8 +185,7 @@ func (s *Steps) parts(want head) (paths []string, missing []int, err error) {
 		return nil, nil, err
 	}
 	paths = make([]string, want.Shards)
-	settled := want
-	settled.Whole, settled.Sums, settled.Shard = true, false, 0
+	settled := want.whole()
 	for _, path := range found {
 		if filepath.Base(path) == settled.name() {
 			return nil, nil, fmt.Errorf("shard: %s is there: its sums are %w", path, fs.ErrNotExist)

@@ -37,9 +37,9 @@ func openStream(path string) (*stream, error) {
 		f.Close()
 		return nil, fmt.Errorf("shard: %s: %w", path, err)
 	}
-	if want := s.name(); filepath.Base(path) != want {
+	if err := s.called(path); err != nil {
 		f.Close()
-		return nil, failure.Corrupt.Errorf("shard: %s: it holds what should be called %s", path, want)
+		return nil, err
 	}
 	return s, nil
 }

@@ -6,7 +6,8 @@ import sys
 def differs(one, other, most, at):
     """Where two values differ, or None."""
     if isinstance(one, float) and isinstance(other, float):
-        return at if abs(one - other) > most * max(abs(one), abs(other)) else None
+        near = one == other or abs(one - other) <= most * max(abs(one), abs(other))  # what is no number is near nothing
+        return None if near else at
     if type(one) is not type(other):
         return at
     if isinstance(one, dict):

@@ -80,7 +80,7 @@ func score(c *cli.Context) error {
 		return err
 	}
 	if scoring.Search.Counts = []int{scoring.Greedy}; scoring.Greedy == 0 {
-		scoring.Search.Counts = []int{max(1, (j.Model.Layers()+2)/4)}
+		scoring.Search.Counts = []int{avss.Quarter(j.Model.Layers())}
 	}
 	count := scoring.Search.Counts[0]
 	if j.Unit == prune.Sublayer && scoring.Greedy > 0 { // which counts halves

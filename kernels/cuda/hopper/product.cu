@@ -2,9 +2,9 @@
 // thread of a producer warpgroup starts them, two consumer warpgroups multiply by wgmma, 64 rows each.
 //
 // A block stays for many tiles. The ring goes on across them, so that the first pieces of the next tile arrive while the consumers store the
-// last. Tiles are walked in strips (tile.cuh). A stage has two mbarriers: `full` counts the copies' bytes, `empty` the eight consumer warps that are through with it. What lies
-// outside x and W arrives as zeros, what lies outside dst is not stored. Every result is one chain over k in steps of 16, whatever the tile
-// and the block: a row's result does not depend on how many rows stand beside it, nor on the number of blocks.
+// last. Tiles are walked in strips (tile.cuh). A stage has two mbarriers: `full` counts the copies' bytes, `empty` the eight consumer warps that
+// are through with it. What lies outside x and W arrives as zeros, what lies outside dst is not stored. Every result is one chain over k in steps
+// of 16, whatever the tile and the block: a row's result does not depend on how many rows stand beside it, nor on the number of blocks.
 //
 // Slow twin: product_bf16. Read about the structure in CUTLASS's documentation ("persistent cooperative").
 //   kernel                         tile      threads  stages  shared               registers (producer, consumers)
